@@ -1,0 +1,128 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The ground every plain C file stands on: result codes, strings, the arena
+ * and a bounded writer.  No nginx here; the result codes have nginx's values
+ * so that glue may hand them on.
+ */
+
+
+#ifndef SOMA_BASE_H
+#define SOMA_BASE_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+
+#define SOMA_OK         0
+#define SOMA_ERROR     -1
+#define SOMA_AGAIN     -2
+#define SOMA_DONE      -4
+#define SOMA_DECLINED  -5
+
+
+typedef struct {
+    size_t          len;
+    unsigned char  *data;       /* not NUL-terminated */
+} soma_str_t;
+
+
+#define soma_string(s)  { sizeof(s) - 1, (unsigned char *) (s) }
+#define soma_str_null   { 0, NULL }
+#define SOMA_STR(s)                                                           \
+    ((soma_str_t) { sizeof(s) - 1, (unsigned char *) (s) })
+
+
+/*
+ * Memory comes from whoever calls: a request's pool under nginx, malloc in a
+ * test.  Nothing is freed one by one; the owner drops the whole arena.
+ * alloc() returns memory aligned for any type, or NULL.
+ */
+typedef struct {
+    void  *(*alloc)(void *data, size_t size);
+    void    *data;
+} soma_arena_t;
+
+
+/*
+ * A writer that never passes its end: what does not fit sets "full" and
+ * leaves the rest out, and all that comes later.  The buffer belongs to the
+ * caller.
+ */
+typedef struct {
+    unsigned char  *start;
+    unsigned char  *pos;
+    unsigned char  *end;
+    unsigned        full:1;
+} soma_out_t;
+
+
+void soma_out_init(soma_out_t *out, void *buf, size_t size);
+void soma_put(soma_out_t *out, const void *data, size_t len);
+void soma_put_str(soma_out_t *out, soma_str_t s);
+void soma_put_cstr(soma_out_t *out, const char *s);
+void soma_put_char(soma_out_t *out, int c);
+void soma_put_int(soma_out_t *out, int64_t n);
+
+/* a JSON string with its quotes; invalid UTF-8 becomes U+FFFD */
+void soma_put_json_str(soma_out_t *out, soma_str_t s);
+
+/* nano-USD as a decimal of USD without trailing zeros: 1500 -> 0.0000015 */
+void soma_put_usd(soma_out_t *out, int64_t nano);
+
+/* 2026-11-21 and 2026-11-21T03 and 2026-11-21T03:04:05.678Z, of ms UTC */
+void soma_put_day(soma_out_t *out, int64_t ms);
+void soma_put_hour(soma_out_t *out, int64_t ms);
+void soma_put_time(soma_out_t *out, int64_t ms);
+
+void soma_put_hex(soma_out_t *out, const unsigned char *data, size_t len);
+
+
+int soma_str_eq(soma_str_t a, soma_str_t b);
+int soma_str_is(soma_str_t a, const char *b);
+int soma_str_case_is(soma_str_t a, const char *b);
+
+/* a copy in the arena; data is NULL when there is no memory */
+soma_str_t soma_str_dup(soma_arena_t *arena, soma_str_t s);
+
+/* digits only, whole string; SOMA_ERROR for anything else or overflow; here
+ * and below the result is untouched on SOMA_ERROR (parse_hex: undefined) */
+int soma_parse_int(soma_str_t s, int64_t *n);
+
+/*
+ * An exact decimal ("0.15", "2.5e-06", "50") times 10^scale as an integer;
+ * what is finer than one unit is rounded half up.  scale 9: USD to nano-USD;
+ * scale 12: USD to pico-USD.  SOMA_ERROR on bad syntax, a negative number or
+ * overflow.
+ */
+int soma_parse_decimal(soma_str_t s, int scale, int64_t *n);
+
+/* "30s" "5m" "24h" "500ms" "7d" or bare seconds, to ms */
+int soma_parse_duration(soma_str_t s, int64_t *ms);
+
+/* exactly 2 * size hex digits -> size bytes, any case */
+int soma_parse_hex(soma_str_t s, unsigned char *out, size_t size);
+
+
+/* calendar in UTC, month 1..12; times outside the years 1..9999 count as
+ * the first or the last ms of them */
+void soma_civil(int64_t ms, int *year, int *month, int *day);
+int64_t soma_day_ms(int64_t ms);        /* since midnight */
+int64_t soma_day_start(int64_t ms);
+int64_t soma_month_start(int64_t ms);
+int64_t soma_next_day_start(int64_t ms);
+int64_t soma_next_month_start(int64_t ms);
+
+
+/* a * b / c, towards 0, without overflow in between; a result out of range
+ * is the nearest in range; c > 0 */
+int64_t soma_muldiv(int64_t a, int64_t b, int64_t c);
+
+/* FNV-1a, for tables that no caller can aim at */
+uint64_t soma_hash(const void *data, size_t len);
+
+
+#endif /* SOMA_BASE_H */

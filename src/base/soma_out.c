@@ -1,0 +1,365 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The bounded writer.
+ */
+
+
+#include "soma_base.h"
+
+
+#define SOMA_INT_LEN   20       /* digits of the longest int64, and a sign */
+#define SOMA_NANO      1000000000
+#define SOMA_NANO_LEN  9
+
+
+static size_t soma_utf8_len(const unsigned char *p, size_t left,
+    size_t *skip);
+static void soma_put_escaped(soma_out_t *out, int c);
+static void soma_put_uint(soma_out_t *out, uint64_t n);
+static void soma_put_padded(soma_out_t *out, int n, int width);
+
+
+static const char  soma_hex_digits[] = "0123456789abcdef";
+
+
+void
+soma_out_init(soma_out_t *out, void *buf, size_t size)
+{
+    out->start = buf;
+    out->pos = buf;
+    out->end = (size != 0) ? out->start + size : out->start;
+    out->full = 0;
+}
+
+
+void
+soma_put(soma_out_t *out, const void *data, size_t len)
+{
+    size_t  left;
+
+    if (out->full || len == 0) {
+        return;
+    }
+
+    left = (size_t) (out->end - out->pos);
+
+    if (len > left) {
+        out->full = 1;
+        len = left;
+
+        if (len == 0) {
+            return;
+        }
+    }
+
+    memcpy(out->pos, data, len);
+    out->pos += len;
+}
+
+
+void
+soma_put_str(soma_out_t *out, soma_str_t s)
+{
+    soma_put(out, s.data, s.len);
+}
+
+
+void
+soma_put_cstr(soma_out_t *out, const char *s)
+{
+    soma_put(out, s, strlen(s));
+}
+
+
+void
+soma_put_char(soma_out_t *out, int c)
+{
+    if (out->full || out->pos == out->end) {
+        out->full = 1;
+        return;
+    }
+
+    *out->pos++ = (unsigned char) c;
+}
+
+
+void
+soma_put_int(soma_out_t *out, int64_t n)
+{
+    uint64_t  u;
+
+    u = (uint64_t) n;
+
+    if (n < 0) {
+        soma_put_char(out, '-');
+        u = 0 - u;
+    }
+
+    soma_put_uint(out, u);
+}
+
+
+static void
+soma_put_uint(soma_out_t *out, uint64_t n)
+{
+    char    buf[SOMA_INT_LEN];
+    size_t  i;
+
+    i = SOMA_INT_LEN;
+
+    do {
+        buf[--i] = (char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    soma_put(out, &buf[i], SOMA_INT_LEN - i);
+}
+
+
+static void
+soma_put_padded(soma_out_t *out, int n, int width)
+{
+    char  buf[SOMA_INT_LEN];
+    int   i;
+
+    for (i = width - 1; i >= 0; i--) {
+        buf[i] = (char) ('0' + n % 10);
+        n /= 10;
+    }
+
+    soma_put(out, buf, (size_t) width);
+}
+
+
+/*
+ * The length of the well-formed character at p, or 0 and how many bytes to
+ * give up on: the longest start of a character, as Unicode recommends, so
+ * that our text has as many U+FFFD as a browser's would.
+ */
+static size_t
+soma_utf8_len(const unsigned char *p, size_t left, size_t *skip)
+{
+    size_t         len, i;
+    unsigned char  lo, hi;
+
+    *skip = 1;
+    lo = 0x80;
+    hi = 0xbf;
+
+    if (p[0] < 0x80) {
+        return 1;
+    }
+
+    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
+        len = 2;
+
+    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        len = 3;
+        lo = (p[0] == 0xe0) ? 0xa0 : lo;
+        hi = (p[0] == 0xed) ? 0x9f : hi;
+
+    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        len = 4;
+        lo = (p[0] == 0xf0) ? 0x90 : lo;
+        hi = (p[0] == 0xf4) ? 0x8f : hi;
+
+    } else {
+        return 0;
+    }
+
+    for (i = 1; i < len; i++) {
+        if (i == left || p[i] < lo || p[i] > hi) {
+            *skip = i;
+            return 0;
+        }
+
+        lo = 0x80;
+        hi = 0xbf;
+    }
+
+    return len;
+}
+
+
+static void
+soma_put_escaped(soma_out_t *out, int c)
+{
+    char  buf[6];
+
+    switch (c) {
+
+    case '"':
+        soma_put(out, "\\\"", 2);
+        return;
+
+    case '\\':
+        soma_put(out, "\\\\", 2);
+        return;
+
+    case '\n':
+        soma_put(out, "\\n", 2);
+        return;
+
+    case '\r':
+        soma_put(out, "\\r", 2);
+        return;
+
+    case '\t':
+        soma_put(out, "\\t", 2);
+        return;
+
+    case '\b':
+        soma_put(out, "\\b", 2);
+        return;
+
+    case '\f':
+        soma_put(out, "\\f", 2);
+        return;
+
+    default:
+        memcpy(buf, "\\u00", 4);
+        buf[4] = soma_hex_digits[c >> 4];
+        buf[5] = soma_hex_digits[c & 15];
+        soma_put(out, buf, 6);
+    }
+}
+
+
+void
+soma_put_json_str(soma_out_t *out, soma_str_t s)
+{
+    size_t                len, skip;
+    const unsigned char  *p, *last, *plain;
+
+    soma_put_char(out, '"');
+
+    p = s.data;
+    last = (s.len != 0) ? p + s.len : p;
+    plain = p;
+
+    while (p != last) {
+
+        if (*p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
+            p++;
+            continue;
+        }
+
+        if (*p < 0x80) {
+            soma_put(out, plain, (size_t) (p - plain));
+            soma_put_escaped(out, *p);
+            plain = ++p;
+            continue;
+        }
+
+        len = soma_utf8_len(p, (size_t) (last - p), &skip);
+
+        if (len == 0) {
+            soma_put(out, plain, (size_t) (p - plain));
+            soma_put(out, "\xef\xbf\xbd", 3);
+            p += skip;
+            plain = p;
+            continue;
+        }
+
+        p += len;
+    }
+
+    soma_put(out, plain, (size_t) (p - plain));
+    soma_put_char(out, '"');
+}
+
+
+void
+soma_put_usd(soma_out_t *out, int64_t nano)
+{
+    char      buf[SOMA_NANO_LEN];
+    int       i, len;
+    uint64_t  u, fraction;
+
+    u = (uint64_t) nano;
+
+    if (nano < 0) {
+        soma_put_char(out, '-');
+        u = 0 - u;
+    }
+
+    soma_put_uint(out, u / SOMA_NANO);
+
+    fraction = u % SOMA_NANO;
+
+    if (fraction == 0) {
+        return;
+    }
+
+    len = 0;
+
+    for (i = SOMA_NANO_LEN - 1; i >= 0; i--) {
+        buf[i] = (char) ('0' + fraction % 10);
+
+        if (len == 0 && buf[i] != '0') {
+            len = i + 1;
+        }
+
+        fraction /= 10;
+    }
+
+    soma_put_char(out, '.');
+    soma_put(out, buf, (size_t) len);
+}
+
+
+void
+soma_put_day(soma_out_t *out, int64_t ms)
+{
+    int  year, month, day;
+
+    soma_civil(ms, &year, &month, &day);
+
+    soma_put_padded(out, year, 4);
+    soma_put_char(out, '-');
+    soma_put_padded(out, month, 2);
+    soma_put_char(out, '-');
+    soma_put_padded(out, day, 2);
+}
+
+
+void
+soma_put_hour(soma_out_t *out, int64_t ms)
+{
+    soma_put_day(out, ms);
+    soma_put_char(out, 'T');
+    soma_put_padded(out, (int) (soma_day_ms(ms) / 3600000), 2);
+}
+
+
+void
+soma_put_time(soma_out_t *out, int64_t ms)
+{
+    int  rest;
+
+    soma_put_hour(out, ms);
+
+    rest = (int) (soma_day_ms(ms) % 3600000);
+
+    soma_put_char(out, ':');
+    soma_put_padded(out, rest / 60000, 2);
+    soma_put_char(out, ':');
+    soma_put_padded(out, rest / 1000 % 60, 2);
+    soma_put_char(out, '.');
+    soma_put_padded(out, rest % 1000, 3);
+    soma_put_char(out, 'Z');
+}
+
+
+void
+soma_put_hex(soma_out_t *out, const unsigned char *data, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        soma_put_char(out, soma_hex_digits[data[i] >> 4]);
+        soma_put_char(out, soma_hex_digits[data[i] & 15]);
+    }
+}
