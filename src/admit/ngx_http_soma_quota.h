@@ -1,0 +1,53 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The states of all limits in the shared zone, and the holds that requests
+ * in flight have on them.  A hold lives in shared memory too, on a list of
+ * its worker, so that what a killed worker held is given back by the next.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_QUOTA_H
+#define NGX_HTTP_SOMA_QUOTA_H
+
+
+#include "ngx_http_soma.h"
+
+
+#define NGX_HTTP_SOMA_QUOTAS_MAX  65536     /* states, idle ones out first */
+#define NGX_HTTP_SOMA_HOLD_MAX    16        /* limits of one hold */
+
+
+typedef struct {
+    soma_limit_t  *limit;       /* the one that refused */
+    soma_str_t     owner;
+    soma_verdict_t verdict;
+} ngx_http_soma_refusal_t;
+
+
+ngx_int_t ngx_http_soma_quota_init_zone(ngx_http_soma_main_conf_t *smcf,
+    ngx_log_t *log);
+
+/* takes a slot for this worker, gives back what dead ones held */
+ngx_int_t ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf);
+
+/*
+ * Reserves want[amount] under every limit of "limits" (soma_limit_t), all or
+ * none, and makes *hold (or adds to it).  owner: whose limits these are
+ * ("tenant:acme", "key:<id>", "provider:openai"); the scope's value is read
+ * off ctx (identity, model, provider of the model).  Where want[] of tokens
+ * or cost passes the limit itself and "trim" is set, the limit is asked for.
+ * ctx->rate is brought up to date.
+ * NGX_OK; NGX_BUSY: refused, see refusal; NGX_ERROR: the zone is full.
+ */
+ngx_int_t ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_t **hold, soma_str_t owner, ngx_array_t *limits,
+    const int64_t *want, ngx_uint_t trim, ngx_http_soma_refusal_t *refusal);
+
+/* used[amount]; *hold becomes NULL; NULL holds are fine */
+void ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_hold_t **hold, const int64_t *used);
+
+
+#endif /* NGX_HTTP_SOMA_QUOTA_H */

@@ -1,0 +1,105 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The one engine for limits: an amount of requests, tokens, cost or
+ * concurrency, in a window, for a scope.  Rates (second, minute, hour) are
+ * token buckets, budgets (day, month) calendar windows in UTC, concurrency
+ * is what is held now.  This file is the arithmetic of one state; where the
+ * states live is the caller's.
+ */
+
+
+#ifndef SOMA_QUOTA_H
+#define SOMA_QUOTA_H
+
+
+#include "soma_base.h"
+
+
+typedef enum {
+    SOMA_REQUESTS = 0,
+    SOMA_TOKENS,
+    SOMA_COST,                      /* nano-USD */
+    SOMA_CONCURRENCY,
+    SOMA_AMOUNTS
+} soma_amount_e;
+
+typedef enum {
+    SOMA_WINDOW_NONE = 0,           /* concurrency */
+    SOMA_WINDOW_SECOND,
+    SOMA_WINDOW_MINUTE,
+    SOMA_WINDOW_HOUR,
+    SOMA_WINDOW_DAY,
+    SOMA_WINDOW_MONTH
+} soma_window_e;
+
+typedef enum {
+    SOMA_SCOPE_TENANT = 0,
+    SOMA_SCOPE_USER,
+    SOMA_SCOPE_KEY,
+    SOMA_SCOPE_MODEL,
+    SOMA_SCOPE_PROVIDER
+} soma_scope_e;
+
+
+typedef struct {
+    soma_amount_e  amount;
+    soma_window_e  window;
+    soma_scope_e   per;
+    int64_t        limit;           /* in the amount's unit */
+    soma_str_t     text;            /* "requests 600/minute per=user" */
+} soma_limit_t;
+
+
+/* one scope's state under one limit; zeroed means untouched */
+typedef struct {
+    int64_t  level;     /* bucket: left; window, concurrency: used */
+    int64_t  since;     /* ms UTC; bucket: last refill; window: its start */
+    int64_t  spare;     /* bucket: remainder of the refill division */
+} soma_quota_t;
+
+
+typedef struct {
+    int64_t  remaining; /* after this request, not below 0 */
+    int64_t  reset_ms;  /* until it is whole again */
+    int64_t  retry_ms;  /* refused: until it may pass; -1: never will */
+} soma_verdict_t;
+
+
+/*
+ * words: "requests" "600/minute" "per=user" (as the directive has them).
+ * Counts take k, m, g suffixes (1m = 1,000,000); cost is decimal USD.
+ * SOMA_ERROR: *error is a sentence naming the bad word's fault and what is
+ * allowed, bad its index.  "scope" is the default where per= is not given
+ * (SOMA_SCOPE_TENANT in a tenant, SOMA_SCOPE_PROVIDER in a provider).
+ */
+int soma_limit_parse(soma_limit_t *limit, const soma_str_t *words, unsigned n,
+    soma_scope_e scope, unsigned *bad, const char **error);
+
+const char *soma_amount_name(soma_amount_e amount);
+const char *soma_window_name(soma_window_e window);
+const char *soma_scope_name(soma_scope_e scope);
+
+/*
+ * May "want" be taken now?  SOMA_OK or SOMA_DECLINED; verdict filled both
+ * ways.  The state's refill or window turn is done here; nothing is taken.
+ * A clock that stepped back neither refills nor turns the window.
+ */
+int soma_quota_check(const soma_limit_t *limit, soma_quota_t *quota,
+    int64_t now, int64_t want, soma_verdict_t *verdict);
+
+/* after a check that said SOMA_OK; returns the window's start, which
+ * soma_quota_settle() wants back */
+int64_t soma_quota_take(const soma_limit_t *limit, soma_quota_t *quota,
+    int64_t want);
+
+/*
+ * "used" of "taken" was used (used may be more).  A calendar window that
+ * turned in between is left alone.  Concurrency is given back whole.
+ */
+void soma_quota_settle(const soma_limit_t *limit, soma_quota_t *quota,
+    int64_t now, int64_t window, int64_t taken, int64_t used);
+
+
+#endif /* SOMA_QUOTA_H */

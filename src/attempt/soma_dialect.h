@@ -1,0 +1,165 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * A dialect is how one family of providers writes requests, answers, streams
+ * and errors.  One vtable; attempt drives it and knows no dialect by name.
+ */
+
+
+#ifndef SOMA_DIALECT_H
+#define SOMA_DIALECT_H
+
+
+#include "soma_base.h"
+#include "soma_json.h"
+#include "soma_sse.h"
+#include "soma_usage.h"
+
+
+typedef enum {
+    SOMA_API_NONE = 0,          /* not an LLM call: soma_access */
+    SOMA_API_CHAT,              /* /chat/completions */
+    SOMA_API_COMPLETIONS,
+    SOMA_API_EMBEDDINGS,
+    SOMA_API_RESPONSES,
+    SOMA_API_IMAGES,            /* /images/generations */
+    SOMA_API_SPEECH,            /* /audio/speech: JSON in, sound out */
+    SOMA_API_TRANSCRIPTIONS,    /* multipart in */
+    SOMA_API_TRANSLATIONS,      /* multipart in */
+    SOMA_API_MODELS             /* GET, answered here */
+} soma_api_e;
+
+
+/* members of a request that the steps look at; indices into scan->span */
+typedef enum {
+    SOMA_ASK_MODEL = 0,
+    SOMA_ASK_STREAM,
+    SOMA_ASK_STREAM_OPTIONS,
+    SOMA_ASK_MAX_TOKENS,
+    SOMA_ASK_MAX_COMPLETION_TOKENS,
+    SOMA_ASK_MAX_OUTPUT_TOKENS,
+    SOMA_ASK_N,
+    SOMA_ASK_SERVICE_TIER,
+    SOMA_ASK_USER,
+    SOMA_ASK_MESSAGES,
+    SOMA_ASK_INPUT,
+    SOMA_ASK_PROMPT,
+    SOMA_ASK_TOTAL
+} soma_ask_member_e;
+
+
+/* what a client asks, read off its body */
+typedef struct {
+    soma_api_e         api;
+    soma_str_t         model;           /* unescaped */
+    int64_t            max_tokens;      /* -1: not said */
+    int64_t            n;               /* answers asked for, at least 1 */
+    soma_tier_e        tier;
+    size_t             body_len;
+    unsigned           stream:1;
+    unsigned           usage_asked:1;   /* the client wants the usage chunk */
+    soma_json_scan_t  *scan;            /* NULL: not JSON (multipart) */
+} soma_ask_t;
+
+
+/* one answer as it comes; zeroed by the caller at the start of an attempt */
+typedef struct {
+    soma_api_e        api;
+    soma_usage_t      usage;            /* the last word of each field */
+    int64_t           text_len;         /* bytes of answer text streamed */
+    soma_str_t        model;            /* unused by settle when empty */
+    soma_str_t        service_tier;
+    unsigned          stream:1;
+    unsigned          finished:1;       /* a finish reason was seen */
+    unsigned          done:1;           /* the stream's last event was seen */
+    unsigned          failed:1;         /* an error event was seen */
+} soma_answer_t;
+
+
+/* what to do with a streamed event */
+#define SOMA_EVENT_PASS    0            /* hand it on */
+#define SOMA_EVENT_DROP    1            /* the client did not ask for it */
+#define SOMA_EVENT_ERROR   2            /* the provider failed: as first
+                                           event, go to the next target */
+
+
+typedef enum {
+    SOMA_FAULT_NONE = 0,
+    SOMA_FAULT_BAD_REQUEST,             /* 400 invalid_request_error */
+    SOMA_FAULT_UNAUTHORIZED,            /* 401 */
+    SOMA_FAULT_FORBIDDEN,               /* 403 */
+    SOMA_FAULT_NO_MODEL,                /* 404 model_not_found */
+    SOMA_FAULT_NOT_FOUND,               /* 404 */
+    SOMA_FAULT_METHOD,                  /* 405 */
+    SOMA_FAULT_TOO_LARGE,               /* 413 */
+    SOMA_FAULT_LOCKED,                  /* 423 training_lock */
+    SOMA_FAULT_RATE,                    /* 429 rate_limit_exceeded */
+    SOMA_FAULT_QUOTA,                   /* 429 insufficient_quota */
+    SOMA_FAULT_INTERNAL,                /* 500 */
+    SOMA_FAULT_UPSTREAM,                /* 502 */
+    SOMA_FAULT_UNAVAILABLE,             /* 503 */
+    SOMA_FAULT_TIMEOUT                  /* 504 */
+} soma_fault_e;
+
+
+typedef struct {
+    soma_str_t  name;
+
+    /* api of a path below the endpoint ("/chat/completions", no /v1), or
+     * SOMA_API_NONE */
+    soma_api_e  (*api)(soma_str_t path);
+
+    /* the members to look for: SOMA_ASK_TOTAL of them, in that order */
+    const soma_json_want_t  *want;
+
+    /*
+     * Reads ask->scan's spans; "value" gives the bytes of a span (the glue
+     * knows where the body lies).  SOMA_ERROR: *error is a sentence for the
+     * client (model missing, stream no boolean ...).
+     */
+    int  (*ask)(soma_ask_t *ask, soma_arena_t *arena,
+             int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
+             void *data, const char **error);
+
+    /* the edits that turn the client's body into the provider's: "model"
+     * renamed, usage asked for in a stream.  Texts live in the arena */
+    int  (*encode)(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
+             int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
+             void *data, soma_json_edits_t *edits);
+
+    /* members of a whole answer to catch: at most SOMA_JSON_WANT_MAX */
+    const soma_json_want_t  *answer_want;
+    unsigned                 answer_nwant;
+
+    /* a caught member of a whole answer, by its index in answer_want */
+    void  (*member)(soma_answer_t *answer, unsigned index,
+             soma_json_value_t *value);
+
+    /* one streamed event: SOMA_EVENT_* */
+    int  (*event)(soma_answer_t *answer, soma_ask_t *ask,
+             soma_sse_event_t *event);
+
+    /* an error body, and an error event for the middle of a stream (with
+     * what ends a stream well-formed); code may be empty */
+    void  (*fault)(soma_out_t *out, soma_fault_e fault, soma_str_t code,
+             soma_str_t message);
+    void  (*fault_event)(soma_out_t *out, soma_api_e api, soma_fault_e fault,
+             soma_str_t code, soma_str_t message);
+} soma_dialect_t;
+
+
+extern const soma_dialect_t  soma_openai;
+
+/* NULL when unknown; *names is a list for an error message */
+const soma_dialect_t *soma_dialect_find(soma_str_t name, const char **names);
+
+/* HTTP status of a fault */
+int soma_fault_status(soma_fault_e fault);
+
+/* tokens of "len" bytes of text when nobody counts them: a quarter, rounded
+ * up, what English text comes to in the field's tokenizers */
+int64_t soma_estimate_tokens(int64_t len);
+
+
+#endif /* SOMA_DIALECT_H */

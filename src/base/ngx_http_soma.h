@@ -1,0 +1,318 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * What the glue shares: the configuration, a request's context, and the few
+ * functions a step offers to the steps behind it.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_H
+#define NGX_HTTP_SOMA_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "soma_base.h"
+#include "soma_key.h"
+#include "soma_quota.h"
+#include "soma_lock.h"
+#include "soma_route.h"
+#include "soma_dialect.h"
+#include "soma_price.h"
+#include "soma_record.h"
+
+
+#define NGX_HTTP_SOMA_VERSION       "0.1.0"
+
+#define NGX_HTTP_SOMA_LOCKED        423
+
+#define NGX_HTTP_SOMA_ID_MAX        128     /* of a client's x-request-id */
+#define NGX_HTTP_SOMA_SESSION_MAX   128
+#define NGX_HTTP_SOMA_MESSAGE_MAX   512     /* of an error to a client */
+#define NGX_HTTP_SOMA_NOTE_MAX      256     /* of what failed attempts said */
+
+
+/* the layouts are nginx's and ours are the same: { size_t, u_char * } */
+#define ngx_http_soma_str(s)    ((soma_str_t) { (s).len, (s).data })
+#define ngx_http_soma_ngx(s)    ((ngx_str_t) { (s).len, (s).data })
+
+
+typedef struct ngx_http_soma_provider_s   ngx_http_soma_provider_t;
+typedef struct ngx_http_soma_model_s      ngx_http_soma_model_t;
+typedef struct ngx_http_soma_route_s      ngx_http_soma_route_t;
+typedef struct ngx_http_soma_tenant_s     ngx_http_soma_tenant_t;
+typedef struct ngx_http_soma_ctx_s        ngx_http_soma_ctx_t;
+typedef struct ngx_http_soma_hold_s       ngx_http_soma_hold_t;
+typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
+
+
+struct ngx_http_soma_provider_s {
+    ngx_str_t                       name;
+    const soma_dialect_t           *dialect;
+    ngx_uint_t                      index;      /* in main conf */
+    ngx_str_t                       endpoint;   /* as configured */
+    ngx_str_t                       host;       /* Host: of a request */
+    ngx_str_t                       server_name;    /* SNI, no port */
+    ngx_str_t                       uri;        /* prefix, no final slash */
+    in_port_t                       port;
+    ngx_str_t                       api_key;    /* never leaves this struct
+                                                   but in "auth" */
+    ngx_str_t                       auth;       /* a whole header line */
+    ngx_str_t                       missing;    /* why it is in no plan */
+    ngx_msec_t                      connect_timeout;
+    ngx_msec_t                      first_token_timeout;
+    ngx_msec_t                      idle_timeout;
+    ngx_uint_t                      keepalive;  /* idle connections a worker */
+    ngx_array_t                     limits;     /* soma_limit_t */
+    ngx_http_upstream_conf_t        upstream;   /* template of a request's */
+    ngx_http_upstream_srv_conf_t   *block;      /* endpoint is upstream{} */
+    ngx_http_soma_peers_t          *peers;      /* addresses, idle conns */
+    ngx_str_t                       ca_file;
+    ngx_flag_t                      verify;
+    u_char                         *file;       /* where configured */
+    ngx_uint_t                      line;
+    unsigned                        echo:1;
+    unsigned                        ssl:1;
+};
+
+
+struct ngx_http_soma_model_s {
+    ngx_str_t                       name;       /* what clients say */
+    ngx_str_t                       target;     /* what the provider says */
+    ngx_uint_t                      index;
+    ngx_http_soma_provider_t       *provider;
+    const soma_price_t             *price;      /* never NULL */
+    unsigned                        free:1;     /* no price anywhere */
+};
+
+
+typedef struct {
+    ngx_http_soma_model_t          *model;
+    ngx_uint_t                      weight;
+} ngx_http_soma_target_t;
+
+
+struct ngx_http_soma_route_s {
+    ngx_str_t                       name;
+    soma_strategy_e                 strategy;
+    soma_retry_t                    retry;
+    ngx_array_t                     targets;    /* ngx_http_soma_target_t */
+    unsigned                        single:1;   /* made of a soma_model */
+};
+
+
+struct ngx_http_soma_tenant_s {
+    ngx_str_t                       name;
+    ngx_array_t                     limits;     /* soma_limit_t */
+    ngx_str_t                       models;     /* space separated, or empty:
+                                                   all */
+};
+
+
+typedef struct {
+    u_char                          hash[SOMA_KEY_HASH];
+    soma_identity_t                 identity;
+} ngx_http_soma_key_t;
+
+
+/* soma_redis: one server for now */
+typedef struct {
+    ngx_str_t                       url;        /* password masked */
+    ngx_str_t                       host;
+    ngx_str_t                       path;       /* of a unix socket */
+    in_port_t                       port;
+    ngx_str_t                       user;
+    ngx_str_t                       password;
+    ngx_int_t                       db;
+    ngx_msec_t                      timeout;    /* of a command, connect */
+    ngx_addr_t                     *addr;       /* resolved at start */
+    unsigned                        set:1;
+} ngx_http_soma_redis_conf_t;
+
+
+/* soma_ledger PATH [segment=4m] [keep=1h] [sync=off|1s] [events=1000000] */
+typedef struct {
+    ngx_str_t                       path;
+    size_t                          segment;    /* bytes */
+    ngx_msec_t                      keep;       /* acknowledged segments */
+    ngx_msec_t                      sync;       /* 0: left to the kernel */
+    ngx_int_t                       events;     /* kept in a tenant's stream */
+} ngx_http_soma_ledger_conf_t;
+
+
+/*
+ * The shared zone's root.  Each part owns what its pointer leads to and makes
+ * it in its init_zone; all of them take the slab pool's mutex.
+ */
+typedef struct {
+    ngx_uint_t                      layout;
+    void                           *cache;
+    void                           *quota;
+    void                           *health;
+    void                           *metrics;
+    void                           *usage;
+} ngx_http_soma_zone_t;
+
+
+typedef struct {
+    ngx_shm_zone_t                 *shm_zone;
+    ngx_slab_pool_t                *shpool;     /* after init_zone */
+    ngx_http_soma_zone_t           *zone;
+
+    ngx_http_soma_redis_conf_t      redis;
+    ngx_http_soma_ledger_conf_t     ledger;
+    ngx_str_t                       node;       /* this host's name */
+
+    ngx_str_t                       prices;
+    soma_catalogue_t               *catalogue;  /* NULL: none */
+    ngx_str_t                       catalogue_hash;
+
+    ngx_array_t                     providers;  /* ..._provider_t * */
+    ngx_array_t                     models;     /* ..._model_t * */
+    ngx_array_t                     routes;     /* ..._route_t *, the single
+                                                   ones of models too */
+    ngx_array_t                     tenants;    /* ..._tenant_t * */
+    ngx_array_t                     keys;       /* ..._key_t, sorted */
+    ngx_hash_t                      route_hash; /* name -> ..._route_t */
+    ngx_hash_t                      tenant_hash;
+
+    ngx_flag_t                      used;       /* any of our handlers */
+} ngx_http_soma_main_conf_t;
+
+
+#define NGX_HTTP_SOMA_DOWN_ALLOW    0
+#define NGX_HTTP_SOMA_DOWN_DENY     1
+#define NGX_HTTP_SOMA_ABORT_CANCEL  0
+#define NGX_HTTP_SOMA_ABORT_DRAIN   1
+
+typedef struct {
+    ngx_flag_t                      training_lock;
+    ngx_uint_t                      on_redis_down;
+    ngx_uint_t                      on_abort;
+    size_t                          body_buffer;
+    size_t                          buffer_size;    /* of an answer */
+    unsigned                        pass:1;
+    unsigned                        access:1;
+    unsigned                        api:1;
+    unsigned                        metrics:1;
+} ngx_http_soma_loc_conf_t;
+
+
+/* what the headers x-ratelimit-* tell; limit 0: no such limit */
+typedef struct {
+    int64_t                         limit;
+    int64_t                         remaining;
+    int64_t                         reset_ms;
+} ngx_http_soma_rate_t;
+
+
+/* an error to the client, set once, written in its dialect by the filter */
+typedef struct {
+    soma_fault_e                    fault;
+    soma_str_t                      code;       /* constant */
+    ngx_str_t                       message;    /* in r->pool */
+    int64_t                         retry_ms;   /* 0: say nothing */
+    unsigned                        no_retry:1; /* x-should-retry: false */
+} ngx_http_soma_error_t;
+
+
+/* a locally made answer, written by the same filter */
+typedef struct {
+    ngx_uint_t                      status;
+    ngx_str_t                       type;
+    ngx_str_t                       body;
+    unsigned                        set:1;
+} ngx_http_soma_reply_t;
+
+
+struct ngx_http_soma_ctx_s {
+    ngx_http_request_t             *request;    /* the main one */
+    ngx_http_soma_main_conf_t      *main;
+    ngx_http_soma_loc_conf_t       *conf;
+    soma_arena_t                    arena;      /* over request->pool */
+
+    /* identify */
+    soma_identity_t                 identity;
+    ngx_http_soma_tenant_t         *tenant;     /* NULL: not configured */
+    u_char                          key_hash[SOMA_KEY_HASH];
+    ngx_str_t                       id;
+    ngx_str_t                       session;
+    int64_t                         start;      /* ms UTC */
+    ngx_msec_t                      start_msec;
+
+    /* admit */
+    ngx_http_soma_hold_t           *hold;           /* of who asks */
+    ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
+    ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];
+    int64_t                         input_bound;    /* tokens reserved */
+    int64_t                         output_bound;
+
+    /* plan */
+    soma_ask_t                      ask;
+    soma_json_scan_t               *scan;
+    soma_str_t                      body;       /* whole, when in memory */
+    ngx_http_soma_route_t          *route;
+    unsigned                        order[SOMA_TARGETS_MAX];
+    ngx_uint_t                      norder;
+    ngx_uint_t                      next;       /* index in order */
+
+    /* attempt */
+    ngx_http_soma_model_t          *model;      /* tried now, or that
+                                                   answered */
+    void                           *attempt;    /* private to that step */
+    ngx_uint_t                      attempts;
+    soma_answer_t                   answer;
+    ngx_msec_t                      first_token_msec;   /* since start */
+
+    /* settle */
+    soma_usage_t                    usage;      /* final */
+    soma_cost_t                     cost;
+    ngx_http_soma_error_t           error;
+    ngx_http_soma_reply_t           reply;
+    ngx_str_t                       note;       /* what attempts said */
+
+    unsigned                        step:4;
+    unsigned                        identified:1;
+    unsigned                        unlocked:1; /* lock was checked */
+    unsigned                        admitted:1; /* quotas hold something */
+    unsigned                        waiting:1;  /* for Redis */
+    unsigned                        answered:1; /* a target's answer began */
+    unsigned                        complete:1; /* answer came to its end */
+    unsigned                        settled:1;
+    unsigned                        lock_unknown:1;
+    unsigned                        replaced:1; /* filter writes the body */
+    unsigned                        first_token:1;
+};
+
+
+extern ngx_module_t  ngx_http_soma_module;
+
+
+/* base: the context of the main request, whatever redirects it went
+ * through; NULL when there is none yet */
+ngx_http_soma_ctx_t *ngx_http_soma_get_ctx(ngx_http_request_t *r);
+
+/* ms UTC of nginx's cached clock */
+int64_t ngx_http_soma_now(void);
+
+/* arenas over pools */
+soma_arena_t ngx_http_soma_arena(ngx_pool_t *pool);
+
+/*
+ * Notes the error and returns its HTTP status, for a handler to return.  The
+ * first error of a request stays.  fmt as for ngx_sprintf; the message names
+ * the cause and the way out and never holds a secret.
+ */
+ngx_int_t ngx_http_soma_fault(ngx_http_soma_ctx_t *ctx, soma_fault_e fault,
+    const char *code, const char *fmt, ...);
+
+/* sends a whole answer of our own (headers and body); for content handlers:
+ * returns what they return */
+ngx_int_t ngx_http_soma_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_str_t *body);
+
+
+#endif /* NGX_HTTP_SOMA_H */

@@ -1,0 +1,62 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Who calls: the credential as it stands in a header, and the identity a key
+ * stands for, as it is kept in the shared cache.
+ */
+
+
+#ifndef SOMA_KEY_H
+#define SOMA_KEY_H
+
+
+#include "soma_base.h"
+
+
+#define SOMA_KEY_MAX         512        /* bytes of a credential */
+#define SOMA_KEY_HASH        32         /* SHA-256, raw */
+#define SOMA_IDENTITY_MAX    2048       /* bytes, packed */
+#define SOMA_KEY_MODELS_MAX  32
+#define SOMA_KEY_LIMITS_MAX  8
+
+#define SOMA_CAN_ADMIN       0x01       /* capabilities */
+#define SOMA_CAN_USAGE       0x02
+
+
+typedef struct {
+    soma_str_t  tenant;
+    soma_str_t  user;
+    soma_str_t  key;            /* id: name= or the first 12 hex digits */
+    soma_str_t  models;         /* space separated, empty: the tenant's */
+    soma_str_t  limits;         /* "requests 10/minute;cost 5/day" */
+    soma_str_t  tags;
+    unsigned    capabilities;
+    int64_t     expires;        /* ms UTC, 0: never */
+} soma_identity_t;
+
+
+/* the credential in an Authorization value ("Bearer x", any case, spaces
+ * trimmed), or the value itself for the other headers; SOMA_DECLINED: none */
+int soma_key_bearer(soma_str_t value, soma_str_t *credential);
+
+/* "admin,usage" -> bits; SOMA_ERROR on an unknown word */
+int soma_capabilities_parse(soma_str_t list, unsigned *bits);
+
+/* one field of a soma:key:<sha256> hash or of soma_key; unknown fields:
+ * SOMA_DECLINED; a bad value: SOMA_ERROR.  Strings are not copied */
+int soma_identity_set(soma_identity_t *identity, soma_str_t name,
+    soma_str_t value);
+
+/* to and from one flat piece of shared memory; pack returns the size, 0:
+ * does not fit; unpacked strings point into buf */
+size_t soma_identity_pack(const soma_identity_t *identity,
+    unsigned char *buf, size_t size);
+int soma_identity_unpack(soma_identity_t *identity, const unsigned char *buf,
+    size_t len);
+
+/* is "model" in a space separated list? an empty list: SOMA_OK (all) */
+int soma_models_allow(soma_str_t list, soma_str_t model);
+
+
+#endif /* SOMA_KEY_H */

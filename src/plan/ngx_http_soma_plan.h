@@ -1,0 +1,36 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Where to: models, routes, and the order in which a request tries them.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_PLAN_H
+#define NGX_HTTP_SOMA_PLAN_H
+
+
+#include "ngx_http_soma.h"
+
+
+/* what may be asked for by that name; NULL: nothing */
+ngx_http_soma_route_t *ngx_http_soma_route_find(
+    ngx_http_soma_main_conf_t *smcf, ngx_str_t *name);
+
+/* may this identity use the route or model of that name? */
+ngx_uint_t ngx_http_soma_route_allowed(ngx_http_soma_ctx_t *ctx,
+    ngx_str_t *name);
+
+/* fills ctx->order; NGX_OK, or an HTTP status with the fault noted */
+ngx_int_t ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx);
+
+/* health of a model at its provider, in the shared zone */
+ngx_int_t ngx_http_soma_health_init_zone(ngx_http_soma_main_conf_t *smcf,
+    ngx_log_t *log);
+soma_health_t ngx_http_soma_health_get(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_t *model);
+void ngx_http_soma_health_note(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_t *model, ngx_uint_t good, int64_t retry_after_ms);
+
+
+#endif /* NGX_HTTP_SOMA_PLAN_H */
