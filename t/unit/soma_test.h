@@ -28,11 +28,7 @@
  * in a null byte outside len, and exits when it cannot.  soma_fails is the
  * number of checks that failed so far.
  *
- * soma_test_arena() is an arena over malloc(), each piece a block of its own
- * so that a sanitizer sees every byte too far; soma_test_arena_drop() frees
- * all of it.  soma_test_arena_left, when not negative, is how many more
- * allocations succeed: with 0, 1, 2, ... a test walks every way to be out of
- * memory.
+ * Memory for the code under test: soma_arena_malloc.h.
  */
 
 
@@ -45,8 +41,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "soma_base.h"
 
 
 #define SOMA_TEST_SHOW_MAX  400
@@ -72,19 +66,8 @@
 #define soma_done()  soma_test_done()
 
 
-typedef struct soma_test_block_s  soma_test_block_t;
-
-struct soma_test_block_s {
-    soma_test_block_t  *next;
-    void               *data;
-};
-
-
-static int                 soma_checks;
-static int                 soma_fails;
-
-static long                soma_test_arena_left = -1;
-static soma_test_block_t  *soma_test_blocks;
+static int  soma_checks;
+static int  soma_fails;
 
 
 static void
@@ -219,65 +202,11 @@ soma_file(const char *path, size_t *len)
 }
 
 
-static inline void *
-soma_test_alloc(void *data, size_t size)
-{
-    soma_test_block_t  *block;
-
-    (void) data;
-
-    if (soma_test_arena_left == 0) {
-        return NULL;
-    }
-
-    if (soma_test_arena_left > 0) {
-        soma_test_arena_left--;
-    }
-
-    block = malloc(sizeof(soma_test_block_t));
-
-    if (block == NULL) {
-        return NULL;
-    }
-
-    block->data = malloc(size ? size : 1);
-    block->next = soma_test_blocks;
-    soma_test_blocks = block;
-
-    return block->data;
-}
-
-
-static inline soma_arena_t *
-soma_test_arena(void)
-{
-    static soma_arena_t  arena = { soma_test_alloc, NULL };
-
-    return &arena;
-}
-
-
-static inline void
-soma_test_arena_drop(void)
-{
-    soma_test_block_t  *block;
-
-    while (soma_test_blocks) {
-        block = soma_test_blocks;
-        soma_test_blocks = block->next;
-        free(block->data);
-        free(block);
-    }
-}
-
-
 static inline int
 soma_test_done(void)
 {
     printf("1..%d\n", soma_checks);
     fflush(stdout);
-
-    soma_test_arena_drop();
 
     return soma_fails != 0 || soma_checks == 0;
 }

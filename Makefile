@@ -1,0 +1,222 @@
+# ngx_soma: an LLM gateway in one nginx module.
+#
+#   make run            install what is missing, build, start a gateway on
+#                       127.0.0.1:8080, and send it two requests
+#   make stop           stop it
+#   make build          build/modules/ngx_http_soma_module.so
+#   make test           every suite; ends with "N passed, N failed"
+#   make bench          bare proxy_pass and the module side by side
+#
+#   make unit           the plain C; UNIT=NAME for one of t/unit/test_NAME.c
+#   make fuzz           libFuzzer; FUZZ=NAME for one, FUZZ_SECONDS=5 for each
+#   make test-nginx     t/*.t; T=t/NAME.t for one (or a few)
+#   make test-asan      unit and t/*.t under ASan and UBSan
+#   make test-valgrind  unit and t/*.t under valgrind
+#   make clients        real SDKs and replayed traffic
+#   make style          the rules that a machine can check
+#   make check-clang    clang's warnings too
+#   make deps           what build and run need; deps-test: what test needs
+#   make clean          all of build/ but the fetched source of nginx
+#
+# B=DIR builds and tests in DIR instead of build.
+
+B ?= build
+FUZZ_SECONDS ?= 5
+JOBS ?= 2
+
+BUILD := $(abspath $(B))
+TOP := $(CURDIR)
+NGX := /usr/share/nginx/src
+
+GCC ?= gcc
+CLANG ?= clang
+
+DIRS := base identify admit plan attempt settle store fetch api
+INCS := $(foreach d,$(DIRS),-Isrc/$(d))
+
+PLAIN := $(wildcard src/*/soma_*.c)
+GLUE := ngx_soma_module.c $(wildcard src/*/ngx_http_soma_*.c)
+HEADERS := $(wildcard src/*/*.h)
+TESTS := $(patsubst t/unit/test_%.c,%,$(wildcard t/unit/test_*.c))
+FUZZERS := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+
+WARN := -Wall -Wextra -Werror
+CFLAGS_plain := -std=gnu11 -g -O2 -fPIC $(WARN)
+CFLAGS_asan := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(WARN) \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS_fuzz := $(CFLAGS_asan) -fsanitize=fuzzer-no-link
+LIBS := -lyyjson -lcrypto -lz -lm
+
+CC_plain := $(GCC)
+CC_asan := $(CLANG)
+CC_fuzz := $(CLANG)
+
+# Debian's own flags, without the file prefix map
+NGX_CC := -g -O2 -fstack-protector-strong -Wformat -Werror=format-security \
+	-fPIC -Wdate-time -D_FORTIFY_SOURCE=2
+NGX_LD := -Wl,-z,relro -Wl,-z,now -fPIC
+
+ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fsanitize-ignorelist=$(TOP)/tools/sanitize.ignore
+
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+.PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
+	module module-asan deps deps-test deps-source \
+	unit fuzz test test-nginx test-asan test-valgrind clients style \
+	check-clang bench run stop clean
+
+all: build
+
+
+# what is needed, and the module
+
+deps:
+	@tools/deps build
+
+deps-test:
+	@tools/deps test
+
+deps-source:
+	@tools/deps source
+
+build: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) module
+
+build-asan: deps-test deps-source
+	@$(MAKE) --no-print-directory -j$(JOBS) module-asan
+
+module: $(BUILD)/nginx/Makefile
+	@$(MAKE) --no-print-directory -C $(NGX) -f $(BUILD)/nginx/Makefile modules
+	@mkdir -p $(BUILD)/modules
+	@cp -u $(BUILD)/nginx/ngx_http_soma_module.so $(BUILD)/modules/
+
+$(BUILD)/nginx/Makefile: config tools/exports.map $(NGX)/conf_flags
+	@mkdir -p $(BUILD)
+	@echo "configuring for nginx in $(NGX)"
+	@cd $(NGX) && bash -c '. ./conf_flags && ./configure \
+		"$${NGX_CONF_FLAGS[@]}" --with-cc=$(GCC) \
+		--with-cc-opt="$(NGX_CC)" --with-ld-opt="$(NGX_LD)" \
+		--add-dynamic-module=$(TOP) --builddir=$(BUILD)/nginx' \
+		>$(BUILD)/configure.log 2>&1 \
+		|| { tail -5 $(BUILD)/configure.log; rm -f $@; exit 1; }
+	@touch $@
+
+module-asan: $(BUILD)/asan/nginx/Makefile
+	@$(MAKE) --no-print-directory -C $(TOP)/build/deps/nginx \
+		-f $(BUILD)/asan/nginx/Makefile binary modules
+	@mkdir -p $(BUILD)/asan/modules
+	@cp -u $(BUILD)/asan/nginx/ngx_http_soma_module.so $(BUILD)/asan/modules/
+
+$(BUILD)/asan/nginx/Makefile: config tools/exports.map tools/sanitize.ignore
+	@mkdir -p $(BUILD)/asan
+	@echo "configuring nginx with ASan and UBSan"
+	@cd $(TOP)/build/deps/nginx && bash -c '. $(NGX)/conf_flags \
+		&& ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CLANG) \
+		--with-cc-opt="$(ASAN_CC)" \
+		--with-ld-opt="-fsanitize=address,undefined" \
+		--add-dynamic-module=$(TOP) --builddir=$(BUILD)/asan/nginx' \
+		>$(BUILD)/asan/configure.log 2>&1 \
+		|| { tail -5 $(BUILD)/asan/configure.log; rm -f $@; exit 1; }
+	@touch $@
+
+
+# the plain C without nginx: one archive a flavour, and its programs
+
+define flavour
+$(BUILD)/$(1)/%.o: src/%.c
+	@mkdir -p $$(@D)
+	$(CC_$(1)) $(CFLAGS_$(1)) $(INCS) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$(1)/libsoma.a: $(PLAIN:src/%.c=$(BUILD)/$(1)/%.o)
+	@rm -f $$@
+	ar rcs $$@ $$^
+
+-include $(PLAIN:src/%.c=$(BUILD)/$(1)/%.d)
+-include $(wildcard $(BUILD)/$(1)/*.d)
+endef
+
+$(foreach f,plain asan fuzz,$(eval $(call flavour,$(f))))
+
+define program
+$(BUILD)/$(1)/test_%: t/unit/test_%.c $(BUILD)/$(1)/libsoma.a
+	@mkdir -p $$(@D)
+	$(CC_$(1)) $(CFLAGS_$(1)) $(INCS) -It/unit -MMD -MP $$< \
+		$(BUILD)/$(1)/libsoma.a $(LIBS) -o $$@
+endef
+
+$(foreach f,plain asan,$(eval $(call program,$(f))))
+
+$(BUILD)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(BUILD)/fuzz/libsoma.a
+	@mkdir -p $(@D)
+	$(CC_fuzz) $(CFLAGS_asan) -fsanitize=fuzzer $(INCS) -It/unit -MMD -MP $< \
+		$(BUILD)/fuzz/libsoma.a $(LIBS) -o $@
+
+build-unit: $(TESTS:%=$(BUILD)/plain/test_%)
+
+build-unit-asan: $(TESTS:%=$(BUILD)/asan/test_%)
+
+build-fuzz: $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
+
+
+# clang sees what gcc does not; nginx's callbacks have unused parameters
+
+NGX_INCS := $(foreach d,core event event/modules os/unix http http/modules \
+	http/v2,-isystem $(NGX)/src/$(d)) -isystem $(BUILD)/nginx
+
+$(BUILD)/clang/%.ok: %.c $(HEADERS) | $(BUILD)/nginx/Makefile
+	@mkdir -p $(@D)
+	@$(CLANG) -std=gnu11 -O1 -fsyntax-only $(WARN) $(INCS) \
+		$(if $(findstring ngx_,$(notdir $<)),-Wno-unused-parameter \
+		$(NGX_INCS)) $<
+	@touch $@
+
+check-clang: $(patsubst %.c,$(BUILD)/clang/%.ok,$(PLAIN) $(GLUE))
+
+
+# tests
+
+export B JOBS FUZZ_SECONDS T UNIT FUZZ
+
+unit:
+	@tools/test unit
+
+fuzz:
+	@tools/test fuzz
+
+test-nginx:
+	@tools/test nginx
+
+test-asan:
+	@tools/test unit-asan nginx-asan
+
+test-valgrind:
+	@tools/test unit-valgrind nginx-valgrind
+
+clients:
+	@tools/test clients
+
+style:
+	@tools/style
+
+test:
+	@tools/test all
+
+bench: build
+	@bench/run
+
+
+# a gateway to look at
+
+run: build
+	@tools/run start
+
+stop:
+	@tools/run stop
+
+clean:
+	@if [ -d $(BUILD)/run ]; then tools/run stop; fi
+	rm -rf $(filter-out $(BUILD)/deps,$(wildcard $(BUILD)/*))
