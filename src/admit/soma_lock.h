@@ -17,7 +17,11 @@
 
 #define SOMA_LOCK_TTL_MS      (24 * 3600 * (int64_t) 1000)
 #define SOMA_LOCK_TTL_MAX_MS  (366 * 24 * 3600 * (int64_t) 1000)
-#define SOMA_LOCK_JSON_MAX    1024
+#define SOMA_LOCK_TTL_MIN_MS  1000
+#define SOMA_LOCK_JSON_MAX    2048      /* holds every lock that is valid */
+#define SOMA_LOCK_BODY_MAX    16384     /* read, more is refused */
+#define SOMA_LOCK_USER_MAX    256       /* bytes */
+#define SOMA_LOCK_REASON_MAX  512
 #define SOMA_TENANT_MAX       128
 
 
@@ -30,16 +34,27 @@ typedef struct {
 } soma_lock_t;
 
 
-/* body of POST /v1/training/enable and /disable; ttl in seconds (number) or
- * a duration string ("2h").  SOMA_ERROR: *error is a sentence */
+/*
+ * Body of POST /v1/training/enable and /disable: an object of tenant, user,
+ * reason and ttl and nothing else, each at most once; reason and ttl may be
+ * left out or null.  ttl in seconds (number) or a duration string ("2h"),
+ * SOMA_LOCK_TTL_MIN_MS to SOMA_LOCK_TTL_MAX_MS, otherwise SOMA_LOCK_TTL_MS.
+ * enabled_at is 0.  Strings live in the arena.  SOMA_ERROR: *error is a
+ * constant sentence.
+ */
 int soma_lock_request(soma_lock_t *lock, soma_arena_t *arena, soma_str_t body,
     const char **error);
 
-/* the JSON for Redis; enabled_at as an RFC 3339 string */
+/* the JSON for Redis; enabled_at as an RFC 3339 string; fits in
+ * SOMA_LOCK_JSON_MAX if the lock came from soma_lock_request() */
 void soma_lock_json(soma_out_t *out, const soma_lock_t *lock);
 
-/* reads it back; unknown members are ignored, a foreign value that is no
- * such JSON still locks (user and reason empty): SOMA_DECLINED */
+/*
+ * Reads it back; unknown members and members of another type are ignored,
+ * what is too long is cut, ttl_ms is 0.  A foreign value that is no JSON
+ * object still locks (all strings empty): SOMA_DECLINED.  SOMA_ERROR: no
+ * memory, and the lock is empty too.
+ */
 int soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json);
 
 /* [A-Za-z0-9._-]{1,SOMA_TENANT_MAX}: what may stand in a Redis key */

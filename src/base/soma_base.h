@@ -85,6 +85,12 @@ int soma_str_eq(soma_str_t a, soma_str_t b);
 int soma_str_is(soma_str_t a, const char *b);
 int soma_str_case_is(soma_str_t a, const char *b);
 
+/* without the blanks (space, tab) at both ends */
+soma_str_t soma_str_trim(soma_str_t s);
+
+/* cuts the next word off a list with blanks in between; 0: there is none */
+int soma_str_word(soma_str_t *s, soma_str_t *word);
+
 /* a copy in the arena; data is NULL when there is no memory */
 soma_str_t soma_str_dup(soma_arena_t *arena, soma_str_t s);
 
@@ -115,6 +121,14 @@ int64_t soma_day_start(int64_t ms);
 int64_t soma_month_start(int64_t ms);
 int64_t soma_next_day_start(int64_t ms);
 int64_t soma_next_month_start(int64_t ms);
+
+
+/*
+ * RFC 3339, "2026-11-21T03:04:05.678+01:00", also without a zone (UTC), with
+ * a space for the T, or a date alone (its first ms, UTC).  Finer than 1 ms is
+ * cut off.
+ */
+int soma_parse_time(soma_str_t s, int64_t *ms);
 
 
 /* a * b / c, towards 0, without overflow in between; a result out of range

@@ -14,6 +14,7 @@
 
 
 static int soma_lower(int c);
+static int soma_is_blank(int c);
 
 
 int
@@ -77,6 +78,51 @@ soma_str_dup(soma_arena_t *arena, soma_str_t s)
     }
 
     return copy;
+}
+
+
+static int
+soma_is_blank(int c)
+{
+    return c == ' ' || c == '\t';
+}
+
+
+soma_str_t
+soma_str_trim(soma_str_t s)
+{
+    while (s.len != 0 && soma_is_blank(s.data[0])) {
+        s.data++;
+        s.len--;
+    }
+
+    while (s.len != 0 && soma_is_blank(s.data[s.len - 1])) {
+        s.len--;
+    }
+
+    return s;
+}
+
+
+int
+soma_str_word(soma_str_t *s, soma_str_t *word)
+{
+    size_t  i;
+
+    *s = soma_str_trim(*s);
+
+    if (s->len == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < s->len && !soma_is_blank(s->data[i]); i++) { /* void */ }
+
+    word->data = s->data;
+    word->len = i;
+    s->data += i;
+    s->len -= i;
+
+    return 1;
 }
 
 

@@ -20,6 +20,11 @@
 static int64_t soma_time_clamp(int64_t ms);
 static int64_t soma_days(int64_t ms);
 static int64_t soma_days_of(int year, int month);
+static int soma_time_field(soma_str_t *s, int len, int *value);
+static int soma_time_skip(soma_str_t *s, int a, int b);
+static int soma_time_date(soma_str_t *s, int64_t *ms);
+static int soma_time_clock(soma_str_t *s, int64_t *ms);
+static int soma_time_zone(soma_str_t *s, int64_t *ms);
 
 
 /* days before a month; the year begins in March, so that the leap day is
@@ -142,4 +147,167 @@ soma_next_month_start(int64_t ms)
     }
 
     return soma_days_of(year, month) * SOMA_DAY_MS;
+}
+
+
+/* exactly len digits */
+static int
+soma_time_field(soma_str_t *s, int len, int *value)
+{
+    int  i, n;
+
+    if (s->len < (size_t) len) {
+        return SOMA_ERROR;
+    }
+
+    n = 0;
+
+    for (i = 0; i < len; i++) {
+        if (s->data[i] < '0' || s->data[i] > '9') {
+            return SOMA_ERROR;
+        }
+
+        n = n * 10 + (s->data[i] - '0');
+    }
+
+    s->data += len;
+    s->len -= (size_t) len;
+    *value = n;
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_time_skip(soma_str_t *s, int a, int b)
+{
+    if (s->len == 0 || (s->data[0] != a && s->data[0] != b)) {
+        return SOMA_ERROR;
+    }
+
+    s->data++;
+    s->len--;
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_time_date(soma_str_t *s, int64_t *ms)
+{
+    int      year, month, day;
+    int64_t  first;
+
+    if (soma_time_field(s, 4, &year) != SOMA_OK
+        || soma_time_skip(s, '-', '-') != SOMA_OK
+        || soma_time_field(s, 2, &month) != SOMA_OK
+        || soma_time_skip(s, '-', '-') != SOMA_OK
+        || soma_time_field(s, 2, &day) != SOMA_OK
+        || year == 0 || month < 1 || month > 12 || day < 1)
+    {
+        return SOMA_ERROR;
+    }
+
+    first = soma_days_of(year, month) * SOMA_DAY_MS;
+    *ms = first + (int64_t) (day - 1) * SOMA_DAY_MS;
+
+    return (*ms < soma_next_month_start(first)) ? SOMA_OK : SOMA_ERROR;
+}
+
+
+static int
+soma_time_clock(soma_str_t *s, int64_t *ms)
+{
+    int  hour, minute, second, unit, digit;
+
+    if (soma_time_field(s, 2, &hour) != SOMA_OK
+        || soma_time_skip(s, ':', ':') != SOMA_OK
+        || soma_time_field(s, 2, &minute) != SOMA_OK
+        || soma_time_skip(s, ':', ':') != SOMA_OK
+        || soma_time_field(s, 2, &second) != SOMA_OK
+        || hour > 23 || minute > 59 || second > 60)
+    {
+        return SOMA_ERROR;
+    }
+
+    *ms += ((int64_t) hour * 60 + minute) * 60000 + (int64_t) second * 1000;
+
+    if (soma_time_skip(s, '.', ',') != SOMA_OK) {
+        return SOMA_OK;
+    }
+
+    if (soma_time_field(s, 1, &digit) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    unit = 100;
+
+    do {
+        *ms += digit * unit;
+        unit /= 10;
+    } while (soma_time_field(s, 1, &digit) == SOMA_OK);
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_time_zone(soma_str_t *s, int64_t *ms)
+{
+    int      hour, minute, east;
+    int64_t  offset;
+
+    if (s->len == 0 || soma_time_skip(s, 'Z', 'z') == SOMA_OK) {
+        return SOMA_OK;
+    }
+
+    east = (s->data[0] == '+');
+
+    if (soma_time_skip(s, '+', '-') != SOMA_OK
+        || soma_time_field(s, 2, &hour) != SOMA_OK
+        || soma_time_skip(s, ':', ':') != SOMA_OK
+        || soma_time_field(s, 2, &minute) != SOMA_OK
+        || hour > 23 || minute > 59)
+    {
+        return SOMA_ERROR;
+    }
+
+    offset = ((int64_t) hour * 60 + minute) * 60000;
+    *ms += east ? -offset : offset;
+
+    return SOMA_OK;
+}
+
+
+int
+soma_parse_time(soma_str_t s, int64_t *ms)
+{
+    int64_t  value;
+
+    if (soma_time_date(&s, &value) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    if (s.len != 0) {
+
+        if (soma_time_skip(&s, 'T', 't') != SOMA_OK
+            && soma_time_skip(&s, ' ', ' ') != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+
+        if (soma_time_clock(&s, &value) != SOMA_OK
+            || soma_time_zone(&s, &value) != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+    }
+
+    if (s.len != 0 || value < SOMA_TIME_MIN || value > SOMA_TIME_MAX) {
+        return SOMA_ERROR;
+    }
+
+    *ms = value;
+
+    return SOMA_OK;
 }

@@ -20,6 +20,10 @@
 #define SOMA_KEY_MODELS_MAX  32
 #define SOMA_KEY_LIMITS_MAX  8
 
+#define SOMA_USER_MAX        256        /* bytes of a user, and of tags */
+#define SOMA_KEY_ID_MAX      128
+#define SOMA_MODEL_MAX       256        /* of one name in a list */
+
 #define SOMA_CAN_ADMIN       0x01       /* capabilities */
 #define SOMA_CAN_USAGE       0x02
 
@@ -36,15 +40,29 @@ typedef struct {
 } soma_identity_t;
 
 
-/* the credential in an Authorization value ("Bearer x", any case, spaces
- * trimmed), or the value itself for the other headers; SOMA_DECLINED: none */
+/* the credential in an Authorization value ("Bearer x", any case, blanks
+ * trimmed), or the value itself for the other headers; SOMA_DECLINED: none,
+ * or one that is too long or has a byte no key has (a blank, a control) */
 int soma_key_bearer(soma_str_t value, soma_str_t *credential);
 
-/* "admin,usage" -> bits; SOMA_ERROR on an unknown word */
+/* "admin,usage" -> bits, empty: none; SOMA_ERROR on an unknown word */
 int soma_capabilities_parse(soma_str_t list, unsigned *bits);
 
-/* one field of a soma:key:<sha256> hash or of soma_key; unknown fields:
- * SOMA_DECLINED; a bad value: SOMA_ERROR.  Strings are not copied */
+/*
+ * One field of a soma:key:<sha256> hash or of soma_key: tenant, user, name
+ * (the key's id), models, limits, tags, capabilities, expires.  Unknown
+ * fields: SOMA_DECLINED; a bad value: SOMA_ERROR, the identity as it was.
+ * Strings are not copied.
+ *
+ *   tenant        soma_tenant_valid()
+ *   user, tags    up to SOMA_USER_MAX bytes, no control characters
+ *   models        names between blanks, a trailing * stands for any rest
+ *   limits        soma_limits_parse(), the scope of a key
+ *   capabilities  soma_capabilities_parse()
+ *   expires       RFC 3339, a date, or Unix seconds; 0 or empty: never.  A
+ *                 number past the year 9999 (seconds taken for ms) is an
+ *                 error, so that no key lives longer than it was meant to
+ */
 int soma_identity_set(soma_identity_t *identity, soma_str_t name,
     soma_str_t value);
 
@@ -55,7 +73,8 @@ size_t soma_identity_pack(const soma_identity_t *identity,
 int soma_identity_unpack(soma_identity_t *identity, const unsigned char *buf,
     size_t len);
 
-/* is "model" in a space separated list? an empty list: SOMA_OK (all) */
+/* is "model" in a space separated list? SOMA_OK or SOMA_DECLINED; an empty
+ * list: SOMA_OK (all); "gpt-*" allows whatever begins with gpt- */
 int soma_models_allow(soma_str_t list, soma_str_t model);
 
 
