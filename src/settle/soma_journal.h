@@ -7,15 +7,29 @@
  * on the mapped bytes; opening, locking and syncing are the caller's.
  *
  *   segment header (SOMA_SEGMENT_HEADER bytes, little-endian)
- *     "SOMAJRN1"  version u32  crc u32  writer[16]  number u64  first_seq u64
- *     created i64 (ms UTC)  acked u64 (last sequence known to be shipped)
- *     closed u32 (the writer moved on: no more records will come)
+ *      0  "SOMAJRN1"
+ *      8  version u32
+ *     12  crc u32, of the bytes 0..11 and 16..55
+ *     16  writer[16]
+ *     32  number u64
+ *     40  first_seq u64
+ *     48  created i64 (ms UTC)
+ *     56  acked u64 (last sequence known to be shipped)
+ *     64  closed u32 (the writer moved on: no more records will come)
+ *     68  zeros
  *   record, at an 8-byte boundary
- *     length u32 (payload)  crc u32 (of seq and payload)  seq u64  payload
+ *      0  length u32 (payload)
+ *      4  crc u32 (of seq and payload)
+ *      8  seq u64
+ *     16  payload, zeros up to the boundary
  *
- * A record counts when its length is in range, its CRC fits and its seq is
- * the one before plus one; the first that does not ends the segment.  The
- * length is written last, so a killed writer leaves whole records only.
+ * A record counts when its length is in range, its CRC (zlib's crc32) fits
+ * and its seq is the one before plus one; the first that does not ends the
+ * segment.  The length is written last, so a killed writer leaves whole
+ * records only, and the length of what comes next is always 0 before that.
+ *
+ * One process appends.  Others may open and read the same bytes meanwhile:
+ * a record that soma_segment_next() has handed out does not change any more.
  */
 
 
@@ -28,6 +42,9 @@
 
 #define SOMA_SEGMENT_HEADER   128
 #define SOMA_SEGMENT_MIN      (64 * 1024)
+#define SOMA_SEGMENT_RECORD   16        /* before the payload */
+#define SOMA_SEGMENT_PAYLOAD_MAX  (32 * 1024)
+#define SOMA_SEGMENT_VERSION  1
 #define SOMA_WRITER_LEN       16        /* hex digits, no NUL */
 
 
@@ -43,38 +60,58 @@ typedef struct {
 } soma_segment_t;
 
 
-/* writes a header over "base"; SOMA_ERROR: size below SOMA_SEGMENT_MIN */
+/*
+ * Writes a header over "base", the caller's mapped bytes, aligned to 8.  What
+ * lies behind it should be zeros, as in a new file; old bytes there do no
+ * harm but are reported as torn.  SOMA_ERROR: size below SOMA_SEGMENT_MIN,
+ * not aligned, writer not of hex digits, number or first_seq 0
+ */
 int soma_segment_create(soma_segment_t *segment, unsigned char *base,
     size_t size, soma_str_t writer, uint64_t number, uint64_t first_seq,
     int64_t now);
 
-/* reads the header and walks the records to the last good one; SOMA_ERROR:
- * not a segment (*error says why).  *torn: bytes behind the last good record
- * that are not zero */
+/*
+ * Reads the header and walks the records to the last good one; writes
+ * nothing, so a read-only mapping will do for a reader.  A file that was cut
+ * short (of any size from SOMA_SEGMENT_HEADER) gives what is left of it.
+ * SOMA_ERROR: not a segment, *error, a constant sentence, says why.
+ * *torn: bytes from behind the last good record to the last byte that is not
+ * zero: an append that was cut off (harmless, its length is 0), or damage
+ */
 int soma_segment_open(soma_segment_t *segment, unsigned char *base,
     size_t size, size_t *torn, const char **error);
 
-/* SOMA_OK, or SOMA_DECLINED when it does not fit: close and start the next */
+/* SOMA_OK, or SOMA_DECLINED when it does not fit or the segment is closed:
+ * start the next one; SOMA_ERROR: len is 0 or above SOMA_SEGMENT_PAYLOAD_MAX
+ * and fits nowhere */
 int soma_segment_append(soma_segment_t *segment, const unsigned char *payload,
     size_t len);
 
+/* a reader that sees closed and only then SOMA_DONE has seen all of it */
 void soma_segment_close(soma_segment_t *segment);
 int soma_segment_closed(const soma_segment_t *segment);
+
+/* first_seq - 1: nothing yet.  May go back, when a Redis lost its memory */
 void soma_segment_ack(soma_segment_t *segment, uint64_t seq);
 uint64_t soma_segment_acked(const soma_segment_t *segment);
 
 
 typedef struct {
-    size_t  pos;                /* zero it to start at the first record */
+    size_t    pos;              /* zero it to start at the first record */
+    uint64_t  seq;              /* of the record before */
 } soma_segment_cursor_t;
 
 /* SOMA_OK with the record (payload points into the segment), SOMA_DONE at
- * the end of what is written; a later call sees what came since */
+ * the end of what is written; a later call sees what came since.  Of the
+ * segment only base, size and first_seq are looked at: "pos" and "seq" of a
+ * reader's own soma_segment_t may be behind */
 int soma_segment_next(const soma_segment_t *segment,
     soma_segment_cursor_t *cursor, uint64_t *seq, soma_str_t *payload);
 
 
-/* file name of a segment, "<writer>-<number, 8 digits>.soma", both ways */
+/* file name of a segment, "<writer>-<number, 8 digits>.soma" (more digits
+ * from 100000000 on), both ways; parsing, "writer" points into the name, and
+ * anything not written so is SOMA_DECLINED */
 void soma_segment_name(soma_out_t *out, soma_str_t writer, uint64_t number);
 int soma_segment_parse_name(soma_str_t name, soma_str_t *writer,
     uint64_t *number);

@@ -16,44 +16,62 @@
 #include "soma_usage.h"
 
 
-#define SOMA_PRICE_UNSET    -1      /* the catalogue does not say */
+#define SOMA_PRICE_UNSET     -1     /* the catalogue does not say */
 #define SOMA_PRICE_STEPS_MAX 4      /* prompt sizes at which prices change */
+#define SOMA_PRICE_TIERS     4      /* soma_tier_e */
 #define SOMA_CATALOGUE_MAX   20000  /* models */
 
+/* pico-USD: a thousand USD for one token or image is no price but a typing
+ * error, and what is smaller cannot overflow */
+#define SOMA_PRICE_MAX       ((int64_t) 1000 * 1000000000000)
 
-/* pico-USD a token, by service tier, SOMA_PRICE_UNSET where not said */
+/* tokens, images, milliseconds ... of one request; more is counted as this */
+#define SOMA_PRICE_COUNT_MAX ((int64_t) 1000000000000)
+
+
+/*
+ * pico-USD a token, by service tier (soma_tier_e), SOMA_PRICE_UNSET where not
+ * said.  What is not said is billed as its plain kind: cache_read and
+ * cache_write as input, cache_write_1h as cache_write, reasoning as output,
+ * audio and image as input or output.  A missing batch price is half of the
+ * standard one, any other missing tier is the standard one.
+ */
 typedef struct {
-    int64_t  input[4];              /* index: soma_tier_e */
-    int64_t  output[4];
-    int64_t  cache_read[4];
-    int64_t  cache_write[4];
-    int64_t  cache_write_1h[4];
+    int64_t  input[SOMA_PRICE_TIERS];
+    int64_t  cache_read[SOMA_PRICE_TIERS];
+    int64_t  cache_write[SOMA_PRICE_TIERS];
+    int64_t  cache_write_1h[SOMA_PRICE_TIERS];
+    int64_t  audio_input[SOMA_PRICE_TIERS];
+    int64_t  image_input[SOMA_PRICE_TIERS];
+    int64_t  output[SOMA_PRICE_TIERS];
+    int64_t  reasoning[SOMA_PRICE_TIERS];
+    int64_t  audio_output[SOMA_PRICE_TIERS];
+    int64_t  image_output[SOMA_PRICE_TIERS];
 } soma_price_step_t;
 
 
+/* prices of requests whose whole prompt is larger than "above" */
 typedef struct {
-    soma_str_t         name;            /* the catalogue's key */
-    soma_str_t         provider;        /* litellm_provider */
-    soma_str_t         mode;            /* chat, embedding ... */
-    soma_price_step_t  base;
-    struct {
-        int64_t            above;       /* prompt tokens, exclusive */
-        soma_price_step_t  price;
-    } step[SOMA_PRICE_STEPS_MAX];
-    unsigned           nsteps;          /* ascending by "above" */
-    int64_t            reasoning;       /* pico-USD a token, or unset */
-    int64_t            audio_input;
-    int64_t            audio_output;
-    int64_t            image_input;     /* a token */
-    int64_t            image_output;    /* a token */
-    int64_t            per_image;       /* pico-USD an image made */
-    int64_t            per_query;       /* pico-USD a query */
-    int64_t            per_request;
-    int64_t            per_character;   /* of input */
-    int64_t            per_second;      /* of input sound */
-    int64_t            max_input;       /* tokens, 0: not said */
-    int64_t            max_output;      /* tokens, 0: not said */
-    unsigned           known:1;         /* any price at all */
+    int64_t            above;           /* prompt tokens, exclusive */
+    soma_price_step_t  price;
+} soma_price_level_t;
+
+
+typedef struct {
+    soma_str_t                 name;        /* the catalogue's key */
+    soma_str_t                 provider;    /* litellm_provider */
+    soma_str_t                 mode;        /* chat, embedding ... or empty */
+    soma_price_step_t          base;
+    const soma_price_level_t  *step;        /* ascending by "above" */
+    unsigned                   nsteps;      /* <= SOMA_PRICE_STEPS_MAX */
+    unsigned                   known:1;     /* any price at all */
+    int64_t                    per_image;   /* pico-USD an image made */
+    int64_t                    per_query;   /* pico-USD a query */
+    int64_t                    per_request;
+    int64_t                    per_character;   /* of speech input */
+    int64_t                    per_second;      /* of transcribed sound */
+    int64_t                    max_input;   /* tokens, 0: not said */
+    int64_t                    max_output;  /* tokens, 0: not said */
 } soma_price_t;
 
 
@@ -65,17 +83,24 @@ typedef struct {
     int64_t  cache_write;
     int64_t  output;                    /* text answer, no reasoning */
     int64_t  reasoning;
-    int64_t  audio;
-    int64_t  other;                     /* images, queries, requests ... */
+    int64_t  audio;                     /* sound both ways, however counted */
+    int64_t  other;                     /* images, queries, requests */
 } soma_cost_t;
 
 
 typedef struct soma_catalogue_s  soma_catalogue_t;
 
 /*
- * Reads a catalogue into the arena (the text is not needed afterwards).
- * Entries that are no models are skipped and counted.  SOMA_ERROR: *error is
- * a sentence in the arena with the line where known.
+ * Reads a catalogue into the arena (the text is not needed afterwards; the
+ * parser's tree lives in malloc()ed memory for the time of the call).  An
+ * entry is a model if it is an object with a litellm_provider and is not the
+ * "sample_spec"; others are skipped and counted.  Of two models with one key
+ * the later one counts.  A price that is no number, is negative or beyond
+ * SOMA_PRICE_MAX is an error, for a model without its price is given away;
+ * null is "not said".
+ *
+ * SOMA_ERROR: *error is a sentence in the arena (or constant), with the line
+ * where the text is no JSON, else with the model and the member.
  */
 int soma_catalogue_load(soma_catalogue_t **catalogue, soma_arena_t *arena,
     soma_str_t text, soma_str_t *error);
@@ -83,27 +108,46 @@ int soma_catalogue_load(soma_catalogue_t **catalogue, soma_arena_t *arena,
 size_t soma_catalogue_models(const soma_catalogue_t *catalogue);
 size_t soma_catalogue_skipped(const soma_catalogue_t *catalogue);
 
-/* the first 16 hex digits of ... any stable 64-bit hash of the text */
+/* the i-th model in the order of the text, i < soma_catalogue_models() */
+const soma_price_t *soma_catalogue_model(const soma_catalogue_t *catalogue,
+    size_t i);
+
+/* 16 hex digits of soma_hash() of the text */
 soma_str_t soma_catalogue_hash(const soma_catalogue_t *catalogue);
 
 /* by the catalogue's key: "<provider>/<name>", then the bare name; NULL when
- * not there */
+ * not there.  Neither allocates nor copies */
 const soma_price_t *soma_catalogue_find(const soma_catalogue_t *catalogue,
     soma_str_t provider, soma_str_t name);
 
-/* a price with nothing set, to be filled by hand */
+/* a price with nothing set, to be filled by hand ("known" too) */
 void soma_price_init(soma_price_t *price);
 
 /*
- * The cost of a usage.  What has no price of its own is billed as its plain
- * kind (cached as input, reasoning as output, batch as half); the step
- * applies by the whole prompt size.  Rounded once, half up, at the total.
+ * The cost of a usage, exact, rounded once, half up, at the total; what the
+ * parts lose by their own rounding down is added to the largest of them.
+ * The step applies by the whole prompt size.
+ *
+ * No token is billed twice: cached, cache-written, audio and image tokens
+ * are taken out of the prompt in this order, each at most what is left of
+ * it; reasoning, audio and image tokens out of the answer likewise.  So a
+ * provider that reports parts larger than the whole is billed the whole.
+ * Images are billed by piece only if no image token was; sound by the second
+ * and speech by the character only if tokens cost nothing.  A price by
+ * request is due when the usage is known or estimated.
+ *
+ * A cost beyond INT64_MAX is INT64_MAX.  price may be NULL: all zero.
  */
 void soma_price_cost(const soma_price_t *price, const soma_usage_t *usage,
     soma_cost_t *cost);
 
-/* the most a request may cost in nano-USD, rounded up: whole prompt at the
- * dearest input kind, max_output at the dearest output kind */
+/*
+ * The most that so many tokens may cost in nano-USD, rounded up: the whole
+ * prompt at the dearest input kind, the answer at the dearest output kind,
+ * of all service tiers and of all steps such a prompt or a smaller one can
+ * be in, plus the price of a request.  Not in it: images by piece, queries,
+ * seconds, characters, for nobody knows them before.
+ */
 int64_t soma_price_bound(const soma_price_t *price, int64_t input_tokens,
     int64_t output_tokens);
 

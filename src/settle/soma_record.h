@@ -16,8 +16,13 @@
 #include "soma_price.h"
 
 
-#define SOMA_RECORD_MAX      4096   /* bytes, encoded */
 #define SOMA_RECORD_STR_MAX  255    /* bytes of one string, cut on encoding */
+#define SOMA_RECORD_STRS     16
+#define SOMA_RECORD_INTS     29
+#define SOMA_RECORD_FIXED    (8 + 8 * SOMA_RECORD_INTS + SOMA_RECORD_STRS)
+
+/* the longest strings fit: a record is never lost for being too long */
+#define SOMA_RECORD_MAX      4608   /* bytes, encoded */
 #define SOMA_RECORD_JSON_MAX (6 * SOMA_RECORD_MAX)
 
 
@@ -49,7 +54,24 @@ typedef struct {
 } soma_record_t;
 
 
-/* bytes written, 0 when it does not fit */
+/*
+ * The binary form, version 1:
+ *
+ *     0  version u8
+ *     1  flags u8 (1: stream, 2: usage known, 4: usage estimated)
+ *     2  service tier u8 (soma_tier_e)
+ *     3  number of ints u8, SOMA_RECORD_INTS
+ *     4  number of strings u8, SOMA_RECORD_STRS
+ *     5  zeros
+ *     8  ints i64, little-endian
+ *    ..  length of each string u8
+ *    ..  strings, one behind the other
+ *
+ * in the order of soma_record_t, status and attempts as i64 among them.
+ */
+
+/* bytes written, 0 when it does not fit, which never is with SOMA_RECORD_MAX
+ * bytes.  A string above SOMA_RECORD_STR_MAX is cut between characters */
 size_t soma_record_encode(const soma_record_t *record, unsigned char *buf,
     size_t size);
 
@@ -57,7 +79,19 @@ size_t soma_record_encode(const soma_record_t *record, unsigned char *buf,
 int soma_record_decode(soma_record_t *record, const unsigned char *buf,
     size_t len);
 
-/* one JSON object, the field names of the issue: id, time, node ... */
+/*
+ * One JSON object: id, time (ms), node, tenant, user, key, session, route,
+ * model, provider, target, api, stream, status, error, attempts,
+ * input_tokens, cached_tokens, cache_write_tokens, output_tokens,
+ * reasoning_tokens, audio_input_tokens, audio_output_tokens, estimated,
+ * cost_nano, cost_input_nano, cost_cached_nano, cost_cache_write_nano,
+ * cost_output_nano, cost_reasoning_nano, cost_audio_nano, cost_other_nano,
+ * latency_ms, first_token_ms (null: none), query_hash, cache, tags,
+ * catalogue; and only where they say something: service_tier,
+ * cache_write_1h_tokens, image_input_tokens, image_output_tokens, queries,
+ * images, characters, audio_ms.  At most SOMA_RECORD_JSON_MAX bytes for a
+ * record whose strings are within SOMA_RECORD_STR_MAX, as decoded ones are.
+ */
 void soma_record_json(soma_out_t *out, const soma_record_t *record);
 
 
