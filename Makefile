@@ -90,7 +90,7 @@ build-asan: deps-test deps-source
 	@$(MAKE) --no-print-directory -j$(JOBS) module-asan
 
 module: $(BUILD)/nginx/Makefile
-	@$(MAKE) --no-print-directory -C $(NGX) -f $(BUILD)/nginx/Makefile modules
+	@$(MAKE) -s --no-print-directory -C $(NGX) -f $(BUILD)/nginx/Makefile modules
 	@mkdir -p $(BUILD)/modules
 	@cp -u $(BUILD)/nginx/ngx_http_soma_module.so $(BUILD)/modules/
 
@@ -106,7 +106,7 @@ $(BUILD)/nginx/Makefile: config tools/exports.map $(NGX)/conf_flags
 	@touch $@
 
 module-asan: $(BUILD)/asan/nginx/Makefile
-	@$(MAKE) --no-print-directory -C $(TOP)/build/deps/nginx \
+	@$(MAKE) -s --no-print-directory -C $(TOP)/build/deps/nginx \
 		-f $(BUILD)/asan/nginx/Makefile binary modules
 	@mkdir -p $(BUILD)/asan/modules
 	@cp -u $(BUILD)/asan/nginx/ngx_http_soma_module.so $(BUILD)/asan/modules/
