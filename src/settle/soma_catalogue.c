@@ -75,6 +75,7 @@ static int soma_catalogue_tiers(soma_price_build_t *build, yyjson_val *tiers);
 static int soma_catalogue_member(soma_price_build_t *build,
     soma_str_t member, yyjson_val *value);
 static void soma_catalogue_same(soma_price_step_t *step);
+static void soma_catalogue_hour(soma_price_build_t *build);
 static void soma_catalogue_finish(soma_price_build_t *build);
 static int soma_catalogue_build(soma_price_build_t *build,
     yyjson_val *entry);
@@ -542,6 +543,39 @@ soma_catalogue_same(soma_price_step_t *step)
 }
 
 
+/* Anthropic's large prompts raise the price of an hour as that of any cache
+ * write, but most of the catalogue's entries name only the latter: taken as
+ * below the step, an hour would cost less there than five minutes */
+static void
+soma_catalogue_hour(soma_price_build_t *build)
+{
+    unsigned            i;
+    int64_t             hour, write, n;
+    soma_price_step_t  *step;
+
+    hour = build->price.base.cache_write_1h[SOMA_TIER_DEFAULT];
+    write = build->price.base.cache_write[SOMA_TIER_DEFAULT];
+
+    if (hour < 0 || write <= 0) {
+        return;
+    }
+
+    for (i = 0; i < build->price.nsteps; i++) {
+        step = &build->level[i].price;
+        n = step->cache_write[SOMA_TIER_DEFAULT];
+
+        if (n >= 0
+            && step->cache_write_1h[SOMA_TIER_DEFAULT] == SOMA_PRICE_UNSET)
+        {
+            n = soma_muldiv(hour, n, write);
+
+            step->cache_write_1h[SOMA_TIER_DEFAULT] =
+                                     n > SOMA_PRICE_MAX ? SOMA_PRICE_MAX : n;
+        }
+    }
+}
+
+
 static void
 soma_catalogue_finish(soma_price_build_t *build)
 {
@@ -555,6 +589,8 @@ soma_catalogue_finish(soma_price_build_t *build)
     for (i = 0; i < price->nsteps; i++) {
         soma_catalogue_same(&build->level[i].price);
     }
+
+    soma_catalogue_hour(build);
 
     /* DeepSeek's way to say it */
     if (price->base.cache_read[0] == SOMA_PRICE_UNSET) {
