@@ -63,7 +63,13 @@ typedef struct {
 } soma_ask_t;
 
 
-/* one answer as it comes; zeroed by the caller at the start of an attempt */
+#define SOMA_ANSWER_MODEL_MAX  96       /* a longer name is left out */
+
+
+/*
+ * One answer as it comes; zeroed by the caller at the start of an attempt.
+ * "model" points into model_buf, so an answer must not be moved or copied.
+ */
 typedef struct {
     soma_api_e        api;
     soma_usage_t      usage;            /* the last word of each field */
@@ -74,6 +80,7 @@ typedef struct {
     unsigned          finished:1;       /* a finish reason was seen */
     unsigned          done:1;           /* the stream's last event was seen */
     unsigned          failed:1;         /* an error event was seen */
+    unsigned char     model_buf[SOMA_ANSWER_MODEL_MAX];
 } soma_answer_t;
 
 
@@ -150,6 +157,9 @@ typedef struct {
 
 
 extern const soma_dialect_t  soma_openai;
+
+/* "echo": what soma_openai does; the answer comes from soma_echo_answer() */
+extern const soma_dialect_t  soma_echo_dialect;
 
 /* NULL when unknown; *names is a list for an error message */
 const soma_dialect_t *soma_dialect_find(soma_str_t name, const char **names);

@@ -1,0 +1,517 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "soma_openai.h"
+
+
+#define SOMA_ASK_N_MAX           1024
+#define SOMA_ASK_TOKENS_MAX      1000000000     /* more is taken as this */
+#define SOMA_ASK_MODEL_MAX       512
+#define SOMA_JSON_ESCAPED_MAX    6              /* bytes of one, \u0000 */
+
+
+typedef int (*soma_value_pt)(void *data, soma_json_span_t *span,
+    soma_str_t *s);
+
+
+static soma_api_e soma_openai_api(soma_str_t path);
+static int soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, const char **error);
+static int soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
+    soma_json_value_t *value, const char **error);
+static int soma_openai_ask_n(soma_ask_t *ask, soma_json_value_t *value,
+    const char **error);
+static int soma_openai_ask_tokens(soma_ask_t *ask, soma_json_value_t *value,
+    const char **error);
+static int soma_openai_ask_tier(soma_ask_t *ask, soma_arena_t *arena,
+    soma_json_value_t *value, const char **error);
+static int soma_openai_include_usage(soma_json_value_t *options,
+    soma_arena_t *arena, soma_json_value_t *include, const char **error);
+static int soma_openai_encode(soma_ask_t *ask, soma_str_t model,
+    soma_arena_t *arena, soma_value_pt value, void *data,
+    soma_json_edits_t *edits);
+static int soma_openai_encode_usage(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, soma_json_edits_t *edits);
+
+
+/* in the order of soma_ask_member_e */
+static const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL] = {
+    { soma_string("model"),                  1 },
+    { soma_string("stream"),                 1 },
+    { soma_string("stream_options"),         1 },
+    { soma_string("max_tokens"),             1 },
+    { soma_string("max_completion_tokens"),  1 },
+    { soma_string("max_output_tokens"),      1 },
+    { soma_string("n"),                      1 },
+    { soma_string("service_tier"),           1 },
+    { soma_string("user"),                   1 },
+    { soma_string("messages"),               0 },
+    { soma_string("input"),                  0 },
+    { soma_string("prompt"),                 0 }
+};
+
+
+static const struct {
+    soma_str_t  path;
+    soma_api_e  api;
+} soma_openai_paths[] = {
+    { soma_string("/chat/completions"),      SOMA_API_CHAT },
+    { soma_string("/completions"),           SOMA_API_COMPLETIONS },
+    { soma_string("/embeddings"),            SOMA_API_EMBEDDINGS },
+    { soma_string("/responses"),             SOMA_API_RESPONSES },
+    { soma_string("/images/generations"),    SOMA_API_IMAGES },
+    { soma_string("/audio/speech"),          SOMA_API_SPEECH },
+    { soma_string("/audio/transcriptions"),  SOMA_API_TRANSCRIPTIONS },
+    { soma_string("/audio/translations"),    SOMA_API_TRANSLATIONS },
+    { soma_string("/models"),                SOMA_API_MODELS }
+};
+
+
+const soma_dialect_t  soma_openai = {
+    soma_string("openai"),
+    soma_openai_api,
+    soma_openai_want,
+    soma_openai_ask,
+    soma_openai_encode,
+    soma_openai_answer_want,
+    SOMA_OPENAI_MEMBERS,
+    soma_openai_member,
+    soma_openai_event,
+    soma_openai_fault,
+    soma_openai_fault_event
+};
+
+
+/* what the built-in provider speaks; its answers come from soma_echo.c */
+
+const soma_dialect_t  soma_echo_dialect = {
+    soma_string("echo"),
+    soma_openai_api,
+    soma_openai_want,
+    soma_openai_ask,
+    soma_openai_encode,
+    soma_openai_answer_want,
+    SOMA_OPENAI_MEMBERS,
+    soma_openai_member,
+    soma_openai_event,
+    soma_openai_fault,
+    soma_openai_fault_event
+};
+
+
+static soma_api_e
+soma_openai_api(soma_str_t path)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(soma_openai_paths) / sizeof(soma_openai_paths[0]);
+         i++)
+    {
+        if (soma_str_eq(path, soma_openai_paths[i].path)) {
+            return soma_openai_paths[i].api;
+        }
+    }
+
+    return SOMA_API_NONE;
+}
+
+
+/*
+ * The value of a member: SOMA_DECLINED when it is absent or null, which
+ * mean the same for every optional member.
+ */
+
+static int
+soma_openai_value(soma_ask_t *ask, unsigned member, soma_value_pt value,
+    void *data, soma_json_value_t *v)
+{
+    soma_json_span_t  *span;
+
+    span = &ask->scan->span[member];
+
+    if (span->type == SOMA_JSON_NONE || span->type == SOMA_JSON_NULL) {
+        return SOMA_DECLINED;
+    }
+
+    v->type = span->type;
+
+    return value(data, span, &v->text);
+}
+
+
+static int
+soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
+    void *data, const char **error)
+{
+    int                rc;
+    unsigned           i;
+    soma_json_value_t  v, include;
+
+    *error = "the body could not be read";
+
+    ask->max_tokens = -1;
+    ask->n = 1;
+
+    if (ask->scan == NULL) {
+        if (ask->model.len == 0) {
+            *error = "you must provide a \"model\" parameter";
+            return SOMA_ERROR;
+        }
+
+        return SOMA_OK;
+    }
+
+    ask->stream = 0;
+    ask->usage_asked = 0;
+    ask->tier = SOMA_TIER_DEFAULT;
+
+    for (i = 0; i <= SOMA_ASK_SERVICE_TIER; i++) {
+
+        rc = soma_openai_value(ask, i, value, data, &v);
+
+        if (rc == SOMA_DECLINED) {
+            if (i == SOMA_ASK_MODEL) {
+                *error = "you must provide a \"model\" parameter";
+                return SOMA_ERROR;
+            }
+
+            continue;
+        }
+
+        if (rc != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+        switch (i) {
+
+        case SOMA_ASK_MODEL:
+            rc = soma_openai_ask_model(ask, arena, &v, error);
+            break;
+
+        case SOMA_ASK_STREAM:
+            if (v.type != SOMA_JSON_TRUE && v.type != SOMA_JSON_FALSE) {
+                *error = "\"stream\" must be true, false or null";
+                return SOMA_ERROR;
+            }
+
+            ask->stream = (v.type == SOMA_JSON_TRUE);
+            break;
+
+        case SOMA_ASK_STREAM_OPTIONS:
+            rc = soma_openai_include_usage(&v, arena, &include, error);
+            ask->usage_asked = (rc == SOMA_OK
+                                && include.type == SOMA_JSON_TRUE);
+            break;
+
+        case SOMA_ASK_N:
+            rc = soma_openai_ask_n(ask, &v, error);
+            break;
+
+        case SOMA_ASK_SERVICE_TIER:
+            rc = soma_openai_ask_tier(ask, arena, &v, error);
+            break;
+
+        default:
+            rc = soma_openai_ask_tokens(ask, &v, error);
+        }
+
+        if (rc == SOMA_ERROR) {
+            return SOMA_ERROR;
+        }
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
+    soma_json_value_t *value, const char **error)
+{
+    if (value->type != SOMA_JSON_STRING) {
+        *error = "\"model\" must be a string";
+        return SOMA_ERROR;
+    }
+
+    if (soma_json_text(arena, value, &ask->model) != SOMA_OK) {
+        *error = "\"model\" could not be read";
+        return SOMA_ERROR;
+    }
+
+    if (ask->model.len == 0) {
+        *error = "you must provide a \"model\" parameter";
+        return SOMA_ERROR;
+    }
+
+    if (ask->model.len > SOMA_ASK_MODEL_MAX) {
+        *error = "\"model\" is longer than 512 bytes";
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_ask_n(soma_ask_t *ask, soma_json_value_t *value,
+    const char **error)
+{
+    int64_t  n;
+
+    if (soma_json_int(value, &n) != SOMA_OK || n < 1 || n > SOMA_ASK_N_MAX) {
+        *error = "\"n\" must be an integer from 1 to 1024, or null";
+        return SOMA_ERROR;
+    }
+
+    ask->n = n;
+
+    return SOMA_OK;
+}
+
+
+/*
+ * Which of the three names counts differs from provider to provider, and
+ * from model to model: what is reserved is the most that any of them grants.
+ */
+
+static int
+soma_openai_ask_tokens(soma_ask_t *ask, soma_json_value_t *value,
+    const char **error)
+{
+    int64_t  n;
+
+    if (soma_json_int(value, &n) != SOMA_OK || n < 0) {
+        *error = "\"max_tokens\", \"max_completion_tokens\" and "
+                 "\"max_output_tokens\" must be an integer of at least 0, "
+                 "or null";
+        return SOMA_ERROR;
+    }
+
+    if (n > SOMA_ASK_TOKENS_MAX) {
+        n = SOMA_ASK_TOKENS_MAX;
+    }
+
+    if (n > ask->max_tokens) {
+        ask->max_tokens = n;
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_ask_tier(soma_ask_t *ask, soma_arena_t *arena,
+    soma_json_value_t *value, const char **error)
+{
+    soma_str_t  name;
+
+    if (value->type != SOMA_JSON_STRING
+        || soma_json_text(arena, value, &name) != SOMA_OK)
+    {
+        *error = "\"service_tier\" must be a string or null";
+        return SOMA_ERROR;
+    }
+
+    ask->tier = soma_openai_tier(name);
+
+    return SOMA_OK;
+}
+
+
+soma_tier_e
+soma_openai_tier(soma_str_t name)
+{
+    if (soma_str_case_is(name, "flex")) {
+        return SOMA_TIER_FLEX;
+    }
+
+    if (soma_str_case_is(name, "priority")) {
+        return SOMA_TIER_PRIORITY;
+    }
+
+    if (soma_str_case_is(name, "batch")) {
+        return SOMA_TIER_BATCH;
+    }
+
+    return SOMA_TIER_DEFAULT;
+}
+
+
+/*
+ * Finds stream_options.include_usage: SOMA_OK, SOMA_DECLINED when it is not
+ * there.  Two of them would let the gateway and the provider read different
+ * ones, so that a client could hide its usage: refused, however spelt.
+ */
+
+static int
+soma_openai_include_usage(soma_json_value_t *options, soma_arena_t *arena,
+    soma_json_value_t *include, const char **error)
+{
+    int                rc;
+    soma_str_t         name, text;
+    soma_json_iter_t   it;
+    soma_json_value_t  v, quoted;
+
+    include->type = SOMA_JSON_NONE;
+
+    if (options->type != SOMA_JSON_OBJECT
+        || soma_json_first(&it, options->text) != SOMA_OK)
+    {
+        *error = "\"stream_options\" must be an object or null";
+        return SOMA_ERROR;
+    }
+
+    for ( ;; ) {
+        rc = soma_json_next(&it, &name, &v);
+
+        if (rc == SOMA_DONE) {
+            break;
+        }
+
+        if (rc != SOMA_OK) {
+            *error = "\"stream_options\" is malformed";
+            return SOMA_ERROR;
+        }
+
+        text = name;
+
+        if (memchr(name.data, '\\', name.len) != NULL) {
+            quoted.type = SOMA_JSON_STRING;
+            quoted.text.data = name.data - 1;
+            quoted.text.len = name.len + 2;
+
+            if (soma_json_text(arena, &quoted, &text) != SOMA_OK) {
+                *error = "\"stream_options\" is malformed";
+                return SOMA_ERROR;
+            }
+        }
+
+        if (!soma_str_is(text, "include_usage")) {
+            continue;
+        }
+
+        if (include->type != SOMA_JSON_NONE) {
+            *error = "\"stream_options\" has \"include_usage\" twice";
+            return SOMA_ERROR;
+        }
+
+        if (v.type != SOMA_JSON_TRUE && v.type != SOMA_JSON_FALSE
+            && v.type != SOMA_JSON_NULL)
+        {
+            *error = "\"include_usage\" must be true, false or null";
+            return SOMA_ERROR;
+        }
+
+        *include = v;
+    }
+
+    return include->type == SOMA_JSON_NONE ? SOMA_DECLINED : SOMA_OK;
+}
+
+
+static int
+soma_openai_encode(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
+    soma_value_pt value, void *data, soma_json_edits_t *edits)
+{
+    size_t             size;
+    soma_out_t         out;
+    soma_str_t         text;
+    soma_json_span_t  *span;
+
+    if (ask->scan == NULL) {
+        return SOMA_OK;
+    }
+
+    span = &ask->scan->span[SOMA_ASK_MODEL];
+
+    if (span->type != SOMA_JSON_NONE && !soma_str_eq(model, ask->model)) {
+
+        size = model.len * SOMA_JSON_ESCAPED_MAX + 2;
+
+        text.data = arena->alloc(arena->data, size);
+        if (text.data == NULL) {
+            return SOMA_ERROR;
+        }
+
+        soma_out_init(&out, text.data, size);
+        soma_put_json_str(&out, model);
+
+        if (out.full) {
+            return SOMA_ERROR;
+        }
+
+        text.len = out.pos - out.start;
+
+        if (soma_json_edit(edits, span->start, span->end, text) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+    }
+
+    if ((ask->api != SOMA_API_CHAT && ask->api != SOMA_API_COMPLETIONS)
+        || !ask->stream || ask->usage_asked)
+    {
+        return SOMA_OK;
+    }
+
+    return soma_openai_encode_usage(ask, arena, value, data, edits);
+}
+
+
+static int
+soma_openai_encode_usage(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, soma_json_edits_t *edits)
+{
+    int                rc;
+    size_t             start;
+    const char        *error;
+    soma_str_t         name;
+    soma_json_span_t  *span;
+    soma_json_iter_t   it;
+    soma_json_value_t  options, include;
+
+    span = &ask->scan->span[SOMA_ASK_STREAM_OPTIONS];
+
+    if (span->type == SOMA_JSON_NONE) {
+        start = ask->scan->open;
+        return soma_json_edit(edits, start, start,
+                   SOMA_STR("\"stream_options\":{\"include_usage\":true},"));
+    }
+
+    if (span->type == SOMA_JSON_NULL) {
+        return soma_json_edit(edits, span->start, span->end,
+                              SOMA_STR("{\"include_usage\":true}"));
+    }
+
+    rc = soma_openai_value(ask, SOMA_ASK_STREAM_OPTIONS, value, data,
+                           &options);
+    if (rc != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    rc = soma_openai_include_usage(&options, arena, &include, &error);
+
+    if (rc == SOMA_OK) {
+        start = span->start + (include.text.data - options.text.data);
+        return soma_json_edit(edits, start, start + include.text.len,
+                              SOMA_STR("true"));
+    }
+
+    if (rc != SOMA_DECLINED) {
+        return SOMA_ERROR;
+    }
+
+    start = span->start + 1;
+
+    if (soma_json_first(&it, options.text) == SOMA_OK
+        && soma_json_next(&it, &name, &include) == SOMA_DONE)
+    {
+        return soma_json_edit(edits, start, start,
+                              SOMA_STR("\"include_usage\":true"));
+    }
+
+    return soma_json_edit(edits, start, start,
+                          SOMA_STR("\"include_usage\":true,"));
+}

@@ -1,0 +1,65 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The openai dialect in its parts: soma_openai.c asks and encodes,
+ * soma_openai_usage.c reads usage, soma_openai_event.c streams,
+ * soma_openai_fault.c writes errors.  Sources: OpenAI's API reference, and
+ * the recorded traffic in t/traffic for what other providers make of it.
+ */
+
+
+#ifndef SOMA_OPENAI_H
+#define SOMA_OPENAI_H
+
+
+#include "soma_dialect.h"
+
+
+/* no count above this is believed: sums of several stay below 2^63 */
+#define SOMA_OPENAI_TOKENS_MAX  1000000000000000
+
+#define SOMA_OPENAI_PARTS_MAX   4       /* nesting of content parts read */
+
+
+/* members of a whole answer, in this order */
+typedef enum {
+    SOMA_OPENAI_USAGE = 0,
+    SOMA_OPENAI_SERVICE_TIER,
+    SOMA_OPENAI_MODEL,
+    SOMA_OPENAI_ERROR,
+    SOMA_OPENAI_DURATION,
+    SOMA_OPENAI_MEMBERS
+} soma_openai_member_e;
+
+
+extern const soma_json_want_t  soma_openai_answer_want[SOMA_OPENAI_MEMBERS];
+
+
+/*
+ * The text of a usage object into answer->usage.  A field that is reported
+ * replaces what was there, one that is not leaves it: the last word of each.
+ */
+void soma_openai_usage(soma_answer_t *answer, soma_str_t text);
+
+void soma_openai_service_tier(soma_answer_t *answer,
+    soma_json_value_t *value);
+void soma_openai_model(soma_answer_t *answer, soma_json_value_t *value);
+
+/* whether an "error" member says that something failed */
+int soma_openai_failed(soma_json_value_t *value);
+
+void soma_openai_member(soma_answer_t *answer, unsigned index,
+    soma_json_value_t *value);
+int soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
+    soma_sse_event_t *event);
+void soma_openai_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
+    soma_str_t message);
+void soma_openai_fault_event(soma_out_t *out, soma_api_e api,
+    soma_fault_e fault, soma_str_t code, soma_str_t message);
+
+/* the tier that a service_tier names, in a request or in an answer */
+soma_tier_e soma_openai_tier(soma_str_t name);
+
+
+#endif /* SOMA_OPENAI_H */

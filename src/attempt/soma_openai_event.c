@@ -1,0 +1,462 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * A streamed event, looked at once: the top level for its members, and of
+ * the choices only what counts text and ends.
+ */
+
+
+#include "soma_openai.h"
+
+
+typedef struct {
+    soma_json_value_t  choices;
+    soma_json_value_t  usage;
+    soma_json_value_t  error;
+    soma_json_value_t  type;
+    soma_json_value_t  object;
+    soma_json_value_t  response;
+    soma_json_value_t  delta;
+    soma_json_value_t  tier;
+    soma_json_value_t  model;
+} soma_openai_chunk_t;
+
+
+static int soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk);
+static void soma_openai_choices(soma_answer_t *answer, soma_str_t text);
+static void soma_openai_delta(soma_answer_t *answer, soma_str_t text);
+static int64_t soma_openai_calls(soma_str_t text);
+static int64_t soma_openai_arguments(soma_str_t text);
+static int64_t soma_openai_parts(soma_json_value_t *value, unsigned depth);
+static int64_t soma_openai_text_len(soma_json_value_t *value);
+static void soma_openai_typed(soma_answer_t *answer,
+    soma_openai_chunk_t *chunk, soma_str_t type);
+static void soma_openai_response(soma_answer_t *answer, soma_str_t text);
+static int soma_openai_empty(soma_str_t text);
+
+
+#define soma_name_is(name, s)                                                 \
+    ((name).len == sizeof(s) - 1                                              \
+     && memcmp((name).data, s, sizeof(s) - 1) == 0)
+
+
+int
+soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
+    soma_sse_event_t *event)
+{
+    int                  failed;
+    soma_str_t           data, type;
+    soma_openai_chunk_t  chunk;
+
+    data = event->data;
+
+    if (event->comment || data.len == 0) {
+        return SOMA_EVENT_PASS;
+    }
+
+    if (data.len >= 6 && memcmp(data.data, "[DONE]", 6) == 0) {
+        answer->done = 1;
+        return SOMA_EVENT_PASS;
+    }
+
+    failed = soma_name_is(event->name, "error");
+
+    if (soma_openai_chunk(data, &chunk) != SOMA_OK) {
+        answer->failed |= failed;
+        return failed ? SOMA_EVENT_ERROR : SOMA_EVENT_PASS;
+    }
+
+    if (chunk.model.type == SOMA_JSON_STRING && answer->model.len == 0) {
+        soma_openai_model(answer, &chunk.model);
+    }
+
+    if (chunk.tier.type == SOMA_JSON_STRING) {
+        soma_openai_service_tier(answer, &chunk.tier);
+    }
+
+    if (chunk.usage.type == SOMA_JSON_OBJECT) {
+        soma_openai_usage(answer, chunk.usage.text);
+    }
+
+    if (chunk.choices.type == SOMA_JSON_ARRAY) {
+        soma_openai_choices(answer, chunk.choices.text);
+
+    } else {
+        type = event->name;
+
+        if (chunk.type.type == SOMA_JSON_STRING) {
+            type.data = chunk.type.text.data + 1;
+            type.len = chunk.type.text.len - 2;
+        }
+
+        failed |= soma_name_is(type, "error")
+                  || soma_name_is(type, "response.failed");
+
+        soma_openai_typed(answer, &chunk, type);
+    }
+
+    /* vLLM and Mistral: the whole event is the error */
+
+    if (failed || soma_openai_failed(&chunk.error)
+        || (chunk.object.type == SOMA_JSON_STRING
+            && soma_name_is(chunk.object.text, "\"error\"")))
+    {
+        answer->failed = 1;
+        return SOMA_EVENT_ERROR;
+    }
+
+    if (!ask->usage_asked
+        && (ask->api == SOMA_API_CHAT || ask->api == SOMA_API_COMPLETIONS)
+        && chunk.usage.type == SOMA_JSON_OBJECT
+        && chunk.choices.type == SOMA_JSON_ARRAY
+        && soma_openai_empty(chunk.choices.text))
+    {
+        return SOMA_EVENT_DROP;
+    }
+
+    return SOMA_EVENT_PASS;
+}
+
+
+/* the members of an event that matter, none where it is no JSON object */
+
+static int
+soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk)
+{
+    int                 rc;
+    soma_str_t          name;
+    soma_json_iter_t    it;
+    soma_json_value_t   value, *slot;
+
+    if (soma_json_first(&it, data) != SOMA_OK || !it.object) {
+        return SOMA_DECLINED;
+    }
+
+    memset(chunk, 0, sizeof(soma_openai_chunk_t));
+
+    while ((rc = soma_json_next(&it, &name, &value)) == SOMA_OK) {
+
+        slot = NULL;
+
+        switch (name.len) {
+
+        case 4:
+            slot = soma_name_is(name, "type") ? &chunk->type : NULL;
+            break;
+
+        case 5:
+            slot = soma_name_is(name, "usage") ? &chunk->usage
+                   : soma_name_is(name, "error") ? &chunk->error
+                   : soma_name_is(name, "delta") ? &chunk->delta
+                   : soma_name_is(name, "model") ? &chunk->model : NULL;
+            break;
+
+        case 6:
+            slot = soma_name_is(name, "object") ? &chunk->object : NULL;
+            break;
+
+        case 7:
+            slot = soma_name_is(name, "choices") ? &chunk->choices : NULL;
+            break;
+
+        case 8:
+            slot = soma_name_is(name, "response") ? &chunk->response : NULL;
+            break;
+
+        case 12:
+            slot = soma_name_is(name, "service_tier") ? &chunk->tier : NULL;
+            break;
+        }
+
+        if (slot != NULL) {
+            *slot = value;
+        }
+    }
+
+    return rc == SOMA_DONE ? SOMA_OK : SOMA_DECLINED;
+}
+
+
+static void
+soma_openai_choices(soma_answer_t *answer, soma_str_t text)
+{
+    soma_str_t         name;
+    soma_json_iter_t   choices, choice;
+    soma_json_value_t  value;
+
+    if (soma_json_first(&choices, text) != SOMA_OK) {
+        return;
+    }
+
+    while (soma_json_next(&choices, &name, &value) == SOMA_OK) {
+
+        if (value.type != SOMA_JSON_OBJECT
+            || soma_json_first(&choice, value.text) != SOMA_OK)
+        {
+            continue;
+        }
+
+        while (soma_json_next(&choice, &name, &value) == SOMA_OK) {
+
+            if (value.type == SOMA_JSON_OBJECT) {
+                if (soma_name_is(name, "delta")) {
+                    soma_openai_delta(answer, value.text);
+                }
+
+            } else if (value.type == SOMA_JSON_STRING) {
+                if (soma_name_is(name, "finish_reason")) {
+                    answer->finished = 1;
+
+                } else if (soma_name_is(name, "text")) {
+                    answer->text_len += soma_openai_text_len(&value);
+                }
+            }
+        }
+    }
+}
+
+
+static void
+soma_openai_delta(soma_answer_t *answer, soma_str_t text)
+{
+    int64_t            n, reasoning;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  value;
+
+    if (soma_json_first(&it, text) != SOMA_OK) {
+        return;
+    }
+
+    reasoning = 0;
+
+    while (soma_json_next(&it, &name, &value) == SOMA_OK) {
+
+        if (value.type != SOMA_JSON_STRING && value.type != SOMA_JSON_ARRAY
+            && value.type != SOMA_JSON_OBJECT)
+        {
+            continue;
+        }
+
+        if (soma_name_is(name, "content") || soma_name_is(name, "refusal")) {
+            answer->text_len += soma_openai_parts(&value, 0);
+
+        } else if (soma_name_is(name, "reasoning_content")
+                   || soma_name_is(name, "reasoning"))
+        {
+            /* some send the same text under both names */
+
+            n = soma_openai_parts(&value, 0);
+
+            if (n > reasoning) {
+                reasoning = n;
+            }
+
+        } else if (soma_name_is(name, "tool_calls")) {
+            answer->text_len += soma_openai_calls(value.text);
+
+        } else if (soma_name_is(name, "function_call")) {
+            answer->text_len += soma_openai_arguments(value.text);
+        }
+    }
+
+    answer->text_len += reasoning;
+}
+
+
+static int64_t
+soma_openai_calls(soma_str_t text)
+{
+    int64_t            n;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  call, function;
+
+    n = 0;
+
+    if (soma_json_first(&it, text) != SOMA_OK || it.object) {
+        return 0;
+    }
+
+    while (soma_json_next(&it, &name, &call) == SOMA_OK) {
+
+        if (call.type == SOMA_JSON_OBJECT
+            && soma_json_get(call.text, "function", &function) == SOMA_OK
+            && function.type == SOMA_JSON_OBJECT)
+        {
+            n += soma_openai_arguments(function.text);
+        }
+    }
+
+    return n;
+}
+
+
+static int64_t
+soma_openai_arguments(soma_str_t text)
+{
+    soma_json_value_t  value;
+
+    if (soma_json_get(text, "arguments", &value) != SOMA_OK) {
+        return 0;
+    }
+
+    return soma_openai_text_len(&value);
+}
+
+
+/* a string, or an array of parts that hold one (Mistral's thinking) */
+
+static int64_t
+soma_openai_parts(soma_json_value_t *value, unsigned depth)
+{
+    int64_t            n;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  part;
+
+    if (value->type == SOMA_JSON_STRING) {
+        return soma_openai_text_len(value);
+    }
+
+    if (depth == SOMA_OPENAI_PARTS_MAX
+        || soma_json_first(&it, value->text) != SOMA_OK)
+    {
+        return 0;
+    }
+
+    n = 0;
+
+    while (soma_json_next(&it, &name, &part) == SOMA_OK) {
+
+        if (it.object && !soma_name_is(name, "text")
+            && !soma_name_is(name, "thinking"))
+        {
+            continue;
+        }
+
+        if (part.type == SOMA_JSON_STRING || part.type == SOMA_JSON_ARRAY
+            || part.type == SOMA_JSON_OBJECT)
+        {
+            n += soma_openai_parts(&part, depth + 1);
+        }
+    }
+
+    return n;
+}
+
+
+/* bytes of a string when unescaped, \u taken for one UTF-8 unit of three */
+
+static int64_t
+soma_openai_text_len(soma_json_value_t *value)
+{
+    size_t                n;
+    const unsigned char  *p, *end;
+
+    if (value->type != SOMA_JSON_STRING) {
+        return 0;
+    }
+
+    p = value->text.data + 1;
+    end = value->text.data + value->text.len - 1;
+    n = end - p;
+
+    while (p < end && (p = memchr(p, '\\', end - p)) != NULL) {
+
+        if (end - p >= 6 && p[1] == 'u') {
+            n -= (p[2] == '0' && p[3] == '0') ? 5 : 3;
+            p += 6;
+
+        } else {
+            n -= 1;
+            p += 2;
+        }
+    }
+
+    return n;
+}
+
+
+/* events that say what they are: responses, speech, transcripts, images */
+
+static void
+soma_openai_typed(soma_answer_t *answer, soma_openai_chunk_t *chunk,
+    soma_str_t type)
+{
+    if (type.len > 6 && memcmp(type.data + type.len - 6, ".delta", 6) == 0) {
+
+        if (chunk->delta.type == SOMA_JSON_STRING
+            && !(type.len > 11
+                 && memcmp(type.data + type.len - 11, "audio.delta", 11) == 0))
+        {
+            answer->text_len += soma_openai_text_len(&chunk->delta);
+        }
+
+        return;
+    }
+
+    if (soma_name_is(type, "response.completed")
+        || soma_name_is(type, "response.incomplete")
+        || soma_name_is(type, "response.failed")
+        || soma_name_is(type, "response.cancelled"))
+    {
+        answer->finished = 1;
+        answer->done = 1;
+
+        if (chunk->response.type == SOMA_JSON_OBJECT) {
+            soma_openai_response(answer, chunk->response.text);
+        }
+
+        return;
+    }
+
+    if (soma_name_is(type, "transcript.text.done")
+        || soma_name_is(type, "speech.audio.done")
+        || soma_name_is(type, "image_generation.completed"))
+    {
+        answer->finished = 1;
+        answer->done = 1;
+    }
+}
+
+
+static void
+soma_openai_response(soma_answer_t *answer, soma_str_t text)
+{
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  value;
+
+    if (soma_json_first(&it, text) != SOMA_OK) {
+        return;
+    }
+
+    while (soma_json_next(&it, &name, &value) == SOMA_OK) {
+
+        if (soma_name_is(name, "usage")) {
+            if (value.type == SOMA_JSON_OBJECT) {
+                soma_openai_usage(answer, value.text);
+            }
+
+        } else if (soma_name_is(name, "service_tier")) {
+            soma_openai_service_tier(answer, &value);
+
+        } else if (soma_name_is(name, "model")) {
+            soma_openai_model(answer, &value);
+        }
+    }
+}
+
+
+static int
+soma_openai_empty(soma_str_t text)
+{
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  value;
+
+    return soma_json_first(&it, text) == SOMA_OK
+           && soma_json_next(&it, &name, &value) == SOMA_DONE;
+}
