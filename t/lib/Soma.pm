@@ -1130,7 +1130,7 @@ sub reload {
 # a new worker takes its place
 sub kill_worker {
     my ($self, $signal) = @_;
-    my ($pid) = $self->workers;
+    my ($pid) = $self->workers or return;
 
     kill $signal || 'KILL', $pid;
 
