@@ -1,0 +1,259 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The walk past nested values and strings for any machine: eight bytes a
+ * step within strings, one outside.  The other kinds hand over to it what
+ * they find faulty, so that all kinds fail alike, at the same byte.
+ */
+
+
+#include "soma_json_skip.h"
+
+
+#define SOMA_ONES  0x0101010101010101u
+#define SOMA_TOPS  0x8080808080808080u
+
+
+static size_t soma_json_skip_nest(soma_json_skip_t *skip,
+    const unsigned char *p, size_t len);
+static size_t soma_json_skip_string(soma_json_skip_t *skip,
+    const unsigned char *p, size_t len);
+
+
+const soma_json_walker_t  soma_json_portable = {
+    "portable",
+    soma_json_skip_nest,
+    soma_json_skip_string
+};
+
+
+/* made of the SOMA_JSON_PLAIN .. SOMA_JSON_ASCII bits */
+const unsigned char  soma_json_class[256] = {
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x12, 0x12, 0x00, 0x00, 0x12, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x33, 0x21, 0x04, 0x21, 0x21, 0x21, 0x21, 0x21,
+    0x21, 0x21, 0x21, 0x23, 0x23, 0x23, 0x23, 0x25,
+    0x2b, 0x2b, 0x2b, 0x2b, 0x2b, 0x2b, 0x2b, 0x2b,
+    0x2b, 0x2b, 0x23, 0x21, 0x21, 0x21, 0x21, 0x21,
+    0x21, 0x2b, 0x2b, 0x2b, 0x2b, 0x2b, 0x2b, 0x23,
+    0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
+    0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
+    0x23, 0x23, 0x23, 0x21, 0x04, 0x21, 0x21, 0x21,
+    0x21, 0x2b, 0x2f, 0x2b, 0x2b, 0x2b, 0x2f, 0x23,
+    0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x27, 0x23,
+    0x23, 0x23, 0x27, 0x23, 0x27, 0x27, 0x23, 0x23,
+    0x23, 0x23, 0x23, 0x21, 0x21, 0x21, 0x21, 0x21,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
+    0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01
+};
+
+
+int
+soma_json_push(soma_json_skip_t *skip, int c)
+{
+    uint64_t  bit, *word;
+
+    /* the top level is a level too */
+    if (skip->depth >= SOMA_JSON_DEPTH_MAX - 1) {
+        skip->fault = SOMA_JSON_FAULT_DEPTH;
+        return SOMA_ERROR;
+    }
+
+    word = &skip->kind[skip->depth / 64];
+    bit = (uint64_t) 1 << (skip->depth % 64);
+
+    if (c == '{') {
+        *word |= bit;
+
+    } else {
+        *word &= ~bit;
+    }
+
+    skip->depth++;
+
+    return SOMA_OK;
+}
+
+
+int
+soma_json_pop(soma_json_skip_t *skip, int c)
+{
+    uint32_t  level;
+    uint64_t  object;
+
+    level = skip->depth - 1;
+    object = (skip->kind[level / 64] >> (level % 64)) & 1;
+
+    if (object != (c == '}')) {
+        skip->fault = SOMA_JSON_FAULT_PAIR;
+        return SOMA_ERROR;
+    }
+
+    skip->depth = level;
+
+    return SOMA_OK;
+}
+
+
+static size_t
+soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
+    size_t len)
+{
+    int     c;
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+
+        if (skip->quoted) {
+            i += soma_json_skip_string(skip, p + i, len - i);
+
+            if (skip->fault || i == len) {
+                return i;
+            }
+        }
+
+        c = p[i];
+
+        if (soma_json_class[c] & SOMA_JSON_OUTSIDE) {
+            continue;
+        }
+
+        switch (c) {
+
+        case '"':
+            skip->quoted = 1;
+            break;
+
+        case '{':
+        case '[':
+            if (soma_json_push(skip, c) != SOMA_OK) {
+                return i;
+            }
+
+            break;
+
+        case '}':
+        case ']':
+            if (soma_json_pop(skip, c) != SOMA_OK) {
+                return i;
+            }
+
+            if (skip->depth == 0) {
+                return i + 1;
+            }
+
+            break;
+
+        default:
+            skip->fault = SOMA_JSON_FAULT_BYTE;
+            return i;
+        }
+    }
+
+    return len;
+}
+
+
+/* eight bytes at once while none of them is a control, quote or backslash */
+static inline size_t
+soma_json_plain(const unsigned char *p, size_t i, size_t len)
+{
+    uint64_t  x, quote, slash, found;
+
+    while (len - i >= sizeof(uint64_t)) {
+        memcpy(&x, p + i, sizeof(uint64_t));
+
+        quote = x ^ (SOMA_ONES * '"');
+        slash = x ^ (SOMA_ONES * '\\');
+
+        /* a borrow makes false finds only above a true one */
+        found = ((x - SOMA_ONES * 0x20) & ~x)
+                | ((quote - SOMA_ONES) & ~quote)
+                | ((slash - SOMA_ONES) & ~slash);
+
+        if (found & SOMA_TOPS) {
+            break;
+        }
+
+        i += sizeof(uint64_t);
+    }
+
+    while (i < len && (soma_json_class[p[i]] & SOMA_JSON_PLAIN)) {
+        i++;
+    }
+
+    return i;
+}
+
+
+static size_t
+soma_json_skip_string(soma_json_skip_t *skip, const unsigned char *p,
+    size_t len)
+{
+    int     c;
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+
+        if (skip->escaped) {
+            c = p[i];
+
+            if (!(soma_json_class[c] & SOMA_JSON_LETTER)) {
+                skip->fault = SOMA_JSON_FAULT_ESCAPE;
+                return i;
+            }
+
+            skip->escaped = 0;
+            skip->hex = (c == 'u') ? 0x0f : 0;
+            continue;
+        }
+
+        if (skip->hex) {
+            if (!(soma_json_class[p[i]] & SOMA_JSON_HEX)) {
+                skip->fault = SOMA_JSON_FAULT_ESCAPE;
+                return i;
+            }
+
+            skip->hex >>= 1;
+            continue;
+        }
+
+        i = soma_json_plain(p, i, len);
+        if (i == len) {
+            break;
+        }
+
+        c = p[i];
+
+        if (c == '\\') {
+            skip->escaped = 1;
+
+        } else if (c == '"') {
+            skip->quoted = 0;
+            return i + 1;
+
+        } else {
+            skip->fault = SOMA_JSON_FAULT_CONTROL;
+            return i;
+        }
+    }
+
+    return len;
+}

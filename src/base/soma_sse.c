@@ -1,0 +1,445 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Server-sent events.  An event that lies whole in a piece is read where it
+ * lies; only one that is cut by the end of a piece is copied.
+ */
+
+
+#include "soma_sse.h"
+
+
+#define SOMA_SSE_BUF_MIN  1024
+
+
+static int soma_sse_lines(soma_sse_t *sse, soma_sse_line_t *line,
+    const unsigned char *p, const unsigned char *end,
+    soma_sse_event_t *event, const unsigned char **next);
+static int soma_sse_field(soma_sse_t *sse, const unsigned char *p,
+    const unsigned char *end, soma_sse_event_t *event);
+static int soma_sse_data(soma_sse_t *sse, soma_str_t value,
+    soma_sse_event_t *event);
+static int soma_sse_grow(soma_sse_t *sse, unsigned char **buf, size_t *size,
+    size_t used, size_t need);
+static int soma_sse_whole(soma_sse_t *sse, soma_sse_event_t *event,
+    size_t len);
+static int soma_sse_join(soma_sse_t *sse, const unsigned char *p, size_t len,
+    size_t *used, soma_sse_event_t *event);
+static int soma_sse_pass(soma_sse_t *sse, const unsigned char *p, size_t len,
+    size_t *used, soma_sse_event_t *event);
+static int soma_sse_keep(soma_sse_t *sse, const unsigned char *p,
+    size_t len);
+static int soma_sse_parse(soma_sse_t *sse, soma_sse_event_t *event,
+    const unsigned char **rest);
+
+
+static void
+soma_sse_clear(soma_sse_event_t *event, const unsigned char *p)
+{
+    memset(event, 0, sizeof(soma_sse_event_t));
+
+    event->raw.data = (unsigned char *) p;
+    event->comment = 1;
+}
+
+
+int
+soma_sse_feed(soma_sse_t *sse, const unsigned char *p, size_t len,
+    size_t *used, soma_sse_event_t *event)
+{
+    int                   rc;
+    soma_sse_line_t       first;
+    const unsigned char  *next;
+
+    *used = 0;
+    soma_sse_clear(event, p);
+
+    if (len == 0) {
+        return SOMA_AGAIN;
+    }
+
+    if (sse->pass) {
+        return soma_sse_pass(sse, p, len, used, event);
+    }
+
+    if (sse->len > 0) {
+        return soma_sse_join(sse, p, len, used, event);
+    }
+
+    first = sse->line;
+
+    rc = soma_sse_lines(sse, &sse->line, p, p + len, event, &next);
+
+    if (rc == SOMA_OK) {
+        *used = (size_t) (next - p);
+        return soma_sse_whole(sse, event, *used);
+    }
+
+    if (rc == SOMA_AGAIN) {
+        *used = len;
+
+        if (len > SOMA_SSE_EVENT_MAX) {
+            sse->pass = 1;
+            return soma_sse_whole(sse, event, len);
+        }
+
+        soma_sse_clear(event, NULL);
+        sse->first = first;
+        rc = soma_sse_keep(sse, p, len);
+    }
+
+    if (rc == SOMA_ERROR) {
+        sse->line = first;
+        *used = 0;
+    }
+
+    return rc;
+}
+
+
+int
+soma_sse_end(soma_sse_t *sse, soma_sse_event_t *event)
+{
+    size_t                len;
+    const unsigned char  *rest;
+
+    len = sse->len;
+    sse->pass = 0;
+
+    if (len == 0) {
+        soma_sse_clear(event, NULL);
+        return SOMA_DONE;
+    }
+
+    if (soma_sse_parse(sse, event, &rest) == SOMA_ERROR
+        || soma_sse_field(sse, rest, sse->buf + len, event) != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
+    sse->len = 0;
+
+    return soma_sse_whole(sse, event, len);
+}
+
+
+/*
+ * Walks lines until the blank one: SOMA_OK with *next behind it.  SOMA_AGAIN:
+ * there is none, *next is the line that has not ended.  Fields are read into
+ * "event", unless that is NULL.
+ */
+static int
+soma_sse_lines(soma_sse_t *sse, soma_sse_line_t *line,
+    const unsigned char *p, const unsigned char *end,
+    soma_sse_event_t *event, const unsigned char **next)
+{
+    const unsigned char  *lf, *eol, *start;
+
+    if (line->cr) {
+        line->cr = 0;
+        p += (*p == '\n');
+    }
+
+    lf = NULL;
+
+    while (p < end) {
+        start = p;
+
+        /* one search of LF for many lines that end in CR */
+        if (lf == NULL || lf < p) {
+            lf = memchr(p, '\n', (size_t) (end - p));
+            lf = (lf != NULL) ? lf : end;
+        }
+
+        eol = memchr(p, '\r', (size_t) (lf - p));
+        eol = (eol != NULL) ? eol : lf;
+
+        if (eol == end) {
+            line->text = 1;
+            break;
+        }
+
+        p = eol + 1;
+
+        if (*eol == '\r') {
+            if (p == end) {
+                line->cr = 1;
+
+            } else {
+                p += (*p == '\n');
+            }
+        }
+
+        if (eol == start && !line->text) {
+            *next = p;
+            return SOMA_OK;
+        }
+
+        line->text = 0;
+
+        if (event != NULL
+            && soma_sse_field(sse, start, eol, event) != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+    }
+
+    *next = p;
+
+    return SOMA_AGAIN;
+}
+
+
+static int
+soma_sse_field(soma_sse_t *sse, const unsigned char *p,
+    const unsigned char *end, soma_sse_event_t *event)
+{
+    size_t      len, name;
+    soma_str_t  value;
+
+    if (!sse->begun && p == event->raw.data && end - p >= 3
+        && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+    {
+        p += 3;
+    }
+
+    if (p == end || *p == ':') {
+        return SOMA_OK;
+    }
+
+    event->comment = 0;
+    len = (size_t) (end - p);
+
+    name = (*p == 'd') ? 4 : (*p == 'e') ? 5 : 0;
+
+    if (name == 0 || len < name
+        || memcmp(p, name == 4 ? "data" : "event", name) != 0
+        || (len > name && p[name] != ':'))
+    {
+        return SOMA_OK;
+    }
+
+    p += (len > name) ? name + 1 : name;
+    p += (p < end && *p == ' ');
+
+    value.data = (unsigned char *) p;
+    value.len = (size_t) (end - p);
+
+    if (name == 4) {
+        return soma_sse_data(sse, value, event);
+    }
+
+    event->name = value;
+
+    if (value.len > SOMA_SSE_NAME_MAX) {
+        event->name.len = 0;
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_sse_data(soma_sse_t *sse, soma_str_t value, soma_sse_event_t *event)
+{
+    size_t       need;
+    soma_str_t  *data;
+
+    data = &event->data;
+
+    if (data->data == NULL) {
+        *data = value;
+        return SOMA_OK;
+    }
+
+    need = data->len + 1 + value.len;
+
+    /* nobody will look at it */
+    if (need > SOMA_SSE_EVENT_MAX) {
+        return SOMA_OK;
+    }
+
+    if (data->data != sse->scratch) {
+        if (soma_sse_grow(sse, &sse->scratch, &sse->scratch_size, 0, need)
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+
+        memcpy(sse->scratch, data->data, data->len);
+
+    } else if (soma_sse_grow(sse, &sse->scratch, &sse->scratch_size,
+                             data->len, need)
+               != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
+    sse->scratch[data->len] = '\n';
+    memcpy(sse->scratch + data->len + 1, value.data, value.len);
+
+    data->data = sse->scratch;
+    data->len = need;
+
+    return SOMA_OK;
+}
+
+
+/* "used" bytes stay; need <= SOMA_SSE_EVENT_MAX */
+static int
+soma_sse_grow(soma_sse_t *sse, unsigned char **buf, size_t *size,
+    size_t used, size_t need)
+{
+    size_t          n;
+    unsigned char  *p;
+
+    if (need <= *size) {
+        return SOMA_OK;
+    }
+
+    n = (*size > 0) ? *size : SOMA_SSE_BUF_MIN;
+
+    while (n < need) {
+        n *= 2;
+    }
+
+    p = sse->arena->alloc(sse->arena->data, n);
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    if (used > 0) {
+        memcpy(p, *buf, used);
+    }
+
+    *buf = p;
+    *size = n;
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_sse_whole(soma_sse_t *sse, soma_sse_event_t *event, size_t len)
+{
+    event->raw.len = len;
+    sse->begun = 1;
+
+    if (len > SOMA_SSE_EVENT_MAX) {
+        event->data.data = NULL;
+        event->data.len = 0;
+        event->name.data = NULL;
+        event->name.len = 0;
+        event->comment = 0;
+
+        return SOMA_DECLINED;
+    }
+
+    return SOMA_OK;
+}
+
+
+/* the event's beginning is in the buffer */
+static int
+soma_sse_join(soma_sse_t *sse, const unsigned char *p, size_t len,
+    size_t *used, soma_sse_event_t *event)
+{
+    int                   rc;
+    size_t                n;
+    soma_sse_line_t       line;
+    const unsigned char  *next, *rest;
+
+    line = sse->line;
+
+    rc = soma_sse_lines(sse, &sse->line, p, p + len, NULL, &next);
+
+    n = (rc == SOMA_OK) ? (size_t) (next - p) : len;
+
+    if (n > SOMA_SSE_EVENT_MAX - sse->len) {
+        sse->line = line;
+        sse->pass = 1;
+        sse->begun = 1;
+
+        soma_sse_clear(event, sse->buf);
+        event->raw.len = sse->len;
+        event->comment = 0;
+
+        sse->len = 0;
+
+        return SOMA_DECLINED;
+    }
+
+    if (soma_sse_keep(sse, p, n) == SOMA_ERROR) {
+        sse->line = line;
+        return SOMA_ERROR;
+    }
+
+    if (rc == SOMA_AGAIN) {
+        *used = n;
+        return SOMA_AGAIN;
+    }
+
+    if (soma_sse_parse(sse, event, &rest) == SOMA_ERROR) {
+        sse->len -= n;
+        sse->line = line;
+        return SOMA_ERROR;
+    }
+
+    *used = n;
+    n = sse->len;
+    sse->len = 0;
+
+    return soma_sse_whole(sse, event, n);
+}
+
+
+static int
+soma_sse_pass(soma_sse_t *sse, const unsigned char *p, size_t len,
+    size_t *used, soma_sse_event_t *event)
+{
+    const unsigned char  *next;
+
+    *used = len;
+
+    if (soma_sse_lines(sse, &sse->line, p, p + len, NULL, &next) == SOMA_OK) {
+        sse->pass = 0;
+        *used = (size_t) (next - p);
+    }
+
+    event->raw.len = *used;
+    event->comment = 0;
+
+    return SOMA_DECLINED;
+}
+
+
+static int
+soma_sse_keep(soma_sse_t *sse, const unsigned char *p, size_t len)
+{
+    if (soma_sse_grow(sse, &sse->buf, &sse->size, sse->len, sse->len + len)
+        != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
+    memcpy(sse->buf + sse->len, p, len);
+    sse->len += len;
+
+    return SOMA_AGAIN;
+}
+
+
+/* reads the event in the buffer */
+static int
+soma_sse_parse(soma_sse_t *sse, soma_sse_event_t *event,
+    const unsigned char **rest)
+{
+    soma_sse_line_t  line;
+
+    line = sse->first;
+    soma_sse_clear(event, sse->buf);
+
+    return soma_sse_lines(sse, &line, sse->buf, sse->buf + sse->len, event,
+                          rest);
+}

@@ -1,0 +1,430 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * What the scanner must say of a body, by yyjson's word; shared by the unit
+ * test and the fuzzer.  A check returns NULL when it holds, else a sentence.
+ */
+
+
+#ifndef SOMA_JSON_ORACLE_H
+#define SOMA_JSON_ORACLE_H
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <yyjson.h>
+#include "soma_json.h"
+
+
+static const soma_json_want_t  oracle_want[] = {
+    { soma_string("model"), 1 },
+    { soma_string("stream"), 1 },
+    { soma_string("max_tokens"), 1 },
+    { soma_string("n"), 1 },
+    { soma_string("messages"), 0 },
+    { soma_string("input"), 0 },
+    { soma_string("a"), 0 },
+    { soma_string("\xc3\xa9t\xc3\xa9"), 1 }
+};
+
+#define ORACLE_NWANT  (sizeof(oracle_want) / sizeof(oracle_want[0]))
+
+
+static const char *const  oracle_kinds[] = { "portable", "sse2", "avx2" };
+
+#define ORACLE_KINDS  (sizeof(oracle_kinds) / sizeof(oracle_kinds[0]))
+
+
+/*
+ * Scans in pieces, each in memory of its own size: cut[] are the offsets
+ * where one ends.  Returns the result of soma_json_scan_end().
+ */
+static int
+oracle_scan(soma_json_scan_t *scan, const unsigned char *p, size_t len,
+    const size_t *cut, size_t ncut)
+{
+    int             rc, last;
+    size_t          i, from, to;
+    unsigned char  *piece;
+
+    soma_json_scan_init(scan, oracle_want, ORACLE_NWANT);
+
+    from = 0;
+    last = SOMA_AGAIN;
+
+    for (i = 0; i <= ncut; i++) {
+        to = (i < ncut) ? cut[i] : len;
+
+        piece = malloc(to - from > 0 ? to - from : 1);
+        if (piece == NULL) {
+            abort();
+        }
+
+        if (to > from) {
+            memcpy(piece, p + from, to - from);
+        }
+
+        rc = soma_json_scan(scan, piece, to - from);
+
+        free(piece);
+
+        if (rc == SOMA_ERROR) {
+            return SOMA_ERROR;
+        }
+
+        if (last == SOMA_OK && rc != SOMA_OK) {
+            abort();
+        }
+
+        last = rc;
+        from = to;
+    }
+
+    rc = soma_json_scan_end(scan);
+
+    if ((rc == SOMA_OK) != (last == SOMA_OK)) {
+        abort();
+    }
+
+    return rc;
+}
+
+
+static int
+oracle_same(soma_json_scan_t *a, soma_json_scan_t *b)
+{
+    size_t             i;
+    soma_json_span_t  *s, *t;
+
+    if (a->error != b->error || a->offset != b->offset) {
+        return 0;
+    }
+
+    for (i = 0; i < ORACLE_NWANT; i++) {
+        s = &a->span[i];
+        t = &b->span[i];
+
+        if (s->type != t->type || s->start != t->start || s->end != t->end
+            || s->name != t->name)
+        {
+            return 0;
+        }
+    }
+
+    return a->open == b->open && a->close == b->close && a->empty == b->empty;
+}
+
+
+static size_t
+oracle_depth(const unsigned char *p, size_t len)
+{
+    size_t  i, depth, max;
+
+    depth = 0;
+    max = 0;
+
+    for (i = 0; i < len; i++) {
+
+        switch (p[i]) {
+
+        case '"':
+            for (i++; i < len && p[i] != '"'; i++) {
+                i += (p[i] == '\\');
+            }
+
+            break;
+
+        case '[':
+        case '{':
+            depth++;
+            max = depth > max ? depth : max;
+            break;
+
+        case ']':
+        case '}':
+            depth--;
+        }
+    }
+
+    return max;
+}
+
+
+/* a name as a parser sees it that does not tell case */
+static size_t
+oracle_fold(char *dst, size_t size, const char *name, size_t len)
+{
+    size_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < len && n < size; n++) {
+
+        if (len - i > 1 && memcmp(name + i, "\xc5\xbf", 2) == 0) {
+            dst[n] = 's';
+            i += 2;
+
+        } else if (len - i > 2 && memcmp(name + i, "\xe2\x84\xaa", 3) == 0) {
+            dst[n] = 'k';
+            i += 3;
+
+        } else {
+            dst[n] = name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i];
+            i++;
+        }
+    }
+
+    return n;
+}
+
+
+/* would the scanner refuse the names of this object? */
+static int
+oracle_names(yyjson_val *root)
+{
+    size_t           i, n, len;
+    char             fold[128];
+    unsigned         seen;
+    const char      *name;
+    yyjson_val      *key;
+    yyjson_obj_iter  it;
+
+    seen = 0;
+    it = yyjson_obj_iter_with(root);
+
+    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
+        name = yyjson_get_str(key);
+        len = yyjson_get_len(key);
+
+        if (memchr(name, '\0', len) != NULL) {
+            return 0;
+        }
+
+        if (len > SOMA_JSON_NAME_MAX) {
+            continue;
+        }
+
+        n = oracle_fold(fold, sizeof(fold), name, len);
+
+        for (i = 0; i < ORACLE_NWANT; i++) {
+
+            if (!oracle_want[i].unique || oracle_want[i].name.len != n
+                || memcmp(oracle_want[i].name.data, fold, n) != 0)
+            {
+                continue;
+            }
+
+            if (len != n || memcmp(name, fold, n) != 0
+                || (seen & (1u << i)))
+            {
+                return 0;
+            }
+
+            seen |= 1u << i;
+        }
+    }
+
+    return 1;
+}
+
+
+/* the span, read by itself, is the value */
+static const char *
+oracle_value(const unsigned char *p, soma_json_span_t *span,
+    yyjson_val *value)
+{
+    char        *got, *want;
+    size_t       got_len, want_len;
+    const char  *fault;
+    yyjson_doc  *doc;
+
+    doc = yyjson_read_opts((char *) p + span->start, span->end - span->start,
+                           YYJSON_READ_NUMBER_AS_RAW, NULL, NULL);
+    if (doc == NULL) {
+        return "a span that is no value";
+    }
+
+    got = yyjson_val_write(yyjson_doc_get_root(doc), 0, &got_len);
+    want = yyjson_val_write(value, 0, &want_len);
+
+    fault = NULL;
+
+    if (got == NULL || want == NULL || got_len != want_len
+        || memcmp(got, want, got_len) != 0)
+    {
+        fault = "a span of another value";
+    }
+
+    switch (span->type) {
+
+    case SOMA_JSON_OBJECT:
+        fault = yyjson_is_obj(value) ? fault : "no object";
+        break;
+
+    case SOMA_JSON_ARRAY:
+        fault = yyjson_is_arr(value) ? fault : "no array";
+        break;
+
+    case SOMA_JSON_STRING:
+        fault = yyjson_is_str(value) ? fault : "no string";
+        break;
+
+    case SOMA_JSON_NUMBER:
+        fault = yyjson_is_raw(value) ? fault : "no number";
+        break;
+
+    case SOMA_JSON_TRUE:
+        fault = yyjson_is_true(value) ? fault : "not true";
+        break;
+
+    case SOMA_JSON_FALSE:
+        fault = yyjson_is_false(value) ? fault : "not false";
+        break;
+
+    default:
+        fault = yyjson_is_null(value) ? fault : "not null";
+    }
+
+    /* no white space at its ends, and a name before it */
+    if (p[span->start] <= ' ' || p[span->end - 1] <= ' '
+        || p[span->name] != '"' || span->name >= span->start)
+    {
+        fault = "a span that is not tight";
+    }
+
+    free(got);
+    free(want);
+    yyjson_doc_free(doc);
+
+    return fault;
+}
+
+
+static const char *
+oracle_members(const unsigned char *p, soma_json_scan_t *scan,
+    yyjson_val *root)
+{
+    size_t            i;
+    const char       *fault;
+    yyjson_val       *key, *value;
+    yyjson_obj_iter   it;
+    soma_json_span_t *span;
+
+    if (scan->empty != (yyjson_obj_size(root) == 0)) {
+        return "empty or not";
+    }
+
+    if (p[scan->open - 1] != '{' || p[scan->close] != '}') {
+        return "where the object opens and closes";
+    }
+
+    for (i = 0; i < ORACLE_NWANT; i++) {
+        span = &scan->span[i];
+        value = NULL;
+
+        it = yyjson_obj_iter_with(root);
+
+        while ((key = yyjson_obj_iter_next(&it)) != NULL) {
+            if (yyjson_get_len(key) == oracle_want[i].name.len
+                && memcmp(yyjson_get_str(key), oracle_want[i].name.data,
+                          oracle_want[i].name.len) == 0)
+            {
+                value = yyjson_obj_iter_get_val(key);
+            }
+        }
+
+        if ((value != NULL) != (span->type != SOMA_JSON_NONE)) {
+            return "a member that is there or not";
+        }
+
+        fault = (value != NULL) ? oracle_value(p, span, value) : NULL;
+        if (fault != NULL) {
+            return fault;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * A body that yyjson refuses and the scanner takes: the fault must be in
+ * UTF-8 or surrogates, or in the middle of a nested value.
+ */
+static const char *
+oracle_excuse(const unsigned char *p, size_t len, yyjson_read_err *err)
+{
+    size_t             pos, start, end;
+    soma_str_t         text, name;
+    soma_json_iter_t   it;
+    soma_json_value_t  value;
+
+    if (strstr(err->msg, "UTF-8") || strstr(err->msg, "surrogate")) {
+        return NULL;
+    }
+
+    /* of a bad exponent yyjson names the byte behind the one at fault */
+    pos = err->pos - (err->code == YYJSON_READ_ERROR_INVALID_NUMBER);
+
+    text.data = (unsigned char *) p;
+    text.len = len;
+
+    if (soma_json_first(&it, text) != SOMA_OK) {
+        return "taken, and no object";
+    }
+
+    while (soma_json_next(&it, &name, &value) == SOMA_OK) {
+
+        if (value.type != SOMA_JSON_OBJECT && value.type != SOMA_JSON_ARRAY) {
+            continue;
+        }
+
+        start = (size_t) (value.text.data - p);
+        end = start + value.text.len;
+
+        if (pos >= start && pos < end) {
+            return NULL;
+        }
+    }
+
+    return "taken, and refused by yyjson at the top level";
+}
+
+
+static const char *
+oracle_check(const unsigned char *p, size_t len, soma_json_scan_t *scan,
+    int rc)
+{
+    int               good;
+    const char       *fault;
+    yyjson_doc       *doc;
+    yyjson_val       *root;
+    yyjson_read_err   err;
+
+    doc = yyjson_read_opts((char *) p, len, YYJSON_READ_NUMBER_AS_RAW, NULL,
+                           &err);
+
+    if (doc == NULL) {
+        return rc == SOMA_OK ? oracle_excuse(p, len, &err) : NULL;
+    }
+
+    root = yyjson_doc_get_root(doc);
+
+    good = yyjson_is_obj(root) && oracle_names(root)
+           && oracle_depth(p, len) <= SOMA_JSON_DEPTH_MAX;
+
+    if (good != (rc == SOMA_OK)) {
+        fault = good ? "refused, and good" : "taken, and not good";
+
+    } else {
+        fault = good ? oracle_members(p, scan, root) : NULL;
+    }
+
+    yyjson_doc_free(doc);
+
+    return fault;
+}
+
+
+#endif /* SOMA_JSON_ORACLE_H */
