@@ -161,6 +161,7 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
             return SOMA_ERROR;
         }
 
+        *error = NULL;
         return SOMA_OK;
     }
 
@@ -222,6 +223,8 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
             return SOMA_ERROR;
         }
     }
+
+    *error = NULL;
 
     return SOMA_OK;
 }

@@ -19,6 +19,7 @@ typedef enum {
     SOMA_F_OUTPUT,
     SOMA_F_TOTAL,
     SOMA_F_CACHED,
+    SOMA_F_CACHE_READ,          /* under Anthropic's name */
     SOMA_F_CACHE_WRITE,
     SOMA_F_CACHE_WRITE_1H,
     SOMA_F_REASONING,
@@ -74,11 +75,11 @@ static const soma_openai_count_t  soma_openai_top[] = {
     { soma_string("input_tokens"),                 SOMA_F_INPUT },
     { soma_string("output_tokens"),                SOMA_F_OUTPUT },
     { soma_string("reasoning_tokens"),             SOMA_F_REASONING_TOP },
-    /* DeepSeek; Together, Hugging Face, Moonshot; Mistral; Anthropic's */
+    /* DeepSeek; Together, Hugging Face, Moonshot; Mistral; Anthropic */
     { soma_string("prompt_cache_hit_tokens"),      SOMA_F_CACHED },
     { soma_string("cached_tokens"),                SOMA_F_CACHED },
     { soma_string("num_cached_tokens"),            SOMA_F_CACHED },
-    { soma_string("cache_read_input_tokens"),      SOMA_F_CACHED },
+    { soma_string("cache_read_input_tokens"),      SOMA_F_CACHE_READ },
     { soma_string("cache_creation_input_tokens"),  SOMA_F_CACHE_WRITE },
     { soma_string("num_search_queries"),           SOMA_F_SEARCHES },
     { soma_string("seconds"),                      SOMA_F_SECONDS },
@@ -373,6 +374,10 @@ soma_openai_rest(soma_openai_counts_t *counts)
 
     n = counts->n;
 
+    if (n[SOMA_F_CACHED] < n[SOMA_F_CACHE_READ]) {
+        n[SOMA_F_CACHED] = n[SOMA_F_CACHE_READ];
+    }
+
     cache = (n[SOMA_F_CACHED] > 0 ? n[SOMA_F_CACHED] : 0)
             + (n[SOMA_F_CACHE_WRITE] > 0 ? n[SOMA_F_CACHE_WRITE] : 0);
 
@@ -380,9 +385,13 @@ soma_openai_rest(soma_openai_counts_t *counts)
 
     if (n[SOMA_F_TOTAL] < 0 || rest <= 0) {
 
-        /* the cache cannot have held more than the prompt has */
+        /*
+         * Under its name Anthropic's habit goes on in some proxies.  Azure's
+         * Grok reports more cached tokens than prompt, too, and no total has
+         * them: its word stands.
+         */
 
-        if (cache > n[SOMA_F_INPUT]) {
+        if (n[SOMA_F_CACHE_READ] > n[SOMA_F_INPUT]) {
             n[SOMA_F_INPUT] += cache;
         }
 
