@@ -88,7 +88,7 @@ soma_bucket_refill(const soma_limit_t *limit, soma_quota_t *quota,
     int64_t now)
 {
     int64_t      window;
-    soma_wide_t  earned, level;
+    soma_wide_t  earned, whole, level;
 
     window = soma_window_ms(limit->window);
 
@@ -104,9 +104,11 @@ soma_bucket_refill(const soma_limit_t *limit, soma_quota_t *quota,
     if (now > quota->since) {
         earned = (soma_wide_t) limit->limit * (now - quota->since)
                  + quota->spare;
-        level += earned / window;
+        whole = earned / window;
+        level += whole;
 
-        quota->spare = (int64_t) (earned % window);
+        /* no second division: this one costs more than all the rest */
+        quota->spare = (int64_t) (earned - whole * window);
         quota->since = now;
 
     } else if (quota->since - now > SOMA_QUOTA_SKEW_MS) {
