@@ -178,30 +178,26 @@ soma_record_get(const soma_record_t *record,
 static void
 soma_record_put64(unsigned char *p, int64_t n)
 {
-    unsigned  i;
-    uint64_t  u;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    n = (int64_t) __builtin_bswap64((uint64_t) n);
+#endif
 
-    u = (uint64_t) n;
-
-    for (i = 0; i < 8; i++) {
-        p[i] = (unsigned char) (u >> (8 * i));
-    }
+    memcpy(p, &n, sizeof(n));
 }
 
 
 static int64_t
 soma_record_get64(const unsigned char *p)
 {
-    unsigned  i;
-    uint64_t  u;
+    int64_t  n;
 
-    u = 0;
+    memcpy(&n, p, sizeof(n));
 
-    for (i = 0; i < 8; i++) {
-        u |= (uint64_t) p[i] << (8 * i);
-    }
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    n = (int64_t) __builtin_bswap64((uint64_t) n);
+#endif
 
-    return (int64_t) u;
+    return n;
 }
 
 

@@ -18,7 +18,7 @@
 
 #define SOMA_RECORD_STR_MAX  255    /* bytes of one string, cut on encoding */
 #define SOMA_RECORD_STRS     16
-#define SOMA_RECORD_INTS     29
+#define SOMA_RECORD_INTS     27
 #define SOMA_RECORD_FIXED    (8 + 8 * SOMA_RECORD_INTS + SOMA_RECORD_STRS)
 
 /* the longest strings fit: a record is never lost for being too long */

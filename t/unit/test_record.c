@@ -1,0 +1,365 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include <time.h>
+#include <yyjson.h>
+#include "soma_test.h"
+#include "soma_record.h"
+
+
+#define ROUNDS  200000
+
+
+static unsigned char  buf[SOMA_RECORD_MAX];
+static unsigned char  json[SOMA_RECORD_JSON_MAX];
+
+
+static soma_str_t
+str(const char *s)
+{
+    return (soma_str_t) { strlen(s), (unsigned char *) s };
+}
+
+
+/* every string and every number another one */
+static void
+fill(soma_record_t *r)
+{
+    memset(r, 0, sizeof(soma_record_t));
+
+    r->time = 1795232184123;
+    r->id = str("req-1");
+    r->node = str("node-2");
+    r->tenant = str("acme");
+    r->user = str("al\"ice\n");
+    r->key = str("k5");
+    r->session = str("s6");
+    r->route = str("assistant");
+    r->model = str("gpt-4o-mini");
+    r->provider = str("openai");
+    r->target = str("gpt-4o-mini-2024-07-18");
+    r->api = str("chat.completions");
+    r->error = str("");
+    r->query_hash = str("h13");
+    r->cache = str("miss");
+    r->tags = str("a,b");
+    r->catalogue = str("0123456789abcdef");
+    r->status = 200;
+    r->attempts = 2;
+    r->latency_ms = 301;
+    r->first_token_ms = 302;
+    r->stream = 1;
+
+    r->usage.input_tokens = 401;
+    r->usage.cached_tokens = 402;
+    r->usage.cache_write_tokens = 403;
+    r->usage.cache_write_1h_tokens = 404;
+    r->usage.output_tokens = 405;
+    r->usage.reasoning_tokens = 406;
+    r->usage.audio_input_tokens = 407;
+    r->usage.audio_output_tokens = 408;
+    r->usage.image_input_tokens = 409;
+    r->usage.image_output_tokens = 410;
+    r->usage.queries = 411;
+    r->usage.images = 412;
+    r->usage.characters = 413;
+    r->usage.audio_ms = 414;
+    r->usage.tier = SOMA_TIER_PRIORITY;
+    r->usage.known = 1;
+
+    r->cost.total = INT64_MAX;
+    r->cost.input = 502;
+    r->cost.cached = 503;
+    r->cost.cache_write = 504;
+    r->cost.output = 505;
+    r->cost.reasoning = 506;
+    r->cost.audio = 507;
+    r->cost.other = INT64_MIN;
+}
+
+
+static int
+same(const soma_record_t *a, const soma_record_t *b)
+{
+    return soma_str_eq(a->id, b->id)
+           && soma_str_eq(a->node, b->node)
+           && soma_str_eq(a->tenant, b->tenant)
+           && soma_str_eq(a->user, b->user)
+           && soma_str_eq(a->key, b->key)
+           && soma_str_eq(a->session, b->session)
+           && soma_str_eq(a->route, b->route)
+           && soma_str_eq(a->model, b->model)
+           && soma_str_eq(a->provider, b->provider)
+           && soma_str_eq(a->target, b->target)
+           && soma_str_eq(a->api, b->api)
+           && soma_str_eq(a->error, b->error)
+           && soma_str_eq(a->query_hash, b->query_hash)
+           && soma_str_eq(a->cache, b->cache)
+           && soma_str_eq(a->tags, b->tags)
+           && soma_str_eq(a->catalogue, b->catalogue)
+           && a->time == b->time
+           && a->status == b->status
+           && a->attempts == b->attempts
+           && a->latency_ms == b->latency_ms
+           && a->first_token_ms == b->first_token_ms
+           && a->stream == b->stream
+           && a->usage.known == b->usage.known
+           && a->usage.estimated == b->usage.estimated
+           && a->usage.tier == b->usage.tier
+           && memcmp(&a->usage, &b->usage,
+                     offsetof(soma_usage_t, tier)) == 0
+           && memcmp(&a->cost, &b->cost, sizeof(soma_cost_t)) == 0;
+}
+
+
+static void
+test_binary(void)
+{
+    size_t         len, i, refused;
+    unsigned char  copy[SOMA_RECORD_MAX];
+    soma_record_t  r, back;
+
+    fill(&r);
+
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_ok(len > SOMA_RECORD_FIXED && len < sizeof(buf), "encodes");
+    soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "decodes");
+    soma_ok(same(&r, &back), "every field comes back");
+    soma_is_int(soma_record_encode(&back, copy, sizeof(copy)), len,
+                "encodes again");
+    soma_ok(memcmp(copy, buf, len) == 0, "to the same bytes");
+    soma_is_int(soma_record_encode(&r, copy, len), len, "fits exactly");
+
+    for (i = 0; i < len; i++) {
+        if (soma_record_encode(&r, copy, i) != 0) {
+            break;
+        }
+    }
+
+    soma_is_int(i, len, "does not fit in less");
+
+    for (i = 0, refused = 0; i < len; i++) {
+        refused += (soma_record_decode(&back, buf, i) == SOMA_ERROR);
+    }
+
+    soma_is_int(refused, len, "any part of it is refused");
+
+    memcpy(copy, buf, len);
+    copy[len] = 0;
+    soma_is_int(soma_record_decode(&back, copy, len + 1), SOMA_ERROR,
+                "more than it is refused");
+
+    for (i = 0; i < 5; i++) {
+        if (i == 1) {
+            continue;
+        }
+
+        memcpy(copy, buf, len);
+        copy[i] = 0xee;
+        soma_is_int(soma_record_decode(&back, copy, len), SOMA_ERROR,
+                    "byte %d of another world is refused", (int) i);
+    }
+
+    memset(&r, 0, sizeof(r));
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_is_int(len, SOMA_RECORD_FIXED, "an empty record");
+    soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "decodes");
+    soma_ok(same(&r, &back), "to nothing");
+
+    r.usage.estimated = 1;
+    r.usage.tier = 99;
+    r.status = -1;
+    r.first_token_ms = -1;
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "negatives");
+    soma_ok(back.usage.estimated && !back.usage.known && back.status == -1
+            && back.first_token_ms == -1, "come back");
+    soma_is_int(back.usage.tier, SOMA_TIER_DEFAULT,
+                "a tier there is not is the default");
+}
+
+
+static void
+test_long(void)
+{
+    size_t         len, i;
+    char           text[600];
+    soma_str_t    *s;
+    soma_out_t     out;
+    soma_record_t  r, back;
+    yyjson_doc    *doc;
+
+    soma_str_t *const  strs[] = {
+        &r.id, &r.node, &r.tenant, &r.user, &r.key, &r.session, &r.route,
+        &r.model, &r.provider, &r.target, &r.api, &r.error, &r.query_hash,
+        &r.cache, &r.tags, &r.catalogue
+    };
+
+    fill(&r);
+    r.usage.input_tokens = INT64_MIN;
+    memset(text, '\1', sizeof(text));
+
+    for (i = 0; i < SOMA_RECORD_STRS; i++) {
+        s = strs[i];
+        s->data = (unsigned char *) text;
+        s->len = sizeof(text);
+    }
+
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_is_int(len, SOMA_RECORD_FIXED + 16 * 255,
+                "the longest strings are cut and fit");
+    soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "and decode");
+    soma_is_int(back.tags.len, 255, "to 255 bytes");
+
+    soma_out_init(&out, json, sizeof(json));
+    soma_record_json(&out, &back);
+    soma_ok(!out.full, "the longest JSON fits in SOMA_RECORD_JSON_MAX (%zu)",
+            (size_t) (out.pos - out.start));
+    doc = yyjson_read((char *) json, (size_t) (out.pos - out.start), 0);
+    soma_ok(doc != NULL, "and is JSON");
+    yyjson_doc_free(doc);
+
+    soma_out_init(&out, json, 100);
+    soma_record_json(&out, &back);
+    soma_ok(out.full, "a small buffer is full, not passed");
+
+    /* a cut never splits a character: 254 bytes and a euro sign */
+    fill(&r);
+    memset(text, 'x', sizeof(text));
+    memcpy(text + 254, "\xe2\x82\xac", 3);
+    r.tags = (soma_str_t) { 300, (unsigned char *) text };
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_record_decode(&back, buf, len);
+    soma_is_int(back.tags.len, 254, "the euro sign is left out whole");
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text + 252, "\xe2\x82\xac", 3);
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_record_decode(&back, buf, len);
+    soma_is_int(back.tags.len, 255, "or kept whole");
+
+    memset(text, '\x80', sizeof(text));
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_record_decode(&back, buf, len);
+    soma_is_int(back.tags.len, 255, "what is no UTF-8 is cut anywhere");
+}
+
+
+static void
+test_json(void)
+{
+    soma_out_t     out;
+    soma_record_t  r;
+
+    fill(&r);
+
+    soma_out_init(&out, json, sizeof(json));
+    soma_record_json(&out, &r);
+    soma_is_str(json, out.pos - out.start,
+        "{\"id\":\"req-1\",\"time\":1795232184123,\"node\":\"node-2\","
+        "\"tenant\":\"acme\",\"user\":\"al\\\"ice\\n\",\"key\":\"k5\","
+        "\"session\":\"s6\",\"route\":\"assistant\","
+        "\"model\":\"gpt-4o-mini\",\"provider\":\"openai\","
+        "\"target\":\"gpt-4o-mini-2024-07-18\","
+        "\"api\":\"chat.completions\",\"stream\":true,\"status\":200,"
+        "\"error\":\"\",\"attempts\":2,\"input_tokens\":401,"
+        "\"cached_tokens\":402,\"cache_write_tokens\":403,"
+        "\"cache_write_1h_tokens\":404,\"output_tokens\":405,"
+        "\"reasoning_tokens\":406,\"audio_input_tokens\":407,"
+        "\"audio_output_tokens\":408,\"image_input_tokens\":409,"
+        "\"image_output_tokens\":410,\"queries\":411,\"images\":412,"
+        "\"characters\":413,\"audio_ms\":414,"
+        "\"service_tier\":\"priority\",\"estimated\":false,"
+        "\"cost_nano\":9223372036854775807,\"cost_input_nano\":502,"
+        "\"cost_cached_nano\":503,\"cost_cache_write_nano\":504,"
+        "\"cost_output_nano\":505,\"cost_reasoning_nano\":506,"
+        "\"cost_audio_nano\":507,"
+        "\"cost_other_nano\":-9223372036854775808,"
+        "\"latency_ms\":301,\"first_token_ms\":302,"
+        "\"query_hash\":\"h13\",\"cache\":\"miss\",\"tags\":\"a,b\","
+        "\"catalogue\":\"0123456789abcdef\"}",
+        "a full record as JSON");
+
+    memset(&r, 0, sizeof(r));
+    r.first_token_ms = -1;
+    r.usage.estimated = 1;
+
+    soma_out_init(&out, json, sizeof(json));
+    soma_record_json(&out, &r);
+    soma_is_str(json, out.pos - out.start,
+        "{\"id\":\"\",\"time\":0,\"node\":\"\",\"tenant\":\"\","
+        "\"user\":\"\",\"key\":\"\",\"session\":\"\",\"route\":\"\","
+        "\"model\":\"\",\"provider\":\"\",\"target\":\"\",\"api\":\"\","
+        "\"stream\":false,\"status\":0,\"error\":\"\",\"attempts\":0,"
+        "\"input_tokens\":0,\"cached_tokens\":0,\"cache_write_tokens\":0,"
+        "\"output_tokens\":0,\"reasoning_tokens\":0,"
+        "\"audio_input_tokens\":0,\"audio_output_tokens\":0,"
+        "\"estimated\":true,\"cost_nano\":0,\"cost_input_nano\":0,"
+        "\"cost_cached_nano\":0,\"cost_cache_write_nano\":0,"
+        "\"cost_output_nano\":0,\"cost_reasoning_nano\":0,"
+        "\"cost_audio_nano\":0,\"cost_other_nano\":0,\"latency_ms\":0,"
+        "\"first_token_ms\":null,\"query_hash\":\"\",\"cache\":\"\","
+        "\"tags\":\"\",\"catalogue\":\"\"}",
+        "an empty record as JSON");
+}
+
+
+static void
+test_speed(void)
+{
+    size_t         i, len;
+    double         encode, decode, text;
+    clock_t        start;
+    soma_out_t     out;
+    soma_record_t  r, back;
+
+    fill(&r);
+    len = 0;
+
+    start = clock();
+
+    for (i = 0; i < ROUNDS; i++) {
+        r.time++;
+        len += soma_record_encode(&r, buf, sizeof(buf));
+    }
+
+    encode = (double) (clock() - start) * 1e9 / CLOCKS_PER_SEC / ROUNDS;
+    len /= ROUNDS;
+    start = clock();
+
+    for (i = 0; i < ROUNDS; i++) {
+        buf[9] = (unsigned char) i;
+        if (soma_record_decode(&back, buf, len) != SOMA_OK) {
+            break;
+        }
+    }
+
+    decode = (double) (clock() - start) * 1e9 / CLOCKS_PER_SEC / ROUNDS;
+    start = clock();
+
+    for (i = 0; i < ROUNDS / 10; i++) {
+        soma_out_init(&out, json, sizeof(json));
+        soma_record_json(&out, &back);
+    }
+
+    text = (double) (clock() - start) * 1e10 / CLOCKS_PER_SEC / ROUNDS;
+
+    printf("# %zu bytes: encode %.0f ns, decode %.0f ns, JSON %.0f ns\n",
+           len, encode, decode, text);
+    soma_ok(len != 0, "measured");
+}
+
+
+int
+main(void)
+{
+    test_binary();
+    test_long();
+    test_json();
+    test_speed();
+
+    return soma_done();
+}
