@@ -16,6 +16,7 @@
 #define SOMA_RECORD_STREAM      0x01
 #define SOMA_RECORD_KNOWN       0x02
 #define SOMA_RECORD_ESTIMATED   0x04
+#define SOMA_RECORD_FLAGS       0x07
 
 #define soma_record_at(field)   offsetof(soma_record_t, field)
 
@@ -292,9 +293,11 @@ soma_record_decode(soma_record_t *record, const unsigned char *buf,
 
     if (len < SOMA_RECORD_FIXED
         || buf[0] != SOMA_RECORD_VERSION
+        || (buf[1] & ~SOMA_RECORD_FLAGS) != 0
         || buf[2] >= SOMA_RECORD_TIERS
         || buf[3] != SOMA_RECORD_INTS
-        || buf[4] != SOMA_RECORD_STRS)
+        || buf[4] != SOMA_RECORD_STRS
+        || (buf[5] | buf[6] | buf[7]) != 0)
     {
         return SOMA_ERROR;
     }
