@@ -1,0 +1,329 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * GET .../config: what a client can discover with its key, no secrets.
+ */
+
+
+#include "ngx_http_soma_endpoint.h"
+
+
+static void ngx_http_soma_config_write(soma_out_t *out, void *data);
+static void ngx_http_soma_config_who(soma_out_t *out,
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_config_limits(soma_out_t *out,
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_config_models(soma_out_t *out,
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_config_price(soma_out_t *out,
+    ngx_http_soma_model_t *model);
+static void ngx_http_soma_put_price(soma_out_t *out, const char *name,
+    int64_t pico);
+static void ngx_http_soma_config_routes(soma_out_t *out,
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_config_features(soma_out_t *out,
+    ngx_http_soma_ctx_t *ctx);
+
+
+static const char *const  ngx_http_soma_apis[] = {
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "responses",
+    "images/generations",
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "models"
+};
+
+
+ngx_int_t
+ngx_http_soma_config_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_config_write,
+                                ctx);
+}
+
+
+static void
+ngx_http_soma_config_write(soma_out_t *out, void *data)
+{
+    ngx_http_soma_ctx_t *ctx = data;
+
+    ngx_uint_t  i;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_text(out, "version", NGX_HTTP_SOMA_VERSION);
+    ngx_http_soma_put_string(out, "node", ngx_http_soma_str(ctx->main->node));
+
+    ngx_http_soma_config_who(out, ctx);
+
+    ngx_http_soma_put_name(out, "apis");
+    soma_put_char(out, '[');
+
+    for (i = 0; i < sizeof(ngx_http_soma_apis) / sizeof(char *); i++) {
+        soma_put_cstr(out, i ? ",\"" : "\"");
+        soma_put_cstr(out, ngx_http_soma_apis[i]);
+        soma_put_char(out, '"');
+    }
+
+    soma_put_char(out, ']');
+
+    ngx_http_soma_config_routes(out, ctx);
+    ngx_http_soma_config_models(out, ctx);
+    ngx_http_soma_config_limits(out, ctx);
+    ngx_http_soma_config_features(out, ctx);
+
+    soma_put_cstr(out, "}\n");
+}
+
+
+static void
+ngx_http_soma_config_who(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
+{
+    soma_identity_t  *identity;
+
+    identity = &ctx->identity;
+
+    ngx_http_soma_put_string(out, "tenant", identity->tenant);
+    ngx_http_soma_put_string(out, "user", identity->user);
+    ngx_http_soma_put_string(out, "key", identity->key);
+
+    ngx_http_soma_put_name(out, "capabilities");
+    soma_put_char(out, '[');
+
+    if (identity->capabilities & SOMA_CAN_ADMIN) {
+        soma_put_cstr(out, "\"admin\"");
+    }
+
+    if (identity->capabilities & SOMA_CAN_USAGE) {
+        soma_put_cstr(out, identity->capabilities & SOMA_CAN_ADMIN
+                           ? ",\"usage\"" : "\"usage\"");
+    }
+
+    soma_put_char(out, ']');
+
+    ngx_http_soma_put_time(out, "expires", identity->expires);
+}
+
+
+/* as they are configured: {"owner":"tenant","limit":"cost 50/day"}; those of
+ * a key stand in one string */
+
+static void
+ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
+{
+    u_char        *p, *end, *stop;
+    ngx_uint_t     i, n;
+    soma_str_t     text;
+    soma_limit_t  *limit;
+
+    n = 0;
+
+    ngx_http_soma_put_name(out, "limits");
+    soma_put_char(out, '[');
+
+    if (ctx->tenant) {
+        limit = ctx->tenant->limits.elts;
+
+        for (i = 0; i < ctx->tenant->limits.nelts; i++) {
+            soma_put_cstr(out, n++ ? ",{" : "{");
+            ngx_http_soma_put_text(out, "owner", "tenant");
+            ngx_http_soma_put_string(out, "limit", limit[i].text);
+            soma_put_char(out, '}');
+        }
+    }
+
+    p = ctx->identity.limits.data;
+    end = p + ctx->identity.limits.len;
+
+    while (p < end) {
+        stop = ngx_strlchr(p, end, ';');
+
+        if (stop == NULL) {
+            stop = end;
+        }
+
+        while (p < stop && *p == ' ') {
+            p++;
+        }
+
+        text.data = p;
+        text.len = stop - p;
+        p = stop + 1;
+
+        if (text.len) {
+            soma_put_cstr(out, n++ ? ",{" : "{");
+            ngx_http_soma_put_text(out, "owner", "key");
+            ngx_http_soma_put_string(out, "limit", text);
+            soma_put_char(out, '}');
+        }
+    }
+
+    soma_put_char(out, ']');
+}
+
+
+static void
+ngx_http_soma_config_models(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_uint_t               i, n;
+    const soma_price_t      *price;
+    ngx_http_soma_model_t  **model;
+
+    n = 0;
+    model = ctx->main->models.elts;
+
+    ngx_http_soma_put_name(out, "models");
+    soma_put_char(out, '[');
+
+    for (i = 0; i < ctx->main->models.nelts; i++) {
+
+        if (!ngx_http_soma_route_allowed(ctx, &model[i]->name)) {
+            continue;
+        }
+
+        price = model[i]->price;
+
+        soma_put_cstr(out, n++ ? ",{" : "{");
+        ngx_http_soma_put_string(out, "name",
+                                 ngx_http_soma_str(model[i]->name));
+        ngx_http_soma_put_string(out, "provider",
+                            ngx_http_soma_str(model[i]->provider->name));
+        ngx_http_soma_put_bool(out, "usable",
+                               model[i]->provider->missing.len == 0);
+
+        if (price->mode.len) {
+            ngx_http_soma_put_string(out, "mode", price->mode);
+        }
+
+        if (price->max_input) {
+            ngx_http_soma_put_number(out, "context", price->max_input);
+        }
+
+        if (price->max_output) {
+            ngx_http_soma_put_number(out, "max_output", price->max_output);
+        }
+
+        ngx_http_soma_config_price(out, model[i]);
+        soma_put_char(out, '}');
+    }
+
+    soma_put_char(out, ']');
+}
+
+
+static void
+ngx_http_soma_config_price(soma_out_t *out, ngx_http_soma_model_t *model)
+{
+    const soma_price_step_t  *base;
+
+    ngx_http_soma_put_name(out, "usd_per_1m");
+
+    if (model->free || !model->price->known) {
+        soma_put_cstr(out, "null");
+        return;
+    }
+
+    base = &model->price->base;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_price(out, "input", base->input[SOMA_TIER_DEFAULT]);
+    ngx_http_soma_put_price(out, "output", base->output[SOMA_TIER_DEFAULT]);
+    ngx_http_soma_put_price(out, "cached",
+                            base->cache_read[SOMA_TIER_DEFAULT]);
+    ngx_http_soma_put_price(out, "cache_write",
+                            base->cache_write[SOMA_TIER_DEFAULT]);
+    soma_put_char(out, '}');
+}
+
+
+/* a pico-dollar a token is a thousand nano-dollars a million */
+
+static void
+ngx_http_soma_put_price(soma_out_t *out, const char *name, int64_t pico)
+{
+    if (pico == SOMA_PRICE_UNSET) {
+        return;
+    }
+
+    ngx_http_soma_put_name(out, name);
+    soma_put_char(out, '"');
+    soma_put_usd(out, soma_muldiv(pico, 1000, 1));
+    soma_put_char(out, '"');
+}
+
+
+static void
+ngx_http_soma_config_routes(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_uint_t                i, k, n;
+    ngx_http_soma_route_t   **route;
+    ngx_http_soma_target_t   *target;
+
+    n = 0;
+    route = ctx->main->routes.elts;
+
+    ngx_http_soma_put_name(out, "routes");
+    soma_put_char(out, '[');
+
+    for (i = 0; i < ctx->main->routes.nelts; i++) {
+
+        if (route[i]->single
+            || !ngx_http_soma_route_allowed(ctx, &route[i]->name))
+        {
+            continue;
+        }
+
+        soma_put_cstr(out, n++ ? ",{" : "{");
+        ngx_http_soma_put_string(out, "name",
+                                 ngx_http_soma_str(route[i]->name));
+        ngx_http_soma_put_text(out, "strategy",
+                               route[i]->strategy == SOMA_WEIGHTED
+                               ? "weighted" : "order");
+        ngx_http_soma_put_name(out, "models");
+        soma_put_char(out, '[');
+
+        target = route[i]->targets.elts;
+
+        for (k = 0; k < route[i]->targets.nelts; k++) {
+            if (k) {
+                soma_put_char(out, ',');
+            }
+
+            soma_put_json_str(out,
+                              ngx_http_soma_str(target[k].model->name));
+        }
+
+        soma_put_cstr(out, "]}");
+    }
+
+    soma_put_char(out, ']');
+}
+
+
+static void
+ngx_http_soma_config_features(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_soma_put_name(out, "features");
+    soma_put_char(out, '{');
+    ngx_http_soma_put_bool(out, "redis", ctx->main->redis.set);
+    ngx_http_soma_put_bool(out, "ledger", ctx->main->ledger.path.len != 0);
+    ngx_http_soma_put_bool(out, "training_lock",
+                           ctx->conf->training_lock == 1);
+    ngx_http_soma_put_text(out, "on_redis_down",
+                           ctx->conf->on_redis_down
+                           == NGX_HTTP_SOMA_DOWN_DENY ? "deny" : "allow");
+    ngx_http_soma_put_text(out, "on_abort",
+                           ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN
+                           ? "drain" : "cancel");
+
+    if (ctx->main->catalogue_hash.len) {
+        ngx_http_soma_put_string(out, "catalogue",
+                            ngx_http_soma_str(ctx->main->catalogue_hash));
+    }
+
+    soma_put_char(out, '}');
+}

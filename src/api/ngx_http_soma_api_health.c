@@ -1,0 +1,465 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * GET .../health: what works and what does not, for an operator; /readyz:
+ * may this node get requests?
+ */
+
+
+#include "ngx_http_soma_endpoint.h"
+
+
+typedef struct {
+    ngx_http_soma_main_conf_t      *main;
+    int64_t                         now;
+    ngx_http_soma_workers_t         workers;
+    ngx_http_soma_redis_state_t     redis;
+    ngx_http_soma_journal_state_t   journal;
+    ngx_uint_t                      on_redis_down;
+} ngx_http_soma_health_state_t;
+
+
+static void ngx_http_soma_health_look(ngx_http_request_t *r,
+    ngx_http_soma_health_state_t *st);
+static void ngx_http_soma_health_write(soma_out_t *out, void *data);
+static ngx_uint_t ngx_http_soma_health_degraded(
+    ngx_http_soma_health_state_t *st);
+static void ngx_http_soma_health_redis(soma_out_t *out,
+    ngx_http_soma_health_state_t *st);
+static void ngx_http_soma_health_ledger(soma_out_t *out,
+    ngx_http_soma_health_state_t *st);
+static void ngx_http_soma_health_provider(soma_out_t *out,
+    ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider);
+static const char *ngx_http_soma_health_name(soma_health_t *health,
+    int64_t now);
+static ngx_uint_t ngx_http_soma_health_usable(
+    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_provider_t *provider,
+    int64_t now);
+static void ngx_http_soma_put_endpoint(soma_out_t *out,
+    ngx_str_t *endpoint);
+static void ngx_http_soma_ready_write(soma_out_t *out, void *data);
+static ngx_uint_t ngx_http_soma_unready(ngx_http_soma_health_state_t *st,
+    soma_out_t *out);
+static void ngx_http_soma_put_reason(soma_out_t *out, const char *text);
+
+
+ngx_int_t
+ngx_http_soma_health_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_soma_health_state_t  st;
+
+    (void) ctx;
+
+    ngx_http_soma_health_look(r, &st);
+
+    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_health_write,
+                                &st);
+}
+
+
+ngx_int_t
+ngx_http_soma_ready_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_uint_t                    status;
+    ngx_http_soma_health_state_t  st;
+
+    (void) ctx;
+
+    ngx_http_soma_health_look(r, &st);
+
+    status = ngx_http_soma_unready(&st, NULL) ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                              : NGX_HTTP_OK;
+
+    return ngx_http_soma_answer(r, status, ngx_http_soma_ready_write, &st);
+}
+
+
+static void
+ngx_http_soma_health_look(ngx_http_request_t *r,
+    ngx_http_soma_health_state_t *st)
+{
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    ngx_memzero(st, sizeof(ngx_http_soma_health_state_t));
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
+
+    st->main = ngx_http_get_module_main_conf(r, ngx_http_soma_module);
+    st->now = ngx_http_soma_now();
+    st->on_redis_down = slcf->on_redis_down;
+
+    ngx_http_soma_redis_state(&st->redis);
+    ngx_http_soma_journal_state(&st->journal);
+
+    if (st->main->zone) {
+        ngx_http_soma_metrics_workers(st->main, &st->workers);
+    }
+}
+
+
+static void
+ngx_http_soma_health_write(soma_out_t *out, void *data)
+{
+    ngx_http_soma_health_state_t *st = data;
+
+    ngx_uint_t                  i;
+    ngx_http_soma_main_conf_t  *smcf;
+    ngx_http_soma_provider_t  **provider;
+
+    smcf = st->main;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_text(out, "status",
+                           ngx_http_soma_health_degraded(st) ? "degraded"
+                                                             : "ok");
+    ngx_http_soma_put_text(out, "version", NGX_HTTP_SOMA_VERSION);
+    ngx_http_soma_put_text(out, "nginx", NGINX_VERSION);
+    ngx_http_soma_put_string(out, "node", ngx_http_soma_str(smcf->node));
+    ngx_http_soma_put_number(out, "pid", ngx_pid);
+    ngx_http_soma_put_time(out, "time", st->now);
+    ngx_http_soma_put_number(out, "workers", st->workers.workers);
+    ngx_http_soma_put_number(out, "in_flight",
+                    st->workers.value[NGX_HTTP_SOMA_WORKER_INFLIGHT]);
+
+    ngx_http_soma_health_redis(out, st);
+    ngx_http_soma_health_ledger(out, st);
+
+    ngx_http_soma_put_name(out, "zone");
+    soma_put_char(out, '{');
+    ngx_http_soma_put_number(out, "bytes", smcf->shm_zone->shm.size);
+    ngx_http_soma_put_number(out, "free_bytes",
+                             smcf->shpool->pfree * ngx_pagesize);
+    soma_put_char(out, '}');
+
+    ngx_http_soma_put_name(out, "providers");
+    soma_put_char(out, '[');
+
+    provider = smcf->providers.elts;
+
+    for (i = 0; i < smcf->providers.nelts; i++) {
+        if (i) {
+            soma_put_char(out, ',');
+        }
+
+        ngx_http_soma_health_provider(out, st, provider[i]);
+    }
+
+    soma_put_cstr(out, "]}\n");
+}
+
+
+static ngx_uint_t
+ngx_http_soma_health_degraded(ngx_http_soma_health_state_t *st)
+{
+    ngx_uint_t                  i;
+    ngx_http_soma_provider_t  **provider;
+
+    if ((st->main->redis.set && !st->redis.ready) || st->journal.error) {
+        return 1;
+    }
+
+    provider = st->main->providers.elts;
+
+    for (i = 0; i < st->main->providers.nelts; i++) {
+        if (!ngx_http_soma_health_usable(st->main, provider[i], st->now)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_soma_health_redis(soma_out_t *out, ngx_http_soma_health_state_t *st)
+{
+    ngx_http_soma_put_name(out, "redis");
+    soma_put_char(out, '{');
+    ngx_http_soma_put_bool(out, "configured", st->main->redis.set);
+
+    if (st->main->redis.set) {
+        ngx_http_soma_put_string(out, "url",
+                                 ngx_http_soma_str(st->main->redis.url));
+        ngx_http_soma_put_bool(out, "up", st->redis.ready);
+
+        if (st->redis.error) {
+            ngx_http_soma_put_text(out, "error", st->redis.error);
+        }
+
+        ngx_http_soma_put_number(out, "connected_workers",
+                    st->workers.value[NGX_HTTP_SOMA_WORKER_REDIS_UP]);
+        ngx_http_soma_put_bool(out, "listening", st->redis.listening);
+        ngx_http_soma_put_bool(out, "tracking", st->redis.tracking);
+        ngx_http_soma_put_number(out, "pending", st->redis.pending);
+        ngx_http_soma_put_number(out, "timeouts",
+                    st->workers.value[NGX_HTTP_SOMA_WORKER_TIMEOUTS]);
+    }
+
+    soma_put_char(out, '}');
+}
+
+
+static void
+ngx_http_soma_health_ledger(soma_out_t *out, ngx_http_soma_health_state_t *st)
+{
+    int64_t  *value;
+
+    value = st->workers.value;
+
+    ngx_http_soma_put_name(out, "ledger");
+    soma_put_char(out, '{');
+    ngx_http_soma_put_bool(out, "configured", st->main->ledger.path.len != 0);
+
+    if (st->main->ledger.path.len) {
+        ngx_http_soma_put_number(out, "appended",
+                                 value[NGX_HTTP_SOMA_WORKER_APPENDED]);
+        ngx_http_soma_put_number(out, "shipped",
+                                 value[NGX_HTTP_SOMA_WORKER_SHIPPED]);
+        ngx_http_soma_put_number(out, "pending",
+                                 value[NGX_HTTP_SOMA_WORKER_PENDING]);
+        ngx_http_soma_put_number(out, "dropped",
+                                 value[NGX_HTTP_SOMA_WORKER_DROPPED]);
+
+        if (st->journal.error) {
+            ngx_http_soma_put_text(out, "error", st->journal.error);
+        }
+    }
+
+    soma_put_char(out, '}');
+}
+
+
+static void
+ngx_http_soma_health_provider(soma_out_t *out,
+    ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider)
+{
+    ngx_uint_t               i, n;
+    soma_health_t            health;
+    ngx_http_soma_model_t  **model;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_string(out, "name", ngx_http_soma_str(provider->name));
+    ngx_http_soma_put_string(out, "dialect",
+                             provider->echo ? SOMA_STR("echo")
+                                            : provider->dialect->name);
+
+    if (provider->endpoint.len) {
+        ngx_http_soma_put_name(out, "endpoint");
+        ngx_http_soma_put_endpoint(out, &provider->endpoint);
+    }
+
+    ngx_http_soma_put_bool(out, "usable",
+                           ngx_http_soma_health_usable(st->main, provider,
+                                                       st->now));
+
+    if (provider->missing.len) {
+        ngx_http_soma_put_string(out, "why",
+                                 ngx_http_soma_str(provider->missing));
+    }
+
+    ngx_http_soma_put_name(out, "models");
+    soma_put_char(out, '[');
+
+    model = st->main->models.elts;
+
+    for (i = 0, n = 0; i < st->main->models.nelts; i++) {
+        if (model[i]->provider != provider) {
+            continue;
+        }
+
+        health = ngx_http_soma_health_get(st->main, model[i]);
+
+        soma_put_cstr(out, n++ ? ",{" : "{");
+        ngx_http_soma_put_string(out, "name",
+                                 ngx_http_soma_str(model[i]->name));
+        ngx_http_soma_put_text(out, "health",
+                               ngx_http_soma_health_name(&health, st->now));
+
+        if (health.open_until > st->now) {
+            ngx_http_soma_put_time(out, "open_until", health.open_until);
+        }
+
+        soma_put_char(out, '}');
+    }
+
+    soma_put_cstr(out, "]}");
+}
+
+
+static const char *
+ngx_http_soma_health_name(soma_health_t *health, int64_t now)
+{
+    if (!soma_health_usable(health, now)) {
+        return "open";
+    }
+
+    return (health->fails || health->opened) ? "failing" : "ok";
+}
+
+
+/* a provider without models fails nobody */
+
+static ngx_uint_t
+ngx_http_soma_health_usable(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_provider_t *provider, int64_t now)
+{
+    ngx_uint_t               i, models;
+    soma_health_t            health;
+    ngx_http_soma_model_t  **model;
+
+    if (provider->missing.len) {
+        return 0;
+    }
+
+    models = 0;
+    model = smcf->models.elts;
+
+    for (i = 0; i < smcf->models.nelts; i++) {
+        if (model[i]->provider != provider) {
+            continue;
+        }
+
+        models++;
+        health = ngx_http_soma_health_get(smcf, model[i]);
+
+        if (soma_health_usable(&health, now)) {
+            return 1;
+        }
+    }
+
+    return models == 0;
+}
+
+
+/* what stands before an "@" may be a password */
+
+static void
+ngx_http_soma_put_endpoint(soma_out_t *out, ngx_str_t *endpoint)
+{
+    u_char      *p, *end, *host, *stop;
+    soma_str_t   scheme, rest;
+
+    end = endpoint->data + endpoint->len;
+    host = ngx_strlchr(endpoint->data, end, '/');
+
+    if (host == NULL || end - host < 2 || host[1] != '/') {
+        soma_put_json_str(out, ngx_http_soma_str(*endpoint));
+        return;
+    }
+
+    host += 2;
+    stop = ngx_strlchr(host, end, '/');
+
+    if (stop == NULL) {
+        stop = end;
+    }
+
+    rest.data = host;
+
+    for (p = host; p < stop; p++) {
+        if (*p == '@') {
+            rest.data = p + 1;
+        }
+    }
+
+    stop = ngx_strlchr(rest.data, end, '?');
+
+    if (stop == NULL) {
+        stop = end;
+    }
+
+    rest.len = stop - rest.data;
+    scheme.data = endpoint->data;
+    scheme.len = host - endpoint->data;
+
+    /* two JSON strings, made one */
+
+    soma_put_json_str(out, scheme);
+
+    if (!out->full) {
+        out->pos--;
+        p = out->pos;
+        soma_put_json_str(out, rest);
+
+        if (!out->full) {
+            ngx_memmove(p, p + 1, out->pos - p - 1);
+            out->pos--;
+        }
+    }
+}
+
+
+static void
+ngx_http_soma_ready_write(soma_out_t *out, void *data)
+{
+    ngx_http_soma_health_state_t *st = data;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_text(out, "status",
+                           ngx_http_soma_unready(st, NULL) ? "unready"
+                                                           : "ready");
+    ngx_http_soma_put_name(out, "reasons");
+    soma_put_char(out, '[');
+    (void) ngx_http_soma_unready(st, out);
+    soma_put_cstr(out, "]}\n");
+}
+
+
+/* how many reasons there are; out: where they are written, or NULL */
+
+static ngx_uint_t
+ngx_http_soma_unready(ngx_http_soma_health_state_t *st, soma_out_t *out)
+{
+    ngx_uint_t                  i, n, usable;
+    ngx_http_soma_provider_t  **provider;
+
+    n = 0;
+    usable = 0;
+    provider = st->main->providers.elts;
+
+    for (i = 0; i < st->main->providers.nelts; i++) {
+        usable += ngx_http_soma_health_usable(st->main, provider[i], st->now);
+    }
+
+    if (usable == 0 && st->main->providers.nelts) {
+        n++;
+        ngx_http_soma_put_reason(out, "no provider is usable");
+    }
+
+    if (st->main->redis.set && !st->redis.ready
+        && st->on_redis_down == NGX_HTTP_SOMA_DOWN_DENY)
+    {
+        n++;
+        ngx_http_soma_put_reason(out, "Redis is away and soma_on_redis_down "
+                                      "is deny");
+    }
+
+    if (st->journal.error) {
+        n++;
+        ngx_http_soma_put_reason(out, "the ledger cannot be written or "
+                                      "shipped");
+    }
+
+    return n;
+}
+
+
+static void
+ngx_http_soma_put_reason(soma_out_t *out, const char *text)
+{
+    soma_str_t  s;
+
+    if (out == NULL) {
+        return;
+    }
+
+    if (out->pos[-1] != '[') {
+        soma_put_char(out, ',');
+    }
+
+    s.data = (u_char *) text;
+    s.len = ngx_strlen(text);
+
+    soma_put_json_str(out, s);
+}

@@ -1,0 +1,530 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * GET .../usage: what was used, from Redis where it counts for all nodes,
+ * else from this node's own table.
+ */
+
+
+#include "ngx_http_soma_endpoint.h"
+#include "soma_lock.h"
+
+
+typedef struct {
+    ngx_http_soma_ctx_t  *ctx;
+    soma_report_t         report;
+    unsigned              by;
+    int32_t               from;         /* days since 1970 */
+    int32_t               to;
+    soma_str_t            tenant;       /* as asked; "*": all */
+    ngx_array_t           tenants;      /* soma_str_t */
+    ngx_uint_t            sent;
+    ngx_uint_t            got;
+    const char           *note;
+    unsigned              all:1;
+    unsigned              local:1;
+    unsigned              failed:1;     /* Redis is away, or refused */
+    unsigned              full:1;       /* too many rows */
+} ngx_http_soma_usage_state_t;
+
+
+static ngx_int_t ngx_http_soma_usage_args(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st);
+static ngx_int_t ngx_http_soma_usage_days(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st);
+static ngx_int_t ngx_http_soma_usage_by(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st);
+static ngx_int_t ngx_http_soma_usage_tenants(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st);
+static ngx_int_t ngx_http_soma_usage_ask(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st);
+static void ngx_http_soma_usage_reply(ngx_http_request_t *r,
+    redisReply *reply);
+static void ngx_http_soma_usage_hash(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st, redisReply *reply);
+static ngx_int_t ngx_http_soma_usage_local(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st);
+static ngx_int_t ngx_http_soma_usage_send(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st);
+static void ngx_http_soma_usage_write(soma_out_t *out, void *data);
+
+
+ngx_int_t
+ngx_http_soma_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t                     rc;
+    ngx_http_soma_usage_state_t  *st;
+
+    st = ngx_http_soma_state_create(r, sizeof(ngx_http_soma_usage_state_t));
+    if (st == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    st->ctx = ctx;
+
+    rc = ngx_http_soma_usage_args(r, st);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    soma_report_init(&st->report, &ctx->arena, st->by);
+
+    if (!ctx->main->redis.set) {
+        return ngx_http_soma_usage_local(r, st);
+    }
+
+    rc = ngx_http_soma_usage_tenants(r, st);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_soma_usage_ask(r, st);
+}
+
+
+static ngx_int_t
+ngx_http_soma_usage_args(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st)
+{
+    ngx_int_t             rc;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = st->ctx;
+
+    if (ngx_http_soma_arg(r, "tenant", &st->tenant) != NGX_OK) {
+        st->tenant = ctx->identity.tenant;
+    }
+
+    if (soma_str_is(st->tenant, "*")) {
+        st->all = 1;
+
+    } else if (!soma_tenant_valid(st->tenant)) {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "invalid_tenant",
+                                   "tenant is \"%*s\": letters, digits, "
+                                   "\".\", \"_\" and \"-\" are allowed, %d at "
+                                   "most, or * for all tenants",
+                                   ngx_min(st->tenant.len, 64),
+                                   st->tenant.data, SOMA_TENANT_MAX);
+    }
+
+    if (!soma_str_eq(st->tenant, ctx->identity.tenant)
+        && !(ctx->identity.capabilities & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE)))
+    {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN,
+                                   "usage_of_another_tenant",
+                                   "this key sees the usage of its own tenant "
+                                   "\"%*s\"; other tenants need the "
+                                   "capability \"usage\" or \"admin\"",
+                                   ctx->identity.tenant.len,
+                                   ctx->identity.tenant.data);
+    }
+
+    rc = ngx_http_soma_usage_days(r, st);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_soma_usage_by(r, st);
+}
+
+
+static ngx_int_t
+ngx_http_soma_usage_days(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st)
+{
+    int32_t      today, *day;
+    ngx_uint_t   i;
+    soma_str_t   value;
+    unsigned     given[3];
+
+    static const char  *name[] = { "day", "from", "to" };
+
+    today = soma_day_of(ngx_http_soma_now());
+    st->from = today;
+    st->to = today;
+
+    for (i = 0; i < 3; i++) {
+        given[i] = 0;
+
+        if (ngx_http_soma_arg(r, name[i], &value) != NGX_OK) {
+            continue;
+        }
+
+        given[i] = 1;
+        day = (i == 2) ? &st->to : &st->from;
+
+        if (soma_day_parse(value, day) != SOMA_OK) {
+            return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                                       "invalid_day",
+                                       "%s is \"%*s\": a day as YYYY-MM-DD "
+                                       "is allowed", name[i],
+                                       ngx_min(value.len, 64), value.data);
+        }
+
+        if (i == 0) {
+            st->to = st->from;
+        }
+    }
+
+    if (given[0] && (given[1] || given[2])) {
+        return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "invalid_day",
+                                   "day and from or to are given: one day or "
+                                   "a range is allowed");
+    }
+
+    if (given[2] && !given[1]) {
+        st->from = st->to;
+    }
+
+    if (st->from > st->to) {
+        return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "invalid_day",
+                                   "from lies behind to (which is today when "
+                                   "not given)");
+    }
+
+    if (st->to - st->from >= NGX_HTTP_SOMA_USAGE_DAYS_MAX) {
+        return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "invalid_day",
+                                   "from and to span %D days: %d a call are "
+                                   "allowed", st->to - st->from + 1,
+                                   NGX_HTTP_SOMA_USAGE_DAYS_MAX);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_usage_by(ngx_http_request_t *r, ngx_http_soma_usage_state_t *st)
+{
+    u_char      *p, *end, *comma;
+    soma_str_t   value, word;
+
+    if (ngx_http_soma_arg(r, "by", &value) != NGX_OK) {
+        st->by = SOMA_BY_DAY|SOMA_BY_MODEL|(st->all ? SOMA_BY_TENANT : 0);
+        return NGX_OK;
+    }
+
+    p = value.data;
+    end = p + value.len;
+
+    while (p < end) {
+        comma = ngx_strlchr(p, end, ',');
+
+        word.data = p;
+        word.len = (comma ? comma : end) - p;
+        p = comma ? comma + 1 : end;
+
+        if (soma_str_is(word, "model")) {
+            st->by |= SOMA_BY_MODEL;
+
+        } else if (soma_str_is(word, "day")) {
+            st->by |= SOMA_BY_DAY;
+
+        } else if (soma_str_is(word, "tenant")) {
+            st->by |= SOMA_BY_TENANT;
+
+        } else {
+            return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                                       "invalid_by",
+                                       "by is \"%*s\": model, day, tenant, or "
+                                       "some of them with commas are allowed",
+                                       ngx_min(value.len, 64), value.data);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* all tenants: the configured ones and those this node has seen */
+
+static ngx_int_t
+ngx_http_soma_usage_tenants(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st)
+{
+    ngx_uint_t                  i, days;
+    soma_str_t                 *name;
+    soma_report_t               seen;
+    soma_report_row_t           row;
+    ngx_http_soma_tenant_t    **tenant;
+    ngx_http_soma_main_conf_t  *smcf;
+
+    smcf = st->ctx->main;
+
+    if (ngx_array_init(&st->tenants, r->pool, 16, sizeof(soma_str_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    soma_report_init(&seen, &st->ctx->arena, SOMA_BY_TENANT);
+    ngx_memzero(&row, sizeof(soma_report_row_t));
+
+    if (st->all) {
+        tenant = smcf->tenants.elts;
+
+        for (i = 0; i < smcf->tenants.nelts; i++) {
+            row.tenant = ngx_http_soma_str(tenant[i]->name);
+
+            if (soma_report_add(&seen, &row) != SOMA_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
+
+        if (ngx_http_soma_metrics_usage(smcf, &seen, 0, st->to, NULL)
+            == NGX_ERROR)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+    } else {
+        row.tenant = st->tenant;
+
+        if (soma_report_add(&seen, &row) != SOMA_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    (void) soma_report_merge(&seen);
+
+    for (i = 0; i < seen.n; i++) {
+        if (!soma_tenant_valid(seen.row[i].tenant)) {
+            continue;
+        }
+
+        name = ngx_array_push(&st->tenants);
+        if (name == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        *name = seen.row[i].tenant;
+    }
+
+    days = st->to - st->from + 1;
+
+    if (st->tenants.nelts * days > NGX_HTTP_SOMA_USAGE_KEYS_MAX) {
+        return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "range_too_large",
+                                   "%ui tenants times %ui days: %d are "
+                                   "allowed in a call, ask for fewer days",
+                                   st->tenants.nelts, days,
+                                   NGX_HTTP_SOMA_USAGE_KEYS_MAX);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_usage_ask(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st)
+{
+    int32_t      day;
+    size_t       argvlen[2];
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+    soma_out_t   out;
+    const char  *argv[2];
+    soma_str_t  *tenant;
+    u_char       key[SOMA_TENANT_MAX + 64];
+
+    tenant = st->tenants.elts;
+
+    argv[0] = "HGETALL";
+    argvlen[0] = sizeof("HGETALL") - 1;
+    argv[1] = (const char *) key;
+
+    for (i = 0; i < st->tenants.nelts && !st->failed; i++) {
+        for (day = st->from; day <= st->to; day++) {
+
+            soma_out_init(&out, key, sizeof(key));
+            soma_put_cstr(&out, "soma:{");
+            soma_put_str(&out, tenant[i]);
+            soma_put_cstr(&out, "}:usage:");
+            soma_put_day(&out, soma_day_to_ms(day));
+
+            argvlen[1] = out.pos - out.start;
+
+            rc = ngx_http_soma_redis_request(r, ngx_http_soma_usage_reply, 2,
+                                             argv, argvlen);
+
+            if (rc != NGX_OK) {
+                st->failed = 1;
+                break;
+            }
+
+            st->sent++;
+        }
+    }
+
+    if (st->sent == 0) {
+        return ngx_http_soma_usage_local(r, st);
+    }
+
+    ngx_http_soma_wait(r);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_soma_usage_reply(ngx_http_request_t *r, redisReply *reply)
+{
+    ngx_http_soma_usage_state_t  *st;
+
+    st = ngx_http_soma_state_get(r);
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        st->failed = 1;
+
+    } else if (!st->failed && !st->full) {
+        ngx_http_soma_usage_hash(r, st, reply);
+    }
+
+    if (++st->got < st->sent) {
+        return;
+    }
+
+    ngx_http_soma_resume(r, st->failed ? ngx_http_soma_usage_local(r, st)
+                                       : ngx_http_soma_usage_send(r, st));
+}
+
+
+/* replies come in the order of the questions */
+
+static void
+ngx_http_soma_usage_hash(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st, redisReply *reply)
+{
+    int          rc;
+    size_t       i;
+    int32_t      day, days;
+    redisReply  *name, *number;
+    soma_str_t  *tenant, field, value;
+
+    tenant = st->tenants.elts;
+    days = st->to - st->from + 1;
+    day = st->from + (int32_t) (st->got % days);
+    tenant = &tenant[st->got / days];
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        name = reply->element[i];
+        number = reply->element[i + 1];
+
+        if (name->type != REDIS_REPLY_STRING
+            || number->type != REDIS_REPLY_STRING)
+        {
+            continue;
+        }
+
+        field.data = (u_char *) name->str;
+        field.len = name->len;
+        field = soma_str_dup(&st->ctx->arena, field);
+
+        if (field.data == NULL && field.len) {
+            st->full = 1;
+            return;
+        }
+
+        value.data = (u_char *) number->str;
+        value.len = number->len;
+
+        rc = soma_report_field(&st->report, day, *tenant, field, value);
+
+        if (rc != SOMA_OK) {
+            st->full = 1;
+            return;
+        }
+    }
+
+    if (soma_report_merge(&st->report) != SOMA_OK) {
+        st->full = 1;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "soma usage: hash of %uz elements, %uz rows",
+                   reply->elements, st->report.n);
+}
+
+
+static ngx_int_t
+ngx_http_soma_usage_local(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st)
+{
+    ngx_int_t  rc;
+
+    st->local = 1;
+    soma_report_init(&st->report, &st->ctx->arena, st->by);
+
+    rc = ngx_http_soma_metrics_usage(st->ctx->main, &st->report, st->from,
+                                     st->to, st->all ? NULL : &st->tenant);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        st->full = 1;
+    }
+
+    if (st->ctx->main->redis.set) {
+        st->note = "Redis is away: this node's own usage since it started";
+
+    } else if (ngx_http_soma_metrics_replaying(st->ctx->main)) {
+        st->note = "the journal is still being read: sums are too low";
+    }
+
+    return ngx_http_soma_usage_send(r, st);
+}
+
+
+static ngx_int_t
+ngx_http_soma_usage_send(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st)
+{
+    if (st->full || soma_report_merge(&st->report) != SOMA_OK) {
+        return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "range_too_large",
+                                   "more than %d rows: ask for fewer days, or "
+                                   "by=model, by=day or by=tenant",
+                                   SOMA_REPORT_ROWS_MAX);
+    }
+
+    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_usage_write,
+                                st);
+}
+
+
+static void
+ngx_http_soma_usage_write(soma_out_t *out, void *data)
+{
+    ngx_http_soma_usage_state_t *st = data;
+
+    soma_put_char(out, '{');
+
+    ngx_http_soma_put_string(out, "tenant", st->tenant);
+
+    soma_put_cstr(out, ",\"from\":\"");
+    soma_put_day(out, soma_day_to_ms(st->from));
+    soma_put_cstr(out, "\",\"to\":\"");
+    soma_put_day(out, soma_day_to_ms(st->to));
+    soma_put_char(out, '"');
+
+    ngx_http_soma_put_text(out, "source", st->local ? "local" : "redis");
+
+    if (st->note) {
+        ngx_http_soma_put_text(out, "note", st->note);
+    }
+
+    soma_put_char(out, ',');
+    soma_report_json(out, &st->report);
+    soma_put_cstr(out, "}\n");
+}

@@ -1,0 +1,81 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * What the endpoints share.  Private to src/api.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_ENDPOINT_H
+#define NGX_HTTP_SOMA_ENDPOINT_H
+
+
+#include "ngx_http_soma.h"
+#include "ngx_http_soma_api.h"
+#include "ngx_http_soma_metrics.h"
+#include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_redis.h"
+#include "ngx_http_soma_plan.h"
+
+
+#define NGX_HTTP_SOMA_ANSWER_MIN      8192
+#define NGX_HTTP_SOMA_ANSWER_MAX      (32 * 1024 * 1024)
+
+#define NGX_HTTP_SOMA_USAGE_DAYS_MAX  62        /* of one call */
+#define NGX_HTTP_SOMA_USAGE_KEYS_MAX  992       /* hashes read for one call */
+
+#define NGX_HTTP_SOMA_SCAN_MAX        1000      /* SCAN calls */
+#define NGX_HTTP_SOMA_SCAN_COUNT      "5000"
+#define NGX_HTTP_SOMA_LOCKS_SHOWN     1000
+
+
+typedef void (*ngx_http_soma_write_pt)(soma_out_t *out, void *data);
+
+/* an answer of any size: "write" is called again with more room until all of
+ * it fits */
+ngx_int_t ngx_http_soma_answer(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_soma_write_pt write, void *data);
+
+/* GET and HEAD: NGX_OK, else the fault's status */
+ngx_int_t ngx_http_soma_only_get(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+
+/* a query's value, unescaped in r->pool; NGX_DECLINED: not there, or empty */
+ngx_int_t ngx_http_soma_arg(ngx_http_request_t *r, const char *name,
+    soma_str_t *value);
+
+/* a handler waits for Redis: as count++ and NGX_DONE, abort noticed; then
+ * ends the request with what a handler would return */
+void ngx_http_soma_wait(ngx_http_request_t *r);
+void ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc);
+
+/* what a waiting endpoint remembers of its request: "size" zeroed bytes */
+void *ngx_http_soma_state_create(ngx_http_request_t *r, size_t size);
+void *ngx_http_soma_state_get(ngx_http_request_t *r);
+
+/* JSON in little: a member with its comma */
+void ngx_http_soma_put_name(soma_out_t *out, const char *name);
+void ngx_http_soma_put_string(soma_out_t *out, const char *name,
+    soma_str_t value);
+void ngx_http_soma_put_text(soma_out_t *out, const char *name,
+    const char *value);
+void ngx_http_soma_put_number(soma_out_t *out, const char *name,
+    int64_t value);
+void ngx_http_soma_put_bool(soma_out_t *out, const char *name,
+    ngx_uint_t value);
+void ngx_http_soma_put_time(soma_out_t *out, const char *name, int64_t ms);
+
+
+ngx_int_t ngx_http_soma_usage_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_health_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_ready_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_config_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_locks_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+
+
+#endif /* NGX_HTTP_SOMA_ENDPOINT_H */
