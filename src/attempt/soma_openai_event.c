@@ -8,24 +8,37 @@
 
 
 #include "soma_openai.h"
+#include "soma_openai_walk.h"
 
+
+/* of the choices of one event */
+typedef struct {
+    int64_t            text_len;
+    unsigned           n;
+    unsigned           seen:1;
+    unsigned           finished:1;
+} soma_openai_choices_t;
 
 typedef struct {
-    soma_json_value_t  choices;
-    soma_json_value_t  usage;
-    soma_json_value_t  error;
-    soma_json_value_t  type;
-    soma_json_value_t  object;
-    soma_json_value_t  response;
-    soma_json_value_t  delta;
-    soma_json_value_t  tier;
-    soma_json_value_t  model;
+    soma_openai_choices_t  choices;
+    soma_json_value_t      usage;
+    soma_json_value_t      error;
+    soma_json_value_t      type;
+    soma_json_value_t      object;
+    soma_json_value_t      response;
+    soma_json_value_t      delta;
+    soma_json_value_t      tier;
+    soma_json_value_t      model;
 } soma_openai_chunk_t;
 
 
 static int soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk);
-static void soma_openai_choices(soma_answer_t *answer, soma_str_t text);
-static void soma_openai_delta(soma_answer_t *answer, soma_str_t text);
+static soma_json_value_t *soma_openai_slot(soma_openai_chunk_t *chunk,
+    soma_str_t name);
+static int soma_openai_choices(soma_walk_t *w,
+    soma_openai_choices_t *choices);
+static int soma_openai_choice(soma_walk_t *w, soma_openai_choices_t *choices);
+static int soma_openai_delta(soma_walk_t *w, soma_openai_choices_t *choices);
 static int64_t soma_openai_calls(soma_str_t text);
 static int64_t soma_openai_arguments(soma_str_t text);
 static int64_t soma_openai_parts(soma_json_value_t *value, unsigned depth);
@@ -33,7 +46,6 @@ static int64_t soma_openai_text_len(soma_json_value_t *value);
 static void soma_openai_typed(soma_answer_t *answer,
     soma_openai_chunk_t *chunk, soma_str_t type);
 static void soma_openai_response(soma_answer_t *answer, soma_str_t text);
-static int soma_openai_empty(soma_str_t text);
 
 
 #define soma_name_is(name, s)                                                 \
@@ -79,8 +91,9 @@ soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
         soma_openai_usage(answer, chunk.usage.text);
     }
 
-    if (chunk.choices.type == SOMA_JSON_ARRAY) {
-        soma_openai_choices(answer, chunk.choices.text);
+    if (chunk.choices.seen) {
+        answer->text_len += chunk.choices.text_len;
+        answer->finished |= chunk.choices.finished;
 
     } else {
         type = event->name;
@@ -109,8 +122,7 @@ soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
     if (!ask->usage_asked
         && (ask->api == SOMA_API_CHAT || ask->api == SOMA_API_COMPLETIONS)
         && chunk.usage.type == SOMA_JSON_OBJECT
-        && chunk.choices.type == SOMA_JSON_ARRAY
-        && soma_openai_empty(chunk.choices.text))
+        && chunk.choices.seen && chunk.choices.n == 0)
     {
         return SOMA_EVENT_DROP;
     }
@@ -119,55 +131,41 @@ soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
 }
 
 
-/* the members of an event that matter, none where it is no JSON object */
+/* the members of an event that matter; SOMA_DECLINED: it is no object */
 
 static int
 soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk)
 {
     int                 rc;
     soma_str_t          name;
-    soma_json_iter_t    it;
+    soma_walk_t         w;
     soma_json_value_t   value, *slot;
 
-    if (soma_json_first(&it, data) != SOMA_OK || !it.object) {
+    w.p = data.data;
+    w.end = data.data + data.len;
+
+    if (!soma_walk_enter(&w, '{')) {
         return SOMA_DECLINED;
     }
 
     memset(chunk, 0, sizeof(soma_openai_chunk_t));
 
-    while ((rc = soma_json_next(&it, &name, &value)) == SOMA_OK) {
+    while ((rc = soma_walk_next(&w, &name)) == SOMA_OK) {
 
-        slot = NULL;
+        if (soma_name_is(name, "choices") && soma_walk_enter(&w, '[')) {
 
-        switch (name.len) {
+            if (soma_openai_choices(&w, &chunk->choices) != SOMA_OK) {
+                return SOMA_DECLINED;
+            }
 
-        case 4:
-            slot = soma_name_is(name, "type") ? &chunk->type : NULL;
-            break;
-
-        case 5:
-            slot = soma_name_is(name, "usage") ? &chunk->usage
-                   : soma_name_is(name, "error") ? &chunk->error
-                   : soma_name_is(name, "delta") ? &chunk->delta
-                   : soma_name_is(name, "model") ? &chunk->model : NULL;
-            break;
-
-        case 6:
-            slot = soma_name_is(name, "object") ? &chunk->object : NULL;
-            break;
-
-        case 7:
-            slot = soma_name_is(name, "choices") ? &chunk->choices : NULL;
-            break;
-
-        case 8:
-            slot = soma_name_is(name, "response") ? &chunk->response : NULL;
-            break;
-
-        case 12:
-            slot = soma_name_is(name, "service_tier") ? &chunk->tier : NULL;
-            break;
+            continue;
         }
+
+        if (soma_walk_value(&w, &value) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+
+        slot = soma_openai_slot(chunk, name);
 
         if (slot != NULL) {
             *slot = value;
@@ -178,69 +176,112 @@ soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk)
 }
 
 
-static void
-soma_openai_choices(soma_answer_t *answer, soma_str_t text)
+static soma_json_value_t *
+soma_openai_slot(soma_openai_chunk_t *chunk, soma_str_t name)
 {
-    soma_str_t         name;
-    soma_json_iter_t   choices, choice;
-    soma_json_value_t  value;
+    switch (name.len) {
 
-    if (soma_json_first(&choices, text) != SOMA_OK) {
-        return;
+    case 4:
+        return soma_name_is(name, "type") ? &chunk->type : NULL;
+
+    case 5:
+        return soma_name_is(name, "usage") ? &chunk->usage
+               : soma_name_is(name, "error") ? &chunk->error
+               : soma_name_is(name, "delta") ? &chunk->delta
+               : soma_name_is(name, "model") ? &chunk->model : NULL;
+
+    case 6:
+        return soma_name_is(name, "object") ? &chunk->object : NULL;
+
+    case 8:
+        return soma_name_is(name, "response") ? &chunk->response : NULL;
+
+    case 12:
+        return soma_name_is(name, "service_tier") ? &chunk->tier : NULL;
     }
 
-    while (soma_json_next(&choices, &name, &value) == SOMA_OK) {
-
-        if (value.type != SOMA_JSON_OBJECT
-            || soma_json_first(&choice, value.text) != SOMA_OK)
-        {
-            continue;
-        }
-
-        while (soma_json_next(&choice, &name, &value) == SOMA_OK) {
-
-            if (value.type == SOMA_JSON_OBJECT) {
-                if (soma_name_is(name, "delta")) {
-                    soma_openai_delta(answer, value.text);
-                }
-
-            } else if (value.type == SOMA_JSON_STRING) {
-                if (soma_name_is(name, "finish_reason")) {
-                    answer->finished = 1;
-
-                } else if (soma_name_is(name, "text")) {
-                    answer->text_len += soma_openai_text_len(&value);
-                }
-            }
-        }
-    }
+    return NULL;
 }
 
 
-static void
-soma_openai_delta(soma_answer_t *answer, soma_str_t text)
+static int
+soma_openai_choices(soma_walk_t *w, soma_openai_choices_t *choices)
 {
-    int64_t            n, reasoning;
-    soma_str_t         name;
-    soma_json_iter_t   it;
+    int                rc;
     soma_json_value_t  value;
 
-    if (soma_json_first(&it, text) != SOMA_OK) {
-        return;
+    choices->seen = 1;
+
+    while ((rc = soma_walk_next(w, NULL)) == SOMA_OK) {
+
+        choices->n++;
+
+        rc = soma_walk_enter(w, '{') ? soma_openai_choice(w, choices)
+                                     : soma_walk_value(w, &value);
+        if (rc != SOMA_OK) {
+            return SOMA_ERROR;
+        }
     }
 
-    reasoning = 0;
+    return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
+}
 
-    while (soma_json_next(&it, &name, &value) == SOMA_OK) {
 
-        if (value.type != SOMA_JSON_STRING && value.type != SOMA_JSON_ARRAY
-            && value.type != SOMA_JSON_OBJECT)
-        {
+static int
+soma_openai_choice(soma_walk_t *w, soma_openai_choices_t *choices)
+{
+    int                rc;
+    soma_str_t         name;
+    soma_json_value_t  value;
+
+    while ((rc = soma_walk_next(w, &name)) == SOMA_OK) {
+
+        if (soma_name_is(name, "delta") && soma_walk_enter(w, '{')) {
+
+            if (soma_openai_delta(w, choices) != SOMA_OK) {
+                return SOMA_ERROR;
+            }
+
             continue;
         }
 
+        if (soma_walk_value(w, &value) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+        if (value.type == SOMA_JSON_STRING) {
+
+            if (soma_name_is(name, "finish_reason")) {
+                choices->finished = 1;
+
+            } else if (soma_name_is(name, "text")) {
+                choices->text_len += soma_openai_text_len(&value);
+            }
+        }
+    }
+
+    return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
+}
+
+
+static int
+soma_openai_delta(soma_walk_t *w, soma_openai_choices_t *choices)
+{
+    int                rc;
+    int64_t            n, reasoning;
+    soma_str_t         name;
+    soma_json_value_t  value;
+
+    reasoning = 0;
+
+    while ((rc = soma_walk_next(w, &name)) == SOMA_OK) {
+
+        if (soma_walk_value(w, &value) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
         if (soma_name_is(name, "content") || soma_name_is(name, "refusal")) {
-            answer->text_len += soma_openai_parts(&value, 0);
+            choices->text_len += soma_openai_parts(&value, 0);
 
         } else if (soma_name_is(name, "reasoning_content")
                    || soma_name_is(name, "reasoning"))
@@ -254,14 +295,16 @@ soma_openai_delta(soma_answer_t *answer, soma_str_t text)
             }
 
         } else if (soma_name_is(name, "tool_calls")) {
-            answer->text_len += soma_openai_calls(value.text);
+            choices->text_len += soma_openai_calls(value.text);
 
         } else if (soma_name_is(name, "function_call")) {
-            answer->text_len += soma_openai_arguments(value.text);
+            choices->text_len += soma_openai_arguments(value.text);
         }
     }
 
-    answer->text_len += reasoning;
+    choices->text_len += reasoning;
+
+    return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
 }
 
 
@@ -447,16 +490,4 @@ soma_openai_response(soma_answer_t *answer, soma_str_t text)
             soma_openai_model(answer, &value);
         }
     }
-}
-
-
-static int
-soma_openai_empty(soma_str_t text)
-{
-    soma_str_t         name;
-    soma_json_iter_t   it;
-    soma_json_value_t  value;
-
-    return soma_json_first(&it, text) == SOMA_OK
-           && soma_json_next(&it, &name, &value) == SOMA_DONE;
 }

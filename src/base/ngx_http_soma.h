@@ -112,6 +112,13 @@ struct ngx_http_soma_tenant_s {
 };
 
 
+/* a table of names, case kept, searched by halves */
+typedef struct {
+    ngx_str_t                       name;
+    void                           *value;
+} ngx_http_soma_name_t;
+
+
 typedef struct {
     u_char                          hash[SOMA_KEY_HASH];
     soma_identity_t                 identity;
@@ -176,8 +183,8 @@ typedef struct {
                                                    ones of models too */
     ngx_array_t                     tenants;    /* ..._tenant_t * */
     ngx_array_t                     keys;       /* ..._key_t, sorted */
-    ngx_hash_t                      route_hash; /* name -> ..._route_t */
-    ngx_hash_t                      tenant_hash;
+    ngx_array_t                     route_names;    /* sorted ..._name_t */
+    ngx_array_t                     tenant_names;
 
     ngx_flag_t                      used;       /* any of our handlers */
 } ngx_http_soma_main_conf_t;
@@ -189,13 +196,13 @@ typedef struct {
 #define NGX_HTTP_SOMA_ABORT_DRAIN   1
 
 typedef struct {
+    ngx_flag_t                      access;
     ngx_flag_t                      training_lock;
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      on_abort;
     size_t                          body_buffer;
     size_t                          buffer_size;    /* of an answer */
     unsigned                        pass:1;
-    unsigned                        access:1;
     unsigned                        api:1;
     unsigned                        metrics:1;
 } ngx_http_soma_loc_conf_t;
@@ -243,6 +250,8 @@ struct ngx_http_soma_ctx_s {
     int64_t                         start;      /* ms UTC */
     ngx_msec_t                      start_msec;
 
+    ngx_uint_t                      cache_changes;  /* when Redis was asked */
+
     /* admit */
     ngx_http_soma_hold_t           *hold;           /* of who asks */
     ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
@@ -253,7 +262,8 @@ struct ngx_http_soma_ctx_s {
     /* plan */
     soma_ask_t                      ask;
     soma_json_scan_t               *scan;
-    soma_str_t                      body;       /* whole, when in memory */
+    soma_json_span_t                model_span; /* of a form's model */
+    soma_str_t                      body;       /* whole; by body_whole() */
     ngx_http_soma_route_t          *route;
     unsigned                        order[SOMA_TARGETS_MAX];
     ngx_uint_t                      norder;
@@ -266,6 +276,7 @@ struct ngx_http_soma_ctx_s {
     ngx_uint_t                      attempts;
     soma_answer_t                   answer;
     ngx_msec_t                      first_token_msec;   /* since start */
+    ngx_uint_t                      status;     /* of the answer, 0: none */
 
     /* settle */
     soma_usage_t                    usage;      /* final */
@@ -283,7 +294,11 @@ struct ngx_http_soma_ctx_s {
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        settled:1;
     unsigned                        lock_unknown:1;
+    unsigned                        sent:1;     /* a provider may have seen
+                                                   the request */
+    unsigned                        inflight:1;
     unsigned                        replaced:1; /* filter writes the body */
+    unsigned                        replaced_sent:1;
     unsigned                        first_token:1;
 };
 
@@ -294,6 +309,12 @@ extern ngx_module_t  ngx_http_soma_module;
 /* base: the context of the main request, whatever redirects it went
  * through; NULL when there is none yet */
 ngx_http_soma_ctx_t *ngx_http_soma_get_ctx(ngx_http_request_t *r);
+
+/* the value of that name, or NULL; sort: NGX_OK, or NGX_DECLINED with the
+ * first name that stands twice */
+void *ngx_http_soma_names_find(ngx_array_t *names, const u_char *data,
+    size_t len);
+ngx_int_t ngx_http_soma_names_sort(ngx_array_t *names, ngx_str_t **twice);
 
 /* ms UTC of nginx's cached clock */
 int64_t ngx_http_soma_now(void);
@@ -308,6 +329,11 @@ soma_arena_t ngx_http_soma_arena(ngx_pool_t *pool);
  */
 ngx_int_t ngx_http_soma_fault(ngx_http_soma_ctx_t *ctx, soma_fault_e fault,
     const char *code, const char *fmt, ...);
+
+/* the path below the version of the API, whatever the location puts before
+ * it: /v1/chat/completions is /chat/completions */
+ngx_str_t ngx_http_soma_path(ngx_http_request_t *r);
+ngx_uint_t ngx_http_soma_path_begins(ngx_str_t *path, const char *prefix);
 
 /* sends a whole answer of our own (headers and body); for content handlers:
  * returns what they return */

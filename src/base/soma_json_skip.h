@@ -14,6 +14,11 @@
 #include "soma_json.h"
 
 
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define SOMA_JSON_X86  1
+#endif
+
+
 typedef enum {
     SOMA_JSON_FAULT_NONE = 0,
     SOMA_JSON_FAULT_CONTROL,        /* a control character in a string */

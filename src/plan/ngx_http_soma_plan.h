@@ -13,6 +13,16 @@
 #include "ngx_http_soma.h"
 
 
+#define NGX_HTTP_SOMA_HEALTHS_MAX  4096     /* models watched */
+
+
+char *ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* names to pointers, prices, at the end of http {} */
+ngx_int_t ngx_http_soma_routes_init(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf);
+
 /* what may be asked for by that name; NULL: nothing */
 ngx_http_soma_route_t *ngx_http_soma_route_find(
     ngx_http_soma_main_conf_t *smcf, ngx_str_t *name);

@@ -18,6 +18,11 @@
 /* once a request, on whatever way it ends; later calls do nothing */
 void ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx);
 
+/* the request's cleanup, data is the context: settles what nothing else did */
+void ngx_http_soma_settle_cleanup(void *data);
+
+ngx_int_t ngx_http_soma_add_variables(ngx_conf_t *cf);
+
 
 /* the journal (one writer a worker); no soma_ledger: appends are NGX_OK and
  * go nowhere */

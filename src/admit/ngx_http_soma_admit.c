@@ -1,0 +1,383 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_api.h"
+#include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_lock.h"
+#include "ngx_http_soma_quota.h"
+
+
+#define NGX_HTTP_SOMA_OWNER_MAX    (SOMA_TENANT_MAX + 64)
+#define NGX_HTTP_SOMA_LIMIT_WORDS  4
+
+
+static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
+    const char *kind, soma_str_t name, ngx_array_t *limits,
+    const int64_t *want);
+static ngx_array_t *ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_key_limit(ngx_http_soma_ctx_t *ctx,
+    soma_limit_t *limit, soma_str_t text);
+static int64_t ngx_http_soma_model_bound(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, int64_t *output);
+
+
+ngx_int_t
+ngx_http_soma_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  path;
+    ngx_http_soma_ctx_t       *ctx;
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
+
+    if (!(slcf->pass || slcf->access || slcf->api) || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    if (slcf->api && ngx_http_soma_api_open(r)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_soma_get_ctx(r);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_soma_create_ctx(r);
+
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ctx->settled) {
+        /* an error page of this request stands behind soma_access too */
+        return NGX_DECLINED;
+    }
+
+    if (ctx->waiting) {
+        return NGX_AGAIN;
+    }
+
+    rc = ngx_http_soma_identify(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (slcf->api) {
+        return NGX_DECLINED;
+    }
+
+    path = ngx_http_soma_path(r);
+
+    if (slcf->training_lock && !ctx->unlocked
+        && !(slcf->pass && ngx_http_soma_path_begins(&path, "/training/")))
+    {
+        /* the lock's own endpoints work while it holds */
+
+        rc = ngx_http_soma_lock_check(r, ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (slcf->access && !slcf->pass && !ctx->admitted) {
+        rc = ngx_http_soma_admit(ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t       want[SOMA_AMOUNTS];
+    ngx_int_t     rc;
+    ngx_array_t  *limits;
+
+    ngx_http_soma_wants(ctx, NULL, want);
+
+    if (ctx->tenant && ctx->tenant->limits.nelts) {
+        rc = ngx_http_soma_reserve(ctx, "tenant:", ctx->identity.tenant,
+                                   &ctx->tenant->limits, want);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ctx->identity.limits.len) {
+        limits = ngx_http_soma_key_limits(ctx);
+
+        if (limits == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        rc = ngx_http_soma_reserve(ctx, "key:", ctx->identity.key, limits,
+                                   want);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ctx->admitted = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
+    soma_str_t name, ngx_array_t *limits, const int64_t *want)
+{
+    u_char                   buf[NGX_HTTP_SOMA_OWNER_MAX];
+    ngx_int_t                rc;
+    soma_out_t               out;
+    soma_str_t               owner;
+    ngx_http_soma_refusal_t  refusal;
+
+    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_cstr(&out, kind);
+    soma_put_str(&out, name);
+
+    owner.data = buf;
+    owner.len = out.pos - out.start;
+
+    rc = ngx_http_soma_quota_reserve(ctx, &ctx->hold, owner, limits, want,
+                                     ctx->ask.max_tokens < 0, &refusal);
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_soma_refused(ctx, refusal.limit, refusal.owner,
+                                     &refusal.verdict);
+    }
+
+    ctx->error.retry_ms = 1000;
+
+    return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE, "no_memory",
+                               "the gateway's shared memory is full: enlarge "
+                               "soma_zone");
+}
+
+
+ngx_int_t
+ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
+    soma_str_t owner, soma_verdict_t *verdict)
+{
+    soma_fault_e  fault;
+    const char   *code, *way_out;
+
+    if (ctx->error.fault == SOMA_FAULT_NONE) {
+        ctx->error.retry_ms = verdict->retry_ms > 0 ? verdict->retry_ms : 0;
+        ctx->error.no_retry = (verdict->retry_ms < 0
+                               || limit->window == SOMA_WINDOW_DAY
+                               || limit->window == SOMA_WINDOW_MONTH);
+    }
+
+    fault = SOMA_FAULT_RATE;
+    code = "rate_limit_exceeded";
+
+    if (limit->amount == SOMA_COST || limit->window == SOMA_WINDOW_DAY
+        || limit->window == SOMA_WINDOW_MONTH)
+    {
+        fault = SOMA_FAULT_QUOTA;
+        code = "insufficient_quota";
+    }
+
+    if (limit->amount == SOMA_CONCURRENCY) {
+        way_out = "wait until a request in flight has ended";
+
+    } else if (verdict->retry_ms < 0) {
+        way_out = "this request alone asks for more than the limit: ask for "
+                  "fewer tokens (max_tokens)";
+
+    } else {
+        way_out = "come back when Retry-After says";
+    }
+
+    return ngx_http_soma_fault(ctx, fault, code,
+                               "limit \"%*s\" of %*s is used up, %L left: %s",
+                               limit->text.len, limit->text.data,
+                               owner.len, owner.data,
+                               verdict->remaining, way_out);
+}
+
+
+/* limits that a key carries itself, "requests 10/minute;cost 5/day" */
+static ngx_array_t *
+ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx)
+{
+    u_char        *p, *last, *end;
+    soma_str_t     text;
+    ngx_array_t   *limits;
+    soma_limit_t  *limit;
+
+    limits = ngx_array_create(ctx->request->pool, 2, sizeof(soma_limit_t));
+    if (limits == NULL) {
+        return NULL;
+    }
+
+    p = ctx->identity.limits.data;
+    last = p + ctx->identity.limits.len;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, ';');
+        if (end == NULL) {
+            end = last;
+        }
+
+        text.data = p;
+        text.len = end - p;
+
+        if (limits->nelts == SOMA_KEY_LIMITS_MAX) {
+            break;
+        }
+
+        limit = ngx_array_push(limits);
+        if (limit == NULL) {
+            return NULL;
+        }
+
+        if (ngx_http_soma_key_limit(ctx, limit, text) != NGX_OK) {
+            limits->nelts--;
+        }
+    }
+
+    return limits;
+}
+
+
+static ngx_int_t
+ngx_http_soma_key_limit(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
+    soma_str_t text)
+{
+    u_char      *p, *last;
+    unsigned     n, bad;
+    const char  *error;
+    soma_str_t   words[NGX_HTTP_SOMA_LIMIT_WORDS];
+
+    p = text.data;
+    last = p + text.len;
+
+    for (n = 0; n < NGX_HTTP_SOMA_LIMIT_WORDS; n++) {
+
+        while (p < last && *p == ' ') {
+            p++;
+        }
+
+        if (p == last) {
+            break;
+        }
+
+        words[n].data = p;
+
+        while (p < last && *p != ' ') {
+            p++;
+        }
+
+        words[n].len = p - words[n].data;
+    }
+
+    if (soma_limit_parse(limit, words, n, SOMA_SCOPE_KEY, &bad, &error)
+        != SOMA_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "soma: limit \"%*s\" of key \"%*s\": %s; it is not "
+                      "applied", text.len, text.data, ctx->identity.key.len,
+                      ctx->identity.key.data, error);
+        return NGX_ERROR;
+    }
+
+    limit->text = text;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
+    int64_t *want)
+{
+    int64_t                  cost, bound, output;
+    ngx_uint_t               i;
+    ngx_http_soma_target_t  *target;
+
+    want[SOMA_REQUESTS] = 1;
+    want[SOMA_CONCURRENCY] = 1;
+    want[SOMA_TOKENS] = 0;
+    want[SOMA_COST] = 0;
+
+    if (ctx->ask.api == SOMA_API_NONE) {
+        return;
+    }
+
+    ctx->input_bound = soma_estimate_tokens(ctx->ask.body_len);
+
+    if (model != NULL) {
+        want[SOMA_COST] = ngx_http_soma_model_bound(ctx, model, &output);
+        want[SOMA_TOKENS] = ctx->input_bound + output;
+        return;
+    }
+
+    cost = 0;
+    ctx->output_bound = 0;
+    target = ctx->route->targets.elts;
+
+    for (i = 0; i < ctx->route->targets.nelts; i++) {
+
+        bound = ngx_http_soma_model_bound(ctx, target[i].model, &output);
+
+        cost = ngx_max(cost, bound);
+        ctx->output_bound = ngx_max(ctx->output_bound, output);
+    }
+
+    want[SOMA_TOKENS] = ctx->input_bound + ctx->output_bound;
+    want[SOMA_COST] = cost;
+}
+
+
+static int64_t
+ngx_http_soma_model_bound(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, int64_t *output)
+{
+    const soma_price_t  *price;
+
+    price = model->price;
+
+    switch (ctx->ask.api) {
+
+    case SOMA_API_CHAT:
+    case SOMA_API_COMPLETIONS:
+    case SOMA_API_RESPONSES:
+
+        if (ctx->ask.max_tokens >= 0) {
+            *output = ctx->ask.max_tokens;
+
+        } else if (price->max_output > 0) {
+            *output = price->max_output;
+
+        } else {
+            *output = NGX_HTTP_SOMA_OUTPUT_MAX;
+        }
+
+        *output *= ctx->ask.n;
+        break;
+
+    default:
+        *output = 0;
+    }
+
+    return soma_price_bound(price, ctx->input_bound, *output);
+}

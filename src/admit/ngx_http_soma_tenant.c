@@ -1,0 +1,141 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The directive soma_tenant.
+ */
+
+
+#include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_plan.h"
+
+
+static char *ngx_http_soma_tenant_line(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf);
+static char *ngx_http_soma_tenant_models(ngx_conf_t *cf,
+    ngx_http_soma_tenant_t *tenant);
+
+
+char *
+ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    ngx_str_t                *value;
+    ngx_http_soma_name_t     *name;
+    ngx_http_soma_tenant_t  **tp, *tenant;
+
+    (void) cmd;
+
+    value = cf->args->elts;
+
+    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid tenant name \"%V\": up to %d letters, "
+                           "digits, \".\", \"_\" and \"-\" are allowed",
+                           &value[1], SOMA_TENANT_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    tenant = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_tenant_t));
+    tp = ngx_array_push(&smcf->tenants);
+    name = ngx_array_push(&smcf->tenant_names);
+
+    if (tenant == NULL || tp == NULL || name == NULL
+        || ngx_array_init(&tenant->limits, cf->pool, 4, sizeof(soma_limit_t))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    tenant->name = value[1];
+    *tp = tenant;
+    name->name = tenant->name;
+    name->value = tenant;
+
+    return ngx_http_soma_block(cf, ngx_http_soma_tenant_line, tenant);
+}
+
+
+static char *
+ngx_http_soma_tenant_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+{
+    ngx_http_soma_tenant_t  *tenant = conf;
+
+    ngx_str_t  *value;
+
+    (void) dummy;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[0].data, "limit") == 0) {
+        return ngx_http_soma_conf_limit(cf, &tenant->limits,
+                                        SOMA_SCOPE_TENANT);
+    }
+
+    if (ngx_strcmp(value[0].data, "models") == 0 && cf->args->nelts > 1) {
+        return ngx_http_soma_tenant_models(cf, tenant);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown directive \"%V\" in soma_tenant \"%V\": "
+                       "allowed are \"limit AMOUNT NUMBER/WINDOW [per=SCOPE]\""
+                       " and \"models NAME ...\"", &value[0], &tenant->name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_soma_tenant_models(ngx_conf_t *cf, ngx_http_soma_tenant_t *tenant)
+{
+    size_t       len;
+    u_char      *p;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (tenant->models.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"models\" stands twice in soma_tenant \"%V\"",
+                           &tenant->name);
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+    len = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        len += value[i].len + 1;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    tenant->models.data = p;
+    tenant->models.len = len - 1;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        p = ngx_cpymem(p, value[i].data, value[i].len);
+        *p++ = ' ';
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_tenants_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_str_t  *twice;
+
+    if (ngx_http_soma_names_sort(&smcf->tenant_names, &twice) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "soma_tenant \"%V\" stands twice", twice);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

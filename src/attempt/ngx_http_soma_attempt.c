@@ -1,0 +1,327 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * From the first attempt to the last: nginx's upstream is set going, and
+ * what its end means is decided.
+ */
+
+
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_settle.h"
+
+
+static ngx_int_t ngx_http_soma_begin(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_wait(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_wait_handler(ngx_event_t *ev);
+static void ngx_http_soma_wait_cleanup(void *data);
+static ngx_int_t ngx_http_soma_upstream_create(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_request_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_reinit_handler(ngx_http_request_t *r);
+static void ngx_http_soma_abort_handler(ngx_http_request_t *r);
+static void ngx_http_soma_finalize_handler(ngx_http_request_t *r,
+    ngx_int_t rc);
+static ngx_int_t ngx_http_soma_output(void *data, ngx_chain_t *in);
+static ngx_int_t ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx,
+    ngx_int_t rc);
+
+
+ngx_int_t
+ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_request_t       *r;
+    ngx_http_soma_attempt_t  *a;
+
+    r = ctx->request;
+
+    a = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_attempt_t));
+    if (a == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->attempt = a;
+    a->ctx = ctx;
+    a->path = ngx_http_soma_path(r);
+    a->sse.arena = &ctx->arena;
+    a->drain = (ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN);
+
+    if (ngx_http_soma_upstream_create(a) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_soma_next_target(a);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_soma_all_failed(ctx, NGX_HTTP_BAD_GATEWAY);
+    }
+
+    if (rc == NGX_DONE) {
+
+        if (!a->local) {
+            return ngx_http_soma_all_failed(ctx, NGX_HTTP_BAD_GATEWAY);
+        }
+
+        return ngx_http_soma_send(r, ctx->reply.status,
+                                  (char *) ctx->reply.type.data,
+                                  &ctx->reply.body);
+    }
+
+    /* this target is chosen: the balancer's first answer is it */
+
+    a->again = 1;
+
+    return ngx_http_soma_begin(a);
+}
+
+
+static ngx_int_t
+ngx_http_soma_begin(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_peers_t  *peers;
+
+    peers = a->provider->peers;
+
+    if (peers->resolver && peers->naddrs == 0 && peers->resolving) {
+        ngx_http_soma_wait(a);
+        return NGX_DONE;
+    }
+
+    ngx_http_upstream_init(a->ctx->request);
+
+    return NGX_DONE;
+}
+
+
+/*
+ * Only in the first moments of a worker: the name is being asked for and has
+ * never been known.
+ */
+static void
+ngx_http_soma_wait(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_cleanup_t  *cln;
+    ngx_http_request_t  *r;
+
+    r = a->ctx->request;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    cln->handler = ngx_http_soma_wait_cleanup;
+    cln->data = a;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    a->dummy.fd = (ngx_socket_t) -1;
+    a->dummy.data = a;
+    a->wait.data = &a->dummy;
+    a->wait.log = r->connection->log;
+    a->wait.handler = ngx_http_soma_wait_handler;
+    a->wait_until = ngx_current_msec + a->provider->connect_timeout;
+
+    ngx_add_timer(&a->wait, NGX_HTTP_SOMA_RESOLVE_POLL);
+}
+
+
+static void
+ngx_http_soma_wait_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c, *rc;
+    ngx_http_request_t       *r;
+    ngx_http_soma_peers_t    *peers;
+    ngx_http_soma_attempt_t  *a;
+
+    c = ev->data;
+    a = c->data;
+    r = a->ctx->request;
+    rc = r->connection;
+    peers = a->provider->peers;
+
+    ngx_http_set_log_request(rc->log, r);
+
+    if (peers->naddrs == 0 && peers->resolving
+        && (ngx_msec_int_t) (a->wait_until - ngx_current_msec) > 0)
+    {
+        ngx_add_timer(ev, NGX_HTTP_SOMA_RESOLVE_POLL);
+        return;
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    ngx_http_upstream_init(r);
+    ngx_http_run_posted_requests(rc);
+}
+
+
+static void
+ngx_http_soma_wait_cleanup(void *data)
+{
+    ngx_http_soma_attempt_t  *a = data;
+
+    if (a->wait.timer_set) {
+        ngx_del_timer(&a->wait);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_upstream_create(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = a->ctx->request;
+
+    if (ngx_http_upstream_create(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u = r->upstream;
+
+    ngx_str_set(&u->schema, "soma://");
+    u->output.tag = (ngx_buf_tag_t) &ngx_http_soma_module;
+    u->output.output_filter = ngx_http_soma_output;
+    u->output.filter_ctx = r;
+    u->buffering = 0;
+
+    u->create_request = ngx_http_soma_request_handler;
+    u->reinit_request = ngx_http_soma_reinit_handler;
+    u->process_header = ngx_http_soma_process_status;
+    u->abort_request = ngx_http_soma_abort_handler;
+    u->finalize_request = ngx_http_soma_finalize_handler;
+
+    u->input_filter_init = ngx_http_soma_filter_start;
+    u->input_filter = ngx_http_soma_filter;
+    u->input_filter_ctx = a;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_request_handler(ngx_http_request_t *r)
+{
+    ngx_http_soma_ctx_t      *ctx;
+    ngx_http_soma_attempt_t  *a;
+
+    ctx = ngx_http_soma_get_ctx(r);
+    a = ctx->attempt;
+
+    r->upstream->request_bufs = a->request_bufs;
+
+    return NGX_OK;
+}
+
+
+/* each target is begun afresh by ngx_http_soma_next_target() */
+static ngx_int_t
+ngx_http_soma_reinit_handler(ngx_http_request_t *r)
+{
+    r->upstream->process_header = ngx_http_soma_process_status;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_abort_handler(ngx_http_request_t *r)
+{
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "soma abort request");
+}
+
+
+static void
+ngx_http_soma_finalize_handler(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_soma_ctx_t      *ctx;
+    ngx_http_soma_attempt_t  *a;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "soma finalize request: %i", rc);
+
+    ctx = ngx_http_soma_get_ctx(r);
+    a = ctx->attempt;
+
+    if (a->local) {
+        return;
+    }
+
+    if (!r->upstream->header_sent) {
+
+        if (rc >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+            (void) ngx_http_soma_all_failed(ctx, rc);
+        }
+
+        return;
+    }
+
+    ngx_http_soma_answer_end(a, rc);
+}
+
+
+/* the request's way out: small last segments must not wait for an ACK */
+static ngx_int_t
+ngx_http_soma_output(void *data, ngx_chain_t *in)
+{
+    ngx_http_request_t  *r = data;
+
+    ngx_connection_t     *c;
+    ngx_http_upstream_t  *u;
+    ngx_http_soma_ctx_t  *ctx;
+
+    u = r->upstream;
+    c = u->peer.connection;
+
+    if (c->tcp_nodelay == NGX_TCP_NODELAY_UNSET
+        && u->peer.sockaddr->sa_family != AF_UNIX
+        && ngx_tcp_nodelay(c) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx = ngx_http_soma_get_ctx(r);
+    ctx->sent = 1;
+
+    return ngx_chain_writer(&u->writer, in);
+}
+
+
+static ngx_int_t
+ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
+{
+    soma_fault_e  fault;
+    const char   *code;
+
+    fault = SOMA_FAULT_UPSTREAM;
+    code = "upstream_error";
+
+    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        fault = SOMA_FAULT_TIMEOUT;
+        code = "upstream_timeout";
+
+    } else if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        fault = SOMA_FAULT_INTERNAL;
+        code = "internal_error";
+    }
+
+    if (ctx->note.len == 0) {
+        return ngx_http_soma_fault(ctx, fault, code,
+                                   "no target of \"%V\" gave an answer",
+                                   &ctx->route->name);
+    }
+
+    return ngx_http_soma_fault(ctx, fault, code,
+                               "no target of \"%V\" gave an answer (%V): try "
+                               "again, or another model", &ctx->route->name,
+                               &ctx->note);
+}

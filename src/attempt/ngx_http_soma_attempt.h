@@ -1,0 +1,196 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Do it: encode the request for a target, send it, decode the answer; on a
+ * failure before the first good byte, the next target.
+ *
+ * One nginx upstream serves a request from its first attempt to its last.
+ * Each time nginx asks for a peer, ngx_http_soma_get_peer() takes the next
+ * target of the plan and puts that target's configuration, TLS and request
+ * bytes into the upstream before it names an address; what nginx calls the
+ * next upstream server is our next target.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_ATTEMPT_H
+#define NGX_HTTP_SOMA_ATTEMPT_H
+
+
+#include "ngx_http_soma.h"
+#include "soma_catch.h"
+
+
+#define NGX_HTTP_SOMA_ADDRS_MAX       16        /* of one provider */
+#define NGX_HTTP_SOMA_KEEPALIVE       64        /* idle connections kept */
+#define NGX_HTTP_SOMA_KEEPALIVE_MAX   4096
+#define NGX_HTTP_SOMA_KEEPALIVE_TIME  60000     /* ms idle */
+#define NGX_HTTP_SOMA_REQUESTS_MAX    10000     /* of one connection */
+#define NGX_HTTP_SOMA_RESOLVE_RETRY   5000      /* ms after a failure */
+#define NGX_HTTP_SOMA_RESOLVE_POLL    10        /* ms, of a waiting request */
+#define NGX_HTTP_SOMA_PEEK_ROOM       512       /* bytes left in the buffer */
+#define NGX_HTTP_SOMA_FAULT_MAX       2048      /* bytes of an error body */
+#define NGX_HTTP_SOMA_BODY_BUFS       4         /* of a request, usually */
+
+
+typedef struct {
+    ngx_queue_t                     queue;
+    ngx_connection_t               *connection;
+    ngx_http_soma_peers_t          *peers;
+    socklen_t                       socklen;
+    ngx_sockaddr_t                  sockaddr;
+} ngx_http_soma_idle_t;
+
+
+typedef struct {
+    socklen_t                       socklen;
+    ngx_sockaddr_t                  sockaddr;
+    ngx_str_t                       name;
+    u_char                          text[NGX_SOCKADDR_STRLEN];
+} ngx_http_soma_addr_t;
+
+
+/* a provider's addresses and idle connections; each worker its own */
+struct ngx_http_soma_peers_s {
+    ngx_http_soma_provider_t       *provider;
+    ngx_http_soma_addr_t            addr[NGX_HTTP_SOMA_ADDRS_MAX];
+    ngx_uint_t                      naddrs;
+    ngx_uint_t                      next;
+    ngx_queue_t                     cache;
+    ngx_queue_t                     free;
+    ngx_resolver_t                 *resolver;   /* NULL: addresses are fixed */
+    ngx_msec_t                      resolver_timeout;
+    ngx_event_t                     timer;
+    ngx_connection_t                dummy;      /* for debug logs of events */
+#if (NGX_HTTP_SSL)
+    ngx_ssl_session_t              *session;
+#endif
+    unsigned                        resolving:1;
+};
+
+
+typedef struct {
+    ngx_http_soma_ctx_t            *ctx;
+    ngx_http_upstream_conf_t        conf;       /* of this target */
+    ngx_http_soma_provider_t       *provider;   /* NULL: none yet */
+    ngx_str_t                       path;       /* below the endpoint */
+    ngx_str_t                       headers;    /* the client's that pass */
+    ngx_chain_t                    *request_bufs;
+
+    /* the peer under way */
+    ngx_uint_t                      addr_tries;
+    void                           *block_data;
+    ngx_event_get_peer_pt           block_get;
+    ngx_event_free_peer_pt          block_free;
+#if (NGX_HTTP_SSL)
+    ngx_event_set_peer_session_pt   block_set_session;
+    ngx_event_save_peer_session_pt  block_save_session;
+#endif
+
+    /* the answer under way */
+    ngx_http_status_t               status;
+    ngx_http_chunked_t              chunked;
+    soma_sse_t                      sse;
+    soma_catch_t                   *catch;
+    size_t                          peeked;     /* unframed bytes that wait
+                                                   in the buffer */
+    off_t                           rest;       /* of Content-Length, or -1 */
+    int64_t                         retry_after_ms;
+    const char                     *reason;     /* of a failure; constant */
+    ngx_event_t                     wait;       /* for a name */
+    ngx_msec_t                      wait_until;
+    ngx_connection_t                dummy;
+
+    unsigned                        again:1;    /* same target, once more */
+    unsigned                        fresh:1;    /* no idle connection */
+    unsigned                        event_stream:1;
+    unsigned                        json:1;
+    unsigned                        good:1;     /* status below 300 */
+    unsigned                        ended:1;    /* the body is whole */
+    unsigned                        caught:1;   /* its members are */
+    unsigned                        header:1;   /* the header is whole */
+    unsigned                        drain:1;
+    unsigned                        local:1;    /* answered by us */
+} ngx_http_soma_attempt_t;
+
+
+/* content handler of soma_pass */
+ngx_int_t ngx_http_soma_pass_handler(ngx_http_request_t *r);
+
+/* the request's body as it lies: the bytes of a span, copied together where
+ * they lie apart; for soma_dialect_t */
+int ngx_http_soma_body_value(void *data, soma_json_span_t *span,
+    soma_str_t *value);
+
+/* the whole body in one piece, in ctx->body */
+ngx_int_t ngx_http_soma_body_whole(ngx_http_soma_ctx_t *ctx);
+
+/* the body with edits, as a chain of fresh buffers over the same bytes */
+ngx_chain_t *ngx_http_soma_body_chain(ngx_http_soma_ctx_t *ctx,
+    soma_json_edits_t *edits);
+
+
+/* begins the attempts of a planned request; what a content handler returns */
+ngx_int_t ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx);
+
+/* NGX_OK: ctx->model and the upstream are set for the next target;
+ * NGX_DONE: it is the echo, ctx->reply is set; NGX_DECLINED: none is left;
+ * NGX_ERROR */
+ngx_int_t ngx_http_soma_next_target(ngx_http_soma_attempt_t *a);
+
+/* notes why the target under way failed; 1: the next one may be tried */
+ngx_uint_t ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a);
+
+/* the request bytes for the target under way, into the upstream */
+ngx_int_t ngx_http_soma_create_request(ngx_http_soma_attempt_t *a);
+
+/* the echo's answer into ctx->reply; an HTTP status on failure */
+ngx_int_t ngx_http_soma_echo(ngx_http_soma_ctx_t *ctx);
+
+
+/* balancing */
+ngx_int_t ngx_http_soma_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+ngx_int_t ngx_http_soma_peers_init_worker(ngx_cycle_t *cycle,
+    ngx_http_soma_main_conf_t *smcf);
+ngx_int_t ngx_http_soma_peers_create(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+void ngx_http_soma_idle_save(ngx_http_soma_peers_t *peers,
+    ngx_peer_connection_t *pc, ngx_http_upstream_t *u);
+ngx_int_t ngx_http_soma_idle_get(ngx_http_soma_peers_t *peers,
+    ngx_peer_connection_t *pc);
+
+
+/* the answer's header; then its beginning, looked at before any of it goes
+ * to the client */
+ngx_int_t ngx_http_soma_process_status(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_peek(ngx_http_soma_attempt_t *a);
+
+/* the body's bytes into the catcher */
+void ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len);
+
+/* the constant name of a status, "http_429", for metrics */
+const char *ngx_http_soma_status_reason(ngx_uint_t status);
+
+/* a parser ready for the first byte of a stream */
+void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
+
+/* the answer's body */
+ngx_int_t ngx_http_soma_filter_start(void *data);
+ngx_int_t ngx_http_soma_filter(void *data, ssize_t bytes);
+void ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc);
+
+/* takes body bytes in [p, p + len) as they came off the wire; the ones of
+ * the body itself are moved to p and *len says how many; NGX_OK, NGX_DONE
+ * at the end of the body, NGX_ERROR */
+ngx_int_t ngx_http_soma_unframe(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t *len);
+
+
+/* the directive soma_provider */
+char *ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_soma_providers_init(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf);
+
+
+#endif /* NGX_HTTP_SOMA_ATTEMPT_H */

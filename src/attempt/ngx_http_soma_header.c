@@ -1,0 +1,531 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The header of a provider's answer, and the first look at its body: whether
+ * it is good enough to begin the client's answer with.
+ */
+
+
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_settle.h"
+
+
+static ngx_int_t ngx_http_soma_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_header_line(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_retry_after(ngx_http_soma_attempt_t *a,
+    ngx_table_elt_t *h);
+static ngx_int_t ngx_http_soma_header_done(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_content_type(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_first_event(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_accept(ngx_http_soma_attempt_t *a);
+
+
+static const struct {
+    ngx_uint_t   status;
+    const char  *reason;
+} ngx_http_soma_reasons[] = {
+    { 400, "http_400" },
+    { 401, "http_401" },
+    { 402, "http_402" },
+    { 403, "http_403" },
+    { 404, "http_404" },
+    { 408, "http_408" },
+    { 413, "http_413" },
+    { 422, "http_422" },
+    { 429, "http_429" },
+    { 500, "http_500" },
+    { 502, "http_502" },
+    { 503, "http_503" },
+    { 504, "http_504" },
+    { 529, "http_529" },
+    { 0, NULL }
+};
+
+
+const char *
+ngx_http_soma_status_reason(ngx_uint_t status)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_soma_reasons[i].status; i++) {
+        if (ngx_http_soma_reasons[i].status == status) {
+            return ngx_http_soma_reasons[i].reason;
+        }
+    }
+
+    return status >= 500 ? "http_5xx" : "http_4xx";
+}
+
+
+ngx_int_t
+ngx_http_soma_process_status(ngx_http_request_t *r)
+{
+    size_t                    len;
+    ngx_int_t                 rc;
+    ngx_http_upstream_t      *u;
+    ngx_http_soma_ctx_t      *ctx;
+    ngx_http_soma_attempt_t  *a;
+
+    ctx = ngx_http_soma_get_ctx(r);
+    a = ctx->attempt;
+    u = r->upstream;
+
+    rc = ngx_http_parse_status_line(r, &u->buffer, &a->status);
+
+    if (rc == NGX_AGAIN) {
+        return rc;
+    }
+
+    if (rc == NGX_ERROR) {
+        a->reason = "an answer that is no HTTP";
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (u->state && u->state->status == 0) {
+        u->state->status = a->status.code;
+    }
+
+    u->headers_in.status_n = a->status.code;
+
+    len = a->status.end - a->status.start;
+    u->headers_in.status_line.len = len;
+    u->headers_in.status_line.data = ngx_pnalloc(r->pool, len);
+
+    if (u->headers_in.status_line.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(u->headers_in.status_line.data, a->status.start, len);
+
+    if (a->status.http_version < NGX_HTTP_VERSION_11) {
+        u->headers_in.connection_close = 1;
+    }
+
+    u->process_header = ngx_http_soma_process_header;
+
+    return ngx_http_soma_process_header(r);
+}
+
+
+static ngx_int_t
+ngx_http_soma_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_soma_ctx_t      *ctx;
+    ngx_http_soma_attempt_t  *a;
+
+    ctx = ngx_http_soma_get_ctx(r);
+    a = ctx->attempt;
+
+    while (!a->header) {
+
+        rc = ngx_http_parse_header_line(r, &r->upstream->buffer, 1);
+
+        if (rc == NGX_OK) {
+            if (ngx_http_soma_header_line(a) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
+            a->reason = "an answer with a broken header";
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        a->header = 1;
+
+        rc = ngx_http_soma_header_done(a);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (a->good && (a->event_stream || a->json)) {
+
+        rc = ngx_http_soma_peek(a);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ngx_http_soma_accept(a);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_header_line(ngx_http_soma_attempt_t *a)
+{
+    ngx_table_elt_t                *h;
+    ngx_http_request_t             *r;
+    ngx_http_upstream_t            *u;
+    ngx_http_upstream_header_t     *hh;
+    ngx_http_upstream_main_conf_t  *umcf;
+
+    r = a->ctx->request;
+    u = r->upstream;
+
+    h = ngx_list_push(&u->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = r->header_hash;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    h->key.len = r->header_name_end - r->header_name_start;
+    h->value.len = r->header_end - r->header_start;
+
+    h->key.data = ngx_pnalloc(r->pool,
+                              h->key.len + 1 + h->value.len + 1 + h->key.len);
+    if (h->key.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    h->value.data = h->key.data + h->key.len + 1;
+    h->lowcase_key = h->value.data + h->value.len + 1;
+
+    ngx_memcpy(h->key.data, r->header_name_start, h->key.len);
+    h->key.data[h->key.len] = '\0';
+    ngx_memcpy(h->value.data, r->header_start, h->value.len);
+    h->value.data[h->value.len] = '\0';
+
+    if (h->key.len == r->lowcase_index) {
+        ngx_memcpy(h->lowcase_key, r->lowcase_header, h->key.len);
+
+    } else {
+        ngx_strlow(h->lowcase_key, h->key.data, h->key.len);
+    }
+
+    ngx_http_soma_retry_after(a, h);
+
+    umcf = ngx_http_get_module_main_conf(r, ngx_http_upstream_module);
+
+    hh = ngx_hash_find(&umcf->headers_in_hash, h->hash, h->lowcase_key,
+                       h->key.len);
+
+    if (hh) {
+        return hh->handler(r, h, hh->offset);
+    }
+
+    return NGX_OK;
+}
+
+
+/* RFC 9110 10.2.3: seconds or a date; OpenAI's own in milliseconds wins */
+static void
+ngx_http_soma_retry_after(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
+{
+    time_t   when;
+    int64_t  n;
+
+    if (h->key.len == sizeof("retry-after-ms") - 1
+        && ngx_strncmp(h->lowcase_key, "retry-after-ms", h->key.len) == 0)
+    {
+        if (soma_parse_int(ngx_http_soma_str(h->value), &n) == SOMA_OK) {
+            a->retry_after_ms = n;
+        }
+
+        return;
+    }
+
+    if (a->retry_after_ms
+        || h->key.len != sizeof("retry-after") - 1
+        || ngx_strncmp(h->lowcase_key, "retry-after", h->key.len) != 0)
+    {
+        return;
+    }
+
+    if (soma_parse_int(ngx_http_soma_str(h->value), &n) == SOMA_OK) {
+        a->retry_after_ms = n < SOMA_HEALTH_OPEN_MAX_MS
+                            ? n * 1000 : SOMA_HEALTH_OPEN_MAX_MS;
+        return;
+    }
+
+    when = ngx_parse_http_time(h->value.data, h->value.len);
+
+    if (when != (time_t) NGX_ERROR && when > ngx_time()) {
+        a->retry_after_ms = (int64_t) (when - ngx_time()) * 1000;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_header_done(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_upstream_t  *u;
+
+    u = a->ctx->request->upstream;
+
+    if (u->headers_in.chunked) {
+        u->headers_in.content_length_n = -1;
+    }
+
+    a->rest = u->headers_in.content_length_n;
+
+    if (a->status.code == NGX_HTTP_NO_CONTENT
+        || a->status.code == NGX_HTTP_NOT_MODIFIED)
+    {
+        u->headers_in.chunked = 0;
+        a->rest = 0;
+    }
+
+    a->good = (a->status.code >= 200 && a->status.code < 300);
+
+    ngx_http_soma_content_type(a);
+
+    if (a->good) {
+        return NGX_OK;
+    }
+
+    return ngx_http_soma_bad_status(a);
+}
+
+
+static void
+ngx_http_soma_content_type(ngx_http_soma_attempt_t *a)
+{
+    ngx_str_t            *type;
+    ngx_http_upstream_t  *u;
+
+    u = a->ctx->request->upstream;
+
+    if (u->headers_in.content_type == NULL) {
+        return;
+    }
+
+    type = &u->headers_in.content_type->value;
+
+    if (type->len >= 17
+        && ngx_strncasecmp(type->data, (u_char *) "text/event-stream", 17)
+           == 0)
+    {
+        a->event_stream = 1;
+        a->ctx->answer.stream = 1;
+
+    } else if (type->len >= 16
+               && ngx_strncasecmp(type->data, (u_char *) "application/json",
+                                  16)
+                  == 0)
+    {
+        a->json = 1;
+    }
+}
+
+
+/* what a refusal means: the next target, or the client's answer as it is */
+static ngx_int_t
+ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    if (!ctx->route->single && ctx->next < ctx->norder
+        && soma_retry_status(&ctx->route->retry, (int) a->status.code))
+    {
+        a->reason = ngx_http_soma_status_reason(a->status.code);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (a->status.code == NGX_HTTP_TOO_MANY_REQUESTS
+        || a->status.code >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+    {
+        ngx_http_soma_health_note(ctx->main, ctx->model, 0,
+                                  a->retry_after_ms);
+    }
+
+    ngx_http_soma_metrics_attempt(ctx->main, a->provider,
+                                  ngx_http_soma_status_reason(a->status.code));
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+
+    b = &a->ctx->request->upstream->buffer;
+
+    p = b->pos + a->peeked;
+    len = b->last - p;
+
+    if (len) {
+        rc = ngx_http_soma_unframe(a, p, &len);
+
+        if (rc == NGX_ERROR) {
+            a->reason = "an answer with a broken body";
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        b->last = p + len;
+        a->peeked += len;
+    }
+
+    if (a->event_stream) {
+        rc = ngx_http_soma_first_event(a);
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+
+    } else if (!a->ended && a->rest > b->end - b->last) {
+
+        /* it will not fit: no use in waiting */
+
+        return NGX_OK;
+    }
+
+    if (!a->ended && b->end - b->last >= NGX_HTTP_SOMA_PEEK_ROOM) {
+
+        if (a->json && a->rest == -1
+            && !a->ctx->request->upstream->headers_in.chunked)
+        {
+            /* only the end of the connection would tell */
+
+            return NGX_OK;
+        }
+
+        return NGX_AGAIN;
+    }
+
+    if (a->ended && a->json) {
+        ngx_http_soma_catch(a, b->pos, a->peeked);
+        a->caught = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_AGAIN: no event yet but comments */
+static ngx_int_t
+ngx_http_soma_first_event(ngx_http_soma_attempt_t *a)
+{
+    int                   rc, action;
+    size_t                len, used;
+    u_char               *p;
+    ngx_buf_t            *b;
+    soma_sse_event_t      event;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+    b = &ctx->request->upstream->buffer;
+    p = b->pos;
+    len = a->peeked;
+
+    do {
+        rc = soma_sse_feed(&a->sse, p, len, &used, &event);
+        p += used;
+        len -= used;
+
+    } while (rc == SOMA_OK && event.comment);
+
+    action = SOMA_EVENT_PASS;
+
+    if (rc == SOMA_OK) {
+        action = a->provider->dialect->event(&ctx->answer, &ctx->ask, &event);
+
+        /* the same event is read once more on its way to the client */
+
+        ngx_memzero(&ctx->answer, sizeof(soma_answer_t));
+        ctx->answer.api = ctx->ask.api;
+        ctx->answer.stream = 1;
+    }
+
+    ngx_http_soma_sse_reset(a);
+
+    if (rc == SOMA_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == SOMA_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (action == SOMA_EVENT_ERROR && ctx->next < ctx->norder
+        && !ctx->route->single && ctx->route->retry.error)
+    {
+        a->reason = "an error as first event";
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a)
+{
+    soma_sse_t  sse;
+
+    sse = a->sse;
+
+    ngx_memzero(&a->sse, sizeof(soma_sse_t));
+
+    a->sse.arena = sse.arena;
+    a->sse.buf = sse.buf;
+    a->sse.size = sse.size;
+    a->sse.scratch = sse.scratch;
+    a->sse.scratch_size = sse.scratch_size;
+}
+
+
+/* this answer is the client's: from here on no other target is tried */
+static void
+ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_ctx_t  *ctx;
+    ngx_http_upstream_t  *u;
+
+    ctx = a->ctx;
+    u = ctx->request->upstream;
+
+    ctx->answered = 1;
+    ctx->status = a->status.code;
+
+    if (a->good) {
+        ngx_http_soma_health_note(ctx->main, ctx->model, 1, 0);
+    }
+
+    a->conf.read_timeout = a->provider->idle_timeout;
+
+    if (a->event_stream) {
+
+        /* its length is unknown once an event may be left out */
+
+        u->headers_in.content_length_n = -1;
+
+    } else if (a->peeked && u->headers_in.chunked && a->ended) {
+
+        /* it lies whole in the buffer: it has a length now */
+
+        u->headers_in.chunked = 0;
+        u->headers_in.content_length_n = a->peeked;
+    }
+
+    if (a->caught) {
+        ctx->complete = 1;
+        ngx_http_soma_settle(ctx);
+    }
+}

@@ -1,0 +1,584 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The body of an answer on its way from nginx's upstream to the client: out
+ * of its framing, event by event or as it is, looked at, and passed on as
+ * the same bytes.
+ *
+ * Bytes that lie in the upstream's buffer are passed on from there.  Only an
+ * event cut by a read lies elsewhere; it is copied into buffers that are
+ * used again, so a stream's memory does not grow with its length.
+ */
+
+
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_settle.h"
+
+
+#define NGX_HTTP_SOMA_COPY_SIZE  4096
+
+
+static ngx_int_t ngx_http_soma_unchunk(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t *len);
+static ngx_int_t ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len);
+static ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
+static void ngx_http_soma_body_end(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len);
+static ngx_chain_t *ngx_http_soma_copy_buf(ngx_http_request_t *r, size_t len);
+static void ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a,
+    ngx_int_t rc);
+
+
+ngx_int_t
+ngx_http_soma_unframe(ngx_http_soma_attempt_t *a, u_char *p, size_t *len)
+{
+    ngx_http_upstream_t  *u;
+
+    u = a->ctx->request->upstream;
+
+    if (a->ended) {
+        *len = 0;
+        return NGX_DONE;
+    }
+
+    if (u->headers_in.chunked) {
+        return ngx_http_soma_unchunk(a, p, len);
+    }
+
+    if (a->rest == -1) {
+        return NGX_OK;
+    }
+
+    if ((off_t) *len >= a->rest) {
+
+        if ((off_t) *len > a->rest) {
+            ngx_log_error(NGX_LOG_WARN, a->ctx->request->connection->log, 0,
+                          "soma: provider \"%V\" sent more than its "
+                          "Content-Length", &a->provider->name);
+            u->headers_in.connection_close = 1;
+            *len = (size_t) a->rest;
+        }
+
+        a->rest = 0;
+        return NGX_DONE;
+    }
+
+    a->rest -= *len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_unchunk(ngx_http_soma_attempt_t *a, u_char *p, size_t *len)
+{
+    u_char               *d;
+    size_t                n;
+    ngx_buf_t             b;
+    ngx_int_t             rc;
+    ngx_http_request_t   *r;
+
+    r = a->ctx->request;
+
+    ngx_memzero(&b, sizeof(ngx_buf_t));
+
+    b.pos = p;
+    b.last = p + *len;
+    b.start = p;
+    b.end = b.last;
+    d = p;
+
+    for ( ;; ) {
+
+#if (nginx_version >= 1029000)
+        rc = ngx_http_parse_chunked(r, &b, &a->chunked, 0);
+#else
+        rc = ngx_http_parse_chunked(r, &b, &a->chunked);
+#endif
+
+        if (rc == NGX_OK) {
+            n = ngx_min((off_t) (b.last - b.pos), a->chunked.size);
+
+            ngx_memmove(d, b.pos, n);
+
+            d += n;
+            b.pos += n;
+            a->chunked.size -= n;
+
+            continue;
+        }
+
+        *len = d - p;
+
+        if (rc == NGX_DONE) {
+
+            if (b.pos != b.last) {
+                r->upstream->headers_in.connection_close = 1;
+            }
+
+            return NGX_DONE;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "soma: provider \"%V\" sent a broken chunk",
+                      &a->provider->name);
+
+        return NGX_ERROR;
+    }
+}
+
+
+ngx_int_t
+ngx_http_soma_filter_start(void *data)
+{
+    ngx_http_soma_attempt_t  *a = data;
+
+    ngx_http_upstream_t  *u;
+
+    u = a->ctx->request->upstream;
+
+    if (a->rest == 0 && !u->headers_in.chunked) {
+        a->ended = 1;
+    }
+
+    if (a->ended && a->peeked == 0) {
+        ngx_http_soma_body_end(a);
+        return NGX_OK;
+    }
+
+    /*
+     * A stream may end with its connection: what its last event was tells
+     * whether it is whole.  Any other body of unknown end is cut off for the
+     * client too when its chunks stop, so that the client can tell.
+     */
+
+    if (a->event_stream) {
+        u->length = -1;
+
+    } else if (u->headers_in.chunked || a->rest != -1) {
+        u->length = 1;
+
+    } else {
+        u->length = -1;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_filter(void *data, ssize_t bytes)
+{
+    ngx_http_soma_attempt_t  *a = data;
+
+    size_t                len;
+    u_char               *p;
+    ngx_int_t             rc;
+    ngx_buf_t            *b;
+
+    b = &a->ctx->request->upstream->buffer;
+    p = b->last;
+    len = bytes;
+
+    if (a->peeked) {
+
+        /* out of its framing already */
+
+        len = a->peeked;
+        a->peeked = 0;
+
+    } else {
+        rc = ngx_http_soma_unframe(a, p, &len);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DONE) {
+            a->ended = 1;
+        }
+    }
+
+    b->last = p + len;
+
+    if (a->event_stream && a->good) {
+        rc = ngx_http_soma_events(a, p, len);
+
+    } else {
+        if (!a->ctx->first_token && len) {
+            a->ctx->first_token = 1;
+            a->ctx->first_token_msec = ngx_current_msec - a->ctx->start_msec;
+        }
+
+        if (a->json && a->good && !a->caught) {
+            ngx_http_soma_catch(a, p, len);
+        }
+
+        if (a->ended) {
+            ngx_http_soma_body_end(a);
+        }
+
+        return ngx_http_soma_put(a, p, len);
+    }
+
+    if (rc == NGX_OK && a->ended) {
+        ngx_http_soma_body_end(a);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
+{
+    int                   rc;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    if (a->catch == NULL) {
+        a->catch = ngx_palloc(ctx->request->pool, sizeof(soma_catch_t));
+
+        if (a->catch == NULL) {
+            a->caught = 1;
+            return;
+        }
+
+        soma_catch_init(a->catch, a->provider->dialect, &ctx->arena);
+    }
+
+    rc = soma_catch(a->catch, &ctx->answer, p, len);
+
+    if (rc == SOMA_AGAIN) {
+        return;
+    }
+
+    a->caught = 1;
+
+    if (rc == SOMA_OK) {
+
+        /*
+         * The client may take the closing brace for the end and go: the
+         * books are written before it gets it.
+         */
+
+        ctx->complete = 1;
+        ngx_http_soma_settle(ctx);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
+{
+    int               rc;
+    size_t            used;
+    soma_sse_event_t  event;
+
+    for ( ;; ) {
+
+        rc = soma_sse_feed(&a->sse, p, len, &used, &event);
+
+        p += used;
+        len -= used;
+
+        switch (rc) {
+
+        case SOMA_OK:
+            if (ngx_http_soma_event(a, &event) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            break;
+
+        case SOMA_DECLINED:
+            if (ngx_http_soma_put(a, event.raw.data, event.raw.len) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            break;
+
+        case SOMA_AGAIN:
+            return NGX_OK;
+
+        default:
+            return NGX_ERROR;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
+{
+    int                   action;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    if (event->comment) {
+        return ngx_http_soma_put(a, event->raw.data, event->raw.len);
+    }
+
+    action = a->provider->dialect->event(&ctx->answer, &ctx->ask, event);
+
+    if (!ctx->first_token && action == SOMA_EVENT_PASS) {
+        ctx->first_token = 1;
+        ctx->first_token_msec = ngx_current_msec - ctx->start_msec;
+    }
+
+    if (ctx->answer.done) {
+
+        /* the client may go as soon as it has this event */
+
+        ctx->complete = 1;
+        ngx_http_soma_settle(ctx);
+    }
+
+    if (action == SOMA_EVENT_DROP) {
+        return NGX_OK;
+    }
+
+    return ngx_http_soma_put(a, event->raw.data, event->raw.len);
+}
+
+
+static void
+ngx_http_soma_body_end(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_upstream_t  *u;
+
+    u = a->ctx->request->upstream;
+
+    a->ended = 1;
+    u->length = 0;
+    u->keepalive = !u->headers_in.connection_close;
+
+    if (!a->event_stream || !a->good) {
+        a->ctx->complete = 1;
+        ngx_http_soma_settle(a->ctx);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
+{
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl, **ll;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = a->ctx->request;
+    u = r->upstream;
+
+    if (len == 0 || (a->drain && r->connection->error)) {
+        return NGX_OK;
+    }
+
+    for (cl = u->out_bufs, ll = &u->out_bufs; cl; cl = cl->next) {
+
+        /* events that lie side by side go out as one */
+
+        if (cl->next == NULL && cl->buf->last == p && cl->buf->start == NULL) {
+            cl->buf->last += len;
+            return NGX_OK;
+        }
+
+        ll = &cl->next;
+    }
+
+    if (p >= u->buffer.start && p < u->buffer.end) {
+        cl = ngx_http_soma_copy_buf(r, 0);
+
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        b = cl->buf;
+        b->pos = p;
+        b->last = p + len;
+
+    } else {
+        cl = ngx_http_soma_copy_buf(r, len);
+
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        b = cl->buf;
+        b->last = ngx_cpymem(b->pos, p, len);
+    }
+
+    b->memory = 1;
+    b->flush = 1;
+    b->tag = u->output.tag;
+
+    *ll = cl;
+
+    return NGX_OK;
+}
+
+
+/* a free buffer with room of its own for len bytes; 0: one without any */
+static ngx_chain_t *
+ngx_http_soma_copy_buf(ngx_http_request_t *r, size_t len)
+{
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl, **ll;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    for (ll = &u->free_bufs; *ll; ll = &(*ll)->next) {
+        cl = *ll;
+        b = cl->buf;
+
+        if (len ? (b->start && (size_t) (b->end - b->start) >= len)
+                : (b->start == NULL))
+        {
+            *ll = cl->next;
+            cl->next = NULL;
+            b->pos = b->start;
+            b->last = b->start;
+            return cl;
+        }
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    b = ngx_calloc_buf(r->pool);
+
+    if (cl == NULL || b == NULL) {
+        return NULL;
+    }
+
+    if (len) {
+        len = ngx_max(len, NGX_HTTP_SOMA_COPY_SIZE);
+
+        b->start = ngx_palloc(r->pool, len);
+        if (b->start == NULL) {
+            return NULL;
+        }
+
+        b->pos = b->start;
+        b->last = b->start;
+        b->end = b->start + len;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    return cl;
+}
+
+
+/* nginx's upstream is done with an answer whose header went out */
+void
+ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
+{
+    soma_sse_event_t      event;
+    ngx_http_soma_ctx_t  *ctx;
+    ngx_http_request_t   *r;
+
+    ctx = a->ctx;
+    r = ctx->request;
+
+    if (!a->event_stream || !a->good) {
+
+        if (rc == NGX_OK) {
+            ctx->complete = 1;
+        }
+
+        ngx_http_soma_settle(ctx);
+        return;
+    }
+
+    if (rc == NGX_OK && soma_sse_end(&a->sse, &event) == SOMA_OK) {
+
+        /* a last event without its blank line */
+
+        if (ngx_http_soma_event(a, &event) == NGX_OK && r->upstream->out_bufs)
+        {
+            (void) ngx_http_output_filter(r, r->upstream->out_bufs);
+            r->upstream->out_bufs = NULL;
+        }
+    }
+
+    if (ctx->answer.done || ctx->answer.finished || ctx->answer.failed) {
+        ctx->complete = 1;
+        ngx_http_soma_settle(ctx);
+        return;
+    }
+
+    ngx_http_soma_settle(ctx);
+
+    if (rc != NGX_DONE && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST
+        && rc != NGX_HTTP_REQUEST_TIME_OUT && !r->connection->error)
+    {
+        ngx_http_soma_fault_event(a, rc);
+    }
+}
+
+
+/*
+ * The provider left in the middle of a stream.  The client gets a proper
+ * last event; where nginx would now cut the connection, the end of the body
+ * goes with it.
+ */
+static void
+ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a, ngx_int_t rc)
+{
+    u_char               *p;
+    ngx_buf_t            *b;
+    soma_out_t            out;
+    soma_str_t            code, message;
+    ngx_chain_t           cl;
+    soma_fault_e          fault;
+    ngx_http_request_t   *r;
+
+    r = a->ctx->request;
+
+    b = ngx_calloc_buf(r->pool);
+    p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_FAULT_MAX);
+
+    if (b == NULL || p == NULL) {
+        return;
+    }
+
+    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        fault = SOMA_FAULT_TIMEOUT;
+        code = (soma_str_t) soma_string("upstream_timeout");
+        message = (soma_str_t) soma_string("the provider stopped in the "
+                                           "middle of its answer");
+
+    } else {
+        fault = SOMA_FAULT_UPSTREAM;
+        code = (soma_str_t) soma_string("upstream_error");
+        message = (soma_str_t) soma_string("the provider broke off in the "
+                                           "middle of its answer");
+    }
+
+    soma_out_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
+    soma_openai.fault_event(&out, a->ctx->ask.api, fault, code, message);
+
+    b->pos = out.start;
+    b->last = out.pos;
+    b->memory = 1;
+    b->flush = 1;
+    b->last_buf = (rc != NGX_OK);
+
+    cl.buf = b;
+    cl.next = NULL;
+
+    (void) ngx_http_output_filter(r, &cl);
+}

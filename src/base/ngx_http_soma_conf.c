@@ -1,0 +1,450 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_filter.h"
+
+
+static ngx_int_t ngx_http_soma_add_zone(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, size_t size);
+static ngx_int_t ngx_http_soma_node_name(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf);
+
+
+void *
+ngx_http_soma_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_soma_main_conf_t  *smcf;
+
+    smcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_main_conf_t));
+    if (smcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     smcf->shm_zone = NULL;
+     *     smcf->redis.set = 0;
+     *     smcf->ledger.path = { 0, NULL };
+     *     smcf->catalogue = NULL;
+     *     smcf->used = 0;
+     */
+
+    if (ngx_array_init(&smcf->providers, cf->pool, 4, sizeof(void *))
+        != NGX_OK
+        || ngx_array_init(&smcf->models, cf->pool, 16, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&smcf->routes, cf->pool, 16, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&smcf->tenants, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&smcf->keys, cf->pool, 4,
+                          sizeof(ngx_http_soma_key_t))
+           != NGX_OK
+        || ngx_array_init(&smcf->route_names, cf->pool, 16,
+                          sizeof(ngx_http_soma_name_t))
+           != NGX_OK
+        || ngx_array_init(&smcf->tenant_names, cf->pool, 4,
+                          sizeof(ngx_http_soma_name_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return smcf;
+}
+
+
+char *
+ngx_http_soma_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    if (smcf->redis.set && smcf->redis.timeout == 0) {
+        smcf->redis.timeout = 200;
+    }
+
+    if (ngx_http_soma_node_name(cf, smcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_node_name(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+{
+    smcf->node = cf->cycle->hostname;
+
+    if (smcf->node.len == 0) {
+        ngx_str_set(&smcf->node, "localhost");
+    }
+
+    return NGX_OK;
+}
+
+
+void *
+ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    slcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_loc_conf_t));
+    if (slcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     slcf->pass = 0;
+     *     slcf->api = 0;
+     *     slcf->metrics = 0;
+     */
+
+    slcf->access = NGX_CONF_UNSET;
+    slcf->training_lock = NGX_CONF_UNSET;
+    slcf->on_redis_down = NGX_CONF_UNSET_UINT;
+    slcf->on_abort = NGX_CONF_UNSET_UINT;
+    slcf->body_buffer = NGX_CONF_UNSET_SIZE;
+    slcf->buffer_size = NGX_CONF_UNSET_SIZE;
+
+    return slcf;
+}
+
+
+char *
+ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_soma_loc_conf_t  *prev = parent;
+    ngx_http_soma_loc_conf_t  *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_value(conf->access, prev->access, 0);
+    ngx_conf_merge_value(conf->training_lock, prev->training_lock, 1);
+    ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
+                              NGX_HTTP_SOMA_DOWN_ALLOW);
+    ngx_conf_merge_uint_value(conf->on_abort, prev->on_abort,
+                              NGX_HTTP_SOMA_ABORT_CANCEL);
+    ngx_conf_merge_size_value(conf->body_buffer, prev->body_buffer,
+                              1024 * 1024);
+    ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size, 8192);
+
+    if (conf->buffer_size < 4096) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"soma_buffer_size\" must be at least 4k");
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* what "if" makes is the same location */
+
+    if (clcf->noname && !conf->pass && !conf->api && !conf->metrics) {
+        conf->pass = prev->pass;
+        conf->api = prev->api;
+        conf->metrics = prev->metrics;
+    }
+
+    if (conf->pass && clcf->client_body_buffer_size < conf->body_buffer) {
+        clcf->client_body_buffer_size = conf->body_buffer;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+    ngx_http_soma_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_soma_module);
+
+    if (ngx_http_soma_tenants_init(cf, smcf) != NGX_OK
+        || ngx_http_soma_keys_init(cf, smcf) != NGX_OK
+        || ngx_http_soma_providers_init(cf, smcf) != NGX_OK
+        || ngx_http_soma_routes_init(cf, smcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!smcf->used) {
+        return NGX_OK;
+    }
+
+    if (smcf->shm_zone == NULL
+        && ngx_http_soma_add_zone(cf, smcf, NGX_HTTP_SOMA_ZONE_SIZE) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_soma_access_handler;
+
+    return ngx_http_soma_filter_init(cf);
+}
+
+
+static ngx_int_t
+ngx_http_soma_add_zone(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    size_t size)
+{
+    ngx_str_t  name = ngx_string("soma");
+
+    smcf->shm_zone = ngx_shared_memory_add(cf, &name, size,
+                                           &ngx_http_soma_module);
+    if (smcf->shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    smcf->shm_zone->init = ngx_http_soma_zone_init;
+    smcf->shm_zone->data = smcf;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_soma_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    (void) cmd;
+
+    if (smcf->shm_zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    size = ngx_parse_size(&value[1]);
+
+    if (size < NGX_HTTP_SOMA_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" of \"soma_zone\": a size of "
+                           "at least 1m is allowed, like 64m", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_soma_add_zone(cf, smcf, (size_t) size) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_soma_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char           *p, list[128];
+    ngx_str_t        *value;
+    ngx_uint_t        i, *np;
+    ngx_conf_enum_t  *e;
+
+    np = (ngx_uint_t *) ((char *) conf + cmd->offset);
+
+    if (*np != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    e = cmd->post;
+    p = list;
+
+    for (i = 0; e[i].name.len; i++) {
+        if (e[i].name.len == value[1].len
+            && ngx_strncmp(e[i].name.data, value[1].data, value[1].len) == 0)
+        {
+            *np = e[i].value;
+            return NGX_CONF_OK;
+        }
+
+        p = ngx_slprintf(p, list + sizeof(list), i ? " or \"%V\"" : "\"%V\"",
+                         &e[i].name);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" of \"%V\": %*s is allowed",
+                       &value[1], &cmd->name, (size_t) (p - list), list);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_soma_block(ngx_conf_t *cf, ngx_conf_handler_pt line, void *data)
+{
+    char        *rv;
+    ngx_conf_t   save;
+
+    save = *cf;
+
+    cf->handler = line;
+    cf->handler_conf = data;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    return rv;
+}
+
+
+ngx_uint_t
+ngx_http_soma_param(ngx_str_t *word, const char *name, ngx_str_t *value)
+{
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (word->len <= len || word->data[len] != '='
+        || ngx_strncmp(word->data, name, len) != 0)
+    {
+        return 0;
+    }
+
+    value->data = word->data + len + 1;
+    value->len = word->len - len - 1;
+
+    return 1;
+}
+
+
+char *
+ngx_http_soma_conf_limit(ngx_conf_t *cf, ngx_array_t *limits,
+    soma_scope_e scope)
+{
+    u_char        *p;
+    unsigned       bad;
+    ngx_str_t     *value;
+    const char    *error;
+    soma_str_t     words[8];
+    ngx_uint_t     i, n;
+    soma_limit_t  *limit;
+
+    value = cf->args->elts;
+    n = ngx_min(cf->args->nelts - 1, 8);
+
+    for (i = 0; i < n; i++) {
+        words[i] = ngx_http_soma_str(value[i + 1]);
+    }
+
+    limit = ngx_array_push(limits);
+    if (limit == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    bad = 0;
+
+    if (soma_limit_parse(limit, words, n, scope, &bad, &error) != SOMA_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"%V\" in \"limit\": %s",
+                           &value[ngx_min(bad + 1, cf->args->nelts - 1)],
+                           error);
+        return NGX_CONF_ERROR;
+    }
+
+    /* the name of its state in shared memory: the words as they stand */
+
+    limit->text.len = 0;
+
+    for (i = 0; i < n; i++) {
+        limit->text.len += words[i].len + (i != 0);
+    }
+
+    p = ngx_pnalloc(cf->pool, limit->text.len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    limit->text.data = p;
+
+    for (i = 0; i < n; i++) {
+        if (i) {
+            *p++ = ' ';
+        }
+
+        p = ngx_cpymem(p, words[i].data, words[i].len);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_read_file(ngx_conf_t *cf, ngx_str_t *path, size_t max,
+    ngx_str_t *text)
+{
+    ssize_t          n;
+    ngx_file_t       file;
+    ngx_file_info_t  fi;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = *path;
+    file.log = cf->log;
+    file.fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "cannot open \"%V\"", path);
+        return NGX_ERROR;
+    }
+
+    text->data = NULL;
+
+    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR
+        || ngx_file_size(&fi) > (off_t) max)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is larger than %uz bytes", path, max);
+        goto failed;
+    }
+
+    text->len = (size_t) ngx_file_size(&fi);
+    text->data = ngx_pnalloc(cf->temp_pool, text->len + 1);
+
+    if (text->data == NULL) {
+        goto failed;
+    }
+
+    n = ngx_read_file(&file, text->data, text->len, 0);
+
+    if (n == NGX_ERROR || (size_t) n != text->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "cannot read \"%V\" whole", path);
+        goto failed;
+    }
+
+    (void) ngx_close_file(file.fd);
+
+    return NGX_OK;
+
+failed:
+
+    (void) ngx_close_file(file.fd);
+
+    return NGX_ERROR;
+}

@@ -1,0 +1,69 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The configuration as a whole: its birth, its inheritance, its end checks,
+ * and the directives of the services.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_CONF_H
+#define NGX_HTTP_SOMA_CONF_H
+
+
+#include "ngx_http_soma.h"
+
+
+#define NGX_HTTP_SOMA_ZONE_SIZE    (32 * 1024 * 1024)   /* when not said */
+#define NGX_HTTP_SOMA_ZONE_MIN     (1024 * 1024)
+
+
+void *ngx_http_soma_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_soma_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_soma_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+
+/* postconfiguration: phases, filters */
+ngx_int_t ngx_http_soma_init(ngx_conf_t *cf);
+
+char *ngx_http_soma_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_ledger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* as ngx_conf_set_enum_slot, but says what is allowed */
+char *ngx_http_soma_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+char *ngx_http_soma_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Reads a block of simple directives: "line" is called for each, with
+ * cf->args its words and the block's own struct as cf->handler_conf.
+ */
+char *ngx_http_soma_block(ngx_conf_t *cf, ngx_conf_handler_pt line,
+    void *data);
+
+/* name=value: 1 and the value when "word" begins so */
+ngx_uint_t ngx_http_soma_param(ngx_str_t *word, const char *name,
+    ngx_str_t *value);
+
+/* a limit directive's words, "limit" itself first; pushes to "limits" */
+char *ngx_http_soma_conf_limit(ngx_conf_t *cf, ngx_array_t *limits,
+    soma_scope_e scope);
+
+/* the bytes of a whole file, for configuration time */
+ngx_int_t ngx_http_soma_read_file(ngx_conf_t *cf, ngx_str_t *path,
+    size_t max, ngx_str_t *text);
+
+/* the zone's init callback; by the store */
+ngx_int_t ngx_http_soma_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+
+/* may the journal live there? makes the directory; by settle */
+char *ngx_http_soma_journal_check(ngx_conf_t *cf,
+    ngx_http_soma_ledger_conf_t *conf);
+
+
+#endif /* NGX_HTTP_SOMA_CONF_H */

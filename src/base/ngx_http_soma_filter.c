@@ -1,0 +1,543 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Any step ends a request by returning an HTTP status, as in nginx; nginx
+ * then makes its page for that status, and here the page becomes the error
+ * that was noted, or the answer that was made on the spot.
+ */
+
+
+#include "ngx_http_soma_filter.h"
+#include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_attempt.h"
+
+
+#define NGX_HTTP_SOMA_VALUE_MAX  64     /* bytes of a header's number */
+
+
+static ngx_int_t ngx_http_soma_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_soma_replace(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_page_fault(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_error_body(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_headers(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_error_headers(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_rate_headers(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_add_header(ngx_http_request_t *r,
+    const char *name, const u_char *data, size_t len);
+static ngx_int_t ngx_http_soma_add_number(ngx_http_request_t *r,
+    const char *name, int64_t n);
+static ngx_int_t ngx_http_soma_add_duration(ngx_http_request_t *r,
+    const char *name, int64_t ms);
+static void ngx_http_soma_drop_headers(ngx_http_request_t *r,
+    const char *prefix);
+static void ngx_http_soma_consume(ngx_chain_t *in);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+ngx_int_t
+ngx_http_soma_filter_init(ngx_conf_t *cf)
+{
+    (void) cf;
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_soma_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_soma_body_filter;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_soma_ctx_t       *ctx;
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
+
+    if (r != r->main || !(slcf->pass || slcf->access || slcf->api)) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_http_soma_get_ctx(r);
+
+    if (ctx == NULL) {
+
+        /* refused by nginx before we were asked: a body too large, say */
+
+        if (r->err_status == 0 || slcf->access) {
+            return ngx_http_next_header_filter(r);
+        }
+
+        ctx = ngx_http_soma_create_ctx(r);
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (r->err_status >= NGX_HTTP_BAD_REQUEST
+        && (ctx->error.fault != SOMA_FAULT_NONE || ctx->reply.set
+            || slcf->pass || slcf->api))
+    {
+        if (ngx_http_soma_replace(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_soma_headers(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_http_soma_replace(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    if (!ctx->reply.set) {
+        ngx_http_soma_page_fault(r, ctx);
+
+        if (ngx_http_soma_error_body(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->replaced = 1;
+
+    r->err_status = ctx->reply.status >= NGX_HTTP_BAD_REQUEST
+                    ? ctx->reply.status : 0;
+    r->headers_out.status = ctx->reply.status;
+    ngx_str_null(&r->headers_out.status_line);
+
+    if (ctx->reply.status == NGX_HTTP_SOMA_LOCKED) {
+        ngx_str_set(&r->headers_out.status_line, "423 Locked");
+    }
+
+    r->headers_out.content_type = ctx->reply.type;
+    r->headers_out.content_type_len = ctx->reply.type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    r->headers_out.content_length_n = ctx->reply.body.len;
+
+    return NGX_OK;
+}
+
+
+/* nginx's own refusals, in words */
+static void
+ngx_http_soma_page_fault(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->error.fault != SOMA_FAULT_NONE) {
+        return;
+    }
+
+    switch (r->err_status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
+                                   "missing_api_key", "an API key is needed");
+        return;
+
+    case NGX_HTTP_FORBIDDEN:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN, "forbidden",
+                                   "this is not allowed from here");
+        return;
+
+    case NGX_HTTP_NOT_FOUND:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND, "not_found",
+                                   "there is nothing at this path");
+        return;
+
+    case NGX_HTTP_NOT_ALLOWED:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_METHOD,
+                                   "method_not_allowed",
+                                   "this method is not allowed here");
+        return;
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_TOO_LARGE,
+                                   "request_too_large",
+                                   "the body is larger than this gateway "
+                                   "takes: send less, or have "
+                                   "client_max_body_size raised");
+        return;
+
+    case NGX_HTTP_BAD_GATEWAY:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_UPSTREAM, "upstream_error",
+                                   "no answer could be had");
+        return;
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE, "unavailable",
+                                   "the gateway cannot serve this now");
+        return;
+
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_TIMEOUT,
+                                   "upstream_timeout",
+                                   "no answer came in time");
+        return;
+
+    case NGX_HTTP_INTERNAL_SERVER_ERROR:
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_INTERNAL, "internal_error",
+                                   "the gateway failed: its log says why");
+        return;
+    }
+
+    (void) ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "bad_request",
+                               "the request cannot be served");
+    ctx->reply.status = r->err_status;
+}
+
+
+static ngx_int_t
+ngx_http_soma_error_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    u_char      *p;
+    soma_out_t   out;
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_FAULT_MAX);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    soma_out_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
+    soma_openai.fault(&out, ctx->error.fault, ctx->error.code,
+                      ngx_http_soma_str(ctx->error.message));
+
+    if (ctx->reply.status == 0) {
+        ctx->reply.status = soma_fault_status(ctx->error.fault);
+    }
+
+    ngx_str_set(&ctx->reply.type, "application/json");
+    ctx->reply.body.data = out.start;
+    ctx->reply.body.len = out.pos - out.start;
+    ctx->reply.set = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    u_char      buf[NGX_HTTP_SOMA_VALUE_MAX];
+    soma_out_t  out;
+
+    if (ngx_http_soma_add_header(r, "x-request-id", ctx->id.data, ctx->id.len)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->error.fault != SOMA_FAULT_NONE
+        && ngx_http_soma_error_headers(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_soma_rate_headers(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->attempts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_soma_add_number(r, "x-soma-attempts", ctx->attempts)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!ctx->answered) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_soma_add_header(r, "x-soma-model", ctx->model->name.data,
+                                 ctx->model->name.len)
+        != NGX_OK
+        || ngx_http_soma_add_header(r, "x-soma-provider",
+                                    ctx->model->provider->name.data,
+                                    ctx->model->provider->name.len)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!ctx->settled) {
+        return NGX_OK;
+    }
+
+    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_usd(&out, ctx->cost.total);
+
+    return ngx_http_soma_add_header(r, "x-soma-cost", buf,
+                                    out.pos - out.start);
+}
+
+
+static ngx_int_t
+ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->error.fault == SOMA_FAULT_UNAUTHORIZED
+        && ngx_http_soma_add_header(r, "WWW-Authenticate",
+                                    (u_char *) "Bearer", 6)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->error.retry_ms > 0) {
+
+        /* whole seconds, and never too early */
+
+        ngx_http_soma_drop_headers(r, "retry-after");
+
+        if (ngx_http_soma_add_number(r, "Retry-After",
+                                     (ctx->error.retry_ms + 999) / 1000)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->error.no_retry) {
+        return ngx_http_soma_add_header(r, "x-should-retry",
+                                        (u_char *) "false", 5);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_rate_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_uint_t             i;
+    ngx_http_soma_rate_t  *rate;
+
+    static const struct {
+        ngx_uint_t   amount;
+        const char  *limit;
+        const char  *remaining;
+        const char  *reset;
+    } names[] = {
+        { SOMA_REQUESTS, "x-ratelimit-limit-requests",
+          "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests" },
+        { SOMA_TOKENS, "x-ratelimit-limit-tokens",
+          "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens" }
+    };
+
+    if (ctx->rate[SOMA_REQUESTS].limit || ctx->rate[SOMA_TOKENS].limit) {
+
+        /* a provider's own count is about our account, not about the key */
+
+        ngx_http_soma_drop_headers(r, "x-ratelimit-");
+    }
+
+    for (i = 0; i < 2; i++) {
+
+        rate = &ctx->rate[names[i].amount];
+
+        if (rate->limit == 0) {
+            continue;
+        }
+
+        if (ngx_http_soma_add_number(r, names[i].limit, rate->limit) != NGX_OK
+            || ngx_http_soma_add_number(r, names[i].remaining,
+                                        rate->remaining)
+               != NGX_OK
+            || ngx_http_soma_add_duration(r, names[i].reset, rate->reset_ms)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_add_header(ngx_http_request_t *r, const char *name,
+    const u_char *data, size_t len)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    p = ngx_pnalloc(r->pool, len + 1);
+
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (p == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, data, len);
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->lowcase_key = h->key.data;
+    h->value.data = p;
+    h->value.len = len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_add_number(ngx_http_request_t *r, const char *name, int64_t n)
+{
+    u_char  *p, buf[NGX_HTTP_SOMA_VALUE_MAX];
+
+    p = ngx_sprintf(buf, "%L", n);
+
+    return ngx_http_soma_add_header(r, name, buf, p - buf);
+}
+
+
+/* as OpenAI writes it: 120ms, 1s, 6m0s, 1h0m0s */
+static ngx_int_t
+ngx_http_soma_add_duration(ngx_http_request_t *r, const char *name, int64_t ms)
+{
+    u_char   *p, buf[NGX_HTTP_SOMA_VALUE_MAX];
+    int64_t   s;
+
+    s = (ms + 999) / 1000;
+
+    if (ms < 1000) {
+        p = ngx_sprintf(buf, "%Lms", ms);
+
+    } else if (s < 60) {
+        p = ngx_sprintf(buf, "%Ls", s);
+
+    } else if (s < 3600) {
+        p = ngx_sprintf(buf, "%Lm%Ls", s / 60, s % 60);
+
+    } else {
+        p = ngx_sprintf(buf, "%Lh%Lm%Ls", s / 3600, s % 3600 / 60, s % 60);
+    }
+
+    return ngx_http_soma_add_header(r, name, buf, p - buf);
+}
+
+
+static void
+ngx_http_soma_drop_headers(ngx_http_request_t *r, const char *prefix)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(prefix);
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len >= len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) prefix, len) == 0)
+            {
+                h[i].hash = 0;
+            }
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_int_t             rc;
+    ngx_buf_t            *b;
+    ngx_chain_t           out;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = r == r->main ? ngx_http_get_module_ctx(r, ngx_http_soma_module)
+                       : NULL;
+
+    if (ctx == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ctx->replaced) {
+
+        if (in == NULL) {
+            return ngx_http_next_body_filter(r, in);
+        }
+
+        ngx_http_soma_consume(in);
+
+        if (ctx->replaced_sent) {
+            return NGX_OK;
+        }
+
+        ctx->replaced_sent = 1;
+
+        b = ngx_calloc_buf(r->pool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->pos = ctx->reply.body.data;
+        b->last = b->pos + ctx->reply.body.len;
+        b->memory = 1;
+        b->last_buf = 1;
+        b->last_in_chain = 1;
+
+        out.buf = b;
+        out.next = NULL;
+
+        return ngx_http_next_body_filter(r, &out);
+    }
+
+    rc = ngx_http_next_body_filter(r, in);
+
+    if (rc == NGX_ERROR && r->connection->error && ctx->attempt
+        && ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN)
+    {
+        /* the client has gone; the provider is heard out all the same */
+
+        ngx_http_soma_consume(in);
+
+        return NGX_OK;
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_soma_consume(ngx_chain_t *in)
+{
+    for ( /* void */ ; in; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
+}

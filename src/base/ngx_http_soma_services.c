@@ -1,0 +1,428 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The directives of the services: soma_redis, soma_ledger, soma_prices; and
+ * those that make a location ours.
+ */
+
+
+#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_api.h"
+#include "ngx_http_soma_settle.h"
+
+
+#define NGX_HTTP_SOMA_PRICES_MAX  (64 * 1024 * 1024)
+
+
+static char *ngx_http_soma_redis_url(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_soma_redis_conf_t *redis);
+static char *ngx_http_soma_redis_addr(ngx_conf_t *cf,
+    ngx_http_soma_redis_conf_t *redis);
+static char *ngx_http_soma_handler(ngx_conf_t *cf, ngx_http_handler_pt handler);
+
+
+char *
+ngx_http_soma_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value, s;
+
+    (void) cmd;
+
+    if (smcf->redis.set) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    rv = ngx_http_soma_redis_url(cf, &value[1], &smcf->redis);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (cf->args->nelts == 3) {
+        ngx_int_t  ms;
+
+        ms = NGX_ERROR;
+
+        if (ngx_http_soma_param(&value[2], "timeout", &s)) {
+            ms = ngx_parse_time(&s, 0);
+        }
+
+        if (ms == NGX_ERROR || ms == 0 || ms > 60000) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of \"soma_redis\": "
+                               "timeout=TIME of at most 60s is allowed, like "
+                               "timeout=200ms", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        smcf->redis.timeout = (ngx_msec_t) ms;
+    }
+
+    smcf->redis.set = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* redis://[user][:password@]host[:port][/db] or unix:/path */
+static char *
+ngx_http_soma_redis_url(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_soma_redis_conf_t *redis)
+{
+    u_char  *p, *at, *last, *slash, *colon;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (value->len > 5 && ngx_strncmp(p, "unix:", 5) == 0) {
+        redis->url = *value;
+        redis->path.data = p + 5;
+        redis->path.len = value->len - 5;
+        return NGX_CONF_OK;
+    }
+
+    if (value->len <= 8 || ngx_strncmp(p, "redis://", 8) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URL of \"soma_redis\": "
+                           "redis://[user:password@]host[:port][/db] or "
+                           "unix:/path is allowed");
+        return NGX_CONF_ERROR;
+    }
+
+    p += 8;
+    redis->host.data = p;
+
+    for (at = last - 1; at > p && *at != '@'; at--) { /* void */ }
+
+    if (*at == '@') {
+        colon = ngx_strlchr(p, at, ':');
+
+        if (colon == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"soma_redis\" has a user but no password: "
+                               "redis://user:password@host or "
+                               "redis://:password@host is allowed");
+            return NGX_CONF_ERROR;
+        }
+
+        redis->user.data = p;
+        redis->user.len = colon - p;
+        redis->password.data = colon + 1;
+        redis->password.len = at - colon - 1;
+        redis->host.data = at + 1;
+    }
+
+    slash = ngx_strlchr(redis->host.data, last, '/');
+
+    if (slash) {
+        redis->host.len = slash - redis->host.data;
+
+        if (slash + 1 < last) {
+            redis->db = ngx_atoi(slash + 1, last - slash - 1);
+        }
+
+    } else {
+        redis->host.len = last - redis->host.data;
+    }
+
+    if (redis->host.len == 0 || redis->db == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"soma_redis\" needs a host, and a number as its "
+                           "database: redis://host:6379/0");
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_soma_redis_addr(cf, redis);
+}
+
+
+static char *
+ngx_http_soma_redis_addr(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis)
+{
+    ngx_url_t  u;
+
+    /* the password stays out of what is shown */
+
+    redis->url.data = ngx_pnalloc(cf->pool, redis->host.len + 32);
+    if (redis->url.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    redis->url.len = ngx_sprintf(redis->url.data, "redis://%V/%i",
+                                 &redis->host, redis->db)
+                     - redis->url.data;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url = redis->host;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in host \"%V\" of \"soma_redis\"",
+                           u.err ? u.err : "error", &redis->host);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->addr = &u.addrs[0];
+    redis->port = u.port;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_soma_ledger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    ssize_t                       size;
+    ngx_int_t                     n;
+    ngx_str_t                    *value, s;
+    ngx_uint_t                    i;
+    ngx_http_soma_ledger_conf_t  *ledger;
+
+    (void) cmd;
+
+    ledger = &smcf->ledger;
+
+    if (ledger->path.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ledger->path = value[1];
+    ledger->segment = 4 * 1024 * 1024;
+    ledger->keep = NGX_CONF_UNSET_MSEC;
+    ledger->events = 1000000;
+
+    if (ngx_conf_full_name(cf->cycle, &ledger->path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_soma_param(&value[i], "segment", &s)) {
+            size = ngx_parse_size(&s);
+
+            if (size < 256 * 1024 || size > 1024 * 1024 * 1024) {
+                goto invalid;
+            }
+
+            ledger->segment = (size_t) size;
+            continue;
+        }
+
+        if (ngx_http_soma_param(&value[i], "keep", &s)) {
+            n = ngx_parse_time(&s, 0);
+
+            if (n == NGX_ERROR) {
+                goto invalid;
+            }
+
+            ledger->keep = (ngx_msec_t) n;
+            continue;
+        }
+
+        if (ngx_http_soma_param(&value[i], "sync", &s)) {
+
+            if (s.len == 3 && ngx_strncmp(s.data, "off", 3) == 0) {
+                ledger->sync = 0;
+                continue;
+            }
+
+            n = ngx_parse_time(&s, 0);
+
+            if (n == NGX_ERROR || n < 10) {
+                goto invalid;
+            }
+
+            ledger->sync = (ngx_msec_t) n;
+            continue;
+        }
+
+        if (ngx_http_soma_param(&value[i], "events", &s)) {
+            ledger->events = ngx_atoi(s.data, s.len);
+
+            if (ledger->events == NGX_ERROR || ledger->events == 0) {
+                goto invalid;
+            }
+
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    return ngx_http_soma_journal_check(cf, ledger);
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of \"soma_ledger\": allowed "
+                       "are segment=SIZE (256k to 1g) keep=TIME "
+                       "sync=off|TIME (10ms or more) events=NUMBER",
+                       &value[i]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    ngx_str_t    *value, text;
+    soma_str_t    error, hash;
+    soma_arena_t  arena;
+
+    (void) cmd;
+
+    if (smcf->prices.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    smcf->prices = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &smcf->prices, 1) != NGX_OK
+        || ngx_http_soma_read_file(cf, &smcf->prices, NGX_HTTP_SOMA_PRICES_MAX,
+                                   &text)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    arena = ngx_http_soma_arena(cf->pool);
+    error = (soma_str_t) soma_string("no memory");
+
+    if (soma_catalogue_load(&smcf->catalogue, &arena, ngx_http_soma_str(text),
+                            &error)
+        != SOMA_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is no price catalogue: %*s",
+                           &smcf->prices, error.len, error.data);
+        return NGX_CONF_ERROR;
+    }
+
+    hash = soma_catalogue_hash(smcf->catalogue);
+    smcf->catalogue_hash = ngx_http_soma_ngx(hash);
+
+    ngx_conf_log_error(NGX_LOG_INFO, cf, 0,
+                       "soma: prices of %uz models from \"%V\" (%V), %uz "
+                       "entries that are no models skipped",
+                       soma_catalogue_models(smcf->catalogue), &smcf->prices,
+                       &smcf->catalogue_hash,
+                       soma_catalogue_skipped(smcf->catalogue));
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_soma_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_soma_main_conf_t  *smcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "stands in a location that has another handler already";
+    }
+
+    clcf->handler = handler;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_soma_module);
+    smcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_soma_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_loc_conf_t  *slcf = conf;
+
+    (void) cmd;
+
+    slcf->pass = 1;
+
+    return ngx_http_soma_handler(cf, ngx_http_soma_pass_handler);
+}
+
+
+char *
+ngx_http_soma_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_loc_conf_t  *slcf = conf;
+
+    (void) cmd;
+
+    slcf->api = 1;
+
+    return ngx_http_soma_handler(cf, ngx_http_soma_api_handler);
+}
+
+
+char *
+ngx_http_soma_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_loc_conf_t  *slcf = conf;
+
+    (void) cmd;
+
+    slcf->metrics = 1;
+
+    return ngx_http_soma_handler(cf, ngx_http_soma_metrics_handler);
+}
+
+
+char *
+ngx_http_soma_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_loc_conf_t  *slcf = conf;
+
+    ngx_str_t                  *value;
+    ngx_http_soma_main_conf_t  *smcf;
+
+    (void) cmd;
+
+    if (slcf->access != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    slcf->access = 1;
+
+    if (cf->args->nelts == 2) {
+        value = cf->args->elts;
+
+        if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+            slcf->access = 0;
+
+        } else if (value[1].len != 2
+                   || ngx_strncmp(value[1].data, "on", 2) != 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" of \"soma_access\": "
+                               "nothing, \"on\" or \"off\" is allowed",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_soma_module);
+    smcf->used = 1;
+
+    return NGX_CONF_OK;
+}

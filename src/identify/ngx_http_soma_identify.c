@@ -1,0 +1,468 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_cache.h"
+#include "ngx_http_soma_redis.h"
+#include "ngx_http_soma_settle.h"
+
+#include <openssl/evp.h>
+
+
+#define NGX_HTTP_SOMA_KEY_PREFIX   "soma:key:"
+#define NGX_HTTP_SOMA_KEY_NAME     (sizeof(NGX_HTTP_SOMA_KEY_PREFIX) - 1      \
+                                    + 2 * SOMA_KEY_HASH)
+
+
+static ngx_int_t ngx_http_soma_find_credential(ngx_http_request_t *r,
+    soma_str_t *credential);
+static ngx_int_t ngx_http_soma_hash_key(soma_str_t credential, u_char *hash);
+static soma_identity_t *ngx_http_soma_configured_key(
+    ngx_http_soma_main_conf_t *smcf, u_char *hash);
+static ngx_int_t ngx_http_soma_cached_key(ngx_http_soma_ctx_t *ctx,
+    int64_t fresh);
+static ngx_int_t ngx_http_soma_ask_redis(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_key_handler(ngx_http_request_t *r,
+    redisReply *reply);
+static ngx_int_t ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx,
+    redisReply *reply);
+static ngx_int_t ngx_http_soma_known(ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_unknown(ngx_http_soma_ctx_t *ctx);
+
+
+static const struct {
+    ngx_str_t   name;
+    ngx_uint_t  bearer;
+} ngx_http_soma_credentials[] = {
+    { ngx_string("authorization"),  1 },
+    { ngx_string("x-api-key"),      0 },
+    { ngx_string("x-goog-api-key"), 0 },
+    { ngx_string("api-key"),        0 },
+    { ngx_null_string,              0 }
+};
+
+
+ngx_uint_t
+ngx_http_soma_credential_header(ngx_table_elt_t *h)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_soma_credentials[i].name.len; i++) {
+        if (h->key.len == ngx_http_soma_credentials[i].name.len
+            && ngx_strncmp(h->lowcase_key,
+                           ngx_http_soma_credentials[i].name.data, h->key.len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t         rc;
+    soma_str_t        credential;
+    soma_identity_t  *identity;
+
+    if (ctx->identified) {
+        return NGX_OK;
+    }
+
+    if (ctx->error.fault != SOMA_FAULT_NONE) {
+        return soma_fault_status(ctx->error.fault);
+    }
+
+    rc = ngx_http_soma_find_credential(r, &credential);
+
+    if (rc != NGX_OK) {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
+                                   "missing_api_key",
+                                   "no API key was sent: put it in the "
+                                   "header \"Authorization: Bearer KEY\" or "
+                                   "\"x-api-key: KEY\"");
+    }
+
+    if (ngx_http_soma_hash_key(credential, ctx->key_hash) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    identity = ngx_http_soma_configured_key(ctx->main, ctx->key_hash);
+
+    if (identity != NULL) {
+        ctx->identity = *identity;
+        return ngx_http_soma_known(ctx);
+    }
+
+    if (!ctx->main->redis.set) {
+        return ngx_http_soma_unknown(ctx);
+    }
+
+    rc = ngx_http_soma_cached_key(ctx, NGX_HTTP_SOMA_KEY_FRESH);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_http_soma_ask_redis(r, ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    /* Redis is away: what was last known of the key is better than nothing */
+
+    if (ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_ALLOW) {
+        rc = ngx_http_soma_cached_key(ctx, NGX_MAX_INT_T_VALUE);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    ctx->error.retry_ms = 1000;
+
+    return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
+                               "key_store_unavailable",
+                               "the key cannot be checked now, Redis is "
+                               "away: try again in a moment");
+}
+
+
+static ngx_int_t
+ngx_http_soma_find_credential(ngx_http_request_t *r, soma_str_t *credential)
+{
+    ngx_uint_t        i, n;
+    soma_str_t        value;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (n = 0; ngx_http_soma_credentials[n].name.len; n++) {
+
+        part = &r->headers_in.headers.part;
+        h = part->elts;
+
+        for (i = 0; /* void */ ; i++) {
+
+            if (i >= part->nelts) {
+                if (part->next == NULL) {
+                    break;
+                }
+
+                part = part->next;
+                h = part->elts;
+                i = 0;
+            }
+
+            if (h[i].key.len != ngx_http_soma_credentials[n].name.len
+                || ngx_strncmp(h[i].lowcase_key,
+                               ngx_http_soma_credentials[n].name.data,
+                               h[i].key.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            value = ngx_http_soma_str(h[i].value);
+
+            if (ngx_http_soma_credentials[n].bearer) {
+                if (soma_key_bearer(value, credential) == SOMA_OK
+                    && credential->len)
+                {
+                    return NGX_OK;
+                }
+
+            } else if (value.len) {
+                *credential = value;
+                return NGX_OK;
+            }
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_soma_hash_key(soma_str_t credential, u_char *hash)
+{
+    unsigned            len;
+    static EVP_MD_CTX  *md;
+
+    /* one context a process: making it anew costs more than the hash */
+
+    if (md == NULL) {
+        md = EVP_MD_CTX_new();
+
+        if (md == NULL || !EVP_DigestInit_ex(md, EVP_sha256(), NULL)) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (credential.len > SOMA_KEY_MAX) {
+        credential.len = SOMA_KEY_MAX;
+    }
+
+    if (!EVP_DigestInit_ex(md, NULL, NULL)
+        || !EVP_DigestUpdate(md, credential.data, credential.len)
+        || !EVP_DigestFinal_ex(md, hash, &len))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static soma_identity_t *
+ngx_http_soma_configured_key(ngx_http_soma_main_conf_t *smcf, u_char *hash)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            low, high, middle;
+    ngx_http_soma_key_t  *key;
+
+    key = smcf->keys.elts;
+    low = 0;
+    high = smcf->keys.nelts;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        rc = ngx_memcmp(hash, key[middle].hash, SOMA_KEY_HASH);
+
+        if (rc == 0) {
+            return &key[middle].identity;
+        }
+
+        if (rc < 0) {
+            high = middle;
+
+        } else {
+            low = middle + 1;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_soma_cached_key(ngx_http_soma_ctx_t *ctx, int64_t fresh)
+{
+    size_t      len;
+    u_char     *buf, packed[SOMA_IDENTITY_MAX];
+    int64_t     expires;
+    soma_str_t  name;
+
+    name.data = ctx->key_hash;
+    name.len = SOMA_KEY_HASH;
+    len = sizeof(packed);
+
+    if (ngx_http_soma_cache_get(ctx->main, NGX_HTTP_SOMA_CACHE_KEY, name,
+                                ctx->start, fresh, packed, &len, &expires)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (len == 0) {
+        return ngx_http_soma_unknown(ctx);
+    }
+
+    buf = ngx_pnalloc(ctx->request->pool, len);
+    if (buf == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(buf, packed, len);
+
+    if (soma_identity_unpack(&ctx->identity, buf, len) != SOMA_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_soma_known(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_soma_ask_redis(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    u_char      *p, name[NGX_HTTP_SOMA_KEY_NAME];
+    size_t       argvlen[2];
+    ngx_int_t    rc;
+    const char  *argv[2];
+
+    p = ngx_cpymem(name, NGX_HTTP_SOMA_KEY_PREFIX,
+                   sizeof(NGX_HTTP_SOMA_KEY_PREFIX) - 1);
+    p = ngx_hex_dump(p, ctx->key_hash, SOMA_KEY_HASH);
+
+    argv[0] = "HGETALL";
+    argvlen[0] = sizeof("HGETALL") - 1;
+    argv[1] = (char *) name;
+    argvlen[1] = p - name;
+
+    rc = ngx_http_soma_redis_request(r, ngx_http_soma_key_handler, 2, argv,
+                                     argvlen);
+    if (rc != NGX_OK) {
+        return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
+    }
+
+    ctx->waiting = 1;
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = ngx_http_soma_get_ctx(r);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "soma key from redis: %d", reply ? reply->type : -1);
+
+    ctx->waiting = 0;
+
+    if (ngx_http_soma_read_key(ctx, reply) == NGX_DECLINED) {
+
+        if (ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_DENY
+            || ngx_http_soma_cached_key(ctx, NGX_MAX_INT_T_VALUE)
+               == NGX_DECLINED)
+        {
+            ctx->error.retry_ms = 1000;
+
+            (void) ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
+                                       "key_store_unavailable",
+                                       "the key cannot be checked now, Redis "
+                                       "gave no answer: try again in a "
+                                       "moment");
+        }
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
+/* NGX_DECLINED: the reply tells nothing of the key */
+static ngx_int_t
+ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
+{
+    size_t            i, len;
+    u_char            packed[SOMA_IDENTITY_MAX];
+    soma_str_t        name, field, value, data;
+    soma_identity_t  *identity;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_DECLINED;
+    }
+
+    name.data = ctx->key_hash;
+    name.len = SOMA_KEY_HASH;
+    data.data = packed;
+    data.len = 0;
+    identity = &ctx->identity;
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+
+        if (reply->element[i]->type != REDIS_REPLY_STRING
+            || reply->element[i + 1]->type != REDIS_REPLY_STRING)
+        {
+            continue;
+        }
+
+        field.data = (u_char *) reply->element[i]->str;
+        field.len = reply->element[i]->len;
+        value.data = (u_char *) reply->element[i + 1]->str;
+        value.len = reply->element[i + 1]->len;
+        value = soma_str_dup(&ctx->arena, value);
+
+        if (value.data == NULL) {
+            return NGX_DECLINED;
+        }
+
+        if (soma_identity_set(identity, field, value) == SOMA_ERROR) {
+            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "soma: field \"%*s\" of soma:key:%*xs.. in Redis "
+                          "has a value that is not understood, the key is "
+                          "refused", field.len, field.data,
+                          (size_t) 6, ctx->key_hash);
+            identity->tenant.len = 0;
+            break;
+        }
+    }
+
+    if (identity->tenant.len && soma_tenant_valid(identity->tenant)) {
+        len = soma_identity_pack(identity, packed, sizeof(packed));
+
+        if (len) {
+            data.len = len;
+            (void) ngx_http_soma_cache_put(ctx->main, NGX_HTTP_SOMA_CACHE_KEY,
+                                           name, data, ngx_http_soma_now(),
+                                           identity->expires);
+        }
+
+        return ngx_http_soma_known(ctx);
+    }
+
+    (void) ngx_http_soma_cache_put(ctx->main, NGX_HTTP_SOMA_CACHE_KEY, name,
+                                   data, ngx_http_soma_now(), 0);
+
+    return ngx_http_soma_unknown(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_soma_known(ngx_http_soma_ctx_t *ctx)
+{
+    u_char           *p;
+    soma_identity_t  *identity;
+
+    identity = &ctx->identity;
+
+    if (identity->key.len == 0) {
+        p = ngx_pnalloc(ctx->request->pool, 12);
+        if (p == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        identity->key.data = p;
+        identity->key.len = ngx_hex_dump(p, ctx->key_hash, 6) - p;
+    }
+
+    ctx->tenant = ngx_http_soma_names_find(&ctx->main->tenant_names,
+                                           identity->tenant.data,
+                                           identity->tenant.len);
+
+    if (identity->expires && identity->expires <= ctx->start) {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
+                                   "expired_api_key",
+                                   "this API key has expired: ask for a new "
+                                   "one");
+    }
+
+    ctx->identified = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_unknown(ngx_http_soma_ctx_t *ctx)
+{
+    return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED, "invalid_api_key",
+                               "this API key is not known here: check it, or "
+                               "ask whoever runs this gateway for one");
+}

@@ -1,0 +1,40 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Who calls: from the credential of a request to its identity.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_IDENTIFY_H
+#define NGX_HTTP_SOMA_IDENTIFY_H
+
+
+#include "ngx_http_soma.h"
+
+
+#define NGX_HTTP_SOMA_KEY_FRESH  60000      /* ms a cached key is good */
+
+
+/* the context of this request, made and put on its cleanups; NULL: memory */
+ngx_http_soma_ctx_t *ngx_http_soma_create_ctx(ngx_http_request_t *r);
+
+/*
+ * NGX_OK: ctx->identity is filled.  NGX_AGAIN: Redis is asked, phases are
+ * run again when it has answered.  Else an HTTP status, the fault noted.
+ */
+ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+
+/* 1: the header carries a credential of a client and never travels on */
+ngx_uint_t ngx_http_soma_credential_header(ngx_table_elt_t *h);
+
+/* a credential header's value with all but its kind blotted out */
+char *ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* sorts the keys and refuses doubles, at the end of http {} */
+ngx_int_t ngx_http_soma_keys_init(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf);
+
+
+#endif /* NGX_HTTP_SOMA_IDENTIFY_H */

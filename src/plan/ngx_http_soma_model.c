@@ -1,0 +1,237 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The directive soma_model: a name, its provider, its price.
+ */
+
+
+#include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_model.h"
+
+
+/* USD a million tokens is pico-USD a token times this power of ten */
+#define NGX_HTTP_SOMA_MILLION  6
+
+
+typedef struct {
+    const char  *name;
+    size_t       offset;        /* into ngx_http_soma_model_conf_t */
+    ngx_uint_t   price;         /* USD a million, else a number of tokens */
+} ngx_http_soma_model_param_t;
+
+
+static const ngx_http_soma_model_param_t  ngx_http_soma_model_params[] = {
+    { "input", offsetof(ngx_http_soma_model_conf_t, input), 1 },
+    { "output", offsetof(ngx_http_soma_model_conf_t, output), 1 },
+    { "cached", offsetof(ngx_http_soma_model_conf_t, cached), 1 },
+    { "cache_write", offsetof(ngx_http_soma_model_conf_t, cache_write), 1 },
+    { "context", offsetof(ngx_http_soma_model_conf_t, context), 0 },
+    { "max_output", offsetof(ngx_http_soma_model_conf_t, max_output), 0 },
+    { NULL, 0, 0 }
+};
+
+
+static ngx_int_t ngx_http_soma_model_number(ngx_str_t *word,
+    ngx_http_soma_model_conf_t *mcf);
+
+
+char *
+ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    ngx_str_t                    *value;
+    ngx_uint_t                    i;
+    ngx_http_soma_model_t       **mp;
+    ngx_http_soma_model_conf_t   *mcf;
+
+    (void) cmd;
+
+    value = cf->args->elts;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_model_conf_t));
+    mp = ngx_array_push(&smcf->models);
+
+    if (mcf == NULL || mp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *mp = &mcf->model;
+
+    mcf->model.name = value[1];
+    mcf->model.target = value[1];
+    mcf->model.index = smcf->models.nelts - 1;
+    mcf->file = cf->conf_file->file.name.data;
+    mcf->line = cf->conf_file->line;
+
+    mcf->input = SOMA_PRICE_UNSET;
+    mcf->output = SOMA_PRICE_UNSET;
+    mcf->cached = SOMA_PRICE_UNSET;
+    mcf->cache_write = SOMA_PRICE_UNSET;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_soma_param(&value[i], "provider", &mcf->provider)
+            || ngx_http_soma_param(&value[i], "name", &mcf->model.target)
+            || ngx_http_soma_model_number(&value[i], mcf) == NGX_OK)
+        {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"soma_model\": "
+                           "allowed are provider=NAME name=NAME, input= "
+                           "output= cached= cache_write= with USD per million "
+                           "tokens, context= max_output= with tokens",
+                           &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->provider.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"soma_model %V\" needs provider=NAME",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_model_number(ngx_str_t *word, ngx_http_soma_model_conf_t *mcf)
+{
+    int64_t                            *n;
+    ngx_str_t                           value;
+    const ngx_http_soma_model_param_t  *param;
+
+    for (param = ngx_http_soma_model_params; param->name; param++) {
+
+        if (!ngx_http_soma_param(word, param->name, &value)) {
+            continue;
+        }
+
+        n = (int64_t *) ((char *) mcf + param->offset);
+
+        if (param->price) {
+            return soma_parse_decimal(ngx_http_soma_str(value),
+                                      NGX_HTTP_SOMA_MILLION, n);
+        }
+
+        return soma_parse_int(ngx_http_soma_str(value), n);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_conf_t *mcf)
+{
+    ngx_uint_t                  i;
+    soma_price_t               *price;
+    const soma_price_t         *known;
+    ngx_http_soma_model_t      *model;
+    ngx_http_soma_provider_t  **pp;
+
+    model = &mcf->model;
+    pp = smcf->providers.elts;
+
+    for (i = 0; i < smcf->providers.nelts; i++) {
+        if (pp[i]->name.len == mcf->provider.len
+            && ngx_strncmp(pp[i]->name.data, mcf->provider.data,
+                           mcf->provider.len)
+               == 0)
+        {
+            model->provider = pp[i];
+            break;
+        }
+    }
+
+    if (model->provider == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" of soma_model \"%V\" is not "
+                      "configured in %s:%ui: add soma_provider %V { }",
+                      &mcf->provider, &model->name, mcf->file, mcf->line,
+                      &mcf->provider);
+        return NGX_ERROR;
+    }
+
+    price = ngx_pcalloc(cf->pool, sizeof(soma_price_t));
+    if (price == NULL) {
+        return NGX_ERROR;
+    }
+
+    known = NULL;
+
+    if (smcf->catalogue) {
+        known = soma_catalogue_find(smcf->catalogue,
+                                    ngx_http_soma_str(mcf->provider),
+                                    ngx_http_soma_str(model->target));
+    }
+
+    if (known) {
+        *price = *known;
+
+    } else {
+        soma_price_init(price);
+    }
+
+    ngx_http_soma_model_price(price, mcf);
+    model->price = price;
+
+    if (!price->known && !model->provider->echo) {
+        model->free = 1;
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "soma_model \"%V\" in %s:%ui has no price in the "
+                      "catalogue: its tokens are counted, its cost is 0; say "
+                      "input= and output= to price it", &model->name,
+                      mcf->file, mcf->line);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a price said by hand is the whole price of that kind: no tiers, no steps */
+void
+ngx_http_soma_model_price(soma_price_t *price, ngx_http_soma_model_conf_t *mcf)
+{
+    int64_t             max_input, max_output;
+    soma_price_step_t  *base;
+
+    base = &price->base;
+
+    if (mcf->input != SOMA_PRICE_UNSET || mcf->output != SOMA_PRICE_UNSET) {
+
+        max_input = price->max_input;
+        max_output = price->max_output;
+
+        soma_price_init(price);
+
+        price->known = 1;
+        price->max_input = max_input;
+        price->max_output = max_output;
+        base->input[SOMA_TIER_DEFAULT] = ngx_max(mcf->input, 0);
+        base->output[SOMA_TIER_DEFAULT] = ngx_max(mcf->output, 0);
+    }
+
+    if (mcf->cached != SOMA_PRICE_UNSET) {
+        base->cache_read[SOMA_TIER_DEFAULT] = mcf->cached;
+    }
+
+    if (mcf->cache_write != SOMA_PRICE_UNSET) {
+        base->cache_write[SOMA_TIER_DEFAULT] = mcf->cache_write;
+    }
+
+    if (mcf->context) {
+        price->max_input = mcf->context;
+    }
+
+    if (mcf->max_output) {
+        price->max_output = mcf->max_output;
+    }
+}

@@ -1,0 +1,385 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The directive soma_route, and the table of everything a client may ask for
+ * by name: routes, and each model as a route of its own.
+ */
+
+
+#include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_model.h"
+
+
+typedef struct {
+    ngx_http_soma_route_t   route;      /* first: routes are found by it */
+    ngx_array_t             models;     /* ngx_str_t, by target */
+    u_char                 *file;
+    ngx_uint_t              line;
+    ngx_uint_t              strategy;   /* 1: said */
+    ngx_uint_t              retry;      /* 1: said */
+} ngx_http_soma_route_conf_t;
+
+
+static char *ngx_http_soma_route_line(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf);
+static char *ngx_http_soma_route_strategy(ngx_conf_t *cf,
+    ngx_http_soma_route_conf_t *rcf);
+static char *ngx_http_soma_route_model(ngx_conf_t *cf,
+    ngx_http_soma_route_conf_t *rcf);
+static char *ngx_http_soma_route_retry(ngx_conf_t *cf,
+    ngx_http_soma_route_conf_t *rcf);
+static ngx_int_t ngx_http_soma_route_init(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_route_conf_t *rcf);
+static ngx_int_t ngx_http_soma_single_route(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_model_t *model);
+static ngx_int_t ngx_http_soma_route_name(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_route_t *route);
+
+
+char *
+ngx_http_soma_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    char                        *rv;
+    ngx_str_t                   *value;
+    ngx_http_soma_route_t      **rp;
+    ngx_http_soma_route_conf_t  *rcf;
+
+    (void) cmd;
+
+    value = cf->args->elts;
+
+    rcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_route_conf_t));
+    rp = ngx_array_push(&smcf->routes);
+
+    if (rcf == NULL || rp == NULL
+        || ngx_array_init(&rcf->models, cf->pool, 4, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&rcf->route.targets, cf->pool, 4,
+                          sizeof(ngx_http_soma_target_t))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    *rp = &rcf->route;
+    rcf->route.name = value[1];
+    rcf->file = cf->conf_file->file.name.data;
+    rcf->line = cf->conf_file->line;
+
+    rv = ngx_http_soma_block(cf, ngx_http_soma_route_line, rcf);
+
+    if (rv == NGX_CONF_OK && rcf->models.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "soma_route \"%V\" has no \"model\"",
+                           &rcf->route.name);
+        return NGX_CONF_ERROR;
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_soma_route_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+{
+    ngx_http_soma_route_conf_t  *rcf = conf;
+
+    ngx_str_t  *value;
+
+    (void) dummy;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[0].data, "strategy") == 0) {
+        return ngx_http_soma_route_strategy(cf, rcf);
+    }
+
+    if (ngx_strcmp(value[0].data, "model") == 0) {
+        return ngx_http_soma_route_model(cf, rcf);
+    }
+
+    if (ngx_strcmp(value[0].data, "retry_on") == 0) {
+        return ngx_http_soma_route_retry(cf, rcf);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown directive \"%V\" in soma_route \"%V\": "
+                       "allowed are \"strategy\", \"model\" and \"retry_on\"",
+                       &value[0], &rcf->route.name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_soma_route_strategy(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (rcf->strategy) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"strategy\" stands twice in soma_route \"%V\"",
+                           &rcf->route.name);
+        return NGX_CONF_ERROR;
+    }
+
+    rcf->strategy = 1;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "order") == 0) {
+            rcf->route.strategy = SOMA_ORDER;
+            return NGX_CONF_OK;
+        }
+
+        if (ngx_strcmp(value[1].data, "weighted") == 0) {
+            rcf->route.strategy = SOMA_WEIGHTED;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid strategy \"%V\" of soma_route \"%V\": "
+                       "\"order\" or \"weighted\" is allowed",
+                       &value[cf->args->nelts - 1], &rcf->route.name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_soma_route_model(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
+{
+    ngx_int_t                weight;
+    ngx_str_t               *value, *name, s;
+    ngx_http_soma_target_t  *target;
+
+    value = cf->args->elts;
+    weight = 1;
+
+    if (cf->args->nelts < 2 || cf->args->nelts > 3) {
+        goto invalid;
+    }
+
+    if (cf->args->nelts == 3) {
+
+        if (!ngx_http_soma_param(&value[2], "weight", &s)) {
+            goto invalid;
+        }
+
+        weight = ngx_atoi(s.data, s.len);
+
+        if (weight < 1 || weight > 1000) {
+            goto invalid;
+        }
+    }
+
+    if (rcf->models.nelts == SOMA_TARGETS_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "soma_route \"%V\" has more than %d models",
+                           &rcf->route.name, SOMA_TARGETS_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    name = ngx_array_push(&rcf->models);
+    target = ngx_array_push(&rcf->route.targets);
+
+    if (name == NULL || target == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *name = value[1];
+    target->model = NULL;
+    target->weight = (ngx_uint_t) weight;
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid \"%V\" in soma_route \"%V\": "
+                       "\"model NAME [weight=1..1000]\" is allowed",
+                       &value[cf->args->nelts - 1], &rcf->route.name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_soma_route_retry(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+    rcf->retry = 1;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (soma_retry_parse(&rcf->route.retry, ngx_http_soma_str(value[i]))
+            == SOMA_OK)
+        {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"%V\" in \"retry_on\" of soma_route "
+                           "\"%V\": error, timeout, http_4xx, http_5xx and "
+                           "http_NNN are allowed", &value[i],
+                           &rcf->route.name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_routes_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_str_t               *twice;
+    ngx_uint_t               i, n;
+    ngx_http_soma_model_t  **mp;
+    ngx_http_soma_route_t  **rp;
+
+    mp = smcf->models.elts;
+
+    for (i = 0; i < smcf->models.nelts; i++) {
+        if (ngx_http_soma_model_init(cf, smcf,
+                                     (ngx_http_soma_model_conf_t *) mp[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    n = smcf->routes.nelts;
+
+    for (i = 0; i < smcf->models.nelts; i++) {
+        if (ngx_http_soma_single_route(cf, smcf, mp[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    rp = smcf->routes.elts;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_soma_route_init(cf, smcf,
+                                     (ngx_http_soma_route_conf_t *) rp[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_soma_names_sort(&smcf->route_names, &twice) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" names two of the soma_model and soma_route "
+                           "directives: a client could not tell them apart",
+                           twice);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_route_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_route_conf_t *rcf)
+{
+    ngx_str_t               *name;
+    ngx_uint_t               i, k;
+    ngx_http_soma_model_t  **mp;
+    ngx_http_soma_target_t  *target;
+
+    if (!rcf->retry) {
+        rcf->route.retry.error = 1;
+        rcf->route.retry.timeout = 1;
+        rcf->route.retry.http_5xx = 1;
+        rcf->route.retry.status[0] = 429;
+        rcf->route.retry.nstatus = 1;
+    }
+
+    name = rcf->models.elts;
+    target = rcf->route.targets.elts;
+    mp = smcf->models.elts;
+
+    for (i = 0; i < rcf->models.nelts; i++) {
+
+        for (k = 0; k < smcf->models.nelts; k++) {
+            if (mp[k]->name.len == name[i].len
+                && ngx_strncmp(mp[k]->name.data, name[i].data, name[i].len)
+                   == 0)
+            {
+                target[i].model = mp[k];
+                break;
+            }
+        }
+
+        if (target[i].model == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "model \"%V\" of soma_route \"%V\" is not "
+                          "configured in %s:%ui: add soma_model %V "
+                          "provider=NAME;", &name[i], &rcf->route.name,
+                          rcf->file, rcf->line, &name[i]);
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_soma_route_name(smcf, &rcf->route);
+}
+
+
+static ngx_int_t
+ngx_http_soma_single_route(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_t *model)
+{
+    ngx_http_soma_route_t   **rp, *route;
+    ngx_http_soma_target_t   *target;
+
+    route = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_route_t));
+    rp = ngx_array_push(&smcf->routes);
+
+    if (route == NULL || rp == NULL
+        || ngx_array_init(&route->targets, cf->pool, 1,
+                          sizeof(ngx_http_soma_target_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *rp = route;
+    route->name = model->name;
+    route->single = 1;
+
+    target = ngx_array_push(&route->targets);
+    target->model = model;
+    target->weight = 1;
+
+    return ngx_http_soma_route_name(smcf, route);
+}
+
+
+static ngx_int_t
+ngx_http_soma_route_name(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_route_t *route)
+{
+    ngx_http_soma_name_t  *name;
+
+    name = ngx_array_push(&smcf->route_names);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    name->name = route->name;
+    name->value = route;
+
+    return NGX_OK;
+}

@@ -1,0 +1,314 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_quota.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+
+#define NGX_HTTP_SOMA_HASH_WHOLE  16384     /* a longer body: both its ends */
+
+
+static void ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_settle_counts(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx);
+static ngx_uint_t ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx);
+static soma_str_t ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx,
+    ngx_uint_t status);
+static soma_str_t ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx,
+    u_char *buf, size_t size);
+
+
+static const soma_str_t  ngx_http_soma_api_names[] = {
+    soma_string("access"),
+    soma_string("chat"),
+    soma_string("completions"),
+    soma_string("embeddings"),
+    soma_string("responses"),
+    soma_string("images"),
+    soma_string("speech"),
+    soma_string("transcriptions"),
+    soma_string("translations"),
+    soma_string("models")
+};
+
+
+void
+ngx_http_soma_settle_cleanup(void *data)
+{
+    ngx_http_soma_ctx_t  *ctx = data;
+
+    ngx_http_soma_settle(ctx);
+    ngx_http_soma_metrics_inflight(ctx->main, -1);
+}
+
+
+void
+ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->settled) {
+        return;
+    }
+
+    ctx->settled = 1;
+
+    if (ctx->error.fault != SOMA_FAULT_NONE && ctx->attempts == 0) {
+        ngx_http_soma_metrics_refused(ctx->main, ctx->identity.tenant,
+                                      ctx->error.code);
+    }
+
+    if (ctx->model && ctx->attempts) {
+        ngx_http_soma_settle_usage(ctx);
+        soma_price_cost(ctx->model->price, &ctx->usage, &ctx->cost);
+    }
+
+    ngx_http_soma_settle_holds(ctx);
+
+    /* what was let in has a record; what was refused has a metric */
+
+    if (ctx->attempts
+        || (ctx->admitted && ctx->ask.api == SOMA_API_NONE))
+    {
+        ngx_http_soma_settle_record(ctx);
+    }
+}
+
+
+static void
+ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx)
+{
+    ctx->usage = ctx->answer.usage;
+
+    if (!ctx->answered) {
+
+        /*
+         * No answer began.  A client that left while its provider was at
+         * work used the prompt; failed attempts used nothing.
+         */
+
+        ngx_memzero(&ctx->usage, sizeof(soma_usage_t));
+
+        if (ctx->sent && ctx->error.fault == SOMA_FAULT_NONE) {
+            ctx->usage.input_tokens = ctx->input_bound;
+            ctx->usage.estimated = 1;
+        }
+
+        return;
+    }
+
+    if (ctx->status >= NGX_HTTP_BAD_REQUEST) {
+        ngx_memzero(&ctx->usage, sizeof(soma_usage_t));
+        return;
+    }
+
+    ngx_http_soma_settle_counts(ctx);
+
+    if (ctx->usage.known) {
+        return;
+    }
+
+    ctx->usage.input_tokens = ctx->input_bound;
+    ctx->usage.output_tokens = soma_estimate_tokens(ctx->answer.text_len);
+    ctx->usage.estimated = 1;
+}
+
+
+/* what is billed by the piece and stands in the request, not in the answer */
+static void
+ngx_http_soma_settle_counts(ngx_http_soma_ctx_t *ctx)
+{
+    soma_json_span_t  *span;
+
+    if (ctx->ask.api == SOMA_API_IMAGES && ctx->usage.images == 0) {
+        ctx->usage.images = ctx->ask.n;
+    }
+
+    if (ctx->ask.api == SOMA_API_SPEECH && ctx->scan) {
+        span = &ctx->scan->span[SOMA_ASK_INPUT];
+
+        if (span->type == SOMA_JSON_STRING) {
+            ctx->usage.characters = (int64_t) span->end - span->start - 2;
+        }
+    }
+}
+
+
+static void
+ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t  used[SOMA_AMOUNTS];
+
+    ngx_memzero(used, sizeof(used));
+
+    used[SOMA_REQUESTS] = 1;
+    used[SOMA_TOKENS] = ctx->usage.input_tokens + ctx->usage.output_tokens;
+    used[SOMA_COST] = ctx->cost.total;
+
+    ngx_http_soma_quota_settle(ctx->main, &ctx->hold, used);
+    ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
+}
+
+
+static void
+ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
+{
+    u_char           hash[2 * sizeof(uint64_t)];
+    soma_record_t    record;
+
+    ngx_memzero(&record, sizeof(soma_record_t));
+
+    record.time = ctx->start;
+    record.id = ngx_http_soma_str(ctx->id);
+    record.node = ngx_http_soma_str(ctx->main->node);
+    record.tenant = ctx->identity.tenant;
+    record.user = ctx->identity.user;
+    record.key = ctx->identity.key;
+    record.tags = ctx->identity.tags;
+    record.session = ngx_http_soma_str(ctx->session);
+    record.api = ngx_http_soma_api_names[ctx->ask.api];
+    record.catalogue = ngx_http_soma_str(ctx->main->catalogue_hash);
+
+    if (ctx->route) {
+        record.route = ngx_http_soma_str(ctx->route->name);
+        record.query_hash = ngx_http_soma_query_hash(ctx, hash, sizeof(hash));
+    }
+
+    if (ctx->model) {
+        record.model = ngx_http_soma_str(ctx->model->name);
+        record.target = ngx_http_soma_str(ctx->model->target);
+        record.provider = ngx_http_soma_str(ctx->model->provider->name);
+    }
+
+    record.status = (int32_t) ngx_http_soma_settle_status(ctx);
+    record.error = ngx_http_soma_settle_error(ctx, record.status);
+    record.attempts = (int32_t) ctx->attempts;
+    record.latency_ms = ngx_current_msec - ctx->start_msec;
+    record.first_token_ms = ctx->first_token
+                            ? (int64_t) ctx->first_token_msec : -1;
+    record.stream = ctx->ask.stream;
+    record.usage = ctx->usage;
+    record.cost = ctx->cost;
+
+    (void) ngx_http_soma_journal_append(&record);
+    ngx_http_soma_metrics_record(ctx->main, &record);
+}
+
+
+static ngx_uint_t
+ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->status) {
+        return ctx->status;
+    }
+
+    if (ctx->error.fault != SOMA_FAULT_NONE) {
+        return soma_fault_status(ctx->error.fault);
+    }
+
+    if (ctx->request->err_status) {
+        return ctx->request->err_status;
+    }
+
+    if (ctx->request->headers_out.status) {
+        return ctx->request->headers_out.status;
+    }
+
+    return NGX_HTTP_CLIENT_CLOSED_REQUEST;
+}
+
+
+static soma_str_t
+ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
+{
+    if (ctx->error.fault != SOMA_FAULT_NONE && !ctx->answered) {
+        return ctx->error.code;
+    }
+
+    if (ctx->answer.failed) {
+        return SOMA_STR("provider_error_event");
+    }
+
+    if (ctx->attempts == 0) {
+        return SOMA_STR("");
+    }
+
+    if (!ctx->complete) {
+
+        if (ctx->request->connection->error
+            || status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+        {
+            return SOMA_STR("client_closed");
+        }
+
+        return SOMA_STR("stream_broken");
+    }
+
+    if (status >= NGX_HTTP_BAD_REQUEST) {
+        return SOMA_STR("provider_error");
+    }
+
+    return SOMA_STR("");
+}
+
+
+/* tells equal questions apart from others; no secret, no proof */
+static soma_str_t
+ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx, u_char *buf, size_t size)
+{
+    size_t         len, n, head;
+    uint64_t       hash;
+    soma_str_t     s;
+    ngx_uint_t     i;
+    ngx_chain_t   *cl;
+
+    static const u_char  hex[] = "0123456789abcdef";
+
+    s.data = buf;
+    s.len = 0;
+
+    if (size < 2 * sizeof(uint64_t) || ctx->request->request_body == NULL) {
+        return s;
+    }
+
+    hash = ctx->ask.body_len;
+    head = 0;
+
+    for (cl = ctx->request->request_body->bufs; cl; cl = cl->next) {
+
+        if (!ngx_buf_in_memory(cl->buf)) {
+            continue;
+        }
+
+        len = cl->buf->last - cl->buf->pos;
+
+        if (ctx->ask.body_len <= NGX_HTTP_SOMA_HASH_WHOLE) {
+            hash = XXH3_64bits_withSeed(cl->buf->pos, len, hash);
+            continue;
+        }
+
+        n = ngx_min(len, NGX_HTTP_SOMA_HASH_WHOLE / 2);
+
+        if (head == 0) {
+            hash = XXH3_64bits_withSeed(cl->buf->pos, n, hash);
+            head = 1;
+        }
+
+        if (cl->next == NULL) {
+            hash = XXH3_64bits_withSeed(cl->buf->last - n, n, hash);
+        }
+    }
+
+    for (i = 0; i < 2 * sizeof(uint64_t); i++) {
+        buf[i] = hex[(hash >> (60 - 4 * i)) & 0xf];
+    }
+
+    s.len = 2 * sizeof(uint64_t);
+
+    return s;
+}
