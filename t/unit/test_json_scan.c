@@ -11,7 +11,7 @@
 #include "soma_test.h"
 
 
-#define BODIES     1500
+#define BODIES     200
 #define MUTATIONS  4
 #define BODY_MAX   4096
 
@@ -277,6 +277,58 @@ test_null_bytes(void)
         soma_ok(scan_all_ways((const unsigned char *) bodies[i].text,
                               bodies[i].len, &scan, &fault)
                 == SOMA_ERROR && fault == NULL, "null byte %zu", i);
+    }
+}
+
+
+/* each byte where its class matters */
+static void
+test_bytes(void)
+{
+    int               c, rc;
+    size_t            i, k, n, len;
+    const char       *fault;
+    unsigned char     text[200];
+    soma_json_scan_t  scan;
+
+    static const char *const  around[] = {
+        "{\"a\":[@1]}", "{\"a\":[\"@\"]}", "{\"a\":[\"\\@1234\"]}",
+        "{\"a\":[\"\\u12@4\"]}", "{\"a\":\"@\"}", "{\"a\":\"\\@1234\"}",
+        "{\"a\":\"\\u123@\"}", "{\"@\":1}", "{\"\\@0012\":1}", "{\"a\"@:1}",
+        "{\"a\":@}", "{\"a\":1@}", "{\"a\":1@2}", "{\"a\":0.1@2}"
+    };
+
+    for (i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+
+        for (c = 0; c < 256; c++) {
+            fault = NULL;
+
+            for (k = 0; k <= 52 && fault == NULL; k += 52) {
+                len = strlen(around[i]);
+                memset(text, ' ', k);
+                memcpy(text + k, around[i], len);
+                len += k;
+
+                for (n = k; text[n] != '@'; n++) {
+                    /* void */
+                }
+
+                text[n] = (unsigned char) c;
+
+                rc = scan_all_ways(text, len, &scan, &fault);
+
+                if (fault == NULL) {
+                    fault = oracle_check(text, len, &scan, rc);
+                }
+            }
+
+            if (fault != NULL) {
+                break;
+            }
+        }
+
+        soma_ok(c == 256, "every byte in %s (%d: %s)", around[i], c,
+                fault ? fault : "ok");
     }
 }
 
@@ -654,6 +706,7 @@ main(void)
 {
     test_cases();
     test_null_bytes();
+    test_bytes();
     test_spans();
     test_names();
     test_depth();

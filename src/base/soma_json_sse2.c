@@ -1,0 +1,243 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The walk past nested values and strings with SSE2, which every x86-64 has.
+ */
+
+
+#include "soma_json_skip.h"
+
+#if (SOMA_JSON_X86)
+
+#include <emmintrin.h>
+
+
+#define SOMA_BLOCK_TARGET
+
+#define SOMA_VECTORS  4
+
+#define SOMA_VECTOR_INLINE                                                    \
+    static inline __attribute__((always_inline))
+
+
+typedef struct {
+    __m128i  v[SOMA_VECTORS];
+} soma_block_t;
+
+
+SOMA_VECTOR_INLINE soma_block_t
+soma_block_load(const unsigned char *p)
+{
+    int           i;
+    soma_block_t  b;
+
+    for (i = 0; i < SOMA_VECTORS; i++) {
+        b.v[i] = _mm_loadu_si128((const __m128i *) (const void *)
+                                 (p + 16 * i));
+    }
+
+    return b;
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_vector_mask(soma_block_t b)
+{
+    int       i;
+    uint64_t  mask;
+
+    mask = 0;
+
+    for (i = 0; i < SOMA_VECTORS; i++) {
+        mask |= (uint64_t) (uint32_t) _mm_movemask_epi8(b.v[i]) << (16 * i);
+    }
+
+    return mask;
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_eq(soma_block_t b, char c)
+{
+    int      i;
+    __m128i  v;
+
+    v = _mm_set1_epi8(c);
+
+    for (i = 0; i < SOMA_VECTORS; i++) {
+        b.v[i] = _mm_cmpeq_epi8(b.v[i], v);
+    }
+
+    return soma_vector_mask(b);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_either(soma_block_t b, char c)
+{
+    int      i;
+    __m128i  bit;
+
+    bit = _mm_set1_epi8(0x20);
+
+    for (i = 0; i < SOMA_VECTORS; i++) {
+        b.v[i] = _mm_or_si128(b.v[i], bit);
+    }
+
+    return soma_block_eq(b, c);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_upper(soma_block_t b)
+{
+    int  i;
+
+    for (i = 0; i < SOMA_VECTORS; i++) {
+        b.v[i] = _mm_slli_epi16(b.v[i], 2);
+    }
+
+    return soma_vector_mask(b);
+}
+
+
+SOMA_VECTOR_INLINE int
+soma_block_plain(soma_block_t b)
+{
+    __m128i  least, last;
+
+    last = _mm_set1_epi8(0x1f);
+    least = _mm_min_epu8(_mm_min_epu8(b.v[0], b.v[1]),
+                         _mm_min_epu8(b.v[2], b.v[3]));
+
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(least, last), least))
+           == 0;
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_control(soma_block_t b)
+{
+    int      i;
+    __m128i  last;
+
+    last = _mm_set1_epi8(0x1f);
+
+    for (i = 0; i < SOMA_VECTORS; i++) {
+        b.v[i] = _mm_cmpeq_epi8(_mm_min_epu8(b.v[i], last), b.v[i]);
+    }
+
+    return soma_vector_mask(b);
+}
+
+
+/* low <= v <= low + more, unsigned */
+SOMA_VECTOR_INLINE __m128i
+soma_vector_range(__m128i v, char low, char more)
+{
+    v = _mm_sub_epi8(v, _mm_set1_epi8(low));
+
+    return _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(more)), v);
+}
+
+
+SOMA_VECTOR_INLINE __m128i
+soma_vector_is(__m128i v, char c)
+{
+    return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_odd(soma_block_t b)
+{
+    int      i;
+    __m128i  v, lower, good, bad;
+
+    for (i = 0; i < SOMA_VECTORS; i++) {
+        v = b.v[i];
+        lower = _mm_or_si128(v, _mm_set1_epi8(0x20));
+
+        /* letters and brackets, but the backslash and the bar between them */
+        good = soma_vector_range(lower, 'a', '}' - 'a');
+        bad = soma_vector_is(lower, '|');
+
+        /* + , - . 0..9 :, but the slash between them */
+        good = _mm_or_si128(good, soma_vector_range(v, '+', ':' - '+'));
+        bad = _mm_or_si128(bad, soma_vector_is(v, '/'));
+
+        /* the space and the quote, which differ in a bit; tab, LF, CR */
+        good = _mm_or_si128(good, soma_vector_is(_mm_and_si128(v,
+                                                     _mm_set1_epi8(~0x02)),
+                                                 ' '));
+        good = _mm_or_si128(good, soma_vector_range(v, '\t', '\n' - '\t'));
+        good = _mm_or_si128(good, soma_vector_is(v, '\r'));
+
+        b.v[i] = _mm_andnot_si128(bad, good);
+    }
+
+    return ~soma_vector_mask(b);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_bytes_class(const unsigned char *p, uint64_t some, int class)
+{
+    uint64_t  left, found;
+
+    found = 0;
+
+    for (left = some; left != 0; left &= left - 1) {
+        if (soma_json_class[p[__builtin_ctzll(left)]] & class) {
+            found |= left & (0 - left);
+        }
+    }
+
+    return found;
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_letters(soma_block_t b, const unsigned char *p, uint64_t some)
+{
+    (void) b;
+
+    return soma_bytes_class(p, some, SOMA_JSON_LETTER);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_hex(soma_block_t b, const unsigned char *p, uint64_t some)
+{
+    (void) b;
+
+    return soma_bytes_class(p, some, SOMA_JSON_HEX);
+}
+
+
+/* each bit becomes the parity of those up to it */
+SOMA_VECTOR_INLINE uint64_t
+soma_block_inside(uint64_t quote)
+{
+    int  i;
+
+    for (i = 1; i < 64; i *= 2) {
+        quote ^= quote << i;
+    }
+
+    return quote;
+}
+
+
+#include "soma_json_block.h"
+
+
+const soma_json_walker_t  soma_json_sse2 = {
+    "sse2",
+    soma_block_nest,
+    soma_block_string
+};
+
+
+#endif
