@@ -105,22 +105,32 @@ $(BUILD)/nginx/Makefile: config tools/exports.map $(NGX)/conf_flags
 		|| { tail -5 $(BUILD)/configure.log; rm -f $@; exit 1; }
 	@touch $@
 
-module-asan: $(BUILD)/asan/nginx/Makefile
+# nginx itself is built once; the module is configured anew with its config
+
+ASAN_CONFIGURE = cd $(TOP)/build/deps/nginx && bash -c '. $(NGX)/conf_flags \
+	&& ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CLANG) \
+	--with-cc-opt="$(ASAN_CC)" \
+	--with-ld-opt="-fsanitize=address,undefined" $(1)' \
+	>$(BUILD)/asan/configure.log 2>&1 \
+	|| { tail -5 $(BUILD)/asan/configure.log; rm -f $@; exit 1; }
+
+module-asan: $(BUILD)/asan/core/nginx $(BUILD)/asan/nginx/Makefile
 	@$(MAKE) -s --no-print-directory -C $(TOP)/build/deps/nginx \
-		-f $(BUILD)/asan/nginx/Makefile binary modules
+		-f $(BUILD)/asan/nginx/Makefile modules
 	@mkdir -p $(BUILD)/asan/modules
 	@cp -u $(BUILD)/asan/nginx/ngx_http_soma_module.so $(BUILD)/asan/modules/
 
-$(BUILD)/asan/nginx/Makefile: config tools/exports.map tools/sanitize.ignore
+$(BUILD)/asan/core/nginx: tools/sanitize.ignore $(NGX)/conf_flags
 	@mkdir -p $(BUILD)/asan
-	@echo "configuring nginx with ASan and UBSan"
-	@cd $(TOP)/build/deps/nginx && bash -c '. $(NGX)/conf_flags \
-		&& ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CLANG) \
-		--with-cc-opt="$(ASAN_CC)" \
-		--with-ld-opt="-fsanitize=address,undefined" \
-		--add-dynamic-module=$(TOP) --builddir=$(BUILD)/asan/nginx' \
-		>$(BUILD)/asan/configure.log 2>&1 \
-		|| { tail -5 $(BUILD)/asan/configure.log; rm -f $@; exit 1; }
+	@echo "building nginx with ASan and UBSan"
+	@$(call ASAN_CONFIGURE,--builddir=$(BUILD)/asan/core)
+	@$(MAKE) -s --no-print-directory -C $(TOP)/build/deps/nginx \
+		-f $(BUILD)/asan/core/Makefile binary
+
+$(BUILD)/asan/nginx/Makefile: config tools/exports.map tools/sanitize.ignore \
+		| $(BUILD)/asan/core/nginx
+	@$(call ASAN_CONFIGURE,--add-dynamic-module=$(TOP) \
+		--builddir=$(BUILD)/asan/nginx)
 	@touch $@
 
 
