@@ -380,6 +380,7 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
 
         b->last = p + len;
         a->peeked += len;
+        a->ended = (rc == NGX_DONE);
     }
 
     if (a->event_stream) {
@@ -410,6 +411,12 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
     }
 
     if (a->ended && a->json) {
+
+        /* the answer is whole and good: its cost can stand in the header */
+
+        a->ctx->answered = 1;
+        a->ctx->status = a->status.code;
+
         ngx_http_soma_catch(a, b->pos, a->peeked);
         a->caught = 1;
     }

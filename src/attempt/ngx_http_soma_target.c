@@ -161,10 +161,16 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
 
     ctx = a->ctx;
     retry = ngx_http_soma_target_retry(a);
-    reason = a->reason ? a->reason : "error";
+    reason = a->reason;
+
+    if (reason == NULL) {
+        reason = ctx->request->upstream->request_sent ? "connection lost"
+                                                      : "no connection";
+    }
 
     ngx_http_soma_target_note(a, reason);
-    ngx_http_soma_metrics_attempt(ctx->main, a->provider, reason);
+    ngx_http_soma_metrics_attempt(ctx->main, a->provider,
+                                  a->reason ? a->reason : "error");
     ngx_http_soma_health_note(ctx->main, ctx->model, 0, a->retry_after_ms);
 
     ngx_memzero(used, sizeof(used));

@@ -1,0 +1,263 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * One pass over an event, into objects and arrays and out of them again.
+ * The iterator of soma_json.h finds the end of a value before one may look
+ * inside, so that each level of nesting costs another pass; at one event a
+ * token that is most of what an event costs.
+ *
+ * Lenient: brackets are counted, not paired, and control characters may
+ * stand in strings.  What is read here is only counted, never trusted.
+ */
+
+
+#ifndef SOMA_OPENAI_WALK_H
+#define SOMA_OPENAI_WALK_H
+
+
+#include "soma_json.h"
+
+#if (__SSE2__)
+#include <emmintrin.h>
+#endif
+
+
+typedef struct {
+    const unsigned char  *p;
+    const unsigned char  *end;
+} soma_walk_t;
+
+
+static inline void
+soma_walk_space(soma_walk_t *w)
+{
+    while (w->p < w->end && *w->p <= ' ') {
+        w->p++;
+    }
+}
+
+
+/* p is behind the opening quote; returns behind the closing one, or NULL */
+
+static inline const unsigned char *
+soma_walk_string(const unsigned char *p, const unsigned char *end)
+{
+#if (__SSE2__)
+
+    int      mask;
+    __m128i  v, quote, backslash;
+
+    quote = _mm_set1_epi8('"');
+    backslash = _mm_set1_epi8('\\');
+
+    while (end - p >= 16) {
+        v = _mm_loadu_si128((const __m128i *) (const void *) p);
+        mask = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote),
+                                              _mm_cmpeq_epi8(v, backslash)));
+        if (mask == 0) {
+            p += 16;
+            continue;
+        }
+
+        p += __builtin_ctz((unsigned) mask);
+
+        if (*p == '"') {
+            return p + 1;
+        }
+
+        if (end - p < 2) {
+            return NULL;
+        }
+
+        p += 2;
+    }
+
+#endif
+
+    while (p < end) {
+
+        if (*p == '"') {
+            return p + 1;
+        }
+
+        if (*p == '\\' && ++p == end) {
+            break;
+        }
+
+        p++;
+    }
+
+    return NULL;
+}
+
+
+/* steps into an object ('{') or an array ('['): whether there is one */
+
+static inline int
+soma_walk_enter(soma_walk_t *w, int c)
+{
+    soma_walk_space(w);
+
+    if (w->p == w->end || *w->p != c) {
+        return 0;
+    }
+
+    w->p++;
+
+    return 1;
+}
+
+
+/*
+ * To the next member (name is its raw name) or, with name NULL, element.
+ * SOMA_DONE: the object or array has ended, and is left.
+ */
+
+static inline int
+soma_walk_next(soma_walk_t *w, soma_str_t *name)
+{
+    const unsigned char  *p;
+
+    soma_walk_space(w);
+
+    if (w->p < w->end && *w->p == ',') {
+        w->p++;
+        soma_walk_space(w);
+    }
+
+    if (w->p == w->end) {
+        return SOMA_ERROR;
+    }
+
+    if (*w->p == (name != NULL ? '}' : ']')) {
+        w->p++;
+        return SOMA_DONE;
+    }
+
+    if (name == NULL) {
+        return SOMA_OK;
+    }
+
+    if (*w->p != '"') {
+        return SOMA_ERROR;
+    }
+
+    p = soma_walk_string(w->p + 1, w->end);
+
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    name->data = (unsigned char *) w->p + 1;
+    name->len = (size_t) (p - w->p) - 2;
+
+    w->p = p;
+    soma_walk_space(w);
+
+    if (w->p == w->end || *w->p != ':') {
+        return SOMA_ERROR;
+    }
+
+    w->p++;
+    soma_walk_space(w);
+
+    return SOMA_OK;
+}
+
+
+static inline const unsigned char *
+soma_walk_nested(const unsigned char *p, const unsigned char *end)
+{
+    unsigned  depth;
+
+    depth = 0;
+
+    while (p < end) {
+
+        switch (*p++) {
+
+        case '"':
+            p = soma_walk_string(p, end);
+            if (p == NULL) {
+                return NULL;
+            }
+
+            break;
+
+        case '{':
+        case '[':
+            depth++;
+            break;
+
+        case '}':
+        case ']':
+            if (--depth == 0) {
+                return p;
+            }
+
+            break;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* takes the value */
+
+static inline int
+soma_walk_value(soma_walk_t *w, soma_json_value_t *value)
+{
+    const unsigned char  *p, *end;
+
+    soma_walk_space(w);
+
+    p = w->p;
+    end = w->end;
+
+    if (p == end) {
+        return SOMA_ERROR;
+    }
+
+    switch (*p) {
+
+    case '"':
+        value->type = SOMA_JSON_STRING;
+        p = soma_walk_string(p + 1, end);
+        break;
+
+    case '{':
+    case '[':
+        value->type = (*p == '{') ? SOMA_JSON_OBJECT : SOMA_JSON_ARRAY;
+        p = soma_walk_nested(p, end);
+        break;
+
+    default:
+        value->type = (*p == 'n') ? SOMA_JSON_NULL
+                      : (*p == 't') ? SOMA_JSON_TRUE
+                      : (*p == 'f') ? SOMA_JSON_FALSE : SOMA_JSON_NUMBER;
+
+        while (p < end && *p != ',' && *p != '}' && *p != ']' && *p > ' ') {
+            p++;
+        }
+
+        if (p == w->p) {
+            return SOMA_ERROR;
+        }
+    }
+
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    value->text.data = (unsigned char *) w->p;
+    value->text.len = (size_t) (p - w->p);
+
+    w->p = p;
+
+    return SOMA_OK;
+}
+
+
+#endif /* SOMA_OPENAI_WALK_H */
