@@ -69,6 +69,9 @@ struct ngx_http_soma_peers_s {
 };
 
 
+typedef struct ngx_http_soma_gunzip_s  ngx_http_soma_gunzip_t;
+
+
 typedef struct {
     ngx_http_soma_ctx_t            *ctx;
     ngx_http_upstream_conf_t        conf;       /* of this target */
@@ -92,6 +95,7 @@ typedef struct {
     ngx_http_chunked_t              chunked;
     soma_sse_t                      sse;
     soma_catch_t                   *catch;
+    ngx_http_soma_gunzip_t         *gunzip;     /* NULL: not compressed */
     size_t                          peeked;     /* unframed bytes that wait
                                                    in the buffer */
     off_t                           rest;       /* of Content-Length, or -1 */
@@ -178,6 +182,18 @@ void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
 /* the answer's body */
 ngx_int_t ngx_http_soma_filter_start(void *data);
 ngx_int_t ngx_http_soma_filter(void *data, ssize_t bytes);
+
+/* bytes of the body proper, out of framing and compression */
+ngx_int_t ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len);
+
+/* NGX_OK: a->gunzip is set if the answer needs it; NGX_ERROR */
+ngx_int_t ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a);
+
+/* the unpacked bytes go to ngx_http_soma_bytes() */
+ngx_int_t ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len);
+
 void ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc);
 
 /* takes body bytes in [p, p + len) as they came off the wire; the ones of

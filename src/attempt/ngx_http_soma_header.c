@@ -142,6 +142,11 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
         }
 
         a->header = 1;
+        a->rest = r->upstream->headers_in.content_length_n;
+
+        if (ngx_http_soma_gunzip_start(a) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
         rc = ngx_http_soma_header_done(a);
 
@@ -150,7 +155,7 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
         }
     }
 
-    if (a->good && (a->event_stream || a->json)) {
+    if (a->good && !a->gunzip && (a->event_stream || a->json)) {
 
         rc = ngx_http_soma_peek(a);
 
@@ -273,10 +278,9 @@ ngx_http_soma_header_done(ngx_http_soma_attempt_t *a)
     u = a->ctx->request->upstream;
 
     if (u->headers_in.chunked) {
+        a->rest = -1;
         u->headers_in.content_length_n = -1;
     }
-
-    a->rest = u->headers_in.content_length_n;
 
     if (a->status.code == NGX_HTTP_NO_CONTENT
         || a->status.code == NGX_HTTP_NOT_MODIFIED)

@@ -209,31 +209,40 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
 
     b->last = p + len;
 
-    if (a->event_stream && a->good) {
-        rc = ngx_http_soma_events(a, p, len);
+    if (a->gunzip) {
+        rc = ngx_http_soma_gunzip(a, p, len);
 
     } else {
-        if (!a->ctx->first_token && len) {
-            a->ctx->first_token = 1;
-            a->ctx->first_token_msec = ngx_current_msec - a->ctx->start_msec;
-        }
-
-        if (a->json && a->good && !a->caught) {
-            ngx_http_soma_catch(a, p, len);
-        }
-
-        if (a->ended) {
-            ngx_http_soma_body_end(a);
-        }
-
-        return ngx_http_soma_put(a, p, len);
+        rc = ngx_http_soma_bytes(a, p, len);
     }
+
+    /* what was put aside for the client goes out after this has returned */
 
     if (rc == NGX_OK && a->ended) {
         ngx_http_soma_body_end(a);
     }
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
+{
+    if (a->event_stream && a->good) {
+        return ngx_http_soma_events(a, p, len);
+    }
+
+    if (!a->ctx->first_token && len) {
+        a->ctx->first_token = 1;
+        a->ctx->first_token_msec = ngx_current_msec - a->ctx->start_msec;
+    }
+
+    if (a->json && a->good && !a->caught) {
+        ngx_http_soma_catch(a, p, len);
+    }
+
+    return ngx_http_soma_put(a, p, len);
 }
 
 

@@ -105,6 +105,7 @@ soma_echo_answer(soma_echo_t *echo, soma_arena_t *arena, soma_str_t *out,
 
     run.echo = echo;
     run.arena = arena;
+    run.text = SOMA_STR("");
     run.model = soma_echo_quote(arena, "", echo->model);
     run.id = soma_echo_quote(arena,
                              api == SOMA_API_CHAT ? "chatcmpl-"
@@ -452,7 +453,7 @@ soma_echo_cut(soma_echo_run_t *run)
         }
     }
 
-    run->text.len = (p != NULL) ? (size_t) (p - run->text.data) : 0;
+    run->text.len = p - run->text.data;
 }
 
 
