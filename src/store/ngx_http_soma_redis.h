@@ -22,6 +22,11 @@
 #define NGX_HTTP_SOMA_REDIS_ARGS_MAX     4096
 #define NGX_HTTP_SOMA_REDIS_BACKOFF_MIN  50             /* ms */
 #define NGX_HTTP_SOMA_REDIS_BACKOFF_MAX  2000           /* ms, with jitter */
+#define NGX_HTTP_SOMA_REDIS_HOOKS_MAX    8              /* of each kind */
+
+/* what anybody publishes who changes a key or a lock behind Redis' own
+ * tracking: "key <sha256 hex>" or "lock <tenant>" */
+#define NGX_HTTP_SOMA_REDIS_CHANGES      "soma:changes"
 
 
 /* reply is NULL when the connection was lost or timed out; it belongs to
@@ -38,6 +43,8 @@ typedef void (*ngx_http_soma_redis_up_pt)(void *data);
 /* called in worker and single processes only; no Redis configured: NGX_OK */
 ngx_int_t ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);
+
+/* pending handlers are not called any more: the process ends */
 void ngx_http_soma_redis_exit_worker(ngx_cycle_t *cycle);
 
 /* 1: connected, ready for commands */
@@ -58,7 +65,11 @@ ngx_int_t ngx_http_soma_redis_request(ngx_http_request_t *r,
     ngx_http_soma_redis_request_pt handler, int argc, const char **argv,
     const size_t *argvlen);
 
-/* EVALSHA, and EVAL once more on NOSCRIPT; a script is registered once */
+/*
+ * EVALSHA, and EVAL once more on NOSCRIPT.  argv holds the keys, then the
+ * arguments, and may be changed after the call; sha is filled in by the
+ * first call.
+ */
 typedef struct {
     const char  *text;
     char         sha[41];
@@ -68,9 +79,43 @@ ngx_int_t ngx_http_soma_redis_script(ngx_http_soma_script_t *script,
     ngx_http_soma_redis_pt handler, void *data, int nkeys, int argc,
     const char **argv, const size_t *argvlen);
 
+/* a script whose reply falls on the floor when the request ends first */
+ngx_int_t ngx_http_soma_redis_request_script(ngx_http_request_t *r,
+    ngx_http_soma_script_t *script, ngx_http_soma_redis_request_pt handler,
+    int nkeys, int argc, const char **argv, const size_t *argvlen);
+
 /* called each time the connection has come up (after AUTH, SELECT) */
 ngx_int_t ngx_http_soma_redis_on_up(ngx_http_soma_redis_up_pt handler,
     void *data);
+
+/* called when Redis tells that it was emptied (FLUSHALL, FLUSHDB) */
+ngx_int_t ngx_http_soma_redis_on_flush(ngx_http_soma_redis_up_pt handler,
+    void *data);
+
+/* called once when a graceful exit begins and the connection is up: the last
+ * chance to send; what is pending then keeps the worker, up to the timeout */
+ngx_int_t ngx_http_soma_redis_on_exit(ngx_http_soma_redis_up_pt handler,
+    void *data);
+
+
+/* of this worker, since it started */
+typedef struct {
+    uint64_t    commands;       /* sent */
+    uint64_t    replies;
+    uint64_t    errors;         /* replies that were errors */
+    uint64_t    declined;       /* not ready, or a bound was reached */
+    uint64_t    timeouts;
+    uint64_t    connects;       /* attempts of the command connection */
+    uint64_t    changes;        /* heard by the listener */
+    ngx_uint_t  pending;        /* commands */
+    const char *error;          /* NULL: ready, or not configured */
+    unsigned    configured:1;
+    unsigned    ready:1;
+    unsigned    listening:1;    /* changes are heard */
+    unsigned    tracking:1;     /* those of anybody, by CLIENT TRACKING */
+} ngx_http_soma_redis_state_t;
+
+void ngx_http_soma_redis_state(ngx_http_soma_redis_state_t *state);
 
 
 #endif /* NGX_HTTP_SOMA_REDIS_H */
