@@ -1,0 +1,355 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "ngx_http_soma_cache.h"
+#include "ngx_http_soma_lock_redis.h"
+#include "ngx_http_soma_lock_table.h"
+
+
+/* how long the state of a tenant outlives its last change: any lock */
+#define NGX_HTTP_SOMA_LOCK_STATE_TTL  "31622400000"
+
+
+static void ngx_http_soma_lock_arg(ngx_http_soma_lock_call_t *call,
+    const void *data, size_t len);
+static void ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call,
+    const char *script, soma_str_t tenant);
+static void ngx_http_soma_lock_printed(ngx_http_soma_lock_call_t *call,
+    u_char *from);
+static void ngx_http_soma_lock_common(ngx_http_soma_lock_call_t *call,
+    ngx_http_soma_main_conf_t *smcf, soma_str_t tenant, int64_t now,
+    ngx_uint_t late);
+static void ngx_http_soma_lock_event(ngx_http_soma_lock_call_t *call,
+    ngx_http_soma_main_conf_t *smcf, const char *name,
+    const soma_lock_t *lock, int64_t at, int64_t ttl_ms);
+
+
+/*
+ * KEYS: lock, state, events.  ARGV: tenant, now, entries of the stream, late,
+ * value (of the lock; disable: now as text), event, TTL.
+ *
+ * A key of another type locks as well.  A stream that cannot be written does
+ * not keep a lock from being set.
+ */
+
+#define NGX_HTTP_SOMA_LOCK_PRELUDE                                            \
+    "local function get()\n"                                                  \
+    "  local v = redis.pcall('GET', KEYS[1])\n"                               \
+    "  if type(v) == 'table' then v = '' end\n"                               \
+    "  return v\n"                                                            \
+    "end\n"
+
+#define NGX_HTTP_SOMA_LOCK_TELL                                               \
+    "local function changed()\n"                                              \
+    "  return tonumber(redis.call('HGET', KEYS[2], 'changed') or '0')\n"      \
+    "end\n"                                                                   \
+    "local function change()\n"                                               \
+    "  redis.call('HSET', KEYS[2], 'changed', ARGV[2])\n"                     \
+    "  redis.call('PEXPIRE', KEYS[2], " NGX_HTTP_SOMA_LOCK_STATE_TTL ")\n"    \
+    "end\n"                                                                   \
+    "local function tell()\n"                                                 \
+    "  change()\n"                                                            \
+    "  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*',\n"           \
+    "              'lock', ARGV[6])\n"                                        \
+    "  redis.call('PUBLISH', 'soma:training', ARGV[6])\n"                     \
+    "  redis.call('PUBLISH', 'soma:changes', 'lock ' .. ARGV[1])\n"           \
+    "end\n"
+
+
+/* a value that comes again (set by hand, always the same) may end again */
+
+static const char  ngx_http_soma_lock_get[] =
+    NGX_HTTP_SOMA_LOCK_PRELUDE
+    "local v = get()\n"
+    "if not v then return {0} end\n"
+    "if redis.call('HGET', KEYS[2], 'ended') == v then\n"
+    "  redis.call('HDEL', KEYS[2], 'ended')\n"
+    "end\n"
+    "return {1, v, redis.call('PTTL', KEYS[1])}\n";
+
+
+/* the same value again is a second try of a call whose answer was lost */
+
+static const char  ngx_http_soma_lock_enable[] =
+    NGX_HTTP_SOMA_LOCK_PRELUDE
+    NGX_HTTP_SOMA_LOCK_TELL
+    "local v = get()\n"
+    "if v == ARGV[5] then return {1} end\n"
+    "if v then return {0, v, redis.call('PTTL', KEYS[1])} end\n"
+    "if ARGV[4] == '1' and changed() > tonumber(ARGV[2]) then\n"
+    "  return {2}\n"
+    "end\n"
+    "redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[7])\n"
+    "redis.call('HDEL', KEYS[2], 'ended')\n"
+    "tell()\n"
+    "return {1}\n";
+
+
+static const char  ngx_http_soma_lock_disable[] =
+    NGX_HTTP_SOMA_LOCK_PRELUDE
+    NGX_HTTP_SOMA_LOCK_TELL
+    "local v = get()\n"
+    "if not v then\n"
+    "  if changed() < tonumber(ARGV[2]) then change() end\n"
+    "  return {0}\n"
+    "end\n"
+    "if ARGV[4] == '1' then\n"
+    "  local ok, t = pcall(cjson.decode, v)\n"
+    "  if changed() > tonumber(ARGV[2])\n"
+    "     or ok and type(t) == 'table' and type(t.enabled_at) == 'string'\n"
+    "        and t.enabled_at > ARGV[5]\n"
+    "  then\n"
+    "    return {2, v, redis.call('PTTL', KEYS[1])}\n"
+    "  end\n"
+    "end\n"
+    "redis.call('DEL', KEYS[1])\n"
+    "redis.call('HSET', KEYS[2], 'ended', v)\n"
+    "tell()\n"
+    "return {1, v, -1}\n";
+
+
+static const char  ngx_http_soma_lock_expired[] =
+    NGX_HTTP_SOMA_LOCK_PRELUDE
+    NGX_HTTP_SOMA_LOCK_TELL
+    "local v = get()\n"
+    "if v then return {0, v, redis.call('PTTL', KEYS[1])} end\n"
+    "if redis.call('HGET', KEYS[2], 'ended') == ARGV[5]\n"
+    "   or changed() > tonumber(ARGV[2])\n"
+    "then\n"
+    "  return {2}\n"
+    "end\n"
+    "redis.call('HSET', KEYS[2], 'ended', ARGV[5])\n"
+    "tell()\n"
+    "return {1}\n";
+
+
+void
+ngx_http_soma_lock_call_get(ngx_http_soma_lock_call_t *call,
+    soma_str_t tenant)
+{
+    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_get, tenant);
+}
+
+
+void
+ngx_http_soma_lock_call_enable(ngx_http_soma_lock_call_t *call,
+    ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
+    soma_str_t json, int64_t ttl_ms, ngx_uint_t late)
+{
+    u_char  *from;
+
+    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_enable, lock->tenant);
+    ngx_http_soma_lock_common(call, smcf, lock->tenant, lock->enabled_at,
+                              late);
+    ngx_http_soma_lock_arg(call, json.data, json.len);
+    ngx_http_soma_lock_event(call, smcf, "enabled", lock, lock->enabled_at,
+                             ttl_ms);
+
+    from = call->out.pos;
+    soma_put_int(&call->out, ttl_ms > 0 ? ttl_ms : 1);
+    ngx_http_soma_lock_printed(call, from);
+}
+
+
+void
+ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
+    ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock, int64_t now,
+    ngx_uint_t late)
+{
+    u_char  *from;
+
+    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_disable, lock->tenant);
+    ngx_http_soma_lock_common(call, smcf, lock->tenant, now, late);
+
+    from = call->out.pos;
+    soma_put_time(&call->out, now);
+    ngx_http_soma_lock_printed(call, from);
+
+    ngx_http_soma_lock_event(call, smcf, "disabled", lock, now, 0);
+}
+
+
+void
+ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
+    ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
+    soma_str_t json, int64_t at)
+{
+    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_expired, lock->tenant);
+    ngx_http_soma_lock_common(call, smcf, lock->tenant, at, 0);
+    ngx_http_soma_lock_arg(call, json.data, json.len);
+    ngx_http_soma_lock_event(call, smcf, "expired", lock, at, 0);
+}
+
+
+ngx_int_t
+ngx_http_soma_lock_answer(redisReply *reply, soma_str_t tenant, int64_t now,
+    ngx_http_soma_lock_answer_t *answer)
+{
+    int64_t  ttl;
+
+    ngx_memzero(answer, sizeof(ngx_http_soma_lock_answer_t));
+
+    if (reply == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < 1
+        || reply->element[0]->type != REDIS_REPLY_INTEGER)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "soma: the training lock of tenant \"%*s\" is not to "
+                      "be had from redis: %*s", tenant.len, tenant.data,
+                      (size_t) (reply->type == REDIS_REPLY_ERROR
+                                ? reply->len : 0), reply->str);
+        return NGX_ERROR;
+    }
+
+    answer->code = reply->element[0]->integer;
+
+    if (reply->elements < 3
+        || reply->element[1]->type != REDIS_REPLY_STRING
+        || reply->element[2]->type != REDIS_REPLY_INTEGER)
+    {
+        return NGX_OK;
+    }
+
+    ttl = reply->element[2]->integer;
+
+    answer->json.data = (u_char *) reply->element[1]->str;
+    answer->json.len = reply->element[1]->len;
+    answer->expires = (ttl >= 0) ? now + ttl : 0;
+
+    if (answer->json.len == 0 || answer->json.len > SOMA_LOCK_JSON_MAX) {
+
+        /* not ours, and nothing to be kept of it but that it locks */
+
+        answer->json = SOMA_STR("{}");
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_lock_learn(ngx_http_soma_main_conf_t *smcf, soma_str_t tenant,
+    soma_str_t json, int64_t expires, int64_t now, ngx_uint_t fresh)
+{
+    ngx_http_soma_lock_table_learn(smcf, tenant, json, expires, now);
+
+    if (fresh) {
+        (void) ngx_http_soma_cache_put(smcf, NGX_HTTP_SOMA_CACHE_LOCK, tenant,
+                                       json, now, expires);
+    }
+}
+
+
+static void
+ngx_http_soma_lock_arg(ngx_http_soma_lock_call_t *call, const void *data,
+    size_t len)
+{
+    call->argv[call->argc] = data;
+    call->argvlen[call->argc] = len;
+    call->argc++;
+}
+
+
+static void
+ngx_http_soma_lock_printed(ngx_http_soma_lock_call_t *call, u_char *from)
+{
+    ngx_http_soma_lock_arg(call, from, call->out.pos - from);
+}
+
+
+static void
+ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call, const char *script,
+    soma_str_t tenant)
+{
+    u_char  *from;
+
+    call->argc = 0;
+    soma_out_init(&call->out, call->buf, sizeof(call->buf));
+
+    ngx_http_soma_lock_arg(call, "EVAL", 4);
+    ngx_http_soma_lock_arg(call, script, ngx_strlen(script));
+    ngx_http_soma_lock_arg(call, "3", 1);
+
+    from = call->out.pos;
+    soma_put_cstr(&call->out, "training:lock:");
+    soma_put_str(&call->out, tenant);
+    ngx_http_soma_lock_printed(call, from);
+
+    from = call->out.pos;
+    soma_put_cstr(&call->out, "soma:{training:lock:");
+    soma_put_str(&call->out, tenant);
+    soma_put_cstr(&call->out, "}:state");
+    ngx_http_soma_lock_printed(call, from);
+
+    from = call->out.pos;
+    soma_put_cstr(&call->out, "soma:{");
+    soma_put_str(&call->out, tenant);
+    soma_put_cstr(&call->out, "}:events");
+    ngx_http_soma_lock_printed(call, from);
+}
+
+
+static void
+ngx_http_soma_lock_common(ngx_http_soma_lock_call_t *call,
+    ngx_http_soma_main_conf_t *smcf, soma_str_t tenant, int64_t now,
+    ngx_uint_t late)
+{
+    u_char   *from;
+    int64_t   events;
+
+    ngx_http_soma_lock_arg(call, tenant.data, tenant.len);
+
+    from = call->out.pos;
+    soma_put_int(&call->out, now);
+    ngx_http_soma_lock_printed(call, from);
+
+    events = (smcf->ledger.events > 0) ? smcf->ledger.events
+                                       : NGX_HTTP_SOMA_LOCK_EVENTS;
+    from = call->out.pos;
+    soma_put_int(&call->out, events);
+    ngx_http_soma_lock_printed(call, from);
+
+    ngx_http_soma_lock_arg(call, late ? "1" : "0", 1);
+}
+
+
+static void
+ngx_http_soma_lock_event(ngx_http_soma_lock_call_t *call,
+    ngx_http_soma_main_conf_t *smcf, const char *name,
+    const soma_lock_t *lock, int64_t at, int64_t ttl_ms)
+{
+    u_char      *from;
+    soma_out_t  *out;
+
+    out = &call->out;
+    from = out->pos;
+
+    soma_put_cstr(out, "{\"event\":\"");
+    soma_put_cstr(out, name);
+    soma_put_cstr(out, "\",\"tenant\":");
+    soma_put_json_str(out, lock->tenant);
+    soma_put_cstr(out, ",\"user\":");
+    soma_put_json_str(out, lock->user);
+    soma_put_cstr(out, ",\"reason\":");
+    soma_put_json_str(out, lock->reason);
+
+    if (ttl_ms != 0) {
+        soma_put_cstr(out, ",\"ttl\":");
+        soma_put_int(out, (ttl_ms + 999) / 1000);
+    }
+
+    soma_put_cstr(out, ",\"at\":\"");
+    soma_put_time(out, at);
+    soma_put_cstr(out, "\",\"node\":");
+    soma_put_json_str(out, ngx_http_soma_str(smcf->node));
+    soma_put_char(out, '}');
+
+    ngx_http_soma_lock_printed(call, from);
+}

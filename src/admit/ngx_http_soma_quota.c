@@ -1,0 +1,401 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "ngx_http_soma_quota_zone.h"
+
+
+typedef struct {
+    soma_limit_t           *limit;
+    ngx_http_soma_state_t  *state;
+    u_char                 *key;
+    size_t                  len;
+    uint32_t                hash;
+    int64_t                 want;
+    soma_verdict_t          verdict;
+} ngx_http_soma_take_t;
+
+
+typedef struct {
+    u_char                  buf[NGX_HTTP_SOMA_STATE_KEYS];
+    ngx_http_soma_take_t    take[NGX_HTTP_SOMA_HOLD_MAX];
+    ngx_uint_t              n;
+} ngx_http_soma_takes_t;
+
+
+static ngx_int_t ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes, soma_str_t owner, ngx_array_t *limits,
+    const int64_t *want, ngx_uint_t trim);
+static void ngx_http_soma_quota_scope(ngx_http_soma_ctx_t *ctx,
+    soma_scope_e per, soma_str_t *group, soma_str_t *value);
+static ngx_int_t ngx_http_soma_quota_check_locked(
+    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_takes_t *takes,
+    int64_t now, ngx_http_soma_refusal_t *refusal);
+static ngx_int_t ngx_http_soma_quota_take_locked(
+    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_takes_t *takes,
+    ngx_http_soma_hold_t **hold, int64_t now);
+static void ngx_http_soma_quota_forget_locked(
+    ngx_http_soma_quota_zone_t *zone, ngx_http_soma_takes_t *takes);
+static void ngx_http_soma_quota_rate(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes);
+static void ngx_http_soma_quota_full(ngx_http_soma_main_conf_t *smcf,
+    const char *what);
+
+
+/* a second log line of the same trouble within this helps nobody */
+#define NGX_HTTP_SOMA_QUOTA_LOG_MS  1000
+
+
+ngx_int_t
+ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_t **hold, soma_str_t owner, ngx_array_t *limits,
+    const int64_t *want, ngx_uint_t trim, ngx_http_soma_refusal_t *refusal)
+{
+    int64_t                     now;
+    ngx_int_t                   rc;
+    ngx_http_soma_takes_t       takes;
+    ngx_http_soma_main_conf_t  *smcf;
+
+    if (limits == NULL || limits->nelts == 0) {
+        return NGX_OK;
+    }
+
+    smcf = ctx->main;
+
+    if (ngx_http_soma_quota_prepare(ctx, &takes, owner, limits, want, trim)
+        != NGX_OK
+        || (*hold != NULL && (*hold)->n + takes.n > NGX_HTTP_SOMA_HOLD_MAX))
+    {
+        ngx_http_soma_quota_full(smcf, "a request has more limits, or longer "
+                                       "names, than one hold can have");
+        return NGX_ERROR;
+    }
+
+    now = ngx_http_soma_now();
+
+    ngx_shmtx_lock(&smcf->shpool->mutex);
+
+    rc = ngx_http_soma_quota_check_locked(smcf, &takes, now, refusal);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_quota_take_locked(smcf, &takes, hold, now);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_soma_quota_forget_locked(smcf->zone->quota, &takes);
+    }
+
+    ngx_shmtx_unlock(&smcf->shpool->mutex);
+
+    if (rc == NGX_ERROR) {
+        ngx_http_soma_quota_full(smcf, "soma_zone is too small for the "
+                                       "limits in use");
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_BUSY) {
+        refusal->owner = owner;
+    }
+
+    /* what is left at a provider is nothing to tell a client */
+
+    if (hold == &ctx->hold) {
+        ngx_http_soma_quota_rate(ctx, &takes);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_hold_t **hold, const int64_t *used)
+{
+    int64_t  now;
+
+    if (*hold == NULL) {
+        return;
+    }
+
+    now = ngx_http_soma_now();
+
+    ngx_shmtx_lock(&smcf->shpool->mutex);
+
+    ngx_http_soma_quota_return_locked(smcf->zone->quota, *hold, used, now);
+    ngx_http_soma_quota_free_locked(smcf, *hold);
+
+    ngx_shmtx_unlock(&smcf->shpool->mutex);
+
+    *hold = NULL;
+}
+
+
+/* an absent word is no address for memcpy() */
+
+static ngx_inline u_char *
+ngx_http_soma_quota_word(u_char *p, soma_str_t s)
+{
+    return (s.len != 0) ? ngx_cpymem(p, s.data, s.len) : p;
+}
+
+
+/* all that needs no lock: which states, and how much of each */
+
+static ngx_int_t
+ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes, soma_str_t owner, ngx_array_t *limits,
+    const int64_t *want, ngx_uint_t trim)
+{
+    u_char                *p, *last;
+    soma_str_t             group, value;
+    ngx_uint_t             i;
+    soma_limit_t          *limit;
+    ngx_http_soma_take_t  *take;
+
+    limit = limits->elts;
+    takes->n = 0;
+
+    if (limits->nelts > NGX_HTTP_SOMA_HOLD_MAX) {
+        return NGX_ERROR;
+    }
+
+    p = takes->buf;
+    last = takes->buf + NGX_HTTP_SOMA_STATE_KEYS;
+
+    for (i = 0; i < limits->nelts; i++) {
+        take = &takes->take[i];
+
+        ngx_http_soma_quota_scope(ctx, limit[i].per, &group, &value);
+
+        if ((size_t) (last - p)
+            < owner.len + limit[i].text.len + group.len + value.len + 3)
+        {
+            return NGX_ERROR;
+        }
+
+        take->key = p;
+
+        p = ngx_http_soma_quota_word(p, owner);
+        *p++ = '\0';
+        p = ngx_http_soma_quota_word(p, limit[i].text);
+        *p++ = '\0';
+        p = ngx_http_soma_quota_word(p, group);
+        *p++ = '\0';
+        p = ngx_http_soma_quota_word(p, value);
+
+        take->len = p - take->key;
+        take->hash = ngx_murmur_hash2(take->key, take->len);
+        take->limit = &limit[i];
+        take->state = NULL;
+        take->want = want[limit[i].amount];
+
+        if (trim
+            && (limit[i].amount == SOMA_TOKENS || limit[i].amount == SOMA_COST)
+            && take->want > limit[i].limit)
+        {
+            take->want = limit[i].limit;
+        }
+    }
+
+    takes->n = limits->nelts;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A user or a key is somebody's: two tenants may each have an "alice", and a
+ * provider's limit per user means them apart.
+ */
+
+static void
+ngx_http_soma_quota_scope(ngx_http_soma_ctx_t *ctx, soma_scope_e per,
+    soma_str_t *group, soma_str_t *value)
+{
+    *group = (soma_str_t) soma_str_null;
+    *value = (soma_str_t) soma_str_null;
+
+    switch (per) {
+
+    case SOMA_SCOPE_TENANT:
+        *group = ctx->identity.tenant;
+        break;
+
+    case SOMA_SCOPE_USER:
+        *group = ctx->identity.tenant;
+        *value = ctx->identity.user;
+        break;
+
+    case SOMA_SCOPE_KEY:
+        *group = ctx->identity.tenant;
+        *value = ctx->identity.key;
+        break;
+
+    case SOMA_SCOPE_MODEL:
+        if (ctx->model != NULL) {
+            *value = ngx_http_soma_str(ctx->model->name);
+
+        } else if (ctx->route != NULL) {
+            *value = ngx_http_soma_str(ctx->route->name);
+
+        } else {
+            *value = ctx->ask.model;
+        }
+
+        break;
+
+    case SOMA_SCOPE_PROVIDER:
+        if (ctx->model != NULL) {
+            *value = ngx_http_soma_str(ctx->model->provider->name);
+        }
+
+        break;
+    }
+}
+
+
+/*
+ * Every limit is asked, also after one refused: the client is told of the
+ * one that keeps it out longest, or it would come back too early.
+ */
+
+static ngx_int_t
+ngx_http_soma_quota_check_locked(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_takes_t *takes, int64_t now,
+    ngx_http_soma_refusal_t *refusal)
+{
+    ngx_int_t              rc;
+    ngx_uint_t             i;
+    ngx_http_soma_take_t  *take;
+
+    rc = NGX_OK;
+
+    for (i = 0; i < takes->n; i++) {
+        take = &takes->take[i];
+
+        take->state = ngx_http_soma_quota_state_locked(smcf, take->limit,
+                                                       take->key, take->len,
+                                                       take->hash, now);
+        if (take->state == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (soma_quota_check(take->limit, &take->state->quota, now,
+                             take->want, &take->verdict)
+            == SOMA_OK)
+        {
+            continue;
+        }
+
+        if (rc == NGX_OK
+            || (refusal->verdict.retry_ms != -1
+                && (take->verdict.retry_ms == -1
+                    || take->verdict.retry_ms > refusal->verdict.retry_ms)))
+        {
+            refusal->limit = take->limit;
+            refusal->verdict = take->verdict;
+        }
+
+        rc = NGX_BUSY;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The hold is written before the state changes, item by item: a worker that
+ * is killed in between leaves a hold that gives back what was taken, or what
+ * was about to be.
+ */
+
+static ngx_int_t
+ngx_http_soma_quota_take_locked(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_takes_t *takes, ngx_http_soma_hold_t **hold, int64_t now)
+{
+    ngx_uint_t                  i;
+    ngx_http_soma_take_t       *take;
+    ngx_http_soma_hold_t       *h;
+    ngx_http_soma_hold_item_t  *item;
+
+    if (*hold == NULL) {
+        *hold = ngx_http_soma_quota_hold_locked(smcf, now);
+        if (*hold == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    h = *hold;
+
+    for (i = 0; i < takes->n; i++) {
+        take = &takes->take[i];
+        item = &h->item[h->n];
+
+        item->state = take->state;
+        item->taken = take->want;
+        item->window = take->state->quota.since;
+
+        h->n++;
+
+        item->window = soma_quota_take(take->limit, &take->state->quota,
+                                       take->want);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_quota_forget_locked(ngx_http_soma_quota_zone_t *zone,
+    ngx_http_soma_takes_t *takes)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < takes->n; i++) {
+        if (takes->take[i].state != NULL) {
+            ngx_http_soma_quota_unhold_locked(zone, takes->take[i].state);
+        }
+    }
+}
+
+
+static void
+ngx_http_soma_quota_rate(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes)
+{
+    ngx_uint_t             i;
+    ngx_http_soma_rate_t  *rate;
+    ngx_http_soma_take_t  *take;
+
+    for (i = 0; i < takes->n; i++) {
+        take = &takes->take[i];
+        rate = &ctx->rate[take->limit->amount];
+
+        if (rate->limit != 0 && rate->remaining <= take->verdict.remaining) {
+            continue;
+        }
+
+        rate->limit = take->limit->limit;
+        rate->remaining = take->verdict.remaining;
+        rate->reset_ms = take->verdict.reset_ms;
+    }
+}
+
+
+static void
+ngx_http_soma_quota_full(ngx_http_soma_main_conf_t *smcf, const char *what)
+{
+    static ngx_msec_t  last;
+
+    if (last != 0 && ngx_current_msec - last < NGX_HTTP_SOMA_QUOTA_LOG_MS) {
+        return;
+    }
+
+    last = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                  "soma quotas: %s in zone \"%V\"", what,
+                  &smcf->shm_zone->shm.name);
+}

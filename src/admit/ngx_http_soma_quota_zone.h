@@ -1,0 +1,109 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * How quotas lie in the shared zone.  Private to src/admit.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_QUOTA_ZONE_H
+#define NGX_HTTP_SOMA_QUOTA_ZONE_H
+
+
+#include "ngx_http_soma_quota.h"
+
+
+#define NGX_HTTP_SOMA_SLOTS_MAX      1024   /* workers, dying ones with them */
+#define NGX_HTTP_SOMA_SPARE_MAX      256    /* holds kept to be used again */
+#define NGX_HTTP_SOMA_EVICT_LOOKS    8      /* states asked, a queue */
+#define NGX_HTTP_SOMA_EVICT_ROUNDS   4
+#define NGX_HTTP_SOMA_BUCKETS_MIN    256
+#define NGX_HTTP_SOMA_BUCKET_ZONE    1024   /* bytes of zone for a bucket */
+#define NGX_HTTP_SOMA_STATE_KEYS     4096   /* bytes, keys of one reserve */
+#define NGX_HTTP_SOMA_REAP_INTERVAL  1000   /* ms */
+
+#define NGX_HTTP_SOMA_WINDOWS        (SOMA_WINDOW_MONTH + 1)
+
+
+typedef struct ngx_http_soma_state_s  ngx_http_soma_state_t;
+
+/*
+ * One scope under one limit.  It knows its limit by value: the configuration
+ * it came from may be gone when a dead worker's hold is given back.
+ */
+struct ngx_http_soma_state_s {
+    ngx_http_soma_state_t  *next;       /* in its bucket */
+    ngx_queue_t             queue;      /* of its window, while unheld */
+    soma_quota_t            quota;
+    int64_t                 limit;
+    uint32_t                hash;
+    uint32_t                holds;
+    uint16_t                len;
+    u_char                  amount;
+    u_char                  window;
+    u_char                  key[1];     /* owner, limit text, scope value */
+};
+
+
+typedef struct {
+    ngx_http_soma_state_t  *state;
+    int64_t                 window;     /* what soma_quota_take() returned */
+    int64_t                 taken;
+} ngx_http_soma_hold_item_t;
+
+
+struct ngx_http_soma_hold_s {
+    ngx_queue_t                queue;   /* of its worker's slot, or spare */
+    ngx_uint_t                 n;
+    ngx_http_soma_hold_item_t  item[NGX_HTTP_SOMA_HOLD_MAX];
+};
+
+
+typedef struct {
+    ngx_pid_t    pid;                   /* 0: free */
+    uint64_t     start;                 /* ticks since boot, 0: unknown */
+    ngx_queue_t  holds;
+} ngx_http_soma_slot_t;
+
+
+/*
+ * Nothing here points into a process: no function pointer (a module may be
+ * loaded elsewhere after a reload), no string of a configuration.
+ */
+typedef struct {
+    ngx_http_soma_state_t  **bucket;
+    ngx_uint_t               mask;
+    ngx_uint_t               nstates;
+    ngx_queue_t              unheld[NGX_HTTP_SOMA_WINDOWS]; /* LRU, new first */
+    ngx_queue_t              spare;
+    ngx_uint_t               nspare;
+    int64_t                  reaped;    /* ms UTC */
+    void                    *locks;     /* of training */
+    ngx_http_soma_slot_t     slot[NGX_HTTP_SOMA_SLOTS_MAX];
+} ngx_http_soma_quota_zone_t;
+
+
+/* all of these with the zone's mutex held */
+ngx_http_soma_state_t *ngx_http_soma_quota_state_locked(
+    ngx_http_soma_main_conf_t *smcf, soma_limit_t *limit, u_char *key,
+    size_t len, uint32_t hash, int64_t now);
+void ngx_http_soma_quota_unhold_locked(ngx_http_soma_quota_zone_t *zone,
+    ngx_http_soma_state_t *state);
+ngx_http_soma_hold_t *ngx_http_soma_quota_hold_locked(
+    ngx_http_soma_main_conf_t *smcf, int64_t now);
+void ngx_http_soma_quota_free_locked(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_hold_t *hold);
+
+/* used: NULL when nobody can tell (the worker died) */
+void ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
+    ngx_http_soma_hold_t *hold, const int64_t *used, int64_t now);
+
+/* where a new hold goes: NULL when this process has no slot */
+ngx_queue_t *ngx_http_soma_quota_slot_holds(void);
+
+/* how long a process has been there, 0: unknown; *dead is set for one that
+ * only waits to be buried */
+uint64_t ngx_http_soma_quota_start(ngx_pid_t pid, ngx_uint_t *dead);
+
+
+#endif /* NGX_HTTP_SOMA_QUOTA_ZONE_H */
