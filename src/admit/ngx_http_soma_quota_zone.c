@@ -300,7 +300,9 @@ ngx_http_soma_quota_alloc_locked(ngx_http_soma_main_conf_t *smcf,
 
 /*
  * A queue's oldest state is the first whose bucket is full or whose window
- * is over, debts apart: when a few from the end are not, none is.
+ * is over, debts apart: when a few from the end are not, none is.  Spare
+ * holds stay: in a zone full of spent budgets those who have a state already
+ * must still be able to hold it.
  */
 
 static ngx_uint_t
@@ -313,16 +315,6 @@ ngx_http_soma_quota_evict_locked(ngx_http_soma_main_conf_t *smcf, int64_t now)
 
     zone = smcf->zone->quota;
     n = 0;
-
-    while (zone->nspare != 0) {
-        q = ngx_queue_head(&zone->spare);
-        ngx_queue_remove(q);
-        zone->nspare--;
-        n++;
-
-        ngx_slab_free_locked(smcf->shpool,
-                             ngx_queue_data(q, ngx_http_soma_hold_t, queue));
-    }
 
     for (i = 0; i < NGX_HTTP_SOMA_WINDOWS; i++) {
         q = ngx_queue_last(&zone->unheld[i]);
