@@ -359,6 +359,12 @@ soma_metrics_record(soma_metrics_t *metrics, const soma_record_t *record)
 
 #undef soma_metrics_sum
 
+    /* soma_access: no model, nothing of generative AI */
+
+    if (record->provider.len == 0) {
+        return;
+    }
+
     label[0] = soma_metrics_operation(record->api);
     label[3] = record->error;
 

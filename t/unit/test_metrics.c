@@ -293,6 +293,18 @@ test_labels(void)
                    "gen_ai_request_model=\"assistant\"") != NULL,
             "OTel's name of the operation");
 
+    r = record("plain", "", 200);
+    r.provider.len = 0;
+    r.api = SOMA_STR("access");
+    soma_metrics_record(&m, &r);
+    print(&m);
+
+    soma_ok(has("soma_requests_total{tenant=\"plain\",provider=\"\","
+                "model=\"\",api=\"access\",status=\"200\"} 1"),
+            "a request that is no LLM call is counted");
+    soma_ok(strstr(output, "operation_name=\"access\"") == NULL,
+            "but is nothing of generative AI");
+
     drop(&m);
 }
 
