@@ -53,8 +53,10 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
         }
     }
 
-    if (ctx->settled) {
-        /* an error page of this request stands behind soma_access too */
+    if (r->error_page && ctx->error.fault != SOMA_FAULT_NONE) {
+
+        /* the page for our own refusal, in a location of ours again */
+
         return NGX_DECLINED;
     }
 
