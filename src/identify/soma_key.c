@@ -149,10 +149,11 @@ static int
 soma_set_limits(soma_identity_t *identity, soma_str_t value)
 {
     unsigned       n;
+    soma_str_t     text;
     const char    *error;
     soma_limit_t   limits[SOMA_KEY_LIMITS_MAX];
 
-    if (value.len > SOMA_IDENTITY_MAX
+    if (soma_set_text(&text, value, SOMA_IDENTITY_MAX) != SOMA_OK
         || soma_limits_parse(limits, SOMA_KEY_LIMITS_MAX, &n, value,
                              SOMA_SCOPE_KEY, &error)
            != SOMA_OK)
@@ -160,7 +161,7 @@ soma_set_limits(soma_identity_t *identity, soma_str_t value)
         return SOMA_ERROR;
     }
 
-    identity->limits = value;
+    identity->limits = text;
 
     return SOMA_OK;
 }

@@ -149,6 +149,7 @@ test_set(void)
         { "models", "a\tb\x01" },
         { "models", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 "
                     "22 23 24 25 26 27 28 29 30 31 32 33" },
+        { "limits", "requests\t10/minute" },
         { "limits", "requests 10" }, { "limits", "bananas 10/day" },
         { "limits", "concurrency 1;concurrency 1;concurrency 1;concurrency 1;"
                     "concurrency 1;concurrency 1;concurrency 1;concurrency 1;"
