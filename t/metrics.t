@@ -184,6 +184,57 @@ $nginx->quit;
 unlike($nginx->error_log, qr/\[(?:alert|crit|emerg)\](?!.*signal 9)/,
        'without an alert');
 
+
+# more tenants than a small zone has series for, and odd names
+
+my $tenants = 300;
+my $keys = join '', map {
+    my $sha = soma_sha256("k$_");
+    "soma_tenant t$_ { }\nsoma_key sha256:$sha tenant=t$_;\n"
+} 1 .. $tenants;
+
+$nginx = soma_nginx(name => 'small', http => <<"EOC", server => <<'EOS');
+    soma_zone  1m;
+    soma_provider local { dialect echo; }
+    soma_model 'od"d' provider=local input=1 output=1;
+    $keys
+EOC
+    location /v1/ { soma_pass; }
+    location /soma/ { soma_api; }
+    location = /metrics { soma_metrics; }
+EOS
+
+is(scalar(grep { ask("k$_", 'od\"d')->{status} != 200 } 1 .. $tenants), 0,
+   'many tenants in a small zone');
+
+($res, $m) = metrics();
+my $other = join ',', map { "$_=\"other\"" }
+            qw(tenant provider model api status);
+my $rest = $m->{"soma_requests_total{$other}"} // 0;
+my $sum = 0;
+
+$sum += $m->{$_} for grep { /^soma_requests_total/ } keys %$m;
+
+ok($rest > 0, 'what finds no series is "other"');
+is($m->{'soma_metrics_overflow_total{table="requests"}'}, $rest,
+   'and known to be');
+is($sum, $tenants, 'the sum is right');
+is($m->{'soma_requests_total{tenant="t1",provider="local",model="od\"d",'
+        . 'api="chat",status="200"}'}, 1, 'a quote in a label');
+is(soma_json($nginx->get('/soma/usage',
+                         Authorization => 'Bearer k1')->{body})
+   ->{total}{requests}, 1, 'usage of the first tenant');
+
+SKIP: {
+    skip 'no promtool', 1 unless -x '/usr/bin/promtool';
+
+    my $file = File::Temp->new;
+    print $file $res->{body};
+    close $file;
+
+    is(`promtool check metrics < $file 2>&1`, '', 'promtool has no word');
+}
+
 done_testing();
 
 

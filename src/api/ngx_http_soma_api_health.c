@@ -36,8 +36,6 @@ static const char *ngx_http_soma_health_name(soma_health_t *health,
 static ngx_uint_t ngx_http_soma_health_usable(
     ngx_http_soma_main_conf_t *smcf, ngx_http_soma_provider_t *provider,
     int64_t now);
-static void ngx_http_soma_put_endpoint(soma_out_t *out,
-    ngx_str_t *endpoint);
 static void ngx_http_soma_ready_write(soma_out_t *out, void *data);
 static ngx_uint_t ngx_http_soma_unready(ngx_http_soma_health_state_t *st,
     soma_out_t *out);
@@ -245,8 +243,8 @@ ngx_http_soma_health_provider(soma_out_t *out,
                                             : provider->dialect->name);
 
     if (provider->endpoint.len) {
-        ngx_http_soma_put_name(out, "endpoint");
-        ngx_http_soma_put_endpoint(out, &provider->endpoint);
+        ngx_http_soma_put_string(out, "endpoint",
+                                 ngx_http_soma_str(provider->endpoint));
     }
 
     ngx_http_soma_put_bool(out, "usable",
@@ -329,64 +327,6 @@ ngx_http_soma_health_usable(ngx_http_soma_main_conf_t *smcf,
     }
 
     return models == 0;
-}
-
-
-/* what stands before an "@" may be a password */
-
-static void
-ngx_http_soma_put_endpoint(soma_out_t *out, ngx_str_t *endpoint)
-{
-    u_char      *p, *end, *host, *stop;
-    soma_str_t   scheme, rest;
-
-    end = endpoint->data + endpoint->len;
-    host = ngx_strlchr(endpoint->data, end, '/');
-
-    if (host == NULL || end - host < 2 || host[1] != '/') {
-        soma_put_json_str(out, ngx_http_soma_str(*endpoint));
-        return;
-    }
-
-    host += 2;
-    stop = ngx_strlchr(host, end, '/');
-
-    if (stop == NULL) {
-        stop = end;
-    }
-
-    rest.data = host;
-
-    for (p = host; p < stop; p++) {
-        if (*p == '@') {
-            rest.data = p + 1;
-        }
-    }
-
-    stop = ngx_strlchr(rest.data, end, '?');
-
-    if (stop == NULL) {
-        stop = end;
-    }
-
-    rest.len = stop - rest.data;
-    scheme.data = endpoint->data;
-    scheme.len = host - endpoint->data;
-
-    /* two JSON strings, made one */
-
-    soma_put_json_str(out, scheme);
-
-    if (!out->full) {
-        out->pos--;
-        p = out->pos;
-        soma_put_json_str(out, rest);
-
-        if (!out->full) {
-            ngx_memmove(p, p + 1, out->pos - p - 1);
-            out->pos--;
-        }
-    }
 }
 
 
