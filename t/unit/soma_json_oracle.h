@@ -40,7 +40,7 @@ static const char *const  oracle_kinds[] = { "portable", "sse2", "avx2" };
  * Scans in pieces, each in memory of its own size: cut[] are the offsets
  * where one ends.  Returns the result of soma_json_scan_end().
  */
-static int
+static inline int
 oracle_scan(soma_json_scan_t *scan, const unsigned char *p, size_t len,
     const size_t *cut, size_t ncut)
 {
@@ -91,7 +91,7 @@ oracle_scan(soma_json_scan_t *scan, const unsigned char *p, size_t len,
 }
 
 
-static int
+static inline int
 oracle_same(soma_json_scan_t *a, soma_json_scan_t *b)
 {
     size_t             i;
@@ -116,7 +116,7 @@ oracle_same(soma_json_scan_t *a, soma_json_scan_t *b)
 }
 
 
-static size_t
+static inline size_t
 oracle_depth(const unsigned char *p, size_t len)
 {
     size_t  i, depth, max;
@@ -152,7 +152,7 @@ oracle_depth(const unsigned char *p, size_t len)
 
 
 /* a name as a parser sees it that does not tell case */
-static size_t
+static inline size_t
 oracle_fold(char *dst, size_t size, const char *name, size_t len)
 {
     size_t  i, n;
@@ -180,7 +180,7 @@ oracle_fold(char *dst, size_t size, const char *name, size_t len)
 
 
 /* would the scanner refuse the names of this object? */
-static int
+static inline int
 oracle_names(yyjson_val *root)
 {
     size_t           i, n, len;
@@ -230,7 +230,7 @@ oracle_names(yyjson_val *root)
 
 
 /* the span, read by itself, is the value */
-static const char *
+static inline const char *
 oracle_value(const unsigned char *p, soma_json_span_t *span,
     yyjson_val *value)
 {
@@ -301,7 +301,7 @@ oracle_value(const unsigned char *p, soma_json_span_t *span,
 }
 
 
-static const char *
+static inline const char *
 oracle_members(const unsigned char *p, soma_json_scan_t *scan,
     yyjson_val *root)
 {
@@ -352,7 +352,7 @@ oracle_members(const unsigned char *p, soma_json_scan_t *scan,
  * A body that yyjson refuses and the scanner takes: the fault must be in
  * UTF-8 or surrogates, or in the middle of a nested value.
  */
-static const char *
+static inline const char *
 oracle_excuse(const unsigned char *p, size_t len, yyjson_read_err *err)
 {
     size_t             pos, start, end;
@@ -392,7 +392,7 @@ oracle_excuse(const unsigned char *p, size_t len, yyjson_read_err *err)
 }
 
 
-static const char *
+static inline const char *
 oracle_check(const unsigned char *p, size_t len, soma_json_scan_t *scan,
     int rc)
 {
