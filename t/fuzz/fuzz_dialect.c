@@ -1,0 +1,306 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The first byte says what the rest is: a stream, a member's value, a form,
+ * or a request.
+ */
+
+
+#include <stdlib.h>
+
+#include "soma_ask_test.h"
+#include "soma_openai.h"
+#include "soma_multipart.h"
+
+
+#define CHECK(cond)                                                           \
+    do { if (!(cond)) { __builtin_trap(); } } while (0)
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+typedef struct {
+    soma_answer_t  answer;
+    uint64_t       verdicts;
+} played_t;
+
+
+static void
+check_usage(soma_usage_t *u)
+{
+    CHECK(u->input_tokens >= 0 && u->output_tokens >= 0);
+    CHECK(u->cached_tokens >= 0 && u->cache_write_tokens >= 0);
+    CHECK(u->cache_write_1h_tokens >= 0 && u->reasoning_tokens >= 0);
+    CHECK(u->audio_input_tokens >= 0 && u->audio_output_tokens >= 0);
+    CHECK(u->image_input_tokens >= 0 && u->image_output_tokens >= 0);
+    CHECK(u->queries >= 0 && u->images == 0 && u->audio_ms >= 0);
+}
+
+
+static void
+event(played_t *p, soma_ask_t *ask, soma_sse_event_t *e)
+{
+    int  rc;
+
+    rc = soma_openai.event(&p->answer, ask, e);
+
+    CHECK(rc == SOMA_EVENT_PASS || rc == SOMA_EVENT_DROP
+          || rc == SOMA_EVENT_ERROR);
+    CHECK(rc != SOMA_EVENT_ERROR || p->answer.failed);
+    CHECK(rc != SOMA_EVENT_DROP || !ask->usage_asked);
+
+    /* the LF of a CRLF that was cut may come as blank lines of its own */
+
+    if (!e->comment) {
+        p->verdicts = p->verdicts * 31 + (uint64_t) rc + 1;
+    }
+
+    CHECK(p->answer.text_len >= 0);
+    check_usage(&p->answer.usage);
+}
+
+
+static void
+play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
+    size_t step)
+{
+    int                rc;
+    size_t             pos, n, used, off;
+    soma_sse_t         sse;
+    unsigned char     *piece;
+    soma_arena_t      *arena;
+    soma_sse_event_t   e;
+
+    memset(p, 0, sizeof(played_t));
+    memset(&sse, 0, sizeof(sse));
+
+    arena = soma_test_arena();
+    sse.arena = arena;
+    p->answer.api = ask->api;
+
+    for (pos = 0; pos < size; pos += n) {
+
+        n = size - pos < step ? size - pos : step;
+        piece = malloc(n);
+        CHECK(piece != NULL);
+        memcpy(piece, data + pos, n);
+
+        for (off = 0; ; off += used) {
+            rc = soma_sse_feed(&sse, piece + off, n - off, &used, &e);
+
+            if (rc != SOMA_OK && rc != SOMA_DECLINED) {
+                break;
+            }
+
+            if (rc == SOMA_OK) {
+                event(p, ask, &e);
+            }
+        }
+
+        free(piece);
+    }
+
+    if (soma_sse_end(&sse, &e) == SOMA_OK) {
+        event(p, ask, &e);
+    }
+
+    soma_test_arena_free(arena);
+}
+
+
+static void
+fuzz_stream(const uint8_t *data, size_t size, unsigned how)
+{
+    played_t    one, pieces;
+    soma_ask_t  ask;
+
+    memset(&ask, 0, sizeof(ask));
+
+    ask.api = how % (SOMA_API_MODELS + 1);
+    ask.usage_asked = (how >> 6) & 1;
+    ask.stream = 1;
+
+    play(&one, &ask, data, size, size + 1);
+    play(&pieces, &ask, data, size, size < 512 ? 1 : 1 + how % 61);
+
+    CHECK(one.verdicts == pieces.verdicts);
+    CHECK(one.answer.text_len == pieces.answer.text_len);
+    CHECK(one.answer.done == pieces.answer.done);
+    CHECK(one.answer.finished == pieces.answer.finished);
+    CHECK(one.answer.failed == pieces.answer.failed);
+    CHECK(memcmp(&one.answer.usage, &pieces.answer.usage,
+                 sizeof(soma_usage_t)) == 0);
+}
+
+
+static void
+fuzz_member(const uint8_t *data, size_t size, unsigned how)
+{
+    soma_answer_t      answer;
+    soma_json_value_t  value;
+
+    if (size == 0) {
+        return;
+    }
+
+    memset(&answer, 0, sizeof(answer));
+    answer.api = (how >> 3) % (SOMA_API_MODELS + 1);
+
+    value.text.data = (unsigned char *) data;
+    value.text.len = size;
+
+    switch (data[0]) {
+
+    case '{':
+        value.type = SOMA_JSON_OBJECT;
+        break;
+
+    case '[':
+        value.type = SOMA_JSON_ARRAY;
+        break;
+
+    case '"':
+
+        /* a string has both of its quotes, or is none */
+
+        if (size < 2 || data[size - 1] != '"') {
+            return;
+        }
+
+        value.type = SOMA_JSON_STRING;
+        break;
+
+    case 't':
+        value.type = SOMA_JSON_TRUE;
+        break;
+
+    default:
+        value.type = SOMA_JSON_NUMBER;
+    }
+
+    soma_openai.member(&answer, how % (SOMA_OPENAI_MEMBERS + 1), &value);
+    check_usage(&answer.usage);
+}
+
+
+/* the first line is the boundary, or a Content-Type */
+
+static void
+fuzz_multipart(const uint8_t *data, size_t size)
+{
+    int                rc;
+    size_t             i;
+    soma_str_t         line, body, boundary;
+    const uint8_t     *lf;
+    soma_json_span_t   span;
+
+    lf = (size != 0) ? memchr(data, '\n', size) : NULL;
+
+    if (lf == NULL) {
+        return;
+    }
+
+    line.data = (unsigned char *) data;
+    line.len = lf - data;
+
+    if (soma_multipart_boundary(line, &boundary) != SOMA_OK) {
+        boundary = line;
+    }
+
+    body.data = (unsigned char *) lf + 1;
+    body.len = size - line.len - 1;
+
+    rc = soma_multipart_field(body, boundary, "model", &span);
+
+    if (rc != SOMA_OK) {
+        CHECK(rc == SOMA_DECLINED || rc == SOMA_ERROR);
+        return;
+    }
+
+    CHECK(span.type == SOMA_JSON_STRING);
+    CHECK(span.start <= span.end && span.end < body.len);
+    CHECK(span.start >= boundary.len);
+
+    for (i = span.start; i + 4 + boundary.len <= span.end; i++) {
+        CHECK(memcmp(body.data + i, "\r\n--", 4) != 0
+              || memcmp(body.data + i + 4, boundary.data, boundary.len) != 0);
+    }
+}
+
+
+static void
+fuzz_ask(const uint8_t *data, size_t size, unsigned how)
+{
+    soma_str_t        body;
+    soma_arena_t     *arena;
+    soma_test_ask_t   t, again;
+
+    arena = soma_test_arena();
+
+    body.data = (unsigned char *) data;
+    body.len = size;
+
+    if (size == 0
+        || soma_test_ask(&t, &soma_openai,
+                         how & 1 ? SOMA_API_CHAT : SOMA_API_RESPONSES,
+                         body, arena)
+           != SOMA_OK)
+    {
+        soma_test_arena_free(arena);
+        return;
+    }
+
+    CHECK(t.ask.model.len != 0 && t.ask.n >= 1 && t.ask.max_tokens >= -1);
+
+    /* what the provider gets asks for the same, of another model */
+
+    body = soma_test_encode(&t, &soma_openai, SOMA_STR("a\"b\n"), arena);
+    CHECK(body.data != NULL);
+
+    CHECK(soma_test_ask(&again, &soma_openai, t.ask.api, body, arena)
+          == SOMA_OK);
+    CHECK(soma_str_is(again.ask.model, "a\"b\n"));
+    CHECK(again.ask.stream == t.ask.stream && again.ask.n == t.ask.n);
+    CHECK(again.ask.max_tokens == t.ask.max_tokens);
+    CHECK(again.ask.tier == t.ask.tier);
+    CHECK(t.ask.api != SOMA_API_CHAT || !t.ask.stream
+          || again.ask.usage_asked);
+
+    soma_test_arena_free(arena);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned  how;
+
+    if (size < 2) {
+        return 0;
+    }
+
+    how = data[1];
+
+    switch (data[0]) {
+
+    case 's':
+        fuzz_stream(data + 2, size - 2, how);
+        break;
+
+    case 'm':
+        fuzz_member(data + 2, size - 2, how);
+        break;
+
+    case 'f':
+        fuzz_multipart(data + 2, size - 2);
+        break;
+
+    case 'a':
+        fuzz_ask(data + 2, size - 2, how);
+        break;
+    }
+
+    return 0;
+}
