@@ -11,16 +11,13 @@
 #include "ngx_http_soma_quota.h"
 
 
-#define NGX_HTTP_SOMA_OWNER_MAX    (SOMA_TENANT_MAX + 64)
-#define NGX_HTTP_SOMA_LIMIT_WORDS  4
+#define NGX_HTTP_SOMA_OWNER_MAX  (SOMA_TENANT_MAX + 64)
 
 
 static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
     const char *kind, soma_str_t name, ngx_array_t *limits,
     const int64_t *want);
 static ngx_array_t *ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx);
-static ngx_int_t ngx_http_soma_key_limit(ngx_http_soma_ctx_t *ctx,
-    soma_limit_t *limit, soma_str_t text);
 static int64_t ngx_http_soma_model_bound(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t *output);
 
@@ -121,7 +118,9 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
         limits = ngx_http_soma_key_limits(ctx);
 
         if (limits == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return ctx->error.fault == SOMA_FAULT_NONE
+                   ? NGX_HTTP_INTERNAL_SERVER_ERROR
+                   : soma_fault_status(ctx->error.fault);
         }
 
         rc = ngx_http_soma_reserve(ctx, "key:", ctx->identity.key, limits,
@@ -216,95 +215,38 @@ ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
 }
 
 
-/* limits that a key carries itself, "requests 10/minute;cost 5/day" */
+/* limits that a key carries itself, "requests 10/minute;cost 5/day"; one that
+ * cannot be read closes the key: an open one would cost money */
 static ngx_array_t *
 ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx)
 {
-    u_char        *p, *last, *end;
-    soma_str_t     text;
-    ngx_array_t   *limits;
-    soma_limit_t  *limit;
+    unsigned      n;
+    const char   *error;
+    ngx_array_t  *limits;
 
-    limits = ngx_array_create(ctx->request->pool, 2, sizeof(soma_limit_t));
+    limits = ngx_array_create(ctx->request->pool, SOMA_KEY_LIMITS_MAX,
+                              sizeof(soma_limit_t));
     if (limits == NULL) {
         return NULL;
     }
 
-    p = ctx->identity.limits.data;
-    last = p + ctx->identity.limits.len;
-
-    for ( /* void */ ; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, ';');
-        if (end == NULL) {
-            end = last;
-        }
-
-        text.data = p;
-        text.len = end - p;
-
-        if (limits->nelts == SOMA_KEY_LIMITS_MAX) {
-            break;
-        }
-
-        limit = ngx_array_push(limits);
-        if (limit == NULL) {
-            return NULL;
-        }
-
-        if (ngx_http_soma_key_limit(ctx, limit, text) != NGX_OK) {
-            limits->nelts--;
-        }
-    }
-
-    return limits;
-}
-
-
-static ngx_int_t
-ngx_http_soma_key_limit(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
-    soma_str_t text)
-{
-    u_char      *p, *last;
-    unsigned     n, bad;
-    const char  *error;
-    soma_str_t   words[NGX_HTTP_SOMA_LIMIT_WORDS];
-
-    p = text.data;
-    last = p + text.len;
-
-    for (n = 0; n < NGX_HTTP_SOMA_LIMIT_WORDS; n++) {
-
-        while (p < last && *p == ' ') {
-            p++;
-        }
-
-        if (p == last) {
-            break;
-        }
-
-        words[n].data = p;
-
-        while (p < last && *p != ' ') {
-            p++;
-        }
-
-        words[n].len = p - words[n].data;
-    }
-
-    if (soma_limit_parse(limit, words, n, SOMA_SCOPE_KEY, &bad, &error)
+    if (soma_limits_parse(limits->elts, SOMA_KEY_LIMITS_MAX, &n,
+                          ctx->identity.limits, SOMA_SCOPE_KEY, &error)
         != SOMA_OK)
     {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "soma: limit \"%*s\" of key \"%*s\": %s; it is not "
-                      "applied", text.len, text.data, ctx->identity.key.len,
-                      ctx->identity.key.data, error);
-        return NGX_ERROR;
+                      "soma: the limits of key \"%*s\" cannot be read: %s",
+                      ctx->identity.key.len, ctx->identity.key.data, error);
+
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN, "invalid_limits",
+                                   "the limits of this API key cannot be "
+                                   "read: have them mended");
+        return NULL;
     }
 
-    limit->text = text;
+    limits->nelts = n;
 
-    return NGX_OK;
+    return limits;
 }
 
 

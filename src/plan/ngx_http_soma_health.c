@@ -71,8 +71,7 @@ ngx_http_soma_health_note(ngx_http_soma_main_conf_t *smcf,
         slot = ngx_http_soma_health_slot(smcf, model, 0);
 
         if (slot == NULL
-            || (slot->health.fails == 0 && slot->health.opened == 0
-                && slot->health.open_until == 0))
+            || (slot->health.fails == 0 && slot->health.opened == 0))
         {
             return;
         }

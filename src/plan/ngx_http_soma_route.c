@@ -214,6 +214,7 @@ invalid:
 static char *
 ngx_http_soma_route_retry(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
 {
+    int          rc;
     ngx_str_t   *value;
     ngx_uint_t   i;
 
@@ -222,10 +223,21 @@ ngx_http_soma_route_retry(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (soma_retry_parse(&rcf->route.retry, ngx_http_soma_str(value[i]))
-            == SOMA_OK)
-        {
+        rc = soma_retry_parse(&rcf->route.retry, ngx_http_soma_str(value[i]));
+
+        if (rc == SOMA_OK) {
             continue;
+        }
+
+        if (rc == SOMA_DECLINED) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is one status too many in "
+                               "\"retry_on\" of soma_route \"%V\": at most "
+                               "%uz are allowed, or http_4xx and http_5xx",
+                               &value[i], &rcf->route.name,
+                               sizeof(rcf->route.retry.status)
+                               / sizeof(rcf->route.retry.status[0]));
+            return NGX_CONF_ERROR;
         }
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -146,7 +146,9 @@ ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx)
 
     ngx_memzero(used, sizeof(used));
 
-    used[SOMA_REQUESTS] = 1;
+    /* a request that the next limit turned away used nothing of this one */
+
+    used[SOMA_REQUESTS] = ctx->admitted;
     used[SOMA_TOKENS] = ctx->usage.input_tokens + ctx->usage.output_tokens;
     used[SOMA_COST] = ctx->cost.total;
 
