@@ -115,14 +115,14 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (provider->dialect == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_provider \"%V\" needs a \"dialect\"",
-                           &value[1]);
+                           &provider->name);
         return NGX_CONF_ERROR;
     }
 
     if (provider->endpoint.len == 0 && !provider->echo) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_provider \"%V\" needs an \"endpoint\", like "
-                           "https://api.openai.com/v1", &value[1]);
+                           "https://api.openai.com/v1", &provider->name);
         return NGX_CONF_ERROR;
     }
 

@@ -10,6 +10,8 @@
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_filter.h"
+#include "ngx_http_soma_api.h"
+#include "ngx_http_soma_settle.h"
 
 
 static ngx_int_t ngx_http_soma_add_zone(ngx_conf_t *cf,
@@ -147,6 +149,21 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* whoever took the location after us would answer without being asked */
+
+    if (clcf->handler && (conf->pass || conf->api || conf->metrics)
+        && clcf->handler != ngx_http_soma_pass_handler
+        && clcf->handler != ngx_http_soma_api_handler
+        && clcf->handler != ngx_http_soma_metrics_handler)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"soma_%s\" stands in location \"%V\" that has "
+                           "another handler too, one of them must go",
+                           conf->pass ? "pass" : conf->api ? "api" : "metrics",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
+    }
 
     /* what "if" makes is the same location */
 
