@@ -31,19 +31,19 @@ typedef struct {
  * high half have the class's bit in common.  Bytes from 0x80 are in none:
  * the shuffle gives 0 for them.
  *
- * 0x01 0x02 0x04 0x08   what may follow a backslash: 2F 22, 5C, 62 66 6E,
- *                       72 74 75
+ * 0x01 0x02 0x04 0x08   what is an escape behind a backslash: 2F 22, 5C,
+ *                       62 66 6E, 72 74
  * 0x10 0x20             hex digits: 30..39; 41..46 61..66
  */
 #define SOMA_ESCAPE_LOW                                                       \
-    0x10, 0x30, 0x3d, 0x30, 0x38, 0x38, 0x34, 0x10,                           \
+    0x10, 0x30, 0x3d, 0x30, 0x38, 0x30, 0x34, 0x10,                           \
     0x10, 0x10, 0x00, 0x00, 0x02, 0x00, 0x04, 0x01
 
 #define SOMA_ESCAPE_HIGH                                                      \
     0x00, 0x00, 0x01, 0x10, 0x20, 0x02, 0x24, 0x08,                           \
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00
 
-#define SOMA_ESCAPE_LETTER  0x0f
+#define SOMA_ESCAPE_SIMPLE  0x0f
 #define SOMA_ESCAPE_DIGIT   0x30
 
 /*
@@ -183,13 +183,13 @@ soma_block_odd(soma_block_t b)
 
 
 SOMA_VECTOR_INLINE uint64_t
-soma_block_letters(soma_block_t b, const unsigned char *p, uint64_t some)
+soma_block_simple(soma_block_t b, const unsigned char *p, uint64_t some)
 {
     (void) p;
 
     return some & ~soma_block_none(b, soma_vector_table(SOMA_ESCAPE_LOW),
                                    soma_vector_table(SOMA_ESCAPE_HIGH),
-                                   SOMA_ESCAPE_LETTER);
+                                   SOMA_ESCAPE_SIMPLE);
 }
 
 

@@ -14,7 +14,8 @@
  *                            that it has
  *     soma_block_upper()     which have the bit 0x20
  *     soma_block_odd()       which may not stand outside strings
- *     soma_block_letters()   of some, which may follow a backslash
+ *     soma_block_simple()    of those behind a backslash, which are a whole
+ *                            escape
  *     soma_block_hex()       of some, which are hex digits
  *     soma_block_inside()    from quotes to what lies between them
  *
@@ -43,11 +44,42 @@ typedef struct {
     const unsigned char  *bytes;
     size_t                n;            /* of them are the input's */
     uint64_t              quote;        /* unescaped */
-    uint64_t              slash;
     uint64_t              escaped;      /* behind a backslash */
-    uint64_t              follow;       /* the next block's first one is */
-    unsigned char         rest[SOMA_BLOCK];
+    uint64_t              broken;       /* of them, no whole escape: also u */
+    uint64_t              follow;       /* the next block's first is escaped */
 } soma_json_block_t;
+
+
+/* the state of soma_json_skip_t, in registers */
+typedef struct {
+    uint64_t  quoted;       /* all ones or none */
+    uint64_t  escaped;
+    uint64_t  hex;
+    uint64_t  kind;         /* of the levels, all in one word */
+    uint64_t  depth;
+} soma_json_walk_t;
+
+
+SOMA_BLOCK_INLINE void
+soma_block_enter(soma_json_walk_t *w, soma_json_skip_t *skip)
+{
+    w->quoted = 0 - (uint64_t) skip->quoted;
+    w->escaped = skip->escaped;
+    w->hex = skip->hex;
+    w->kind = skip->kind[0];
+    w->depth = skip->depth;
+}
+
+
+SOMA_BLOCK_INLINE void
+soma_block_leave(soma_json_walk_t *w, soma_json_skip_t *skip)
+{
+    skip->quoted = w->quoted & 1;
+    skip->escaped = (unsigned char) w->escaped;
+    skip->hex = (unsigned char) w->hex;
+    skip->kind[0] = w->kind;
+    skip->depth = (uint32_t) w->depth;
+}
 
 
 /*
@@ -56,19 +88,13 @@ typedef struct {
  * to itself, into the byte behind it; that tells where it started.
  */
 SOMA_BLOCK_INLINE void
-soma_block_escapes(soma_json_block_t *b, uint64_t carry)
+soma_block_escapes(soma_json_block_t *b, uint64_t slash, uint64_t carry)
 {
-    uint64_t  slash, behind, odd, sum;
+    uint64_t  behind, odd, sum;
 
     static const uint64_t  even = 0x5555555555555555u;
 
-    if (b->slash == 0) {
-        b->escaped = carry;
-        b->follow = 0;
-        return;
-    }
-
-    slash = b->slash & ~carry;
+    slash &= ~carry;
     behind = (slash << 1) | carry;
     odd = slash & ~even & ~behind;
 
@@ -83,27 +109,18 @@ soma_block_escapes(soma_json_block_t *b, uint64_t carry)
 
 
 SOMA_BLOCK_INLINE void
-soma_block_next(soma_json_block_t *b, const unsigned char *p, size_t len,
+soma_block_read(soma_json_block_t *b, const unsigned char *p, size_t n,
     uint64_t carry)
 {
-    if (len >= SOMA_BLOCK) {
-        b->bytes = p;
-        b->n = SOMA_BLOCK;
+    b->bytes = p;
+    b->n = n;
+    b->block = soma_block_load(p);
 
-    } else {
-        memset(b->rest, ' ', SOMA_BLOCK);
-        memcpy(b->rest, p, len);
-        b->bytes = b->rest;
-        b->n = len;
-    }
+    soma_block_escapes(b, soma_block_eq(b->block, '\\'), carry);
 
-    b->block = soma_block_load(b->bytes);
-    b->quote = soma_block_eq(b->block, '"');
-    b->slash = soma_block_eq(b->block, '\\');
-
-    soma_block_escapes(b, carry);
-
-    b->quote &= ~b->escaped;
+    b->quote = soma_block_eq(b->block, '"') & ~b->escaped;
+    b->broken = b->escaped
+                & ~soma_block_simple(b->block, p, b->escaped);
 }
 
 
@@ -114,19 +131,14 @@ soma_block_next(soma_json_block_t *b, const unsigned char *p, size_t len,
 SOMA_BLOCK_INLINE uint64_t
 soma_block_wrong(soma_json_block_t *b, uint64_t within, uint64_t *hex)
 {
-    uint64_t  escaped, u, digits, over, wrong;
+    uint64_t  u, digits, over, wrong;
 
-    escaped = b->escaped & within;
-    wrong = escaped & ~soma_block_letters(b->block, b->bytes, escaped);
+    wrong = b->broken & within;
+    u = wrong & soma_block_eq(b->block, 'u');
+    wrong ^= u;
 
-    u = escaped & soma_block_eq(b->block, 'u');
     digits = (u << 1) | (u << 2) | (u << 3) | (u << 4) | *hex;
     over = (u >> 63) | (u >> 62) | (u >> 61) | (u >> 60);
-
-    if (digits == 0) {
-        *hex = over;
-        return wrong;
-    }
 
     if (b->n < SOMA_BLOCK) {
         over = (digits >> b->n) | (over << (SOMA_BLOCK - b->n));
@@ -139,168 +151,251 @@ soma_block_wrong(soma_json_block_t *b, uint64_t within, uint64_t *hex)
 }
 
 
-SOMA_BLOCK_TARGET static size_t
-soma_block_string(soma_json_skip_t *skip, const unsigned char *p, size_t len)
+/* what a step returns, unless the walk ends in its block: where */
+#define SOMA_STEP_ON      0
+#define SOMA_STEP_WRONG  -1     /* the block's state is still the old one */
+
+
+SOMA_BLOCK_INLINE int
+soma_block_string_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
 {
-    size_t             i;
     uint64_t           within, wrong, hex;
     soma_json_block_t  b;
 
-    for (i = 0; i < len; i += SOMA_BLOCK) {
-        soma_block_next(&b, p + i, len - i, skip->escaped);
+    soma_block_read(&b, p, n, w->escaped);
 
-        /* the closing quote too: a digit may be due there */
-        within = b.quote ? (b.quote - 1) ^ b.quote : soma_block_valid(b.n);
-        hex = skip->hex;
-        wrong = 0;
-
-        if (!soma_block_plain(b.block)) {
-            wrong = soma_block_control(b.block) & within;
-        }
-
-        if (b.escaped | hex) {
-            wrong |= soma_block_wrong(&b, within, &hex);
-        }
-
-        if (wrong) {
-            return i + soma_json_portable.string(skip, p + i, len - i);
-        }
-
-        if (b.quote) {
-            skip->quoted = 0;
-            skip->escaped = 0;
-            skip->hex = 0;
-
-            return i + (size_t) __builtin_ctzll(b.quote) + 1;
-        }
-
-        skip->escaped = (unsigned char) b.follow;
-        skip->hex = (unsigned char) hex;
+    if ((b.quote | b.broken | w->hex) == 0 && soma_block_plain(b.block)) {
+        w->escaped = b.follow;
+        return SOMA_STEP_ON;
     }
 
-    return len;
+    /* the closing quote too: a digit may be due there */
+    within = b.quote ? (b.quote - 1) ^ b.quote : soma_block_valid(n);
+    hex = w->hex;
+
+    wrong = soma_block_control(b.block) & within;
+
+    if (b.broken | hex) {
+        wrong |= soma_block_wrong(&b, within, &hex);
+    }
+
+    if (wrong) {
+        return SOMA_STEP_WRONG;
+    }
+
+    if (b.quote) {
+        w->quoted = 0;
+        w->escaped = 0;
+        w->hex = 0;
+
+        return __builtin_ctzll(b.quote) + 1;
+    }
+
+    w->escaped = b.follow;
+    w->hex = hex;
+
+    return SOMA_STEP_ON;
 }
 
 
-typedef struct {
-    uint64_t  kind;         /* of the levels, all in one word */
-    uint64_t  depth;
-    uint64_t  open;
-    uint64_t  close;
-    uint64_t  object;
-} soma_json_levels_t;
-
-
 /*
- * Follows the brackets of a block.  Returns the place behind the one that
- * closes the last level, 0: the value goes on, -1: a pair does not match.
- * Without a branch on what a bracket is, since nothing foretells it.
+ * Follows the brackets of a block.  Without a branch on what a bracket is,
+ * since nothing foretells it.
  */
 SOMA_BLOCK_INLINE int
-soma_block_levels(soma_json_levels_t *v)
+soma_block_levels(soma_json_walk_t *w, uint64_t opening, uint64_t closing,
+    uint64_t object)
 {
     int       at;
-    uint64_t  left, open, level, differs, wrong;
+    uint64_t  left, open, level, differs, wrong, kind, depth;
 
     wrong = 0;
+    kind = w->kind;
+    depth = w->depth;
 
-    for (left = v->open | v->close; left != 0; left &= left - 1) {
+    for (left = opening | closing; left != 0; left &= left - 1) {
         at = __builtin_ctzll(left);
-        open = (v->open >> at) & 1;
+        open = (opening >> at) & 1;
 
-        level = v->depth + open - 1;
-        differs = ((v->kind >> level) ^ (v->object >> at)) & 1;
+        level = depth + open - 1;
+        differs = ((kind >> level) ^ (object >> at)) & 1;
 
-        v->kind ^= differs << level;
+        kind ^= differs << level;
         wrong |= differs & ~open;
 
-        v->depth += 2 * open - 1;
+        depth += 2 * open - 1;
 
-        if (v->depth == 0) {
-            return wrong ? -1 : at + 1;
+        if (depth == 0) {
+            break;
         }
     }
 
-    return wrong ? -1 : 0;
+    if (wrong) {
+        return SOMA_STEP_WRONG;
+    }
+
+    w->kind = kind;
+    w->depth = depth;
+
+    return depth == 0 ? at + 1 : SOMA_STEP_ON;
+}
+
+
+SOMA_BLOCK_INLINE int
+soma_block_nest_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
+{
+    int                end;
+    uint64_t           inside, wrong, hex, opening, closing;
+    soma_json_block_t  b;
+
+    soma_block_read(&b, p, n, w->escaped);
+
+    if ((b.quote | b.broken | w->hex | ~w->quoted) == 0
+        && soma_block_plain(b.block))
+    {
+        w->escaped = b.follow;
+        return SOMA_STEP_ON;
+    }
+
+    hex = w->hex;
+    wrong = 0;
+
+    if (b.broken | hex) {
+        wrong = soma_block_wrong(&b, soma_block_valid(n), &hex);
+    }
+
+    /* the opening quote is inside, the closing one is not */
+    inside = soma_block_inside(b.quote) ^ w->quoted;
+
+    wrong |= soma_block_odd(b.block) & ~inside;
+    wrong |= soma_block_control(b.block) & inside;
+
+    opening = soma_block_either(b.block, '{') & ~inside;
+    closing = soma_block_either(b.block, '}') & ~inside;
+
+    if (wrong
+        || w->depth + (uint64_t) __builtin_popcountll(opening) > SOMA_BLOCK)
+    {
+        return SOMA_STEP_WRONG;
+    }
+
+    end = SOMA_STEP_ON;
+
+    if (opening | closing) {
+        end = soma_block_levels(w, opening, closing,
+                                soma_block_upper(b.block));
+
+        if (end == SOMA_STEP_WRONG) {
+            return end;
+        }
+    }
+
+    if (end == SOMA_STEP_ON) {
+        w->quoted = 0 - ((inside >> (n - 1)) & 1);
+        w->escaped = b.follow;
+        w->hex = hex;
+
+    } else {
+        w->quoted = 0;
+        w->escaped = 0;
+        w->hex = 0;
+    }
+
+    return end;
+}
+
+
+/* the bytes behind the last whole block, among spaces */
+SOMA_BLOCK_INLINE const unsigned char *
+soma_block_rest(unsigned char *rest, const unsigned char *p, size_t n)
+{
+    memset(rest, ' ', SOMA_BLOCK);
+    memcpy(rest, p, n);
+
+    return rest;
+}
+
+
+SOMA_BLOCK_TARGET static size_t
+soma_block_string(soma_json_skip_t *skip, const unsigned char *p, size_t len)
+{
+    int               end;
+    size_t            i;
+    unsigned char     rest[SOMA_BLOCK];
+    soma_json_walk_t  w;
+
+    end = SOMA_STEP_ON;
+    soma_block_enter(&w, skip);
+
+    for (i = 0; len - i >= SOMA_BLOCK; i += SOMA_BLOCK) {
+        end = soma_block_string_step(&w, p + i, SOMA_BLOCK);
+
+        if (end != SOMA_STEP_ON) {
+            break;
+        }
+    }
+
+    if (end == SOMA_STEP_ON && i < len) {
+        end = soma_block_string_step(&w, soma_block_rest(rest, p + i, len - i),
+                                     len - i);
+    }
+
+    soma_block_leave(&w, skip);
+
+    if (end == SOMA_STEP_ON) {
+        return len;
+    }
+
+    if (end == SOMA_STEP_WRONG) {
+        return i + soma_json_portable.string(skip, p + i, len - i);
+    }
+
+    return i + (size_t) end;
 }
 
 
 SOMA_BLOCK_TARGET static size_t
 soma_block_nest(soma_json_skip_t *skip, const unsigned char *p, size_t len)
 {
-    int                 end;
-    size_t              i;
-    uint64_t            inside, wrong, hex, odd;
-    soma_json_block_t   b;
-    soma_json_levels_t  v;
+    int               end;
+    size_t            i, n;
+    unsigned char     rest[SOMA_BLOCK];
+    soma_json_walk_t  w;
 
-    for (i = 0; i < len; i += SOMA_BLOCK) {
-        soma_block_next(&b, p + i, len - i, skip->escaped);
+    soma_block_enter(&w, skip);
 
-        hex = skip->hex;
-        wrong = 0;
+    for (i = 0; i < len; i += n) {
+        n = SOMA_BLOCK;
 
-        if (b.escaped | hex) {
-            wrong = soma_block_wrong(&b, soma_block_valid(b.n), &hex);
+        if (len - i >= SOMA_BLOCK) {
+            end = soma_block_nest_step(&w, p + i, SOMA_BLOCK);
+
+        } else {
+            n = len - i;
+            end = soma_block_nest_step(&w, soma_block_rest(rest, p + i, n),
+                                       n);
         }
 
-        if (skip->quoted && b.quote == 0 && soma_block_plain(b.block)
-            && wrong == 0)
-        {
-            skip->escaped = (unsigned char) b.follow;
-            skip->hex = (unsigned char) hex;
+        if (end == SOMA_STEP_ON) {
             continue;
         }
 
-        /* the opening quote is inside, the closing one is not */
-        inside = soma_block_inside(b.quote) ^ (0 - (uint64_t) skip->quoted);
+        soma_block_leave(&w, skip);
 
-        odd = soma_block_odd(b.block);
-        wrong |= odd & ~inside;
-
-        if (!soma_block_plain(b.block)) {
-            wrong |= soma_block_control(b.block) & inside;
-        }
-
-        v.open = soma_block_either(b.block, '{') & ~inside;
-        v.close = soma_block_either(b.block, '}') & ~inside;
-        v.object = soma_block_upper(b.block);
-        v.kind = skip->kind[0];
-        v.depth = skip->depth;
-
-        end = -1;
-
-        if (wrong == 0
-            && v.depth + (uint64_t) __builtin_popcountll(v.open) <= 64)
-        {
-            end = soma_block_levels(&v);
-        }
-
-        if (end < 0) {
-            end = (int) soma_json_portable.nest(skip, p + i, b.n);
-
-            if (skip->fault != SOMA_JSON_FAULT_NONE || skip->depth == 0) {
-                return i + (size_t) end;
-            }
-
-            continue;
-        }
-
-        skip->kind[0] = v.kind;
-        skip->depth = (uint32_t) v.depth;
-
-        if (end > 0) {
-            skip->quoted = 0;
-            skip->escaped = 0;
-            skip->hex = 0;
-
+        if (end != SOMA_STEP_WRONG) {
             return i + (size_t) end;
         }
 
-        skip->quoted = (inside >> (b.n - 1)) & 1;
-        skip->escaped = (unsigned char) b.follow;
-        skip->hex = (unsigned char) hex;
+        end = (int) soma_json_portable.nest(skip, p + i, n);
+
+        if (skip->fault != SOMA_JSON_FAULT_NONE || skip->depth == 0) {
+            return i + (size_t) end;
+        }
+
+        soma_block_enter(&w, skip);
     }
+
+    soma_block_leave(&w, skip);
 
     return len;
 }

@@ -64,6 +64,7 @@ extern const soma_json_walker_t  soma_json_avx2;
 #define SOMA_JSON_HEX      0x08
 #define SOMA_JSON_SPACE    0x10
 #define SOMA_JSON_ASCII    0x20     /* plain, and below 0x80 */
+#define SOMA_JSON_SIMPLE   0x40     /* a whole escape behind a backslash */
 
 extern const unsigned char  soma_json_class[256];
 

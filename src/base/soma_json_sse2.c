@@ -199,11 +199,11 @@ soma_bytes_class(const unsigned char *p, uint64_t some, int class)
 
 
 SOMA_VECTOR_INLINE uint64_t
-soma_block_letters(soma_block_t b, const unsigned char *p, uint64_t some)
+soma_block_simple(soma_block_t b, const unsigned char *p, uint64_t some)
 {
     (void) b;
 
-    return soma_bytes_class(p, some, SOMA_JSON_LETTER);
+    return soma_bytes_class(p, some, SOMA_JSON_SIMPLE);
 }
 
 
