@@ -260,6 +260,9 @@ is(training('disable', { tenant => 'acme', user => 'alone' })->{status}, 200,
    'lifted');
 ok(soma_wait(2, sub { ask('sk-alice')->{status} == 200 }), 'acme goes on');
 
+ok(soma_wait(5, sub { !$redis->cmd('EXISTS', 'training:lock:acme') }),
+   'in Redis too, by whichever worker has a connection');
+
 # what was set alone does not come back after a later change elsewhere
 
 $redis->cmd('HSET', 'soma:{training:lock:acme}:state', 'changed',
