@@ -95,6 +95,7 @@ typedef struct {
     ngx_http_chunked_t              chunked;
     soma_sse_t                      sse;
     soma_catch_t                   *catch;
+    ngx_table_elt_t                *encoding;   /* Content-Encoding */
     ngx_http_soma_gunzip_t         *gunzip;     /* NULL: not compressed */
     size_t                          peeked;     /* unframed bytes that wait
                                                    in the buffer */

@@ -35,11 +35,11 @@ ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a)
 
     u = a->ctx->request->upstream;
 
-    if (u->headers_in.content_encoding == NULL) {
+    if (a->encoding == NULL) {
         return NGX_OK;
     }
 
-    encoding = &u->headers_in.content_encoding->value;
+    encoding = &a->encoding->value;
 
     if (encoding->len != 4
         || ngx_strncasecmp(encoding->data, (u_char *) "gzip", 4) != 0)
@@ -63,7 +63,7 @@ ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a)
 
     /* a header without a hash is not sent */
 
-    u->headers_in.content_encoding->hash = 0;
+    a->encoding->hash = 0;
     u->headers_in.content_length_n = -1;
 
     return NGX_OK;

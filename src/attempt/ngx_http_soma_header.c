@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_soma_header_done(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_content_type(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_first_event(ngx_http_soma_attempt_t *a);
+static ngx_uint_t ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_accept(ngx_http_soma_attempt_t *a);
 
 
@@ -219,6 +220,12 @@ ngx_http_soma_header_line(ngx_http_soma_attempt_t *a)
 
     ngx_http_soma_retry_after(a, h);
 
+    if (h->key.len == sizeof("content-encoding") - 1
+        && ngx_strncmp(h->lowcase_key, "content-encoding", h->key.len) == 0)
+    {
+        a->encoding = h;
+    }
+
     umcf = ngx_http_get_module_main_conf(r, ngx_http_upstream_module);
 
     hh = ngx_hash_find(&umcf->headers_in_hash, h->hash, h->lowcase_key,
@@ -288,6 +295,10 @@ ngx_http_soma_header_done(ngx_http_soma_attempt_t *a)
         u->headers_in.chunked = 0;
         a->rest = 0;
     }
+
+    /* nothing follows: waiting for more would be waiting for the timeout */
+
+    a->ended = (a->rest == 0);
 
     a->good = (a->status.code >= 200 && a->status.code < 300);
 
@@ -394,6 +405,11 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
             return rc;
         }
 
+        if (a->ended && ngx_http_soma_may_move_on(a)) {
+            a->reason = "an empty stream";
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
     } else if (!a->ended && a->rest > b->end - b->last) {
 
         /* it will not fit: no use in waiting */
@@ -474,14 +490,25 @@ ngx_http_soma_first_event(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    if (action == SOMA_EVENT_ERROR && ctx->next < ctx->norder
-        && !ctx->route->single && ctx->route->retry.error)
-    {
+    if (action == SOMA_EVENT_ERROR && ngx_http_soma_may_move_on(a)) {
         a->reason = "an error as first event";
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
     return NGX_OK;
+}
+
+
+/* a stream that is of no use from its beginning: is there another target? */
+static ngx_uint_t
+ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    return ctx->next < ctx->norder && !ctx->route->single
+           && ctx->route->retry.error;
 }
 
 

@@ -94,7 +94,7 @@ ngx_http_soma_unchunk(ngx_http_soma_attempt_t *a, u_char *p, size_t *len)
 
     for ( ;; ) {
 
-#if (nginx_version >= 1029000)
+#if (nginx_version >= 1027002)
         rc = ngx_http_parse_chunked(r, &b, &a->chunked, 0);
 #else
         rc = ngx_http_parse_chunked(r, &b, &a->chunked);

@@ -137,6 +137,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->ctx->answer.api = a->ctx->ask.api;
     ngx_http_soma_sse_reset(a);
     a->catch = NULL;
+    a->encoding = NULL;
     a->gunzip = NULL;
     a->peeked = 0;
     a->retry_after_ms = 0;
