@@ -15,27 +15,36 @@
 
 #define SOMA_BLOCK_TARGET
 
-#define SOMA_VECTORS  4
-
 #define SOMA_VECTOR_INLINE                                                    \
     static inline __attribute__((always_inline))
 
 
 typedef struct {
-    __m128i  v[SOMA_VECTORS];
+    __m128i  v[4];
 } soma_block_t;
+
+/* written out: gcc does not unroll a loop of four, and then has the vectors
+ * in memory */
+#define soma_block_each(b, expr)                                              \
+    do {                                                                      \
+        __m128i  v;                                                           \
+                                                                              \
+        v = (b).v[0]; (b).v[0] = (expr);                                      \
+        v = (b).v[1]; (b).v[1] = (expr);                                      \
+        v = (b).v[2]; (b).v[2] = (expr);                                      \
+        v = (b).v[3]; (b).v[3] = (expr);                                      \
+    } while (0)
 
 
 SOMA_VECTOR_INLINE soma_block_t
 soma_block_load(const unsigned char *p)
 {
-    int           i;
     soma_block_t  b;
 
-    for (i = 0; i < SOMA_VECTORS; i++) {
-        b.v[i] = _mm_loadu_si128((const __m128i *) (const void *)
-                                 (p + 16 * i));
-    }
+    b.v[0] = _mm_loadu_si128((const __m128i *) (const void *) p);
+    b.v[1] = _mm_loadu_si128((const __m128i *) (const void *) (p + 16));
+    b.v[2] = _mm_loadu_si128((const __m128i *) (const void *) (p + 32));
+    b.v[3] = _mm_loadu_si128((const __m128i *) (const void *) (p + 48));
 
     return b;
 }
@@ -44,91 +53,21 @@ soma_block_load(const unsigned char *p)
 SOMA_VECTOR_INLINE uint64_t
 soma_vector_mask(soma_block_t b)
 {
-    int       i;
-    uint64_t  mask;
+    uint32_t  low, high;
 
-    mask = 0;
+    low = (uint32_t) _mm_movemask_epi8(b.v[0])
+          | ((uint32_t) _mm_movemask_epi8(b.v[1]) << 16);
+    high = (uint32_t) _mm_movemask_epi8(b.v[2])
+           | ((uint32_t) _mm_movemask_epi8(b.v[3]) << 16);
 
-    for (i = 0; i < SOMA_VECTORS; i++) {
-        mask |= (uint64_t) (uint32_t) _mm_movemask_epi8(b.v[i]) << (16 * i);
-    }
-
-    return mask;
+    return low | ((uint64_t) high << 32);
 }
 
 
-SOMA_VECTOR_INLINE uint64_t
-soma_block_eq(soma_block_t b, char c)
+SOMA_VECTOR_INLINE __m128i
+soma_vector_is(__m128i v, char c)
 {
-    int      i;
-    __m128i  v;
-
-    v = _mm_set1_epi8(c);
-
-    for (i = 0; i < SOMA_VECTORS; i++) {
-        b.v[i] = _mm_cmpeq_epi8(b.v[i], v);
-    }
-
-    return soma_vector_mask(b);
-}
-
-
-SOMA_VECTOR_INLINE uint64_t
-soma_block_either(soma_block_t b, char c)
-{
-    int      i;
-    __m128i  bit;
-
-    bit = _mm_set1_epi8(0x20);
-
-    for (i = 0; i < SOMA_VECTORS; i++) {
-        b.v[i] = _mm_or_si128(b.v[i], bit);
-    }
-
-    return soma_block_eq(b, c);
-}
-
-
-SOMA_VECTOR_INLINE uint64_t
-soma_block_upper(soma_block_t b)
-{
-    int  i;
-
-    for (i = 0; i < SOMA_VECTORS; i++) {
-        b.v[i] = _mm_slli_epi16(b.v[i], 2);
-    }
-
-    return soma_vector_mask(b);
-}
-
-
-SOMA_VECTOR_INLINE int
-soma_block_plain(soma_block_t b)
-{
-    __m128i  least, last;
-
-    last = _mm_set1_epi8(0x1f);
-    least = _mm_min_epu8(_mm_min_epu8(b.v[0], b.v[1]),
-                         _mm_min_epu8(b.v[2], b.v[3]));
-
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(least, last), least))
-           == 0;
-}
-
-
-SOMA_VECTOR_INLINE uint64_t
-soma_block_control(soma_block_t b)
-{
-    int      i;
-    __m128i  last;
-
-    last = _mm_set1_epi8(0x1f);
-
-    for (i = 0; i < SOMA_VECTORS; i++) {
-        b.v[i] = _mm_cmpeq_epi8(_mm_min_epu8(b.v[i], last), b.v[i]);
-    }
-
-    return soma_vector_mask(b);
+    return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
 }
 
 
@@ -142,40 +81,83 @@ soma_vector_range(__m128i v, char low, char more)
 }
 
 
-SOMA_VECTOR_INLINE __m128i
-soma_vector_is(__m128i v, char c)
+SOMA_VECTOR_INLINE uint64_t
+soma_block_eq(soma_block_t b, char c)
 {
-    return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
+    soma_block_each(b, soma_vector_is(v, c));
+
+    return soma_vector_mask(b);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_either(soma_block_t b, char c)
+{
+    soma_block_each(b, _mm_or_si128(v, _mm_set1_epi8(0x20)));
+
+    return soma_block_eq(b, c);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_upper(soma_block_t b)
+{
+    soma_block_each(b, _mm_slli_epi16(v, 2));
+
+    return soma_vector_mask(b);
+}
+
+
+SOMA_VECTOR_INLINE int
+soma_block_plain(soma_block_t b)
+{
+    __m128i  least;
+
+    least = _mm_min_epu8(_mm_min_epu8(b.v[0], b.v[1]),
+                         _mm_min_epu8(b.v[2], b.v[3]));
+
+    return _mm_movemask_epi8(soma_vector_range(least, 0, 0x1f)) == 0;
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_control(soma_block_t b)
+{
+    soma_block_each(b, soma_vector_range(v, 0, 0x1f));
+
+    return soma_vector_mask(b);
+}
+
+
+SOMA_VECTOR_INLINE __m128i
+soma_vector_outside(__m128i v)
+{
+    __m128i  lower, good, bad;
+
+    lower = _mm_or_si128(v, _mm_set1_epi8(0x20));
+
+    /* letters and brackets, but the backslash and the bar between them */
+    good = soma_vector_range(lower, 'a', '}' - 'a');
+    bad = soma_vector_is(lower, '|');
+
+    /* + , - . 0..9 :, but the slash between them */
+    good = _mm_or_si128(good, soma_vector_range(v, '+', ':' - '+'));
+    bad = _mm_or_si128(bad, soma_vector_is(v, '/'));
+
+    /* the space and the quote, which differ in a bit; tab and LF; CR */
+    good = _mm_or_si128(good, soma_vector_is(_mm_and_si128(v,
+                                                 _mm_set1_epi8(~0x02)), ' '));
+    good = _mm_or_si128(good, soma_vector_range(v, '\t', '\n' - '\t'));
+    good = _mm_or_si128(good, soma_vector_is(v, '\r'));
+
+    return _mm_andnot_si128(bad, good);
 }
 
 
 SOMA_VECTOR_INLINE uint64_t
 soma_block_odd(soma_block_t b)
 {
-    int      i;
-    __m128i  v, lower, good, bad;
-
-    for (i = 0; i < SOMA_VECTORS; i++) {
-        v = b.v[i];
-        lower = _mm_or_si128(v, _mm_set1_epi8(0x20));
-
-        /* letters and brackets, but the backslash and the bar between them */
-        good = soma_vector_range(lower, 'a', '}' - 'a');
-        bad = soma_vector_is(lower, '|');
-
-        /* + , - . 0..9 :, but the slash between them */
-        good = _mm_or_si128(good, soma_vector_range(v, '+', ':' - '+'));
-        bad = _mm_or_si128(bad, soma_vector_is(v, '/'));
-
-        /* the space and the quote, which differ in a bit; tab, LF, CR */
-        good = _mm_or_si128(good, soma_vector_is(_mm_and_si128(v,
-                                                     _mm_set1_epi8(~0x02)),
-                                                 ' '));
-        good = _mm_or_si128(good, soma_vector_range(v, '\t', '\n' - '\t'));
-        good = _mm_or_si128(good, soma_vector_is(v, '\r'));
-
-        b.v[i] = _mm_andnot_si128(bad, good);
-    }
+    soma_block_each(b, soma_vector_outside(v));
 
     return ~soma_vector_mask(b);
 }
