@@ -63,7 +63,7 @@ is($res->{headers}{'content-type'},
    'text/plain; version=0.0.4; charset=utf-8', 'the type says which format');
 is($m->{'soma_build_info{version="0.1.0",nginx="' . version() . '"}'}, 1,
    'the versions');
-is($m->{soma_workers}, 2, 'two workers');
+ok(soma_wait(10, sub { (metrics())[1]{soma_workers} == 2 }), 'two workers');
 is($m->{'soma_provider_up{provider="local"}'}, 1, 'a provider is up');
 is($m->{'soma_provider_up{provider="nokey"}'}, 0, 'one lacks its key');
 is($m->{'soma_zone_bytes{state="total"}'}, 32 * 1024 * 1024, 'the zone');

@@ -137,7 +137,7 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
     }
 
     p = ctx->identity.limits.data;
-    end = p + ctx->identity.limits.len;
+    end = ctx->identity.limits.len ? p + ctx->identity.limits.len : p;
 
     while (p < end) {
         stop = ngx_strlchr(p, end, ';');
