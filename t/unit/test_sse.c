@@ -13,7 +13,7 @@
 #include "soma_test.h"
 
 
-#define STREAMS  3000
+#define STREAMS  1000
 #define OUT_MAX  (1024 * 1024)
 
 
