@@ -16,6 +16,8 @@
 static ngx_int_t ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a);
 static ngx_uint_t ngx_http_soma_header_passes(ngx_http_soma_attempt_t *a,
     ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_soma_named_by_connection(ngx_http_request_t *r,
+    ngx_table_elt_t *h);
 static ngx_int_t ngx_http_soma_encode(ngx_http_soma_attempt_t *a,
     soma_json_edits_t *edits);
 static ngx_str_t ngx_http_soma_args(ngx_http_request_t *r);
@@ -206,8 +208,7 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 static ngx_uint_t
 ngx_http_soma_header_passes(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
 {
-    ngx_str_t        *name, *connection;
-    ngx_table_elt_t  *hc;
+    ngx_str_t  *name;
 
     for (name = ngx_http_soma_stay_headers; name->len; name++) {
         if (name->len == h->key.len
@@ -227,21 +228,44 @@ ngx_http_soma_header_passes(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
 
     /* whatever Connection names is hop-by-hop as well */
 
-    hc = a->ctx->request->headers_in.connection;
+    return !ngx_http_soma_named_by_connection(a->ctx->request, h);
+}
 
-    if (hc) {
-        connection = &hc->value;
 
-        if (ngx_strlcasestrn(connection->data,
-                             connection->data + connection->len,
-                             h->lowcase_key, h->key.len - 1)
-            != NULL)
-        {
-            return 0;
+/* nginx 1.22 keeps no pointer to that header, and there may be several */
+static ngx_uint_t
+ngx_http_soma_named_by_connection(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    ngx_str_t        *value;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *hc;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        hc = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (hc[i].key.len != sizeof("connection") - 1
+                || ngx_strncmp(hc[i].lowcase_key, "connection",
+                               hc[i].key.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            value = &hc[i].value;
+
+            if (ngx_strlcasestrn(value->data, value->data + value->len,
+                                 h->lowcase_key, h->key.len - 1)
+                != NULL)
+            {
+                return 1;
+            }
         }
     }
 
-    return 1;
+    return 0;
 }
 
 
