@@ -28,6 +28,7 @@ static int soma_rows_cmp(const void *a, const void *b);
 static uint32_t soma_key_prefix(const soma_metric_key_t *key,
     unsigned labels);
 static int soma_series_empty(const soma_series_t *series, unsigned values);
+static int soma_series_billed(const soma_series_t *series);
 static unsigned soma_row_labels(const soma_series_t *series,
     const char *const *name, soma_label_t *label);
 static void soma_text_counter(soma_text_t *text, const soma_rows_t *rows,
@@ -128,6 +129,10 @@ soma_text_requests(soma_text_t *text, const soma_rows_t *rows,
                      "reasoning is part of output.");
 
     for (i = 0; i < tenants->n; i++) {
+        if (!soma_series_billed(tenants->row[i])) {
+            continue;
+        }
+
         n = soma_row_labels(tenants->row[i], soma_tenant_labels, label);
         value = tenants->row[i]->value;
 
@@ -149,6 +154,10 @@ soma_text_requests(soma_text_t *text, const soma_rows_t *rows,
                      "Cost in US dollars, exact to the nano-dollar.");
 
     for (i = 0; i < tenants->n; i++) {
+        if (!soma_series_billed(tenants->row[i])) {
+            continue;
+        }
+
         n = soma_row_labels(tenants->row[i], soma_tenant_labels, label);
         soma_text_usd(text, label, n,
                       (int64_t) tenants->row[i]->value[SOMA_COUNT_COST]);
@@ -248,6 +257,15 @@ soma_series_empty(const soma_series_t *series, unsigned values)
     }
 
     return 1;
+}
+
+
+/* soma_access: there is no provider, so there are no tokens and no cost */
+
+static int
+soma_series_billed(const soma_series_t *series)
+{
+    return series->key.data[soma_key_prefix(&series->key, 1)] != 0;
 }
 
 

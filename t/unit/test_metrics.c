@@ -302,6 +302,9 @@ test_labels(void)
     soma_ok(has("soma_requests_total{tenant=\"plain\",provider=\"\","
                 "model=\"\",api=\"access\",status=\"200\"} 1"),
             "a request that is no LLM call is counted");
+    soma_ok(strstr(output, "soma_cost_usd_total{tenant=\"plain\"") == NULL
+            && strstr(output, "soma_tokens_total{tenant=\"plain\"") == NULL,
+            "without tokens and cost");
     soma_ok(strstr(output, "operation_name=\"access\"") == NULL,
             "but is nothing of generative AI");
 
