@@ -1,0 +1,419 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The shipper: takes the journal to Redis, a round at a time for each
+ * writer, the worker's own first.
+ */
+
+
+#include "ngx_http_soma_journal.h"
+#include "ngx_http_soma_redis.h"
+
+
+#define NGX_HTTP_SOMA_SHIP_TICK   100       /* ms */
+#define NGX_HTTP_SOMA_SHIP_DRAIN  2000      /* ms that an exit waits for us */
+#define NGX_HTTP_SOMA_SHIP_TOLD   60        /* s between two words on errors */
+#define NGX_HTTP_SOMA_SHIP_ERROR  200
+
+
+typedef struct {
+    ngx_http_soma_writer_t     *writer;
+    soma_ship_tenant_t         *tenant;
+} ngx_http_soma_ship_call_t;
+
+
+typedef struct {
+    soma_ship_scratch_t        *scratch;
+    ngx_event_t                 tick;
+    ngx_event_t                 wake;       /* posted */
+    ngx_event_t                 drain;      /* keeps an exiting worker */
+    time_t                      told;
+    uint64_t                    rewinds;
+    u_char                      error[NGX_HTTP_SOMA_SHIP_ERROR];
+    unsigned                    set:1;
+    unsigned                    held:1;     /* some tenant waits */
+} ngx_http_soma_shipper_t;
+
+
+static void ngx_http_soma_shipper_up(void *data);
+static void ngx_http_soma_shipper_exit(void *data);
+static void ngx_http_soma_shipper_tick(ngx_event_t *ev);
+static void ngx_http_soma_shipper_wake_event(ngx_event_t *ev);
+static void ngx_http_soma_shipper_drain(ngx_event_t *ev);
+static void ngx_http_soma_shipper_run(void);
+static ngx_int_t ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer);
+static ngx_int_t ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
+    soma_ship_tenant_t *tenant);
+static void ngx_http_soma_shipper_reply(void *data, redisReply *reply);
+static void ngx_http_soma_shipper_refused(ngx_http_soma_writer_t *writer,
+    soma_ship_tenant_t *tenant, redisReply *reply);
+static void ngx_http_soma_shipper_done(ngx_http_soma_writer_t *writer);
+
+
+static ngx_http_soma_script_t   ngx_http_soma_ship_script;
+static ngx_http_soma_shipper_t  ngx_http_soma_shipper;
+
+
+ngx_int_t
+ngx_http_soma_shipper_init_worker(ngx_cycle_t *cycle,
+    ngx_http_soma_main_conf_t *smcf)
+{
+    static ngx_connection_t  dummy = { .fd = (ngx_socket_t) -1 };
+
+    ngx_http_soma_shipper_t  *ship;
+
+    ship = &ngx_http_soma_shipper;
+
+    ngx_memzero(ship, sizeof(ngx_http_soma_shipper_t));
+
+    if (!ngx_http_soma_journal.set || !ngx_http_soma_journal.ships) {
+        return NGX_OK;
+    }
+
+    ship->scratch = ngx_alloc(sizeof(soma_ship_scratch_t), cycle->log);
+    if (ship->scratch == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_soma_ship_script.text = soma_ship_script;
+
+    ship->set = 1;
+
+    ship->tick.handler = ngx_http_soma_shipper_tick;
+    ship->tick.data = &dummy;
+    ship->tick.log = cycle->log;
+    ship->tick.cancelable = 1;
+
+    ship->wake.handler = ngx_http_soma_shipper_wake_event;
+    ship->wake.data = &dummy;
+    ship->wake.log = cycle->log;
+
+    ship->drain.handler = ngx_http_soma_shipper_drain;
+    ship->drain.data = &dummy;
+    ship->drain.log = cycle->log;
+
+    ngx_add_timer(&ship->tick, NGX_HTTP_SOMA_SHIP_TICK);
+
+    if (ngx_http_soma_redis_on_up(ngx_http_soma_shipper_up, NULL) != NGX_OK
+        || ngx_http_soma_redis_on_flush(ngx_http_soma_shipper_up, NULL)
+           != NGX_OK
+        || ngx_http_soma_redis_on_exit(ngx_http_soma_shipper_exit, NULL)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+const char *
+ngx_http_soma_shipper_error(void)
+{
+    return ngx_http_soma_shipper.error[0]
+           ? (const char *) ngx_http_soma_shipper.error : NULL;
+}
+
+
+/* Redis is back, or was emptied: does it still have what it had? */
+static void
+ngx_http_soma_shipper_up(void *data)
+{
+    ngx_queue_t              *q;
+    ngx_http_soma_writer_t   *writer;
+    ngx_http_soma_journal_t  *j;
+
+    j = &ngx_http_soma_journal;
+
+    soma_ship_check(&j->own.ship);
+
+    for (q = ngx_queue_head(&j->adopted);
+         q != ngx_queue_sentinel(&j->adopted);
+         q = ngx_queue_next(q))
+    {
+        writer = ngx_queue_data(q, ngx_http_soma_writer_t, queue);
+        soma_ship_check(&writer->ship);
+    }
+
+    ngx_http_soma_shipper_wake();
+}
+
+
+void
+ngx_http_soma_shipper_wake(void)
+{
+    ngx_http_soma_shipper_t  *ship;
+
+    ship = &ngx_http_soma_shipper;
+
+    if (!ship->set) {
+        return;
+    }
+
+    /* the worker ends when no timer holds it: this one does, for a moment */
+
+    if (ngx_exiting && !ship->drain.timer_set && !ship->drain.timedout
+        && ngx_http_soma_redis_ready())
+    {
+        ngx_add_timer(&ship->drain, NGX_HTTP_SOMA_SHIP_DRAIN);
+    }
+
+    if (!ship->wake.posted) {
+        ngx_post_event(&ship->wake, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_soma_shipper_exit(void *data)
+{
+    ngx_http_soma_shipper_wake();
+}
+
+
+static void
+ngx_http_soma_shipper_drain(ngx_event_t *ev)
+{
+    ngx_log_error(NGX_LOG_INFO, ev->log, 0,
+                  "soma ledger: leaves %uL records to the next worker",
+                  ngx_http_soma_journal.own.last
+                  - ngx_http_soma_journal.own.acked);
+}
+
+
+static void
+ngx_http_soma_shipper_tick(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, NGX_HTTP_SOMA_SHIP_TICK);
+
+    ngx_http_soma_shipper_run();
+}
+
+
+static void
+ngx_http_soma_shipper_wake_event(ngx_event_t *ev)
+{
+    ngx_http_soma_shipper_run();
+}
+
+
+static void
+ngx_http_soma_shipper_run(void)
+{
+    ngx_int_t                 rc;
+    ngx_queue_t              *q;
+    ngx_http_soma_writer_t   *writer;
+    ngx_http_soma_journal_t  *j;
+    ngx_http_soma_shipper_t  *ship;
+
+    j = &ngx_http_soma_journal;
+    ship = &ngx_http_soma_shipper;
+
+    if (!j->set || j->current == NULL || !ngx_http_soma_redis_ready()) {
+        return;
+    }
+
+    ship->held = 0;
+    j->unread = 0;
+
+    rc = ngx_http_soma_shipper_round(&j->own);
+
+    for (q = ngx_queue_head(&j->adopted);
+         q != ngx_queue_sentinel(&j->adopted);
+         q = ngx_queue_next(q))
+    {
+        writer = ngx_queue_data(q, ngx_http_soma_writer_t, queue);
+
+        if (ngx_http_soma_shipper_round(writer) == NGX_AGAIN) {
+            rc = NGX_AGAIN;
+        }
+    }
+
+    if (rc == NGX_AGAIN && !ship->wake.posted) {
+        ngx_post_event(&ship->wake, &ngx_posted_next_events);
+    }
+
+    if (!ship->held) {
+        ship->error[0] = '\0';
+    }
+
+    if (ship->drain.timer_set && j->own.ship.outstanding == 0
+        && j->own.acked == j->own.last)
+    {
+        ngx_del_timer(&ship->drain);
+    }
+}
+
+
+/* NGX_AGAIN: there is more to read at once */
+static ngx_int_t
+ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer)
+{
+    int                       rc;
+    soma_ship_tenant_t       *tenant;
+    ngx_http_soma_shipper_t  *ship;
+
+    ship = &ngx_http_soma_shipper;
+
+    if (writer->ship.outstanding != 0) {
+        return NGX_OK;
+    }
+
+    rc = soma_ship_gather(&writer->ship, ship->scratch,
+                          (int64_t) ngx_current_msec);
+
+    /* one too many until all are sent, lest a failed one ends the round */
+    writer->ship.outstanding++;
+
+    while (soma_ship_next(&writer->ship, ship->scratch, &tenant) == SOMA_OK) {
+
+        if (ngx_http_soma_shipper_send(writer, tenant) != NGX_OK) {
+            soma_ship_failed(&writer->ship, tenant,
+                             (int64_t) ngx_current_msec, 0);
+        }
+    }
+
+    writer->ship.outstanding--;
+
+    ngx_http_soma_writer_unmap(writer);
+
+    if (writer->ship.outstanding == 0) {
+        ngx_http_soma_shipper_done(writer);
+    }
+
+    if (writer->ship.nheld != 0) {
+        ship->held = 1;
+    }
+
+    return rc == SOMA_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
+    soma_ship_tenant_t *tenant)
+{
+    ngx_int_t                   rc;
+    soma_ship_batch_t          *batch;
+    ngx_http_soma_ship_call_t  *call;
+
+    batch = &ngx_http_soma_shipper.scratch->batch;
+
+    call = ngx_alloc(sizeof(ngx_http_soma_ship_call_t),
+                     ngx_http_soma_journal.log);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->writer = writer;
+    call->tenant = tenant;
+
+    if (tenant->call == SOMA_SHIP_FORGET) {
+        rc = ngx_http_soma_redis_command(ngx_http_soma_shipper_reply, call,
+                                         batch->argc, batch->argv,
+                                         batch->argvlen);
+
+    } else {
+        rc = ngx_http_soma_redis_script(&ngx_http_soma_ship_script,
+                                        ngx_http_soma_shipper_reply, call,
+                                        batch->nkeys, batch->argc,
+                                        batch->argv, batch->argvlen);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_free(call);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_soma_shipper_reply(void *data, redisReply *reply)
+{
+    ngx_http_soma_ship_call_t *call = data;
+
+    uint64_t                 n;
+    soma_ship_tenant_t      *tenant;
+    ngx_http_soma_writer_t  *writer;
+
+    writer = call->writer;
+    tenant = call->tenant;
+
+    ngx_free(call);
+
+    if (reply == NULL) {
+        soma_ship_failed(&writer->ship, tenant, (int64_t) ngx_current_msec,
+                         0);
+
+    } else if (reply->type != REDIS_REPLY_INTEGER) {
+        ngx_http_soma_shipper_refused(writer, tenant, reply);
+        soma_ship_failed(&writer->ship, tenant, (int64_t) ngx_current_msec,
+                         1);
+
+    } else {
+        soma_ship_reply(&writer->ship, tenant,
+                        reply->integer < 0 ? 0 : (uint64_t) reply->integer);
+    }
+
+    if (writer->ship.outstanding == 0) {
+        ngx_http_soma_shipper_done(writer);
+
+        /* a few records wait for the tick: large batches are cheaper */
+
+        n = writer->own && !ngx_exiting ? SOMA_SHIP_RECORDS_MAX : 1;
+
+        if (writer->last + 1 >= writer->ship.position + n || ngx_exiting) {
+            ngx_http_soma_shipper_wake();
+        }
+    }
+}
+
+
+static void
+ngx_http_soma_shipper_refused(ngx_http_soma_writer_t *writer,
+    soma_ship_tenant_t *tenant, redisReply *reply)
+{
+    u_char                   *p;
+    ngx_http_soma_shipper_t  *ship;
+
+    ship = &ngx_http_soma_shipper;
+
+    p = ngx_snprintf(ship->error, sizeof(ship->error) - 1,
+                     "Redis refuses records of tenant \"%*s\": %s",
+                     (size_t) tenant->len, tenant->name,
+                     reply->str ? reply->str : "not a number");
+    *p = '\0';
+
+    if (ngx_time() - ship->told < NGX_HTTP_SOMA_SHIP_TOLD) {
+        return;
+    }
+
+    ship->told = ngx_time();
+
+    ngx_log_error(NGX_LOG_ERR, ngx_http_soma_journal.log, 0,
+                  "soma ledger: %s; they wait in the journal", ship->error);
+}
+
+
+/* every call of the round was answered */
+static void
+ngx_http_soma_shipper_done(ngx_http_soma_writer_t *writer)
+{
+    writer->acked = soma_ship_acked(&writer->ship);
+
+    if (writer->own) {
+        ngx_http_soma_segment_note(writer, ngx_http_soma_journal.current,
+                                   writer->acked, 0);
+    }
+
+    if (writer->ship.lost) {
+        ngx_log_error(NGX_LOG_WARN, ngx_http_soma_journal.log, 0,
+                      "soma ledger: Redis has lost records of writer %*s; "
+                      "what is kept of them is sent again",
+                      (size_t) SOMA_WRITER_LEN, writer->id);
+
+        ngx_http_soma_shipper_up(NULL);
+    }
+}
