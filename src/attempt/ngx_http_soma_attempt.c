@@ -228,6 +228,10 @@ ngx_http_soma_reinit_handler(ngx_http_request_t *r)
 {
     r->upstream->process_header = ngx_http_soma_process_status;
 
+    /* the parser of headers may have stopped in the middle of one */
+
+    r->state = 0;
+
     return NGX_OK;
 }
 
@@ -253,6 +257,10 @@ ngx_http_soma_finalize_handler(ngx_http_request_t *r, ngx_int_t rc)
     a = ctx->attempt;
 
     if (a->local) {
+
+        /* nginx takes it for a 502: no error_page may stand in its place */
+
+        r->error_page = 1;
         return;
     }
 

@@ -82,6 +82,7 @@ typedef struct {
 
     /* the peer under way */
     ngx_uint_t                      addr_tries;
+    ngx_uint_t                      block_tries;    /* servers left */
     void                           *block_data;
     ngx_event_get_peer_pt           block_get;
     ngx_event_free_peer_pt          block_free;

@@ -144,6 +144,7 @@ ngx_http_soma_get_block(ngx_http_soma_attempt_t *a, ngx_peer_connection_t *pc)
             return NGX_ERROR;
         }
 
+        a->block_tries = pc->tries;
         a->block_data = pc->data;
         a->block_get = pc->get;
         a->block_free = pc->free;
@@ -185,8 +186,12 @@ ngx_http_soma_free_peer(ngx_peer_connection_t *pc, void *data,
 
         /* an answer we do not want is no fault of the server that sent it */
 
+        pc->tries = a->block_tries;
+
         a->block_free(pc, a->block_data,
                       a->status.code ? state & ~NGX_PEER_FAILED : state);
+
+        a->block_tries = pc->tries;
 
     } else if (!(state & NGX_PEER_FAILED)) {
         ngx_http_soma_idle_save(a->provider->peers, pc,
@@ -221,8 +226,9 @@ ngx_http_soma_peer_failed(ngx_http_soma_attempt_t *a,
             a->again = 1;
             a->fresh = 1;
 
-        } else if (!u->request_sent && a->provider->block == NULL
-                   && a->addr_tries < peers->naddrs)
+        } else if (!u->request_sent
+                   && (a->provider->block ? a->block_tries
+                                          : a->addr_tries < peers->naddrs))
         {
             a->again = 1;
             a->fresh = 1;

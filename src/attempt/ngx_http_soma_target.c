@@ -195,19 +195,14 @@ ngx_http_soma_target_retry(ngx_http_soma_attempt_t *a)
         return 0;
     }
 
-    if (a->good) {
-
-        /* the error came as the first event of a stream */
-
-        return retry->error;
-    }
-
-    if (a->status.code) {
-        return soma_retry_status(retry, (int) a->status.code) != 0;
-    }
-
     if (a->reason && ngx_strcmp(a->reason, "timeout") == 0) {
         return retry->timeout;
+    }
+
+    /* a good status: the error came as the first event of a stream */
+
+    if (a->header && !a->good) {
+        return soma_retry_status(retry, (int) a->status.code) != 0;
     }
 
     return retry->error;
@@ -237,7 +232,7 @@ ngx_http_soma_target_note(ngx_http_soma_attempt_t *a, const char *reason)
     p = ngx_slprintf(p, last, "%s%V of %V: %s", note->len ? "; " : "",
                      &a->ctx->model->name, &a->provider->name, reason);
 
-    if (a->status.code && !a->good) {
+    if (a->header && !a->good) {
         p = ngx_slprintf(p, last, " %ui", a->status.code);
     }
 
