@@ -17,7 +17,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 
-my $CLIENTS = 4;
+my $CLIENTS = 3;
 my $USAGE = '"usage":{"prompt_tokens":11,"completion_tokens":7,'
             . '"total_tokens":18}';
 
@@ -171,7 +171,8 @@ sub balance {
     for my $entry (@{ $redis->cmd('XRANGE', 'soma:{books}:events', '-', '+') })
     {
         my %field = @{ $entry->[1] };
-        my $r = soma_json($field{usage});
+        my $r = { $field{usage} =~ /"(id|input_tokens|output_tokens|cost_nano)
+                                    ":\s*"?([^",]+)/gx };
 
         $doubled++ if $booked{$r->{id}};
         $booked{$r->{id}} = "$r->{input_tokens} $r->{output_tokens} "
