@@ -79,7 +79,7 @@ def free_port():
 class Gateway:
 
     def __init__(self, name, upstream, models=''):
-        self.dir = os.path.join(BUILD, 'clients', name)
+        self.dir = os.path.join(BUILD, 'clients', 'nginx-' + name)
         self.port = free_port()
 
         shutil.rmtree(self.dir, ignore_errors=True)

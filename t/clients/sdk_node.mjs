@@ -104,7 +104,9 @@ const tests = {
     },
 
     async stream() {
-        const e = find('chat.completions', true);
+        const e = all.find((x) => x.provider === 'openai' && x.stream
+            && x.api === 'chat.completions' && x.expected_text
+            && x.expected_usage && x.response.status === 200);
         let text = '';
         let usage = null;
 

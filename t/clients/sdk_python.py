@@ -37,11 +37,12 @@ def state():
         return json.load(r)
 
 
-def find(api, stream, *features):
+def find(api, stream, *features, text=False):
     for e in by_id.values():
         if (e['provider'] == 'openai' and e['api'] == api
                 and e['stream'] == stream and e['expected_usage']
                 and e['response']['status'] == 200
+                and (e['expected_text'] or not text)
                 and all(f in e['features'] for f in features)):
             return e
 
@@ -124,7 +125,7 @@ def streamed(e, **more):
 
 def test_stream():
     asked = {'stream_options': {'include_usage': True}}
-    e = find('chat.completions', True)
+    e = find('chat.completions', True, text=True)
     text, usage, _, done = streamed(e, **asked)
     want = e['expected_usage']
 
@@ -259,7 +260,7 @@ def test_abort():
 
 def test_async():
     async def run():
-        e = find('chat.completions', True)
+        e = find('chat.completions', True, text=True)
 
         async with openai.AsyncOpenAI(
                 base_url=BASE, api_key='sk-test', max_retries=0, timeout=20,
