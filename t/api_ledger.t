@@ -25,6 +25,7 @@ EOC
                       server => <<'EOS');
     location /v1/ { soma_pass; }
     location /soma/ { soma_api; }
+    location = /readyz { soma_api; }
     location = /metrics { soma_metrics; }
 EOS
 }
@@ -123,6 +124,25 @@ ok(soma_wait(10, sub {
    }), 'the journal\'s counters');
 is(usage($nginx)->{total}{cost_nano},
    cost($far) * 25 / 20, 'its cost, whole');
+
+# records that Redis refuses wait: an operator is to know, clients need not
+
+$redis->cmd('DEL', 'soma:{acme}:applied');
+$redis->cmd('SET', 'soma:{acme}:applied', 'no hash');
+ask($nginx);
+
+my $health;
+
+ok(soma_wait(10, sub {
+       $health = soma_json($nginx->get('/soma/health',
+                                       Authorization => 'Bearer k')->{body});
+       return $health->{ledger}{error};
+   }), 'health knows that records are refused');
+like($health->{ledger}{error}, qr/refuses records of tenant "acme"/,
+     'whose and why');
+is($health->{status}, 'degraded', 'and is degraded');
+is($nginx->get('/readyz')->{status}, 200, 'but requests are served');
+$redis->cmd('DEL', 'soma:{acme}:applied');
 
 ok($nginx->quit, 'the end');
 unlike($nginx->error_log, qr/\[(?:alert|crit|emerg)\]/, 'without an alert');

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma_endpoint.h"
+#include "ngx_http_soma_journal.h"
 
 
 typedef struct {
@@ -375,10 +376,14 @@ ngx_http_soma_unready(ngx_http_soma_health_state_t *st, soma_out_t *out)
                                       "is deny");
     }
 
-    if (st->journal.error) {
+    /* what cannot be shipped waits on disk: another node would not do better,
+     * and one tenant's bad key in Redis must not take all nodes away */
+
+    if (st->journal.error
+        && st->journal.error != ngx_http_soma_shipper_error())
+    {
         n++;
-        ngx_http_soma_put_reason(out, "the ledger cannot be written or "
-                                      "shipped");
+        ngx_http_soma_put_reason(out, "the ledger cannot be written");
     }
 
     return n;
