@@ -514,11 +514,19 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 
     if (rc == NGX_OK && soma_sse_end(&a->sse, &event) == SOMA_OK) {
 
-        /* a last event without its blank line */
+        /*
+         * A last event without its blank line: behind a finish it goes out,
+         * else it was cut off and would spoil the error event behind it.
+         */
 
         if (ngx_http_soma_event(a, &event) == NGX_OK && r->upstream->out_bufs)
         {
-            (void) ngx_http_output_filter(r, r->upstream->out_bufs);
+            if (ctx->answer.done || ctx->answer.finished
+                || ctx->answer.failed)
+            {
+                (void) ngx_http_output_filter(r, r->upstream->out_bufs);
+            }
+
             r->upstream->out_bufs = NULL;
         }
     }
