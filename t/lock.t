@@ -310,6 +310,24 @@ $redis->resume;
 ok(soma_wait(5, sub { ask('sk-bob')->{status} == 200 }),
    'clients that left took nothing with them');
 
+$redis->cmd('PUBLISH', 'soma:changes', 'lock acme');
+Time::HiRes::sleep(0.1);
+$redis->pause;
+{
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                  PeerPort => $nginx->port);
+    print $s "POST /v1/chat/completions?left HTTP/1.1\r\nHost: x\r\n"
+             . "Authorization: Bearer sk-alice\r\nContent-Length: "
+             . length($body) . "\r\n\r\n$body";
+    Time::HiRes::sleep(0.05);
+    close $s;
+}
+ok(soma_wait(0.2, sub { $nginx->access_log =~ /\?left HTTP\S+ 499 / }),
+   'a client that leaves while its lock is asked for is noticed');
+is(ask('sk-alice')->{status}, 200, 'a Redis that hangs delays, it allows');
+$redis->resume;
+ok(soma_wait(5, sub { ask('sk-alice')->{status} == 200 }), 'and goes on');
+
 ok($nginx->reload, 'reload');
 ok($nginx->quit, 'quit');
 unlike($nginx->error_log, qr/\[(?:alert|crit|emerg)\]/, 'no alert');

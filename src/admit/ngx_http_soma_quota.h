@@ -5,6 +5,9 @@
  * The states of all limits in the shared zone, and the holds that requests
  * in flight have on them.  A hold lives in shared memory too, on a list of
  * its worker, so that what a killed worker held is given back by the next.
+ *
+ * A state is found by its owner, the text of its limit and the scope's value:
+ * it outlives a reload, and a limit whose text was changed begins anew.
  */
 
 
