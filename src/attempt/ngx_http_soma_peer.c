@@ -46,6 +46,11 @@ ngx_http_soma_init_peer(ngx_http_request_t *r,
 #if (NGX_HTTP_SSL)
     pc->set_session = ngx_http_soma_set_session;
     pc->save_session = ngx_http_soma_save_session;
+
+    /* nginx has just put the balancer's own name there */
+
+    r->upstream->ssl_name = ((ngx_http_soma_attempt_t *) ctx->attempt)
+                            ->provider->server_name;
 #endif
 
     return NGX_OK;
