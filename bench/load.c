@@ -5,8 +5,9 @@
  * A closed loop of requests over keepalive connections, and what the server
  * spent on them.
  *
- *     load -p PORT -u PATH -f BODY [-c CONNECTIONS] [-n REQUESTS | -t SECONDS]
- *          [-s "CHUNKS DELAY"] [-k KEY] [-w PID] [-d MS] [-h]
+ *     load -p PORT -u PATH -f BODY [-c CONNECTIONS] [-k KEY]
+ *          [-n REQUESTS | -t SECONDS] [-s "CHUNKS DELAY"]
+ *          [-w PID] [-d MS] [-h]
  *
  * -s asks the mock provider for streams.  -w is the process whose CPU time
  * is read before and after, user and kernel; -d waits before the second

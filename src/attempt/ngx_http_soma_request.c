@@ -212,7 +212,8 @@ ngx_http_soma_header_passes(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
 
     for (name = ngx_http_soma_stay_headers; name->len; name++) {
         if (name->len == h->key.len
-            && ngx_strncmp(name->data, h->lowcase_key, name->len) == 0)
+            && name->data[0] == h->lowcase_key[0]
+            && ngx_memcmp(name->data, h->lowcase_key, name->len) == 0)
         {
             return 0;
         }

@@ -9,6 +9,7 @@
 
 
 #include "soma_openai.h"
+#include "soma_openai_walk.h"
 
 
 #define SOMA_OPENAI_MS_DIGITS  3        /* seconds to ms */
@@ -150,6 +151,14 @@ static const soma_str_t  soma_openai_tiers[] = {
 };
 
 
+static inline int
+soma_openai_is(soma_str_t name, soma_str_t known)
+{
+    return name.len == known.len && name.data[0] == known.data[0]
+           && memcmp(name.data, known.data, name.len) == 0;
+}
+
+
 /*
  * One count.  Where a provider has a count under two names, one of them 0 to
  * please some client, the larger one is meant.
@@ -166,7 +175,7 @@ soma_openai_count(soma_openai_counts_t *counts, soma_str_t name,
     }
 
     for ( /* void */ ; table->name.len != 0; table++) {
-        if (soma_str_eq(name, table->name)) {
+        if (soma_openai_is(name, table->name)) {
             break;
         }
     }
@@ -192,27 +201,37 @@ soma_openai_count(soma_openai_counts_t *counts, soma_str_t name,
 }
 
 
-static void
+/* steps into a group that is known, past any other value */
+static int
 soma_openai_group(soma_openai_counts_t *counts, soma_str_t name,
-    soma_str_t text)
+    soma_walk_t *w)
 {
-    soma_json_iter_t            it;
+    int                         rc;
     soma_json_value_t           value;
     const soma_openai_group_t  *group;
 
     for (group = soma_openai_groups; group->name.len != 0; group++) {
-        if (soma_str_eq(name, group->name)) {
+        if (soma_openai_is(name, group->name)) {
             break;
         }
     }
 
-    if (group->name.len == 0 || soma_json_first(&it, text) != SOMA_OK) {
-        return;
+    if (group->name.len == 0) {
+        return soma_walk_value(w, &value);
     }
 
-    while (soma_json_next(&it, &name, &value) == SOMA_OK) {
+    (void) soma_walk_enter(w, '{');
+
+    while ((rc = soma_walk_next(w, &name)) == SOMA_OK) {
+
+        if (soma_walk_value(w, &value) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
         soma_openai_count(counts, name, &value, group->counts);
     }
+
+    return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
 }
 
 
@@ -221,7 +240,7 @@ soma_openai_usage(soma_answer_t *answer, soma_str_t text)
 {
     int                   i;
     soma_str_t            name;
-    soma_json_iter_t      it;
+    soma_walk_t           w;
     soma_json_value_t     value;
     soma_openai_counts_t  counts;
 
@@ -229,22 +248,37 @@ soma_openai_usage(soma_answer_t *answer, soma_str_t text)
         counts.n[i] = -1;
     }
 
-    if (text.len == 0 || soma_json_first(&it, text) != SOMA_OK || !it.object) {
+    if (text.len == 0) {
         return;
     }
 
-    while (soma_json_next(&it, &name, &value) == SOMA_OK) {
+    w.p = text.data;
+    w.end = text.data + text.len;
 
-        if (value.type == SOMA_JSON_OBJECT) {
-            soma_openai_group(&counts, name, value.text);
+    if (!soma_walk_enter(&w, '{')) {
+        return;
+    }
 
-        } else if (value.type == SOMA_JSON_STRING) {
-            if (soma_str_is(name, "service_tier")) {
-                soma_openai_service_tier(answer, &value);
+    while (soma_walk_next(&w, &name) == SOMA_OK) {
+
+        if (w.p < w.end && *w.p == '{') {
+
+            if (soma_openai_group(&counts, name, &w) != SOMA_OK) {
+                break;
             }
 
-        } else {
+            continue;
+        }
+
+        if (soma_walk_value(&w, &value) != SOMA_OK) {
+            break;
+        }
+
+        if (value.type != SOMA_JSON_STRING) {
             soma_openai_count(&counts, name, &value, soma_openai_top);
+
+        } else if (soma_str_is(name, "service_tier")) {
+            soma_openai_service_tier(answer, &value);
         }
     }
 

@@ -413,11 +413,13 @@ ngx_http_soma_add_header(ngx_http_request_t *r, const char *name,
 static ngx_int_t
 ngx_http_soma_add_number(ngx_http_request_t *r, const char *name, int64_t n)
 {
-    u_char  *p, buf[NGX_HTTP_SOMA_VALUE_MAX];
+    u_char      buf[NGX_HTTP_SOMA_VALUE_MAX];
+    soma_out_t  out;
 
-    p = ngx_sprintf(buf, "%L", n);
+    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_int(&out, n);
 
-    return ngx_http_soma_add_header(r, name, buf, p - buf);
+    return ngx_http_soma_add_header(r, name, buf, out.pos - out.start);
 }
 
 
@@ -425,25 +427,35 @@ ngx_http_soma_add_number(ngx_http_request_t *r, const char *name, int64_t n)
 static ngx_int_t
 ngx_http_soma_add_duration(ngx_http_request_t *r, const char *name, int64_t ms)
 {
-    u_char   *p, buf[NGX_HTTP_SOMA_VALUE_MAX];
-    int64_t   s;
+    u_char      buf[NGX_HTTP_SOMA_VALUE_MAX];
+    int64_t     s;
+    soma_out_t  out;
 
     s = (ms + 999) / 1000;
+    soma_out_init(&out, buf, sizeof(buf));
 
     if (ms < 1000) {
-        p = ngx_sprintf(buf, "%Lms", ms);
-
-    } else if (s < 60) {
-        p = ngx_sprintf(buf, "%Ls", s);
-
-    } else if (s < 3600) {
-        p = ngx_sprintf(buf, "%Lm%Ls", s / 60, s % 60);
+        soma_put_int(&out, ms);
+        soma_put_char(&out, 'm');
 
     } else {
-        p = ngx_sprintf(buf, "%Lh%Lm%Ls", s / 3600, s % 3600 / 60, s % 60);
+
+        if (s >= 3600) {
+            soma_put_int(&out, s / 3600);
+            soma_put_char(&out, 'h');
+        }
+
+        if (s >= 60) {
+            soma_put_int(&out, s % 3600 / 60);
+            soma_put_char(&out, 'm');
+        }
+
+        soma_put_int(&out, s % 60);
     }
 
-    return ngx_http_soma_add_header(r, name, buf, p - buf);
+    soma_put_char(&out, 's');
+
+    return ngx_http_soma_add_header(r, name, buf, out.pos - out.start);
 }
 
 
@@ -462,6 +474,7 @@ ngx_http_soma_drop_headers(ngx_http_request_t *r, const char *prefix)
 
         for (i = 0; i < part->nelts; i++) {
             if (h[i].key.len >= len
+                && ngx_tolower(h[i].key.data[0]) == (u_char) prefix[0]
                 && ngx_strncasecmp(h[i].key.data, (u_char *) prefix, len) == 0)
             {
                 h[i].hash = 0;

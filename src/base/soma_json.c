@@ -9,6 +9,7 @@
 #include "soma_json_skip.h"
 
 
+#define SOMA_JSON_PLAIN_DIGITS  18      /* fit an int64 for certain */
 #define SOMA_JSON_EXPONENT_MAX  100000  /* beyond it nothing is an integer */
 #define SOMA_JSON_REPLACEMENT   0xfffd
 
@@ -266,8 +267,32 @@ soma_json_bare(const unsigned char *p, const unsigned char *end,
 int
 soma_json_int(soma_json_value_t *value, int64_t *n)
 {
+    size_t    i;
+    int64_t   plain;
+
     if (value->type != SOMA_JSON_NUMBER || value->text.len == 0) {
         return SOMA_DECLINED;
+    }
+
+    /* nearly all are digits only, and few of them */
+
+    if (value->text.len <= SOMA_JSON_PLAIN_DIGITS
+        && (value->text.data[0] != '0' || value->text.len == 1))
+    {
+        plain = 0;
+
+        for (i = 0; i < value->text.len; i++) {
+            if (value->text.data[i] < '0' || value->text.data[i] > '9') {
+                break;
+            }
+
+            plain = plain * 10 + (value->text.data[i] - '0');
+        }
+
+        if (i == value->text.len) {
+            *n = plain;
+            return SOMA_OK;
+        }
     }
 
     return soma_json_number_value(value->text.data,

@@ -14,6 +14,7 @@
 #define SOMA_NANO_LEN  9
 
 
+static size_t soma_plain_len(const unsigned char *p, size_t left);
 static size_t soma_utf8_len(const unsigned char *p, size_t left,
     size_t *skip);
 static void soma_put_escaped(soma_out_t *out, int c);
@@ -31,6 +32,31 @@ soma_out_init(soma_out_t *out, void *buf, size_t size)
     out->pos = buf;
     out->end = (size != 0) ? out->start + size : out->start;
     out->full = 0;
+}
+
+
+/* most of what is written is short: a call of memcpy() would cost more */
+static inline void
+soma_copy(unsigned char *to, const unsigned char *from, size_t len)
+{
+    uint64_t  first, last;
+
+    if (len > 2 * sizeof(uint64_t)) {
+        memcpy(to, from, len);
+        return;
+    }
+
+    if (len >= sizeof(uint64_t)) {
+        memcpy(&first, from, sizeof(uint64_t));
+        memcpy(&last, from + len - sizeof(uint64_t), sizeof(uint64_t));
+        memcpy(to, &first, sizeof(uint64_t));
+        memcpy(to + len - sizeof(uint64_t), &last, sizeof(uint64_t));
+        return;
+    }
+
+    while (len--) {
+        *to++ = *from++;
+    }
 }
 
 
@@ -54,7 +80,7 @@ soma_put(soma_out_t *out, const void *data, size_t len)
         }
     }
 
-    memcpy(out->pos, data, len);
+    soma_copy(out->pos, data, len);
     out->pos += len;
 }
 
@@ -91,6 +117,11 @@ soma_put_int(soma_out_t *out, int64_t n)
     uint64_t  u;
 
     u = (uint64_t) n;
+
+    if (u < 10) {
+        soma_put_char(out, '0' + (int) u);
+        return;
+    }
 
     if (n < 0) {
         soma_put_char(out, '-');
@@ -227,6 +258,41 @@ soma_put_escaped(soma_out_t *out, int c)
 }
 
 
+/*
+ * How many bytes at p need no escape and are ASCII.  Eight at a time: a byte
+ * below n, as long as none has its high bit, gets one from a - n.
+ */
+static size_t
+soma_plain_len(const unsigned char *p, size_t left)
+{
+    size_t    n;
+    uint64_t  v, quote, slash, odd;
+
+    static const uint64_t  ones = 0x0101010101010101u;
+    static const uint64_t  high = 0x8080808080808080u;
+
+    for (n = 0; left - n >= sizeof(v); n += sizeof(v)) {
+        memcpy(&v, p + n, sizeof(v));
+
+        quote = v ^ (ones * '"');
+        slash = v ^ (ones * '\\');
+        odd = (v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & high;
+
+        if (odd) {
+            break;
+        }
+    }
+
+    while (n < left && p[n] >= 0x20 && p[n] < 0x80 && p[n] != '"'
+           && p[n] != '\\')
+    {
+        n++;
+    }
+
+    return n;
+}
+
+
 void
 soma_put_json_str(soma_out_t *out, soma_str_t s)
 {
@@ -241,9 +307,10 @@ soma_put_json_str(soma_out_t *out, soma_str_t s)
 
     while (p != last) {
 
-        if (*p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
-            p++;
-            continue;
+        p += soma_plain_len(p, (size_t) (last - p));
+
+        if (p == last) {
+            break;
         }
 
         if (*p < 0x80) {

@@ -11,6 +11,10 @@
 #include <zlib.h>
 #include "soma_journal.h"
 
+#if (__x86_64__)
+#include <nmmintrin.h>
+#endif
+
 
 #define SOMA_SEGMENT_MAGIC      "SOMAJRN1"
 #define SOMA_SEGMENT_ALIGN      8
@@ -44,6 +48,7 @@ static uint32_t soma_acquire32(const unsigned char *p);
 static int soma_is_hex(const unsigned char *p, size_t len);
 static int soma_is_aligned(const unsigned char *base);
 static uint32_t soma_segment_header_crc(const unsigned char *base);
+static uint32_t soma_crc32c(const unsigned char *p, size_t len);
 static uint32_t soma_segment_record_crc(const unsigned char *record,
     size_t len);
 static size_t soma_segment_record_size(size_t len);
@@ -164,12 +169,66 @@ soma_segment_header_crc(const unsigned char *base)
 }
 
 
+#if (__x86_64__)
+
+__attribute__((target("sse4.2")))
+static uint32_t
+soma_crc32c_sse42(uint32_t crc, const unsigned char *p, size_t len)
+{
+    uint64_t  word;
+
+    for ( /* void */ ; len >= sizeof(word); len -= sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        crc = (uint32_t) _mm_crc32_u64(crc, word);
+        p += sizeof(word);
+    }
+
+    while (len--) {
+        crc = _mm_crc32_u8(crc, *p++);
+    }
+
+    return crc;
+}
+
+#endif
+
+
+/* Castagnoli's polynomial, as in iSCSI (RFC 3720): x86 computes it */
+static uint32_t
+soma_crc32c(const unsigned char *p, size_t len)
+{
+    uint32_t  crc;
+
+    static const uint32_t  half[] = {
+        0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+        0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+        0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+        0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75
+    };
+
+    crc = 0xffffffff;
+
+#if (__x86_64__)
+    if (__builtin_cpu_supports("sse4.2")) {
+        return ~soma_crc32c_sse42(crc, p, len);
+    }
+#endif
+
+    while (len--) {
+        crc ^= *p++;
+        crc = (crc >> 4) ^ half[crc & 0x0f];
+        crc = (crc >> 4) ^ half[crc & 0x0f];
+    }
+
+    return ~crc;
+}
+
+
 /* seq and payload lie side by side */
 static uint32_t
 soma_segment_record_crc(const unsigned char *record, size_t len)
 {
-    return (uint32_t) crc32(0, record + SOMA_AT_RECORD_SEQ,
-                            (uInt) (sizeof(uint64_t) + len));
+    return soma_crc32c(record + SOMA_AT_RECORD_SEQ, sizeof(uint64_t) + len);
 }
 
 

@@ -9,7 +9,7 @@
  *   segment header (SOMA_SEGMENT_HEADER bytes, little-endian)
  *      0  "SOMAJRN1"
  *      8  version u32
- *     12  crc u32, of the bytes 0..11 and 16..55
+ *     12  crc u32 (zlib's), of the bytes 0..11 and 16..55
  *     16  writer[16]
  *     32  number u64
  *     40  first_seq u64
@@ -19,12 +19,12 @@
  *     68  zeros
  *   record, at an 8-byte boundary
  *      0  length u32 (payload)
- *      4  crc u32 (of seq and payload)
+ *      4  crc u32 (CRC-32C of seq and payload)
  *      8  seq u64
  *     16  payload, zeros up to the boundary
  *
- * A record counts when its length is in range, its CRC (zlib's crc32) fits
- * and its seq is the one before plus one; the first that does not ends the
+ * A record counts when its length is in range, its CRC fits and its
+ * seq is the one before plus one; the first that does not ends the
  * segment.  The length is written last, so a killed writer leaves whole
  * records only, and the length of what comes next is always 0 before that.
  *

@@ -135,6 +135,62 @@ seal(unsigned char *base)
 }
 
 
+/* Castagnoli's, bit by bit */
+static uint32_t
+crc32c(const unsigned char *p, size_t len)
+{
+    int       i;
+    uint32_t  crc;
+
+    for (crc = 0xffffffff; len--; /* void */) {
+        crc ^= *p++;
+
+        for (i = 0; i < 8; i++) {
+            crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+        }
+    }
+
+    return ~crc;
+}
+
+
+static void
+test_record_crc(void)
+{
+    size_t          len;
+    uint32_t        crc;
+    soma_segment_t  segment;
+    unsigned char  *record;
+
+    soma_is_int(crc32c((void *) "123456789", 9), 0xe3069283,
+                "the check value of CRC-32C");
+
+    for (len = 1; len < 40; len++) {
+        memset(memory, 0, sizeof(memory));
+
+        if (soma_segment_create(&segment, memory, sizeof(memory), str(WRITER),
+                                7, 1001, 1234567)
+            != SOMA_OK
+            || soma_segment_append(&segment,
+                                   (void *) "a payload of any length up to 40",
+                                   len < 32 ? len : 32)
+               != SOMA_OK)
+        {
+            break;
+        }
+
+        record = memory + SOMA_SEGMENT_HEADER;
+        memcpy(&crc, record + 4, sizeof(crc));
+
+        if (crc != crc32c(record + 8, 8 + (len < 32 ? len : 32))) {
+            break;
+        }
+    }
+
+    soma_is_int(len, 40, "a record's CRC is CRC-32C, whatever its length");
+}
+
+
 static void
 test_basics(void)
 {
@@ -696,6 +752,7 @@ test_speed(void)
 int
 main(void)
 {
+    test_record_crc();
     test_basics();
     test_refused();
     test_damage();
