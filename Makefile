@@ -179,7 +179,7 @@ NGX_INCS := $(foreach d,core event event/modules os/unix http http/modules \
 
 $(BUILD)/clang/%.ok: %.c $(HEADERS) | $(BUILD)/nginx/Makefile
 	@mkdir -p $(@D)
-	@$(CLANG) -std=gnu11 -O1 -fsyntax-only $(WARN) $(INCS) \
+	@$(CLANG) -std=gnu11 -O1 -fsyntax-only $(WARN) -Wconditional-uninitialized $(INCS) \
 		$(if $(findstring ngx_,$(notdir $<)),-Wno-unused-parameter \
 		$(NGX_INCS)) $<
 	@touch $@

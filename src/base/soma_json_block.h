@@ -209,6 +209,7 @@ soma_block_levels(soma_json_walk_t *w, uint64_t opening, uint64_t closing,
     int       at;
     uint64_t  left, open, level, differs, wrong, kind, depth;
 
+    at = 0;
     wrong = 0;
     kind = w->kind;
     depth = w->depth;
