@@ -321,6 +321,12 @@ ngx_http_soma_content_type(ngx_http_soma_attempt_t *a)
     u = a->ctx->request->upstream;
 
     if (u->headers_in.content_type == NULL) {
+
+        /* it does not say: it is taken for what was asked for */
+
+        a->event_stream = a->ctx->ask.stream;
+        a->json = !a->event_stream;
+        a->ctx->answer.stream = a->event_stream;
         return;
     }
 

@@ -368,6 +368,13 @@ ngx_http_soma_conf_limit(ngx_conf_t *cf, ngx_array_t *limits,
         words[i] = ngx_http_soma_str(value[i + 1]);
     }
 
+    if (limits->nelts == NGX_HTTP_SOMA_LIMITS_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d limits in one block",
+                           NGX_HTTP_SOMA_LIMITS_MAX);
+        return NGX_CONF_ERROR;
+    }
+
     limit = ngx_array_push(limits);
     if (limit == NULL) {
         return NGX_CONF_ERROR;

@@ -17,6 +17,9 @@
 #define NGX_HTTP_SOMA_ZONE_SIZE    (32 * 1024 * 1024)   /* when not said */
 #define NGX_HTTP_SOMA_ZONE_MIN     (1024 * 1024)
 
+/* of a tenant or a provider; with a key's own they fit one hold */
+#define NGX_HTTP_SOMA_LIMITS_MAX   8
+
 
 void *ngx_http_soma_create_main_conf(ngx_conf_t *cf);
 char *ngx_http_soma_init_main_conf(ngx_conf_t *cf, void *conf);

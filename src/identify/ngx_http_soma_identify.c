@@ -30,6 +30,8 @@ static void ngx_http_soma_key_handler(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx,
     redisReply *reply);
+static void ngx_http_soma_keep_key(ngx_http_soma_ctx_t *ctx, soma_str_t data,
+    int64_t expires);
 static ngx_int_t ngx_http_soma_known(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_unknown(ngx_http_soma_ctx_t *ctx);
 
@@ -307,6 +309,9 @@ ngx_http_soma_ask_redis(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     argv[1] = (char *) name;
     argvlen[1] = p - name;
 
+    ctx->cache_changes = ngx_http_soma_cache_changes(ctx->main,
+                                                 NGX_HTTP_SOMA_CACHE_KEY);
+
     rc = ngx_http_soma_redis_request(r, ngx_http_soma_key_handler, 2, argv,
                                      argvlen);
     if (rc != NGX_OK) {
@@ -362,15 +367,13 @@ ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
 {
     size_t            i, len;
     u_char            packed[SOMA_IDENTITY_MAX];
-    soma_str_t        name, field, value, data;
+    soma_str_t        field, value, data;
     soma_identity_t  *identity;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         return NGX_DECLINED;
     }
 
-    name.data = ctx->key_hash;
-    name.len = SOMA_KEY_HASH;
     data.data = packed;
     data.len = 0;
     identity = &ctx->identity;
@@ -409,18 +412,37 @@ ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
 
         if (len) {
             data.len = len;
-            (void) ngx_http_soma_cache_put(ctx->main, NGX_HTTP_SOMA_CACHE_KEY,
-                                           name, data, ngx_http_soma_now(),
-                                           identity->expires);
+            ngx_http_soma_keep_key(ctx, data, identity->expires);
         }
 
         return ngx_http_soma_known(ctx);
     }
 
-    (void) ngx_http_soma_cache_put(ctx->main, NGX_HTTP_SOMA_CACHE_KEY, name,
-                                   data, ngx_http_soma_now(), 0);
+    ngx_http_soma_keep_key(ctx, data, 0);
 
     return ngx_http_soma_unknown(ctx);
+}
+
+
+static void
+ngx_http_soma_keep_key(ngx_http_soma_ctx_t *ctx, soma_str_t data,
+    int64_t expires)
+{
+    soma_str_t  name;
+
+    /* a change that was heard meanwhile may have overtaken the reply */
+
+    if (ngx_http_soma_cache_changes(ctx->main, NGX_HTTP_SOMA_CACHE_KEY)
+        != ctx->cache_changes)
+    {
+        return;
+    }
+
+    name.data = ctx->key_hash;
+    name.len = SOMA_KEY_HASH;
+
+    (void) ngx_http_soma_cache_put(ctx->main, NGX_HTTP_SOMA_CACHE_KEY, name,
+                                   data, ngx_http_soma_now(), expires);
 }
 
 
