@@ -35,6 +35,7 @@ static void ngx_http_soma_journal_tick(ngx_event_t *ev);
 static void ngx_http_soma_journal_scan(ngx_event_t *ev);
 static void ngx_http_soma_journal_step(ngx_event_t *ev);
 static void ngx_http_soma_journal_sync(void);
+static void ngx_http_soma_journal_free(ngx_http_soma_writer_t *writer);
 static void *ngx_http_soma_journal_alloc(void *data, size_t size);
 static void ngx_http_soma_journal_timer(ngx_event_t *ev,
     ngx_event_handler_pt handler);
@@ -155,6 +156,7 @@ ngx_http_soma_journal_init_worker(ngx_cycle_t *cycle,
     }
 
     j->arena.alloc = ngx_http_soma_journal_alloc;
+    j->arena.data = cycle->pool;
 
     ngx_queue_init(&j->adopted);
     ngx_queue_init(&j->waiting);
@@ -195,7 +197,7 @@ ngx_http_soma_journal_timer(ngx_event_t *ev, ngx_event_handler_pt handler)
 static void *
 ngx_http_soma_journal_alloc(void *data, size_t size)
 {
-    return ngx_alloc(size, ngx_http_soma_journal.log);
+    return ngx_palloc(data, size);
 }
 
 
@@ -656,11 +658,20 @@ ngx_http_soma_journal_exit_worker(ngx_cycle_t *cycle)
                           "soma ledger: %ui records are lost: there is no "
                           "room for them on the disk", j->nwaiting);
         }
+
+        while (!ngx_queue_empty(&j->waiting)) {
+            q = ngx_queue_head(&j->waiting);
+            ngx_queue_remove(q);
+            ngx_free(ngx_queue_data(q, ngx_http_soma_waiting_t, queue));
+        }
     }
 
     if (j->spare) {
         (void) unlink((char *) ngx_http_soma_journal_path(j->own.id,
                                                       j->spare->number, ""));
+        ngx_http_soma_segment_unmap(j->spare);
+        ngx_free(j->spare);
+        j->spare = NULL;
     }
 
     if (j->current) {
@@ -678,11 +689,35 @@ ngx_http_soma_journal_exit_worker(ngx_cycle_t *cycle)
         }
     }
 
-    for (q = ngx_queue_head(&j->adopted);
-         q != ngx_queue_sentinel(&j->adopted);
-         q = ngx_queue_next(q))
-    {
+    ngx_http_soma_journal_free(&j->own);
+
+    while (!ngx_queue_empty(&j->adopted)) {
+
+        q = ngx_queue_head(&j->adopted);
+        ngx_queue_remove(q);
+
         writer = ngx_queue_data(q, ngx_http_soma_writer_t, queue);
+
         ngx_http_soma_journal_unlock(writer, 0);
+        ngx_http_soma_journal_free(writer);
+        ngx_free(writer);
+    }
+}
+
+
+static void
+ngx_http_soma_journal_free(ngx_http_soma_writer_t *writer)
+{
+    ngx_http_soma_segment_t  *s;
+
+    for ( ;; ) {
+        s = ngx_http_soma_segment_after(writer, NULL);
+        if (s == NULL) {
+            return;
+        }
+
+        ngx_queue_remove(&s->queue);
+        ngx_http_soma_segment_unmap(s);
+        ngx_free(s);
     }
 }

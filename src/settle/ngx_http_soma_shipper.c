@@ -17,14 +17,19 @@
 #define NGX_HTTP_SOMA_SHIP_ERROR  200
 
 
-typedef struct {
+typedef struct ngx_http_soma_ship_call_s  ngx_http_soma_ship_call_t;
+
+struct ngx_http_soma_ship_call_s {
+    ngx_http_soma_ship_call_t  *next;
     ngx_http_soma_writer_t     *writer;
     soma_ship_tenant_t         *tenant;
-} ngx_http_soma_ship_call_t;
+};
 
 
 typedef struct {
     soma_ship_scratch_t        *scratch;
+    ngx_pool_t                 *pool;
+    ngx_http_soma_ship_call_t  *unused;
     ngx_event_t                 tick;
     ngx_event_t                 wake;       /* posted */
     ngx_event_t                 drain;      /* keeps an exiting worker */
@@ -45,6 +50,7 @@ static void ngx_http_soma_shipper_run(void);
 static ngx_int_t ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer);
 static ngx_int_t ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
     soma_ship_tenant_t *tenant);
+static void ngx_http_soma_shipper_free(ngx_http_soma_ship_call_t *call);
 static void ngx_http_soma_shipper_reply(void *data, redisReply *reply);
 static void ngx_http_soma_shipper_refused(ngx_http_soma_writer_t *writer,
     soma_ship_tenant_t *tenant, redisReply *reply);
@@ -71,7 +77,8 @@ ngx_http_soma_shipper_init_worker(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    ship->scratch = ngx_alloc(sizeof(soma_ship_scratch_t), cycle->log);
+    ship->pool = cycle->pool;
+    ship->scratch = ngx_palloc(cycle->pool, sizeof(soma_ship_scratch_t));
     if (ship->scratch == NULL) {
         return NGX_ERROR;
     }
@@ -296,14 +303,21 @@ ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
 {
     ngx_int_t                   rc;
     soma_ship_batch_t          *batch;
+    ngx_http_soma_shipper_t    *ship;
     ngx_http_soma_ship_call_t  *call;
 
-    batch = &ngx_http_soma_shipper.scratch->batch;
+    ship = &ngx_http_soma_shipper;
+    batch = &ship->scratch->batch;
+    call = ship->unused;
 
-    call = ngx_alloc(sizeof(ngx_http_soma_ship_call_t),
-                     ngx_http_soma_journal.log);
-    if (call == NULL) {
-        return NGX_ERROR;
+    if (call) {
+        ship->unused = call->next;
+
+    } else {
+        call = ngx_palloc(ship->pool, sizeof(ngx_http_soma_ship_call_t));
+        if (call == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     call->writer = writer;
@@ -322,10 +336,18 @@ ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
     }
 
     if (rc != NGX_OK) {
-        ngx_free(call);
+        ngx_http_soma_shipper_free(call);
     }
 
     return rc;
+}
+
+
+static void
+ngx_http_soma_shipper_free(ngx_http_soma_ship_call_t *call)
+{
+    call->next = ngx_http_soma_shipper.unused;
+    ngx_http_soma_shipper.unused = call;
 }
 
 
@@ -341,7 +363,7 @@ ngx_http_soma_shipper_reply(void *data, redisReply *reply)
     writer = call->writer;
     tenant = call->tenant;
 
-    ngx_free(call);
+    ngx_http_soma_shipper_free(call);
 
     if (reply == NULL) {
         soma_ship_failed(&writer->ship, tenant, (int64_t) ngx_current_msec,

@@ -60,6 +60,8 @@ typedef struct {
 static void ngx_http_soma_redis_up(ngx_http_soma_link_t *link);
 static void ngx_http_soma_redis_lost(ngx_http_soma_link_t *link);
 static void ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link);
+static void ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler,
+    void *data);
 static ngx_int_t ngx_http_soma_redis_hook(ngx_uint_t kind,
     ngx_http_soma_redis_up_pt handler, void *data);
 static void ngx_http_soma_redis_run_hooks(ngx_uint_t kind);
@@ -103,6 +105,7 @@ ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
     link->up = ngx_http_soma_redis_up;
     link->lost = ngx_http_soma_redis_lost;
     link->leaving = ngx_http_soma_redis_leaving;
+    link->discard = ngx_http_soma_redis_discard;
 
     ngx_http_soma_redis_link_init(link);
     ngx_http_soma_redis_link_connect(link);
@@ -185,6 +188,26 @@ static void
 ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link)
 {
     ngx_http_soma_redis_run_hooks(NGX_HTTP_SOMA_REDIS_EXIT);
+}
+
+
+/* data of other handlers is their owners', who have it from a pool */
+static void
+ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data)
+{
+    ngx_http_soma_redis_eval_t  *eval;
+
+    if (handler == ngx_http_soma_redis_eval_reply) {
+        eval = data;
+        handler = eval->handler;
+        data = eval->data;
+
+        ngx_http_soma_redis_eval_free(eval);
+    }
+
+    if (handler == ngx_http_soma_redis_cell_reply) {
+        ngx_http_soma_redis_cell_drop(data);
+    }
 }
 
 
@@ -356,7 +379,10 @@ ngx_http_soma_redis_cell(ngx_http_request_t *r,
 static void
 ngx_http_soma_redis_cell_drop(ngx_http_soma_redis_cell_t *cell)
 {
-    cell->cleanup->handler = NULL;
+    if (cell->request) {
+        cell->cleanup->handler = NULL;
+    }
+
     ngx_free(cell);
 }
 

@@ -446,7 +446,12 @@ ngx_http_soma_redis_link_reply(redisAsyncContext *ac, void *data,
         link->state = NGX_HTTP_SOMA_LINK_DOWN;
     }
 
-    if (handler) {
+    if (link->closing) {
+        if (handler && link->discard) {
+            link->discard(handler, handler_data);
+        }
+
+    } else if (handler) {
         handler(handler_data, reply);
     }
 
@@ -645,17 +650,9 @@ ngx_http_soma_redis_link_asked(ngx_http_soma_link_t *link)
 void
 ngx_http_soma_redis_link_close(ngx_http_soma_link_t *link)
 {
-    ngx_queue_t                *q;
-    ngx_http_soma_link_call_t  *call;
+    ngx_queue_t  *q;
 
-    for (q = ngx_queue_head(&link->calls);
-         q != ngx_queue_sentinel(&link->calls);
-         q = ngx_queue_next(q))
-    {
-        call = ngx_queue_data(q, ngx_http_soma_link_call_t, queue);
-        call->handler = NULL;
-    }
-
+    link->closing = 1;
     link->state = NGX_HTTP_SOMA_LINK_CLOSED;
 
     if (link->ac) {

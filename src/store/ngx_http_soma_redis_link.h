@@ -64,6 +64,8 @@ struct ngx_http_soma_link_s {
     ngx_http_soma_link_pt            up;        /* ready for commands */
     ngx_http_soma_link_pt            lost;      /* was ready, is no more */
     ngx_http_soma_link_pt            leaving;   /* graceful exit begins */
+    void                           (*discard)(ngx_http_soma_redis_pt handler,
+                                              void *data);
 
     ngx_http_soma_redis_state_t      counts;
     u_char                           error[NGX_HTTP_SOMA_REDIS_ERROR_MAX];
@@ -74,6 +76,7 @@ struct ngx_http_soma_link_s {
     unsigned                         writing:1; /* within hiredis' write */
     unsigned                         told:1;    /* the failure was logged */
     unsigned                         left:1;    /* "leaving" was called */
+    unsigned                         closing:1; /* the process ends */
 };
 
 
@@ -97,7 +100,8 @@ void ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link);
 void ngx_http_soma_redis_link_drop(ngx_http_soma_link_t *link,
     const char *fmt, ...);
 
-/* the end: no handler is called any more, no retry */
+/* the end: no retry, and no handler is called any more: what is pending goes
+ * to "discard", to be freed */
 void ngx_http_soma_redis_link_close(ngx_http_soma_link_t *link);
 
 /* as ngx_http_soma_redis_command(), in any state that has a connection */
