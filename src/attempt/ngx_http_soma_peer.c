@@ -67,6 +67,14 @@ ngx_http_soma_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->cached = 0;
     pc->connection = NULL;
 
+    if (a->stopped) {
+
+        /* nginx allows one try more where an idle connection failed */
+
+        pc->tries = 0;
+        return NGX_DECLINED;
+    }
+
     for ( ;; ) {
 
         if (!a->again) {
@@ -105,7 +113,7 @@ ngx_http_soma_get_peer(ngx_peer_connection_t *pc, void *data)
 static ngx_int_t
 ngx_http_soma_get_addr(ngx_http_soma_attempt_t *a, ngx_peer_connection_t *pc)
 {
-    ngx_http_soma_addr_t   *addr;
+    ngx_http_soma_addr_t   *addr, *copy;
     ngx_http_soma_peers_t  *peers;
 
     peers = a->provider->peers;
@@ -117,6 +125,20 @@ ngx_http_soma_get_addr(ngx_http_soma_attempt_t *a, ngx_peer_connection_t *pc)
 
     addr = &peers->addr[peers->next++ % peers->naddrs];
     a->addr_tries++;
+
+    if (peers->resolver) {
+
+        /* the table may change while the request is under way */
+
+        copy = ngx_palloc(a->ctx->request->pool, sizeof(ngx_http_soma_addr_t));
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *addr;
+        copy->name.data = copy->text;
+        addr = copy;
+    }
 
     pc->sockaddr = &addr->sockaddr.sockaddr;
     pc->socklen = addr->socklen;
@@ -206,6 +228,11 @@ ngx_http_soma_free_peer(ngx_peer_connection_t *pc, void *data,
     if (state & NGX_PEER_FAILED) {
         ngx_http_soma_peer_failed(a, pc, cached);
     }
+
+    /* nginx would grant one more try to every cached connection that failed;
+     * whether there is one was decided above */
+
+    pc->cached = 0;
 }
 
 
@@ -246,6 +273,7 @@ ngx_http_soma_peer_failed(ngx_http_soma_attempt_t *a,
     }
 
     pc->tries = ngx_http_soma_target_failed(a);
+    a->stopped = (pc->tries == 0);
 }
 
 
