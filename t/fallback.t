@@ -70,6 +70,7 @@ my $n = soma_nginx(http => <<"END", server => <<'END2');
     soma_route close { model close-1; model close-2; }
     soma_route retry { model retry-1; model retry-2; retry_on http_403; }
     soma_route noerr { model retry-d; model retry-2; retry_on timeout; }
+    soma_route half { model none-1; model none-2; retry_on timeout; }
     soma_route all { model all-d; model all-1; model all-2; }
     soma_route echos { model echo-d; model echo; }
     soma_route late { model late-1; model late-2; }
@@ -231,6 +232,22 @@ is(ask('retry')->{status}, 500, 'http_500 is not in it');
 $res = ask('noerr');
 is($res->{status}, 502, 'nor is error');
 like(message($res), qr/retry-d of pd/, 'the target is named');
+
+# an idle connection that breaks in the middle of a header: nginx itself would
+# try once more, retry_on does not allow it
+$one->reset(sub { my ($r, $i) = @_;
+                  $i == 1 ? { raw => "HTTP/1.1 200 OK\r\nX-Ha", close => 1 }
+                          : $good });
+is(ask('half')->{headers}{'x-soma-model'}, 'none-1', 'an idle connection');
+$res = ask('half');
+is($res->{status}, 502, 'half a header, and retry_on without error');
+is($res->{headers}{'x-soma-attempts'}, 1, 'one attempt');
+
+# a good status, then silence: that is a timeout
+$one->reset({ raw => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream"
+              . "\r\n\r\n", hang => 2 });
+is(ask('half', stream => \1)->{headers}{'x-soma-model'}, 'none-2',
+   'silence behind a good header: retry_on timeout');
 
 # all of them
 $one->reset(soma_response(500, '{"error":{"message":"oops"}}'));

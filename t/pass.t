@@ -188,6 +188,32 @@ like($got, qr/^HTTP\S+ 200.*\{"object":"x"\}$/s, 'HTTP/1.0');
 like(sent()->{line}, qr{HTTP/1\.1$}, 'HTTP/1.1 to the provider');
 
 
+# several requests over one connection: a body nobody read is no request
+
+my $bad = $head =~ s/sk-alice/sk-wrong/r;
+my $long = '{"model":"m","x":"' . "GET /evil HTTP/1.1\r\n\r\n" x 3 . '"}';
+my $odd = '{"model":"nope"}';
+my @three = ("${bad}Content-Length: " . length($long) . "\r\n\r\n$long",
+             "${head}Content-Length: " . length($odd) . "\r\n\r\n$odd",
+             "${head}Content-Length: " . length($body) . "\r\n\r\n$body",
+             "GET /v1/models HTTP/1.1\r\nHost: h\r\nx-api-key: sk-alice\r\n"
+             . "Connection: close\r\n\r\n");
+
+for (['pipelined', 0], ['one after the other', 0.1]) {
+    my ($how, $pause) = @$_;
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                  PeerPort => $n->port) or die;
+
+    for (@three) {
+        print $s $_;
+        select undef, undef, undef, $pause if $pause;
+    }
+
+    my $got = do { local $/; <$s> };
+    my @status = $got =~ m{HTTP/1\.1 (\d+)}g;
+    is("@status", '401 404 200 200', "$how: each its answer");
+}
+
 # what is refused
 
 my $before = $up->count;
