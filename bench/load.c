@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@
 #define HEADER_MAX   4096
 #define TIMES_MAX    4000000
 #define BODY_MAX     (4 * 1024 * 1024)
+#define PATIENCE_NS  20000000000
 
 #define LAST_CHUNK      "\r\n0\r\n\r\n"
 #define LAST_CHUNK_LEN  7
@@ -418,13 +420,25 @@ static void
 loop(void)
 {
     int                  i, n;
+    long                 busy;
     conn_t              *c;
     struct epoll_event   events[EVENTS_MAX];
 
-    while (done < begun) {
-        n = epoll_wait(ep, events, EVENTS_MAX, 10000);
+    busy = now_ns(CLOCK_MONOTONIC);
 
-        if (n == 0) {
+    while (done < begun) {
+
+        /* awake, as the mock is: see there */
+
+        n = epoll_wait(ep, events, EVENTS_MAX, opt.hold ? 1 : 0);
+
+        if (n > 0) {
+            busy = now_ns(CLOCK_MONOTONIC);
+
+        } else if (now_ns(CLOCK_MONOTONIC) - busy < PATIENCE_NS) {
+            sched_yield();
+
+        } else {
             fprintf(stderr, "load: %ld answers do not come\n", begun - done);
             errors += begun - done;
             return;

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,12 @@
 #define INPUT_MAX   (256 * 1024)
 #define HEADER_MAX  8192
 #define OUTPUT_MAX  4096
+
+/*
+ * Awake for a while after an event: to wake a sleeping peer on another core
+ * costs the sender microseconds, and would be billed to nginx.
+ */
+#define SPIN_MS     3
 
 
 typedef struct {
@@ -361,7 +368,8 @@ listening(int port)
 int
 main(int argc, char **argv)
 {
-    int                  i, n, fd;
+    int                  i, n, fd, wait;
+    long                 busy;
     conn_t              *c;
     struct rlimit        files = { CONNS_MAX, CONNS_MAX };
     struct epoll_event   ee, events[EVENTS_MAX];
@@ -389,8 +397,16 @@ main(int argc, char **argv)
     ee.data.ptr = NULL;
     epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ee);
 
-    for ( ;; ) {
-        n = epoll_wait(ep, events, EVENTS_MAX, nstreams ? 1 : -1);
+    for (busy = 0; /* void */ ; /* void */) {
+        wait = now_ms() - busy < SPIN_MS ? 0 : nstreams ? 1 : -1;
+        n = epoll_wait(ep, events, EVENTS_MAX, wait);
+
+        if (n > 0) {
+            busy = now_ms();
+
+        } else if (wait == 0) {
+            sched_yield();
+        }
 
         for (i = 0; i < n; i++) {
             c = events[i].data.ptr;

@@ -31,6 +31,16 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
     soma_api_e            api;
     ngx_http_soma_ctx_t  *ctx;
 
+    if (r != r->main) {
+
+        /* all that follows belongs to a client's own request */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "soma: soma_pass serves no subrequest");
+
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     ctx = ngx_http_soma_get_ctx(r);
 
     if (ctx == NULL || !ctx->identified) {
@@ -112,6 +122,8 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
     if (rc != NGX_OK) {
         return rc;
     }
+
+    ngx_http_soma_query_hash(ctx);
 
     name = ngx_http_soma_ngx(ctx->ask.model);
     ctx->route = ngx_http_soma_route_find(ctx->main, &name);

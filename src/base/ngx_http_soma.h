@@ -264,6 +264,7 @@ struct ngx_http_soma_ctx_s {
     soma_json_scan_t               *scan;
     soma_json_span_t                model_span; /* of a form's model */
     soma_str_t                      body;       /* whole; by body_whole() */
+    uint64_t                        query_hash;
     ngx_http_soma_route_t          *route;
     unsigned                        order[SOMA_TARGETS_MAX];
     ngx_uint_t                      norder;

@@ -21,8 +21,7 @@ static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx);
 static ngx_uint_t ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx);
 static soma_str_t ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t status);
-static soma_str_t ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx,
-    u_char *buf, size_t size);
+static void ngx_http_soma_query_hex(ngx_http_soma_ctx_t *ctx, u_char *buf);
 
 
 static const soma_str_t  ngx_http_soma_api_names[] = {
@@ -46,6 +45,11 @@ ngx_http_soma_settle_cleanup(void *data)
 
     ngx_http_soma_settle(ctx);
     ngx_http_soma_metrics_inflight(ctx->main, -1);
+
+    /* nginx logs after its cleanups, and an internal redirect may have
+     * cleared what the variables look at */
+
+    ngx_http_set_ctx(ctx->request, ctx, ngx_http_soma_module);
 }
 
 
@@ -178,7 +182,9 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
 
     if (ctx->route) {
         record.route = ngx_http_soma_str(ctx->route->name);
-        record.query_hash = ngx_http_soma_query_hash(ctx, hash, sizeof(hash));
+        ngx_http_soma_query_hex(ctx, hash);
+        record.query_hash.data = hash;
+        record.query_hash.len = sizeof(hash);
     }
 
     if (ctx->model) {
@@ -259,24 +265,12 @@ ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
 }
 
 
-/* tells equal questions apart from others; no secret, no proof */
-static soma_str_t
-ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx, u_char *buf, size_t size)
+void
+ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx)
 {
     size_t         len, n, head;
     uint64_t       hash;
-    soma_str_t     s;
-    ngx_uint_t     i;
     ngx_chain_t   *cl;
-
-    static const u_char  hex[] = "0123456789abcdef";
-
-    s.data = buf;
-    s.len = 0;
-
-    if (size < 2 * sizeof(uint64_t) || ctx->request->request_body == NULL) {
-        return s;
-    }
 
     hash = ctx->ask.body_len;
     head = 0;
@@ -306,11 +300,18 @@ ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx, u_char *buf, size_t size)
         }
     }
 
+    ctx->query_hash = hash;
+}
+
+
+static void
+ngx_http_soma_query_hex(ngx_http_soma_ctx_t *ctx, u_char *buf)
+{
+    ngx_uint_t  i;
+
+    static const u_char  hex[] = "0123456789abcdef";
+
     for (i = 0; i < 2 * sizeof(uint64_t); i++) {
-        buf[i] = hex[(hash >> (60 - 4 * i)) & 0xf];
+        buf[i] = hex[(ctx->query_hash >> (60 - 4 * i)) & 0xf];
     }
-
-    s.len = 2 * sizeof(uint64_t);
-
-    return s;
 }
