@@ -6,6 +6,7 @@
 #   make build          build/modules/ngx_http_soma_module.so
 #   make test           every suite; ends with "N passed, N failed"
 #   make bench          bare proxy_pass and the module side by side
+#   make soak           a million requests: memory stays where it was
 #
 #   make unit           the plain C; UNIT=NAME for one of t/unit/test_NAME.c
 #   make fuzz           libFuzzer; FUZZ=NAME for one, FUZZ_SECONDS=5 for each
@@ -65,9 +66,9 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .DELETE_ON_ERROR:
 
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
-	module module-asan deps deps-test deps-source \
+	keep-open module module-asan deps deps-test deps-source \
 	unit fuzz test test-nginx test-asan test-valgrind clients style \
-	check-clang bench run stop clean
+	check-clang bench soak run stop clean
 
 all: build
 
@@ -169,6 +170,12 @@ build-unit: $(TESTS:%=$(BUILD)/plain/test_%)
 
 build-unit-asan: $(TESTS:%=$(BUILD)/asan/test_%)
 
+keep-open: $(BUILD)/keep_open.so
+
+$(BUILD)/keep_open.so: tools/keep_open.c
+	@mkdir -p $(@D)
+	$(GCC) $(CFLAGS_plain) -shared $< -o $@
+
 build-fuzz: $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
 
 
@@ -179,7 +186,8 @@ NGX_INCS := $(foreach d,core event event/modules os/unix http http/modules \
 
 $(BUILD)/clang/%.ok: %.c $(HEADERS) | $(BUILD)/nginx/Makefile
 	@mkdir -p $(@D)
-	@$(CLANG) -std=gnu11 -O1 -fsyntax-only $(WARN) -Wconditional-uninitialized $(INCS) \
+	@$(CLANG) -std=gnu11 -O1 -fsyntax-only $(WARN) \
+		-Wconditional-uninitialized $(INCS) \
 		$(if $(findstring ngx_,$(notdir $<)),-Wno-unused-parameter \
 		$(NGX_INCS)) $<
 	@touch $@
@@ -217,6 +225,9 @@ test:
 
 bench: build
 	@bench/run
+
+soak: build
+	@bench/soak
 
 
 # a gateway to look at
