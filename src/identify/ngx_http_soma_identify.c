@@ -48,6 +48,19 @@ static const struct {
 };
 
 
+/* one context a process: making it anew costs more than the hash */
+
+static EVP_MD_CTX  *ngx_http_soma_md;
+
+
+void
+ngx_http_soma_identify_exit_worker(void)
+{
+    EVP_MD_CTX_free(ngx_http_soma_md);
+    ngx_http_soma_md = NULL;
+}
+
+
 ngx_uint_t
 ngx_http_soma_credential_header(ngx_table_elt_t *h)
 {
@@ -195,17 +208,20 @@ ngx_http_soma_find_credential(ngx_http_request_t *r, soma_str_t *credential)
 static ngx_int_t
 ngx_http_soma_hash_key(soma_str_t credential, u_char *hash)
 {
-    unsigned            len;
-    static EVP_MD_CTX  *md;
+    unsigned     len;
+    EVP_MD_CTX  *md;
 
-    /* one context a process: making it anew costs more than the hash */
+    md = ngx_http_soma_md;
 
     if (md == NULL) {
         md = EVP_MD_CTX_new();
 
         if (md == NULL || !EVP_DigestInit_ex(md, EVP_sha256(), NULL)) {
+            EVP_MD_CTX_free(md);
             return NGX_ERROR;
         }
+
+        ngx_http_soma_md = md;
     }
 
     if (credential.len > SOMA_KEY_MAX) {

@@ -26,6 +26,9 @@ ngx_http_soma_ctx_t *ngx_http_soma_create_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
+/* frees what the worker kept to hash keys with */
+void ngx_http_soma_identify_exit_worker(void);
+
 /* 1: the header carries a credential of a client and never travels on */
 ngx_uint_t ngx_http_soma_credential_header(ngx_table_elt_t *h);
 
