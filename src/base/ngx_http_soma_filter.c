@@ -533,11 +533,18 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     rc = ngx_http_next_body_filter(r, in);
 
     if (rc == NGX_ERROR && r->connection->error && ctx->attempt
+        && r->upstream && r->upstream->input_filter_ctx == ctx->attempt
         && ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN)
     {
-        /* the client has gone; the provider is heard out all the same */
+        /*
+         * The client has gone; the provider is heard out all the same.  What
+         * the client had not taken yet is forgotten, or the upstream's buffer
+         * would never be free again; its bytes stay as they are, for frames
+         * of HTTP/2 that are queued may still refer to them.
+         */
 
         ngx_http_soma_consume(in);
+        r->upstream->busy_bufs = NULL;
 
         return NGX_OK;
     }
