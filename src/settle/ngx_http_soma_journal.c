@@ -24,6 +24,7 @@ typedef struct {
 } ngx_http_soma_waiting_t;
 
 
+static ngx_uint_t ngx_http_soma_journal_empty(u_char *path);
 static ngx_uid_t ngx_http_soma_journal_user(ngx_conf_t *cf);
 static ngx_int_t ngx_http_soma_journal_begin(void);
 static ngx_int_t ngx_http_soma_journal_rotate(void);
@@ -89,7 +90,23 @@ ngx_http_soma_journal_check(ngx_conf_t *cf, ngx_http_soma_ledger_conf_t *conf)
 
     if (user != (ngx_uid_t) NGX_CONF_UNSET_UINT) {
 
-        if (sb.st_uid != user && chown((char *) dir, user, -1) == -1) {
+        if (sb.st_uid == user || user == 0) {
+            return NGX_CONF_OK;
+        }
+
+        /* what others keep there is not ours to take */
+
+        if (!ngx_http_soma_journal_empty(dir)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%s\" of \"soma_ledger\" belongs to user "
+                               "%ui and is not empty, while workers run as "
+                               "user %ui: give it to them by chown -R, or "
+                               "name another directory", dir,
+                               (ngx_uint_t) sb.st_uid, (ngx_uint_t) user);
+            return NGX_CONF_ERROR;
+        }
+
+        if (chown((char *) dir, user, -1) == -1) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                                "cannot give \"%s\" of \"soma_ledger\" to the "
                                "workers' user", dir);
@@ -103,6 +120,34 @@ ngx_http_soma_journal_check(ngx_conf_t *cf, ngx_http_soma_ledger_conf_t *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_soma_journal_empty(u_char *path)
+{
+    ngx_dir_t   dir;
+    ngx_str_t   name;
+    ngx_uint_t  n;
+
+    name.data = path;
+    name.len = ngx_strlen(path);
+
+    if (ngx_open_dir(&name, &dir) == NGX_ERROR) {
+        return 0;
+    }
+
+    n = 0;
+
+    while (ngx_read_dir(&dir) == NGX_OK) {
+        if (ngx_de_name(&dir)[0] != '.') {
+            n++;
+        }
+    }
+
+    (void) ngx_close_dir(&dir);
+
+    return n == 0;
 }
 
 
@@ -512,15 +557,14 @@ ngx_http_soma_journal_tick(ngx_event_t *ev)
 
     j = &ngx_http_soma_journal;
 
-    if (!ngx_exiting) {
-        ngx_add_timer(ev, NGX_HTTP_SOMA_JOURNAL_TICK);
-    }
+    ngx_add_timer(ev, NGX_HTTP_SOMA_JOURNAL_TICK);
 
     if (j->current == NULL || !ngx_queue_empty(&j->waiting)) {
         ngx_http_soma_journal_flush();
     }
 
-    if (j->spare == NULL && j->current && !j->step.timer_set) {
+    if (j->spare == NULL && j->current && !j->step.timer_set && !ngx_exiting)
+    {
         ngx_add_timer(&j->step, NGX_HTTP_SOMA_JOURNAL_STEP_WAIT);
     }
 

@@ -205,6 +205,9 @@ ngx_http_soma_redis_del_write(void *data)
 
     ngx_event_t  *wev;
 
+    /* hiredis calls this when its buffer is empty */
+    link->unsent = 0;
+
     wev = link->connection->write;
 
     if (wev->active) {
@@ -251,6 +254,7 @@ ngx_http_soma_redis_cleanup(void *data)
 
     link->connection = NULL;
     link->ac = NULL;
+    link->unsent = 0;
 
     ngx_http_soma_redis_link_gone(link, why);
 }

@@ -11,7 +11,6 @@
 
 
 #include "ngx_http_soma_redis_link.h"
-#include <hiredis/sds.h>
 
 
 static void ngx_http_soma_redis_link_on_connect(const redisAsyncContext *ac,
@@ -361,13 +360,21 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     ngx_http_soma_redis_pt handler, void *data, int argc, const char **argv,
     const size_t *argvlen, ngx_http_soma_link_call_t **callp)
 {
+    int                         i;
+    size_t                      size;
     ngx_http_soma_link_call_t  *call;
+
+    size = 0;
+
+    for (i = 0; i < argc; i++) {
+        size += argvlen[i];
+    }
 
     if ((link->state != NGX_HTTP_SOMA_LINK_READY
          && link->state != NGX_HTTP_SOMA_LINK_CONNECT)
         || link->ncalls >= NGX_HTTP_SOMA_REDIS_PENDING_MAX
         || argc > NGX_HTTP_SOMA_REDIS_ARGS_MAX
-        || sdslen(link->ac->c.obuf) > NGX_HTTP_SOMA_REDIS_BYTES_MAX)
+        || link->unsent + size > NGX_HTTP_SOMA_REDIS_BYTES_MAX)
     {
         link->counts.declined++;
         return NGX_DECLINED;
@@ -393,6 +400,7 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     }
 
     link->counts.commands++;
+    link->unsent += size;
     link->ncalls++;
     ngx_queue_insert_tail(&link->calls, &call->queue);
 

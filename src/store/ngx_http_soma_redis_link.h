@@ -60,6 +60,7 @@ struct ngx_http_soma_link_s {
     ngx_queue_t                      idle_calls;
     ngx_uint_t                       ncalls;
     ngx_uint_t                       nidle;
+    size_t                           unsent;    /* since all was written */
 
     ngx_http_soma_link_pt            up;        /* ready for commands */
     ngx_http_soma_link_pt            lost;      /* was ready, is no more */
