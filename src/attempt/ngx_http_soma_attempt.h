@@ -109,7 +109,6 @@ typedef struct {
 
     unsigned                        again:1;    /* same target, once more */
     unsigned                        fresh:1;    /* no idle connection */
-    unsigned                        stopped:1;  /* no target is tried more */
     unsigned                        event_stream:1;
     unsigned                        json:1;
     unsigned                        good:1;     /* status below 300 */

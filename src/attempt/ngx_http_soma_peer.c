@@ -67,14 +67,6 @@ ngx_http_soma_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->cached = 0;
     pc->connection = NULL;
 
-    if (a->stopped) {
-
-        /* nginx allows one try more where an idle connection failed */
-
-        pc->tries = 0;
-        return NGX_DECLINED;
-    }
-
     for ( ;; ) {
 
         if (!a->again) {
@@ -273,7 +265,6 @@ ngx_http_soma_peer_failed(ngx_http_soma_attempt_t *a,
     }
 
     pc->tries = ngx_http_soma_target_failed(a);
-    a->stopped = (pc->tries == 0);
 }
 
 
