@@ -100,6 +100,7 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     provider->index = smcf->providers.nelts - 1;
     provider->file = cf->conf_file->file.name.data;
     provider->line = cf->conf_file->line;
+    ngx_str_set(&provider->auth, "");
     provider->connect_timeout = 5000;
     provider->first_token_timeout = 120000;
     provider->idle_timeout = 60000;
