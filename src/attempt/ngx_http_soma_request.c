@@ -56,6 +56,7 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
     size_t                     len;
     ngx_buf_t                 *b;
     ngx_str_t                  args;
+    soma_out_t                 out;
     ngx_chain_t               *cl, *body;
     soma_json_edits_t          edits;
     ngx_http_request_t        *r;
@@ -99,10 +100,15 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
         b->last = ngx_cpymem(b->last, args.data, args.len);
     }
 
-    b->last = ngx_sprintf(b->last, " HTTP/1.1\r\nHost: %V\r\n"
-                          "Content-Length: %uz\r\n",
-                          &provider->host,
-                          soma_json_edited_len(&edits, ctx->ask.body_len));
+    b->last = ngx_cpymem(b->last, " HTTP/1.1\r\nHost: ",
+                         sizeof(" HTTP/1.1\r\nHost: ") - 1);
+    b->last = ngx_cpymem(b->last, provider->host.data, provider->host.len);
+    b->last = ngx_cpymem(b->last, "\r\nContent-Length: ",
+                         sizeof("\r\nContent-Length: ") - 1);
+
+    soma_out_init(&out, b->last, b->end - b->last);
+    soma_put_int(&out, soma_json_edited_len(&edits, ctx->ask.body_len));
+    b->last = ngx_cpymem(out.pos, "\r\n", 2);
 
     b->last = ngx_cpymem(b->last, provider->auth.data, provider->auth.len);
     b->last = ngx_cpymem(b->last, "Accept-Encoding: identity\r\nx-request-id: ",
@@ -219,7 +225,7 @@ ngx_http_soma_header_passes(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
         }
     }
 
-    if (h->key.len > 7 && ngx_strncmp(h->lowcase_key, "x-soma-", 7) == 0) {
+    if (h->key.len > 7 && ngx_memcmp(h->lowcase_key, "x-soma-", 7) == 0) {
         return 0;
     }
 
