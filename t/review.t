@@ -12,7 +12,15 @@ use Time::HiRes qw(time sleep);
 
 my $up = soma_upstream(responses => [soma_response(200, '{}')]);
 
-my $n = soma_nginx(http => <<"END", server => <<'END2');
+my $h2 = soma_port();
+
+# a resolver that never answers
+
+my $udp = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
+    or die;
+my $nobody = $udp->sockport;
+
+my $n = soma_nginx(http => <<"END", server => <<'END2' =~ s/%%H2%%/$h2/r);
     soma_zone 8m;
     soma_provider p {
         dialect openai;
@@ -23,6 +31,10 @@ my $n = soma_nginx(http => <<"END", server => <<'END2');
     soma_model m provider=p input=1 output=1;
     soma_model e provider=echo;
     soma_route strict { strategy order; model m; model e; retry_on http_503; }
+    resolver 127.0.0.1:$nobody;
+    soma_provider lost { dialect openai; endpoint http://lost.invalid/v1;
+                         timeout connect=1s; }
+    soma_model lost provider=lost;
     soma_tenant acme { limit concurrency 4; }
     soma_key sha256:@{[soma_sha256('sk-alice')]} tenant=acme user=alice;
     log_format soma '\$status \$soma_tenant \$soma_input_tokens '
@@ -48,6 +60,18 @@ END
         proxy_pass http://127.0.0.1:%%PORT%%/plain;
     }
     location = /plain { return 200 "served\n"; }
+    location /ssi/ { soma_access; ssi on; ssi_types text/html; alias %%DIR%%/; }
+    location /next/v1/ { soma_pass; error_page 502 = @next; }
+    location @next { soma_pass; }
+    location /jump/ { soma_access; proxy_pass http://127.0.0.1:%%PORT%%/to/; }
+    location /to/ { add_header X-Accel-Redirect /there/; return 204; }
+    location /there/ { internal; soma_access; return 200 "there\n"; }
+    }
+    server {
+        listen 127.0.0.1:%%H2%% http2;
+        client_body_buffer_size 1k;
+        location /v1/ { soma_pass; }
+        location /drain/v1/ { soma_pass; soma_on_abort drain; }
 END2
 
 my @alice = (Authorization => 'Bearer sk-alice');
@@ -113,6 +137,116 @@ setsockopt($s, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
 close $s;
 logged('stalled', '200 acme 11 7 -', 'drain: a stalled client goes, the '
        . 'provider is heard out', 8);
+
+# and over HTTP/2, where the connection lives on and other streams with it
+
+sub frame {
+    my ($type, $flags, $stream, $data) = @_;
+
+    return pack('nCCCN', length($data) >> 8, length($data) & 0xff, $type,
+                $flags, $stream) . $data;
+}
+
+sub h2_request {
+    my ($stream, $uri, $body) = @_;
+    my $head = '';
+    my @h = (':method', 'POST', ':scheme', 'http', ':path', $uri,
+             ':authority', 'h', 'authorization', 'Bearer sk-alice',
+             'x-name', "h2-$stream");
+
+    while (my ($name, $value) = splice @h, 0, 2) {
+        $head .= "\0" . chr(length $name) . $name . chr(length $value) . $value;
+    }
+
+    return frame(1, 4, $stream, $head) . frame(0, 1, $stream, $body);
+}
+
+# reads frames until one of that type and stream; what came of DATA
+sub h2_until {
+    my ($s, $type, $flag, $stream) = @_;
+    my $data = '';
+
+    while (1) {
+        read($s, my $head, 9) == 9 or return;
+        my ($n1, $n2, $t, $f, $id) = unpack 'nCCCN', $head;
+        my $len = $n1 << 8 | $n2;
+
+        return if $len > 16384 || $t > 9;
+        my $payload = '';
+
+        read($s, $payload, $len) == $len or return if $len;
+        $data .= $payload if $t == 0 && $id == $stream;
+        return $data if $t == $type && ($f & $flag) == $flag && $id == $stream;
+    }
+}
+
+$up->reset({ raw => soma_sse((map { chunk('w' x 1000) } 1 .. 300), $stop,
+                             $usage, '[DONE]'), piece => 20000,
+             delay => 0.01 },
+           { raw => soma_sse((map { chunk('v' x 1000) } 1 .. 300), $stop,
+                             $usage, '[DONE]') });
+
+my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $h2) or die;
+$c->autoflush(1);
+print $c "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
+         . frame(8, 0, 0, pack 'N', 0x3fffffff)
+         . h2_request(1, '/drain/v1/chat/completions', $body);
+alarm 20;
+ok(defined h2_until($c, 0, 0, 1), 'HTTP/2: a stream begins');
+sleep 0.3;
+print $c frame(3, 0, 1, pack 'N', 8);
+logged('h2-1', '200 acme 11 7 -', 'it is reset with its window closed: the '
+       . 'provider is heard out', 8);
+print $c h2_request(3, '/v1/chat/completions', $body)
+         . frame(8, 0, 3, pack 'N', 0x3fffffff);
+like(h2_until($c, 0, 1, 3) // '', qr/v{1000}.*\[DONE\]\n\n$/s,
+     'another stream of the connection is whole');
+
+$up->reset({ raw => '', hang => 5 });
+print $c h2_request(5, '/v1/chat/completions', $body);
+sleep 0.2;
+print $c frame(3, 0, 5, pack 'N', 8);
+logged('h2-5', '499 acme [1-9]\d* 0 -', 'reset before the first byte');
+alarm 0;
+close $c;
+
+# a name that is still being asked for
+
+$c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $n->port) or die;
+print $c "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nX-Name: lost\r\n"
+         . "Authorization: Bearer sk-alice\r\nContent-Length: 16\r\n\r\n"
+         . '{"model":"lost"}';
+$c->flush;
+sleep 0.2;
+close $c;
+logged('lost', '499 acme 0 0 -', 'a client that leaves while a name is asked '
+       . 'for');
+$res = $n->post('/v1/chat/completions', '{"model":"lost"}', @alice);
+is($res->{status}, 502, 'a name nobody knows');
+
+# other ways to come and go
+
+open my $fh, '>', $n->dir . '/page.html' or die;
+print $fh 'a<!--# include virtual="/mirror/v1/chat/completions" -->b';
+close $fh;
+$res = $n->get('/ssi/page.html', @alice);
+is($res->{status}, 200, 'an include of soma_pass');
+like($res->{body}, qr/^a.*b$/s, 'is refused alone');
+
+$up->reset({ raw => '', close => 1 }, soma_response(200, '{"ok":1}'));
+$res = $n->post('/next/v1/chat/completions', '{"model":"m"}', @alice,
+                'X-Name' => 'next');
+is($res->{body}, '{"ok":1}', 'an error page that tries once more');
+logged('next', '200 acme \d+ \d+ \S+', 'and is logged');
+
+is($n->get('/jump/', @alice)->{body}, "there\n", 'X-Accel-Redirect');
+
+for (1 .. 6) {
+    $res = $n->post('/v1/chat/completions', '{"model":"e","messages":[]}',
+                    @alice);
+}
+
+is($res->{status}, 200, 'nothing is held any more');
 
 ok($n->quit, 'the worker ends: nothing is left hanging');
 unlike($n->error_log, qr/\[(?:alert|crit|emerg)\]/, 'no alert');

@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
+static void ngx_http_soma_drain_reading(ngx_http_request_t *r);
 static void ngx_http_soma_body_end(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
@@ -145,6 +146,10 @@ ngx_http_soma_filter_start(void *data)
 
     u = a->ctx->request->upstream;
 
+    if (a->drain) {
+        a->ctx->request->read_event_handler = ngx_http_soma_drain_reading;
+    }
+
     if (a->rest == 0 && !u->headers_in.chunked) {
         a->ended = 1;
     }
@@ -171,6 +176,26 @@ ngx_http_soma_filter_start(void *data)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A stream of HTTP/2 that is reset while its window is closed: nobody would
+ * write, and so find out, and the provider would wait for us.
+ */
+static void
+ngx_http_soma_drain_reading(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (!c->error) {
+        ngx_http_block_reading(r);
+        return;
+    }
+
+    ngx_post_event(c->write, &ngx_posted_events);
 }
 
 
