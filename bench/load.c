@@ -11,9 +11,9 @@
  *
  * -s asks the mock provider for streams.  -w is the process whose CPU time
  * is read before and after, user and kernel; -d waits before the second
- * reading, for work that is put off but belongs to the requests.  -h opens one stream on each
- * connection, says "open" when all have their first event, and holds them
- * until its input ends.
+ * reading, for work that is put off but belongs to the requests.  -h opens
+ * one stream on each connection, says "open" when all have their first
+ * event, and holds them until its input ends.
  *
  * Prints NAME=VALUE: requests, errors, seconds, cpu_ns (of PID), and in ns
  * p50, p99 (whole answers) and first_p50 (the first bytes of a body).
