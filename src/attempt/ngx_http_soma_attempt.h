@@ -116,6 +116,7 @@ typedef struct {
     unsigned                        caught:1;   /* its members are */
     unsigned                        header:1;   /* the header is whole */
     unsigned                        drain:1;
+    unsigned                        drop_lf:1;  /* of a CR that was dropped */
     unsigned                        local:1;    /* answered by us */
 } ngx_http_soma_attempt_t;
 

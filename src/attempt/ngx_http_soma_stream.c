@@ -25,6 +25,10 @@ static ngx_int_t ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
+static ngx_int_t ngx_http_soma_event_raw(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
+static ngx_int_t ngx_http_soma_event_drop(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
 static void ngx_http_soma_drain_reading(ngx_http_request_t *r);
 static void ngx_http_soma_body_end(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
@@ -335,8 +339,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
             break;
 
         case SOMA_DECLINED:
-            if (ngx_http_soma_put(a, event.raw.data, event.raw.len) != NGX_OK)
-            {
+            if (ngx_http_soma_event_raw(a, &event) != NGX_OK) {
                 return NGX_ERROR;
             }
 
@@ -361,7 +364,7 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
     ctx = a->ctx;
 
     if (event->comment) {
-        return ngx_http_soma_put(a, event->raw.data, event->raw.len);
+        return ngx_http_soma_event_raw(a, event);
     }
 
     action = a->provider->dialect->event(&ctx->answer, &ctx->ask, event);
@@ -380,10 +383,40 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
     }
 
     if (action == SOMA_EVENT_DROP) {
-        return NGX_OK;
+        return ngx_http_soma_event_drop(a, event);
     }
 
-    return ngx_http_soma_put(a, event->raw.data, event->raw.len);
+    return ngx_http_soma_event_raw(a, event);
+}
+
+
+static ngx_int_t
+ngx_http_soma_event_raw(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
+{
+    size_t  skip;
+
+    skip = (a->drop_lf && event->raw.len && event->raw.data[0] == '\n');
+    a->drop_lf = 0;
+
+    return ngx_http_soma_put(a, event->raw.data + skip,
+                             event->raw.len - skip);
+}
+
+
+/* where a CRLF was cut in two, its LF stands before the next event: it goes
+ * where its CR went */
+static ngx_int_t
+ngx_http_soma_event_drop(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
+{
+    ngx_uint_t  lf;
+    soma_str_t  raw;
+
+    raw = event->raw;
+    lf = (!a->drop_lf && raw.len > 1 && raw.data[0] == '\n');
+
+    a->drop_lf = (raw.len && raw.data[raw.len - 1] == '\r');
+
+    return lf ? ngx_http_soma_put(a, raw.data, 1) : NGX_OK;
 }
 
 

@@ -149,6 +149,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->ended = 0;
     a->caught = 0;
     a->header = 0;
+    a->drop_lf = 0;
     a->rest = -1;
 }
 
