@@ -251,6 +251,7 @@ ngx_http_soma_exit_worker(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_soma_metrics_exit_worker();
     ngx_http_soma_identify_exit_worker();
     ngx_http_soma_redis_exit_worker(cycle);
     ngx_http_soma_journal_exit_worker(cycle);

@@ -14,6 +14,8 @@ my $up = soma_upstream(responses => [soma_response(200, '{}')]);
 
 my $h2 = soma_port();
 
+soma_dir('ledger');
+
 # a resolver that never answers
 
 my $udp = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
@@ -22,6 +24,7 @@ my $nobody = $udp->sockport;
 
 my $n = soma_nginx(http => <<"END", server => <<'END2' =~ s/%%H2%%/$h2/r);
     soma_zone 8m;
+    soma_ledger $ENV{TEST_NGINX_LEDGER};
     soma_provider p {
         dialect openai;
         endpoint http://127.0.0.1:$ENV{TEST_NGINX_UPSTREAM_PORT}/v1;
@@ -60,6 +63,7 @@ END
         proxy_pass http://127.0.0.1:%%PORT%%/plain;
     }
     location = /plain { return 200 "served\n"; }
+    location = /metrics { soma_metrics; }
     location /ssi/ { soma_access; ssi on; ssi_types text/html; alias %%DIR%%/; }
     location /next/v1/ { soma_pass; error_page 502 = @next; }
     location @next { soma_pass; }
@@ -247,6 +251,31 @@ for (1 .. 6) {
 }
 
 is($res->{status}, 200, 'nothing is held any more');
+
+# an event in CRLF is left out, byte by byte
+
+my $crlf = join '', map { "data: $_\r\n\r\n" } chunk('a'), $stop, $usage,
+                    '[DONE]';
+$up->reset({ raw => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+                    . $crlf, piece => 1, delay => 0.002, close => 1 });
+$res = $n->post('/v1/chat/completions', '{"model":"m","stream":true}', @alice);
+is($res->{body}, $crlf =~ s/data: \Q$usage\E\r\n\r\n//r,
+   'no half of its blank line stays');
+
+# what a worker counted stays when it ends
+
+sub appended {
+    return $n->get('/metrics')->{body} =~ /^soma_journal_appended_total (\d+)/m
+           ? $1 : 0;
+}
+
+ok(soma_wait(5, sub { appended() > 5 }), 'records are counted');
+sleep 1.5;
+my $before = appended();
+my @old = $n->workers;
+$n->reload;
+soma_wait(10, sub { !grep { kill 0, $_ } @old });
+cmp_ok(appended(), '>=', $before, 'and are after a reload');
 
 ok($n->quit, 'the worker ends: nothing is left hanging');
 unlike($n->error_log, qr/\[(?:alert|crit|emerg)\]/, 'no alert');

@@ -496,6 +496,17 @@ ngx_http_soma_publish_handler(ngx_event_t *ev)
 }
 
 
+/* while the journal and Redis can still tell what they did */
+
+void
+ngx_http_soma_metrics_exit_worker(void)
+{
+    if (ngx_http_soma_publisher.main) {
+        ngx_http_soma_publish();
+    }
+}
+
+
 /* the pool of the cycle goes last, after every module's exit */
 
 static void
@@ -512,8 +523,6 @@ ngx_http_soma_publish_last(void *data)
     if (slot == NULL || slot->pid != (ngx_atomic_t) ngx_pid) {
         return;
     }
-
-    ngx_http_soma_publish();
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
     ngx_http_soma_worker_retire(smcf->zone->metrics, slot);

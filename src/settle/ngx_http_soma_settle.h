@@ -62,6 +62,7 @@ ngx_int_t ngx_http_soma_metrics_init_zone(ngx_http_soma_main_conf_t *smcf,
     ngx_log_t *log);
 ngx_int_t ngx_http_soma_metrics_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);
+void ngx_http_soma_metrics_exit_worker(void);
 
 /* one settled request */
 void ngx_http_soma_metrics_record(ngx_http_soma_main_conf_t *smcf,
