@@ -43,11 +43,15 @@ cert('wrong', 'DNS:elsewhere.example', 2);
 my $wrong = soma_port();
 my $text = '{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}';
 
+# a handshake takes its time under valgrind
+my $wait = soma_slow() ? "connect=20s first_token=20s idle=20s"
+                       : "connect=2s first_token=3s idle=3s";
+
 sub provider {
     my ($name, $url, $more) = @_;
 
     return "soma_provider $name { dialect openai; endpoint $url; "
-           . "timeout connect=2s first_token=3s idle=3s; $more }\n"
+           . "timeout $wait; $more }\n"
            . "soma_model $name provider=$name input=1 output=1;\n";
 }
 
