@@ -180,6 +180,22 @@ $redis->cmd('DEL', 'soma:{acme}:events');
 $redis->cmd('RENAME', 'aside', 'soma:{acme}:events');
 balanced('cured', 35);
 
+# Redis without memory, and as a replica
+
+$redis->cmd('CONFIG', 'SET', 'maxmemory', '1');
+ask(10);
+ok(soma_wait(5, sub { $nginx->error_log =~ /Redis refuses.*OOM/ }),
+    'the log tells of a Redis without memory');
+$redis->cmd('CONFIG', 'SET', 'maxmemory', '0');
+balanced('memory again', 35);
+
+$redis->cmd('REPLICAOF', '127.0.0.1', '1');
+ask(10);
+ok(soma_wait(5, sub { $nginx->error_log =~ /its role is "slave"/ }),
+    'a replica is left');
+$redis->cmd('REPLICAOF', 'NO', 'ONE');
+balanced('a master again', 35);
+
 # a sum that is no number: nothing of the batch is left behind
 
 my ($day) = grep { !/T\d\d$/ }

@@ -13,7 +13,7 @@
 
 #define NGX_HTTP_SOMA_SHIP_TICK   100       /* ms */
 #define NGX_HTTP_SOMA_SHIP_DRAIN  2000      /* ms that an exit waits for us */
-#define NGX_HTTP_SOMA_SHIP_TOLD   60        /* s between two words on errors */
+#define NGX_HTTP_SOMA_SHIP_TOLD   60        /* s before the same word again */
 #define NGX_HTTP_SOMA_SHIP_ERROR  200
 
 
@@ -34,7 +34,7 @@ typedef struct {
     ngx_event_t                 wake;       /* posted */
     ngx_event_t                 drain;      /* keeps an exiting worker */
     time_t                      told;
-    uint64_t                    rewinds;
+    uint32_t                    told_hash;
     u_char                      error[NGX_HTTP_SOMA_SHIP_ERROR];
     unsigned                    set:1;
     unsigned                    held:1;     /* some tenant waits */
@@ -398,6 +398,7 @@ ngx_http_soma_shipper_refused(ngx_http_soma_writer_t *writer,
     soma_ship_tenant_t *tenant, redisReply *reply)
 {
     u_char                   *p;
+    uint32_t                  hash;
     ngx_http_soma_shipper_t  *ship;
 
     ship = &ngx_http_soma_shipper;
@@ -408,11 +409,16 @@ ngx_http_soma_shipper_refused(ngx_http_soma_writer_t *writer,
                      reply->str ? reply->str : "not a number");
     *p = '\0';
 
-    if (ngx_time() - ship->told < NGX_HTTP_SOMA_SHIP_TOLD) {
+    hash = ngx_crc32_short(ship->error, p - ship->error);
+
+    if (ngx_time() - ship->told < NGX_HTTP_SOMA_SHIP_TOLD
+        && (hash == ship->told_hash || ngx_time() == ship->told))
+    {
         return;
     }
 
     ship->told = ngx_time();
+    ship->told_hash = hash;
 
     ngx_log_error(NGX_LOG_ERR, ngx_http_soma_journal.log, 0,
                   "soma ledger: %s; they wait in the journal", ship->error);
