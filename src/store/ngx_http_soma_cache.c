@@ -15,7 +15,11 @@
 #include "ngx_http_soma_redis_link.h"
 
 
-#define NGX_HTTP_SOMA_CACHE_EVICT  4    /* at most, for one put */
+#define NGX_HTTP_SOMA_CACHE_EVICT  64   /* at most, for one put */
+
+/* the part of the zone: keys that nobody knows, however many are tried,
+ * leave the rest to quotas and metrics */
+#define NGX_HTTP_SOMA_CACHE_PART   4
 
 
 typedef struct {
@@ -24,6 +28,7 @@ typedef struct {
     int64_t                  put;       /* ms UTC */
     int64_t                  expires;
     ngx_uint_t               epoch;
+    uint32_t                 size;      /* in the slab */
     uint16_t                 data_len;
     uint8_t                  name_len;
     uint8_t                  kind:1;
@@ -37,6 +42,7 @@ typedef struct {
     ngx_rbtree_node_t        sentinel;
     ngx_queue_t              queue;
     ngx_uint_t               count;
+    size_t                   bytes;
     ngx_uint_t               epoch[NGX_HTTP_SOMA_CACHE_KINDS];
     ngx_atomic_t             changes[NGX_HTTP_SOMA_CACHE_KINDS];
     int64_t                  changed[NGX_HTTP_SOMA_CACHE_KINDS];
@@ -399,6 +405,7 @@ ngx_http_soma_cache_remove(ngx_http_soma_main_conf_t *smcf,
     ngx_rbtree_delete(&cache->rbtree, &cn->node);
     ngx_queue_remove(&cn->queue);
     cache->count--;
+    cache->bytes -= cn->size;
 
     ngx_slab_free_locked(smcf->shpool, cn);
 }
@@ -428,19 +435,41 @@ ngx_http_soma_cache_evict(ngx_http_soma_main_conf_t *smcf)
 static ngx_http_soma_cache_node_t *
 ngx_http_soma_cache_alloc(ngx_http_soma_main_conf_t *smcf, size_t size)
 {
+    size_t                       room, max;
     ngx_uint_t                   i;
+    ngx_http_soma_cache_t       *cache;
     ngx_http_soma_cache_node_t  *cn;
 
-    if (ngx_http_soma_cache(smcf)->count >= NGX_HTTP_SOMA_CACHE_MAX) {
-        (void) ngx_http_soma_cache_evict(smcf);
+    cache = ngx_http_soma_cache(smcf);
+    max = (size_t) (smcf->shpool->end - smcf->shpool->start)
+          / NGX_HTTP_SOMA_CACHE_PART;
+
+    /* the slab rounds up to powers of two, and to pages above half a page */
+
+    for (room = 64; room < size && room < ngx_pagesize / 2; room <<= 1) {
+        /* void */
+    }
+
+    if (room < size) {
+        room = ngx_align(size, ngx_pagesize);
     }
 
     for (i = 0; i <= NGX_HTTP_SOMA_CACHE_EVICT; i++) {
 
-        cn = ngx_slab_alloc_locked(smcf->shpool, size);
+        if (cache->count < NGX_HTTP_SOMA_CACHE_MAX
+            && cache->bytes + room <= max)
+        {
+            cn = ngx_slab_alloc_locked(smcf->shpool, size);
 
-        if (cn || ngx_http_soma_cache_evict(smcf) != NGX_OK) {
-            return cn;
+            if (cn) {
+                cn->size = (uint32_t) room;
+                cache->bytes += room;
+                return cn;
+            }
+        }
+
+        if (ngx_http_soma_cache_evict(smcf) != NGX_OK) {
+            break;
         }
     }
 

@@ -120,7 +120,6 @@ ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link)
     }
 
     link->state = NGX_HTTP_SOMA_LINK_CONNECT;
-    link->began = ngx_current_msec;
 
     link->timer.cancelable = 1;
     ngx_add_timer(&link->timer, conf->timeout);

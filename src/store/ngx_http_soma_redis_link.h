@@ -53,7 +53,6 @@ struct ngx_http_soma_link_s {
     ngx_event_t                      timer;     /* connect, oldest command */
     ngx_event_t                      retry;
     ngx_msec_t                       backoff;
-    ngx_msec_t                       began;     /* to connect */
 
     ngx_http_soma_link_state_e       state;
     ngx_queue_t                      calls;
