@@ -135,6 +135,10 @@ my @bad = (
     ['soma_provider p { dialect openai; }', '', qr/"p" needs an "endpoint"/],
     ['soma_provider p { dialect klingon; }', '',
      qr/"klingon" of soma_provider "p".*openai.*echo/],
+    ['upstream u { server 127.0.0.1:1; } '
+     . 'soma_provider p { dialect openai; endpoint http://u; } '
+     . 'soma_provider q { dialect openai; endpoint http://u/v1; }', '',
+     qr/"q" .* names the upstream block "u" of soma_provider "p"/],
     ['soma_provider p { dialect openai; endpoint ftp://h; }', '',
      qr{endpoint of soma_provider "p".*http://HOST}],
     ['soma_provider p { dialect openai; endpoint http://a@h/; }', '',

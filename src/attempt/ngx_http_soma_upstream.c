@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_soma_upstream_conf(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *balancer);
 static ngx_http_upstream_srv_conf_t *ngx_http_soma_find_block(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
+static ngx_int_t ngx_http_soma_own_block(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_provider_t *provider, ngx_log_t *log);
 #if (NGX_HTTP_SSL)
 static ngx_int_t ngx_http_soma_upstream_ssl(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
@@ -78,7 +80,8 @@ ngx_http_soma_providers_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 
         provider->block = ngx_http_soma_find_block(cf, provider);
 
-        if (ngx_http_soma_upstream_conf(cf, provider, balancer) != NGX_OK
+        if (ngx_http_soma_own_block(smcf, provider, cf->log) != NGX_OK
+            || ngx_http_soma_upstream_conf(cf, provider, balancer) != NGX_OK
             || ngx_http_soma_peers_create(cf, provider) != NGX_OK)
         {
             return NGX_ERROR;
@@ -169,6 +172,40 @@ ngx_http_soma_find_block(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
     }
 
     return NULL;
+}
+
+
+/* a block's idle connections serve whoever asks it: one provider only, or
+ * one that verifies might get a connection of one that does not */
+static ngx_int_t
+ngx_http_soma_own_block(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_provider_t *provider, ngx_log_t *log)
+{
+    ngx_uint_t                  i;
+    ngx_http_soma_provider_t  **pp;
+
+    if (provider->block == NULL) {
+        return NGX_OK;
+    }
+
+    pp = smcf->providers.elts;
+
+    for (i = 0; i < provider->index; i++) {
+
+        if (pp[i]->block != provider->block) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "soma_provider \"%V\" in %s:%ui names the upstream "
+                      "block \"%V\" of soma_provider \"%V\", and they would "
+                      "share its connections: give it a block of its own",
+                      &provider->name, provider->file, provider->line,
+                      &provider->host, &pp[i]->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
