@@ -103,7 +103,13 @@ is(ask('t', 'echo')->{status}, 429, 'the second is refused');
 is(ask('wrong', 'echo')->{status}, 401, 'a wrong key');
 is(ask('k', 'nowhere')->{status}, 404, 'a model nobody knows');
 
-($res, $m) = metrics();
+# a refusal is counted when its request ends, just behind its answer
+
+soma_wait(2, sub {
+    ($res, $m) = metrics();
+    $m->{'soma_refused_total{tenant="acme",reason="model_not_found"}'}
+});
+
 my $acme = 'tenant="acme",provider="local",model="echo"';
 
 is($m->{"soma_requests_total{$acme,api=\"chat\",status=\"200\"}"}, 7,
