@@ -254,7 +254,7 @@ void
 ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     int64_t *want)
 {
-    int64_t                  cost, bound, output;
+    int64_t                  cost, bound, output, most;
     ngx_uint_t               i;
     ngx_http_soma_target_t  *target;
 
@@ -276,7 +276,7 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     }
 
     cost = 0;
-    ctx->output_bound = 0;
+    most = 0;
     target = ctx->route->targets.elts;
 
     for (i = 0; i < ctx->route->targets.nelts; i++) {
@@ -284,10 +284,10 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
         bound = ngx_http_soma_model_bound(ctx, target[i].model, &output);
 
         cost = ngx_max(cost, bound);
-        ctx->output_bound = ngx_max(ctx->output_bound, output);
+        most = ngx_max(most, output);
     }
 
-    want[SOMA_TOKENS] = ctx->input_bound + ctx->output_bound;
+    want[SOMA_TOKENS] = ctx->input_bound + most;
     want[SOMA_COST] = cost;
 }
 

@@ -257,7 +257,6 @@ ngx_http_soma_lock_down(ngx_http_soma_ctx_t *ctx)
                                    ctx->identity.tenant.data);
     }
 
-    ctx->lock_unknown = 1;
     ctx->unlocked = 1;
 
     return NGX_OK;

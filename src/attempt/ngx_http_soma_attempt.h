@@ -30,7 +30,6 @@
 #define NGX_HTTP_SOMA_RESOLVE_POLL    10        /* ms, of a waiting request */
 #define NGX_HTTP_SOMA_PEEK_ROOM       512       /* bytes left in the buffer */
 #define NGX_HTTP_SOMA_FAULT_MAX       2048      /* bytes of an error body */
-#define NGX_HTTP_SOMA_BODY_BUFS       4         /* of a request, usually */
 
 
 typedef struct {

@@ -65,22 +65,16 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                       *rv;
     ngx_str_t                  *value;
-    ngx_uint_t                  i;
     ngx_http_soma_provider_t  **pp, *provider;
 
     (void) cmd;
 
     value = cf->args->elts;
-    pp = smcf->providers.elts;
 
-    for (i = 0; i < smcf->providers.nelts; i++) {
-        if (pp[i]->name.len == value[1].len
-            && ngx_strncmp(pp[i]->name.data, value[1].data, value[1].len) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "soma_provider \"%V\" stands twice", &value[1]);
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_http_soma_provider_find(smcf, &value[1]) != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "soma_provider \"%V\" stands twice", &value[1]);
+        return NGX_CONF_ERROR;
     }
 
     provider = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_provider_t));

@@ -257,7 +257,6 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
     ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];
     int64_t                         input_bound;    /* tokens reserved */
-    int64_t                         output_bound;
 
     /* plan */
     soma_ask_t                      ask;
@@ -286,7 +285,6 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_reply_t           reply;
     ngx_str_t                       note;       /* what attempts said */
 
-    unsigned                        step:4;
     unsigned                        identified:1;
     unsigned                        unlocked:1; /* lock was checked */
     unsigned                        admitted:1; /* quotas hold something */
@@ -294,10 +292,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        settled:1;
-    unsigned                        lock_unknown:1;
     unsigned                        sent:1;     /* a provider may have seen
                                                    the request */
-    unsigned                        inflight:1;
     unsigned                        replaced:1; /* filter writes the body */
     unsigned                        replaced_sent:1;
     unsigned                        first_token:1;
@@ -316,6 +312,10 @@ ngx_http_soma_ctx_t *ngx_http_soma_get_ctx(ngx_http_request_t *r);
 void *ngx_http_soma_names_find(ngx_array_t *names, const u_char *data,
     size_t len);
 ngx_int_t ngx_http_soma_names_sort(ngx_array_t *names, ngx_str_t **twice);
+
+/* the soma_provider of that name, or NULL */
+ngx_http_soma_provider_t *ngx_http_soma_provider_find(
+    ngx_http_soma_main_conf_t *smcf, ngx_str_t *name);
 
 /* ms UTC of nginx's cached clock */
 int64_t ngx_http_soma_now(void);

@@ -129,6 +129,26 @@ ngx_http_soma_cmp_names(const void *one, const void *two)
 }
 
 
+ngx_http_soma_provider_t *
+ngx_http_soma_provider_find(ngx_http_soma_main_conf_t *smcf, ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_http_soma_provider_t  **pp;
+
+    pp = smcf->providers.elts;
+
+    for (i = 0; i < smcf->providers.nelts; i++) {
+        if (pp[i]->name.len == name->len
+            && ngx_strncmp(pp[i]->name.data, name->data, name->len) == 0)
+        {
+            return pp[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 int64_t
 ngx_http_soma_now(void)
 {

@@ -32,7 +32,7 @@ void ngx_http_soma_identify_exit_worker(void);
 /* 1: the header carries a credential of a client and never travels on */
 ngx_uint_t ngx_http_soma_credential_header(ngx_table_elt_t *h);
 
-/* a credential header's value with all but its kind blotted out */
+/* the directive soma_key */
 char *ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* sorts the keys and refuses doubles, at the end of http {} */

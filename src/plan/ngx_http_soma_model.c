@@ -131,25 +131,12 @@ ngx_int_t
 ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_model_conf_t *mcf)
 {
-    ngx_uint_t                  i;
-    soma_price_t               *price;
-    const soma_price_t         *known;
-    ngx_http_soma_model_t      *model;
-    ngx_http_soma_provider_t  **pp;
+    soma_price_t           *price;
+    const soma_price_t     *known;
+    ngx_http_soma_model_t  *model;
 
     model = &mcf->model;
-    pp = smcf->providers.elts;
-
-    for (i = 0; i < smcf->providers.nelts; i++) {
-        if (pp[i]->name.len == mcf->provider.len
-            && ngx_strncmp(pp[i]->name.data, mcf->provider.data,
-                           mcf->provider.len)
-               == 0)
-        {
-            model->provider = pp[i];
-            break;
-        }
-    }
+    model->provider = ngx_http_soma_provider_find(smcf, &mcf->provider);
 
     if (model->provider == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,

@@ -262,44 +262,6 @@ ngx_http_soma_cache_changes(ngx_http_soma_main_conf_t *smcf, ngx_uint_t kind)
 }
 
 
-void
-ngx_http_soma_cache_walk(ngx_http_soma_main_conf_t *smcf, ngx_uint_t kind,
-    void (*each)(void *data, soma_str_t name, soma_str_t value,
-    int64_t expires), void *data)
-{
-    int64_t                      now;
-    soma_str_t                   name, value;
-    ngx_queue_t                 *q;
-    ngx_http_soma_cache_t       *cache;
-    ngx_http_soma_cache_node_t  *cn;
-
-    cache = ngx_http_soma_cache(smcf);
-    now = ngx_http_soma_now();
-
-    ngx_shmtx_lock(&smcf->shpool->mutex);
-
-    for (q = ngx_queue_head(&cache->queue);
-         q != ngx_queue_sentinel(&cache->queue);
-         q = ngx_queue_next(q))
-    {
-        cn = ngx_queue_data(q, ngx_http_soma_cache_node_t, queue);
-
-        if (cn->kind != kind || (cn->expires != 0 && cn->expires <= now)) {
-            continue;
-        }
-
-        name.data = cn->data;
-        name.len = cn->name_len;
-        value.data = cn->data + cn->name_len;
-        value.len = cn->data_len;
-
-        each(data, name, value, cn->expires);
-    }
-
-    ngx_shmtx_unlock(&smcf->shpool->mutex);
-}
-
-
 static uint32_t
 ngx_http_soma_cache_hash(ngx_uint_t kind, soma_str_t name)
 {

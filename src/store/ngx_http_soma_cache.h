@@ -68,11 +68,5 @@ void ngx_http_soma_cache_stale(ngx_http_soma_main_conf_t *smcf,
 ngx_uint_t ngx_http_soma_cache_changes(ngx_http_soma_main_conf_t *smcf,
     ngx_uint_t kind);
 
-/* calls "each" for every entry of a kind that has not expired, under the
- * zone's mutex; negative ones too */
-void ngx_http_soma_cache_walk(ngx_http_soma_main_conf_t *smcf,
-    ngx_uint_t kind, void (*each)(void *data, soma_str_t name,
-    soma_str_t value, int64_t expires), void *data);
-
 
 #endif /* NGX_HTTP_SOMA_CACHE_H */

@@ -319,35 +319,6 @@ ngx_http_soma_redis_request(ngx_http_request_t *r,
 }
 
 
-ngx_int_t
-ngx_http_soma_redis_request_script(ngx_http_request_t *r,
-    ngx_http_soma_script_t *script, ngx_http_soma_redis_request_pt handler,
-    int nkeys, int argc, const char **argv, const size_t *argvlen)
-{
-    ngx_http_soma_redis_cell_t  *cell;
-
-    if (!ngx_http_soma_redis_ready()) {
-        ngx_http_soma_redis_worker.link.counts.declined++;
-        return NGX_DECLINED;
-    }
-
-    cell = ngx_http_soma_redis_cell(r, handler);
-    if (cell == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_soma_redis_script(script, ngx_http_soma_redis_cell_reply,
-                                   cell, nkeys, argc, argv, argvlen)
-        != NGX_OK)
-    {
-        ngx_http_soma_redis_cell_drop(cell);
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
 static ngx_http_soma_redis_cell_t *
 ngx_http_soma_redis_cell(ngx_http_request_t *r,
     ngx_http_soma_redis_request_pt handler)

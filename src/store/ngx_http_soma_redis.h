@@ -79,11 +79,6 @@ ngx_int_t ngx_http_soma_redis_script(ngx_http_soma_script_t *script,
     ngx_http_soma_redis_pt handler, void *data, int nkeys, int argc,
     const char **argv, const size_t *argvlen);
 
-/* a script whose reply falls on the floor when the request ends first */
-ngx_int_t ngx_http_soma_redis_request_script(ngx_http_request_t *r,
-    ngx_http_soma_script_t *script, ngx_http_soma_redis_request_pt handler,
-    int nkeys, int argc, const char **argv, const size_t *argvlen);
-
 /* called each time the connection has come up (after AUTH, SELECT) */
 ngx_int_t ngx_http_soma_redis_on_up(ngx_http_soma_redis_up_pt handler,
     void *data);
