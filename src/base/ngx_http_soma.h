@@ -16,6 +16,7 @@
 #include <ngx_http.h>
 
 #include "soma_base.h"
+#include "soma_bpe.h"
 #include "soma_key.h"
 #include "soma_quota.h"
 #include "soma_lock.h"
@@ -176,6 +177,7 @@ typedef struct {
     ngx_str_t                       prices;
     soma_catalogue_t               *catalogue;  /* NULL: none */
     ngx_str_t                       catalogue_hash;
+    soma_bpe_t                     *vocabulary[SOMA_BPE_FAMILIES];
 
     ngx_array_t                     providers;  /* ..._provider_t * */
     ngx_array_t                     models;     /* ..._model_t * */

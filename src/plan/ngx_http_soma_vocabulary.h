@@ -1,0 +1,23 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The vocabularies that soma_vocabulary names, mapped once by the master and
+ * shared by all workers.
+ */
+
+
+#ifndef NGX_HTTP_SOMA_VOCABULARY_H
+#define NGX_HTTP_SOMA_VOCABULARY_H
+
+
+#include "ngx_http_soma.h"
+#include "soma_bpe.h"
+
+
+/* what the model reads with, or NULL: not known, or not configured */
+const soma_bpe_t *ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_t *model);
+
+
+#endif /* NGX_HTTP_SOMA_VOCABULARY_H */
