@@ -12,7 +12,7 @@ my @keys = (['sk-alice', 'rate', 'alice'], ['sk-bob', 'rate', 'bob'],
             ['sk-cost', 'cost', 'carl'], ['sk-conc', 'conc', 'carol'],
             ['sk-tok', 'tok', 'ted'], ['sk-model', 'model', 'mia'],
             ['sk-svc', 'svc', 'sam'], ['sk-free', 'free', 'fay'],
-            ['sk-fail', 'fail', 'finn'],
+            ['sk-fail', 'fail', 'finn'], ['sk-one', 'one', 'otto'],
             ['sk-own', 'free', 'oz', '"limits=requests 2/hour"']);
 
 my $keys = join '', map {
@@ -25,14 +25,16 @@ my $answer = '{"id":"x","object":"chat.completion","choices":[],'
              . '"usage":{"prompt_tokens":10,"completion_tokens":20,'
              . '"total_tokens":30}}';
 
+# "slow" answers wait for this file
+my $go = soma_dir('go') . '/go';
+
 my $up = soma_upstream(responses => [sub {
     my ($request) = @_;
 
     return { raw => '', reset => 1 } if $request->{body} =~ /"reset"/;
     return soma_response(400, '{"error":{"message":"no"}}')
         if $request->{body} =~ /"bad"/;
-    return { raw => soma_response(200, $answer), wait => 1.5 }
-        if $request->{body} =~ /"slow"/;
+    soma_wait(120, sub { -e $go }) if $request->{body} =~ /"slow"/;
     return { raw => soma_response(200, $answer), wait => 60 }
         if $request->{body} =~ /"hang"/;
     return soma_response(200, $answer);
@@ -56,6 +58,7 @@ my $http = "
     soma_tenant    model { limit requests 1/hour per=model; }
     soma_tenant    svc  { limit requests 2/hour; }
     soma_tenant    fail { limit concurrency 1; limit tokens 1000/day; }
+    soma_tenant    one  { limit concurrency 1; }
     soma_tenant    free { }
     $keys
 ";
@@ -104,6 +107,18 @@ sub begin {
 }
 
 
+# two that are under way when it returns
+sub begin_two {
+    my (@what) = @_;
+    my $count = $up->count + 2;
+    my @two = map { begin(@what) } 1 .. 2;
+
+    soma_wait(30, sub { $up->count >= $count });
+
+    return @two;
+}
+
+
 # requests, of a user
 
 my $res = ask('sk-alice', 'm');
@@ -127,8 +142,7 @@ is(ask('sk-bob', 'm')->{status}, 200, 'another user has another bucket');
 
 $res = ask('sk-cost', 'm', 'hi', 900);
 is($res->{status}, 200, '900 of 1000 USD are reserved');
-ok(soma_wait(2, sub { ask('sk-cost', 'm', 'hi', 900)->{status} == 200 }),
-   '30 were used, so again');
+is(ask('sk-cost', 'm', 'hi', 900)->{status}, 200, '30 were used, so again');
 $res = ask('sk-cost', 'm', 'hi', 2000);
 is($res->{status}, 429, 'more than the budget');
 like($res->{body}, qr/insufficient_quota/, 'insufficient_quota');
@@ -149,22 +163,22 @@ is(ask('sk-tok', 'n', 'hi', 5000)->{status}, 429, 'never more than the limit');
 
 # concurrency
 
-my @slow = map { begin('sk-conc', 'n', 'slow') } 1 .. 2;
-Time::HiRes::sleep(0.3);
+my @slow = begin_two('sk-conc', 'n', 'slow');
 $res = ask('sk-conc', 'n');
 is($res->{status}, 429, 'two run, the third is refused');
 like($res->{body}, qr/concurrency 2/, 'by that limit');
 ok($res->{headers}{'retry-after'}, 'with Retry-After');
+open $fh, '>', $go or die;
+close $fh;
 for (@slow) { local $/; like(scalar(<$_>), qr/ 200 /, 'those two end well') }
 is(ask('sk-conc', 'n')->{status}, 200, 'there is room again');
 
 # clients that leave
 
-@slow = map { begin('sk-conc', 'n', 'hang') } 1 .. 2;
-Time::HiRes::sleep(0.3);
+@slow = begin_two('sk-conc', 'n', 'hang');
 is(ask('sk-conc', 'n')->{status}, 429, 'two hang');
 close $_ for @slow;
-ok(soma_wait(3, sub { ask('sk-conc', 'n')->{status} == 200 }),
+ok(soma_wait(20, sub { ask('sk-conc', 'n')->{status} == 200 }),
    'their clients left, they hold nothing');
 
 # failures
@@ -176,6 +190,24 @@ is(ask('sk-fail', 'n', 'hi', 850)->{status}, 200,
    'failures hold no concurrency and no tokens');
 is(ask('sk-fail', 'unknown')->{status}, 404, 'no such model');
 is(ask('sk-fail', 'n', 'hi', 850)->{status}, 200, 'holds nothing either');
+
+# what a client has its answer to is settled, whatever the answer is
+
+for my $word ('reset', 'bad', 'hi', 'hi', 'bad', 'reset') {
+    my $left = ask('sk-one', 'n', $word)->{status};
+    ok($left == 200 || $left == 400 || $left == 502, "$word alone: $left");
+}
+is(ask('sk-one', 'unknown')->{status}, 404, 'and no other is in the way')
+    for 1 .. 3;
+is($nginx->get('/svc/x', Authorization => 'Bearer sk-one')->{status}, 200,
+   'nor where a service answers') for 1 .. 3;
+is($nginx->request('HEAD', '/files/file', undef,
+                   Authorization => 'Bearer sk-one')->{status}, 200,
+   'nor where only a header is asked for') for 1 .. 3;
+is($nginx->get('/files/file', Authorization => 'Bearer sk-one')->{status},
+   200, 'nor where a file is') for 1 .. 3;
+is($nginx->get('/files/none', Authorization => 'Bearer sk-one')->{status},
+   404, 'nor where none is') for 1 .. 3;
 
 # a model, a key, a provider
 
@@ -202,8 +234,7 @@ is($nginx->get('/files/file', @svc)->{status}, 429, 'a service has limits');
 
 # reload, and a killed worker
 
-@slow = map { begin('sk-conc', 'n', 'hang') } 1 .. 2;
-Time::HiRes::sleep(0.3);
+@slow = begin_two('sk-conc', 'n', 'hang');
 is(ask('sk-conc', 'n')->{status}, 429, 'two hang');
 is(ask('sk-alice', 'm')->{status}, 429, 'alice has nothing');
 ok($nginx->reload, 'reload');
@@ -212,9 +243,9 @@ is(ask('sk-conc', 'n')->{status}, 429, 'the old worker still holds two');
 
 kill KILL => $_ for grep { $_ != $nginx->pid }
                     split ' ', `pgrep -P @{[ $nginx->pid ]}`;
-ok(soma_wait(5, sub { ask('sk-conc', 'n')->{status} == 200 }),
+ok(soma_wait(20, sub { ask('sk-conc', 'n')->{status} == 200 }),
    'killed workers hold nothing');
-ok(soma_wait(5, sub { $nginx->error_log =~ /gave back what they held/ }),
+ok(soma_wait(20, sub { $nginx->error_log =~ /gave back what they held/ }),
    'it is in the log');
 is(ask('sk-alice', 'm')->{status}, 429, 'requests made stay counted');
 
@@ -226,7 +257,7 @@ ok($nginx->reload, 'another limit');
 
 # the old workers may take one more
 my $left;
-soma_wait(5, sub {
+soma_wait(20, sub {
     $res = ask('sk-alice', 'm');
     $left = $res->{headers}{'x-ratelimit-remaining-requests'};
     $res->{status} == 200

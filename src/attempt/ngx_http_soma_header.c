@@ -568,7 +568,11 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
         u->headers_in.content_length_n = a->peeked;
     }
 
-    if (a->caught) {
+    if (a->caught
+        || (a->ended && a->peeked == 0 && !(a->event_stream && a->good)))
+    {
+        /* caught, or without a body: the header may be the end of it */
+
         ctx->complete = 1;
         ngx_http_soma_settle(ctx);
     }

@@ -286,6 +286,7 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_error_t           error;
     ngx_http_soma_reply_t           reply;
     ngx_str_t                       note;       /* what attempts said */
+    off_t                           passed;     /* of a service's answer */
 
     unsigned                        identified:1;
     unsigned                        unlocked:1; /* lock was checked */

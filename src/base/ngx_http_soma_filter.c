@@ -11,9 +11,11 @@
 #include "ngx_http_soma_filter.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_settle.h"
 
 
 #define NGX_HTTP_SOMA_VALUE_MAX  64     /* bytes of a header's number */
+#define NGX_HTTP_SOMA_TAIL_MAX   65536  /* of an answer, that go at once */
 
 
 static ngx_int_t ngx_http_soma_header_filter(ngx_http_request_t *r);
@@ -39,6 +41,10 @@ static ngx_int_t ngx_http_soma_add_duration(ngx_http_request_t *r,
     const char *name, int64_t ms);
 static void ngx_http_soma_drop_headers(ngx_http_request_t *r,
     const char *prefix);
+static void ngx_http_soma_settle_header(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_settle_body(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, ngx_chain_t *in);
 static void ngx_http_soma_consume(ngx_chain_t *in);
 
 
@@ -69,7 +75,20 @@ ngx_http_soma_header_filter(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
 
-    if (r != r->main || !(slcf->pass || slcf->access || slcf->api)) {
+    if (r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (!(slcf->pass || slcf->access || slcf->api)) {
+
+        /* another location may answer for one of ours */
+
+        ctx = r->internal ? ngx_http_soma_get_ctx(r) : NULL;
+
+        if (ctx) {
+            ngx_http_soma_settle_header(r, ctx);
+        }
+
         return ngx_http_next_header_filter(r);
     }
 
@@ -98,11 +117,72 @@ ngx_http_soma_header_filter(ngx_http_request_t *r)
         }
     }
 
+    ngx_http_soma_settle_header(r, ctx);
+
     if (ngx_http_soma_headers(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * A client that has its answer finds it in the books.  An answer of an
+ * attempt is settled where its end is seen; what is left is our refusals,
+ * and the services that soma_access protects.
+ */
+static void
+ngx_http_soma_settle_header(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->settled || ctx->answered) {
+        return;
+    }
+
+    if (ctx->error.fault != SOMA_FAULT_NONE
+        || (ctx->attempt == NULL
+            && (r->header_only || r->method == NGX_HTTP_HEAD
+                || r->headers_out.status == NGX_HTTP_NO_CONTENT
+                || r->headers_out.status == NGX_HTTP_NOT_MODIFIED
+                || r->headers_out.content_length_n == 0)))
+    {
+        ngx_http_soma_settle(ctx);
+    }
+}
+
+
+/*
+ * The end of a service's answer.  While there is more on its way than a
+ * socket takes at once the request goes on, and holds what it holds: then
+ * nginx's end of the request settles it.
+ */
+static void
+ngx_http_soma_settle_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    off_t       size;
+    ngx_uint_t  end;
+
+    if (ctx->attempt) {
+        return;
+    }
+
+    size = 0;
+    end = 0;
+
+    for ( /* void */ ; in; in = in->next) {
+        size += ngx_buf_size(in->buf);
+        end |= in->buf->last_buf;
+    }
+
+    /* a client that was told the length needs no other end */
+
+    ctx->passed += size;
+    end |= (ctx->passed == r->headers_out.content_length_n);
+
+    if (end && size <= NGX_HTTP_SOMA_TAIL_MAX && !r->connection->buffered) {
+        ngx_http_soma_settle(ctx);
+    }
 }
 
 
@@ -528,6 +608,10 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         out.next = NULL;
 
         return ngx_http_next_body_filter(r, &out);
+    }
+
+    if (!ctx->settled) {
+        ngx_http_soma_settle_body(r, ctx, in);
     }
 
     rc = ngx_http_next_body_filter(r, in);
