@@ -38,6 +38,14 @@ static ngx_conf_enum_t  ngx_http_soma_on_abort[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_soma_max_tokens[] = {
+    { ngx_string("clamp"), NGX_HTTP_SOMA_BOUND_CLAMP },
+    { ngx_string("require"), NGX_HTTP_SOMA_BOUND_REQUIRE },
+    { ngx_string("trust"), NGX_HTTP_SOMA_BOUND_TRUST },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_soma_commands[] = {
 
     /* services */
@@ -162,6 +170,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, on_abort),
       &ngx_http_soma_on_abort },
+
+    { ngx_string("soma_max_tokens"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_soma_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_soma_loc_conf_t, max_tokens),
+      &ngx_http_soma_max_tokens },
 
     { ngx_string("soma_body_buffer"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,

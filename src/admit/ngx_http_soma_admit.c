@@ -15,11 +15,8 @@
 
 
 static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
-    const char *kind, soma_str_t name, ngx_array_t *limits,
-    const int64_t *want);
+    const char *kind, soma_str_t name, ngx_array_t *limits);
 static ngx_array_t *ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx);
-static int64_t ngx_http_soma_model_bound(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_model_t *model, int64_t *output);
 
 
 ngx_int_t
@@ -100,15 +97,16 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
 {
-    int64_t       want[SOMA_AMOUNTS];
     ngx_int_t     rc;
     ngx_array_t  *limits;
 
-    ngx_http_soma_wants(ctx, NULL, want);
+    if (ctx->ask.api != SOMA_API_NONE) {
+        ctx->input_bound = soma_estimate_tokens(ctx->ask.body_len);
+    }
 
     if (ctx->tenant && ctx->tenant->limits.nelts) {
         rc = ngx_http_soma_reserve(ctx, "tenant:", ctx->identity.tenant,
-                                   &ctx->tenant->limits, want);
+                                   &ctx->tenant->limits);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -123,14 +121,14 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
                    : soma_fault_status(ctx->error.fault);
         }
 
-        rc = ngx_http_soma_reserve(ctx, "key:", ctx->identity.key, limits,
-                                   want);
+        rc = ngx_http_soma_reserve(ctx, "key:", ctx->identity.key, limits);
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
     ctx->admitted = 1;
+    ctx->ask_cap = ctx->cap;
 
     return NGX_OK;
 }
@@ -138,7 +136,7 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
-    soma_str_t name, ngx_array_t *limits, const int64_t *want)
+    soma_str_t name, ngx_array_t *limits)
 {
     u_char                   buf[NGX_HTTP_SOMA_OWNER_MAX];
     ngx_int_t                rc;
@@ -153,8 +151,8 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
     owner.data = buf;
     owner.len = out.pos - out.start;
 
-    rc = ngx_http_soma_quota_reserve(ctx, &ctx->hold, owner, limits, want,
-                                     ctx->ask.max_tokens < 0, &refusal);
+    rc = ngx_http_soma_bound_reserve(ctx, &ctx->hold, owner, limits, NULL,
+                                     NGX_HTTP_SOMA_OUTPUT_MIN, &refusal);
     if (rc == NGX_OK) {
         return NGX_OK;
     }
@@ -267,11 +265,11 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
         return;
     }
 
-    ctx->input_bound = soma_estimate_tokens(ctx->ask.body_len);
-
     if (model != NULL) {
-        want[SOMA_COST] = ngx_http_soma_model_bound(ctx, model, &output);
+        output = ngx_http_soma_output(ctx, model);
         want[SOMA_TOKENS] = ctx->input_bound + output;
+        want[SOMA_COST] = soma_price_bound(model->price, ctx->input_bound,
+                                           output);
         return;
     }
 
@@ -281,7 +279,9 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
 
     for (i = 0; i < ctx->route->targets.nelts; i++) {
 
-        bound = ngx_http_soma_model_bound(ctx, target[i].model, &output);
+        output = ngx_http_soma_output(ctx, target[i].model);
+        bound = soma_price_bound(target[i].model->price, ctx->input_bound,
+                                 output);
 
         cost = ngx_max(cost, bound);
         most = ngx_max(most, output);
@@ -289,39 +289,4 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
 
     want[SOMA_TOKENS] = ctx->input_bound + most;
     want[SOMA_COST] = cost;
-}
-
-
-static int64_t
-ngx_http_soma_model_bound(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_model_t *model, int64_t *output)
-{
-    const soma_price_t  *price;
-
-    price = model->price;
-
-    switch (ctx->ask.api) {
-
-    case SOMA_API_CHAT:
-    case SOMA_API_COMPLETIONS:
-    case SOMA_API_RESPONSES:
-
-        if (ctx->ask.max_tokens >= 0) {
-            *output = ctx->ask.max_tokens;
-
-        } else if (price->max_output > 0) {
-            *output = price->max_output;
-
-        } else {
-            *output = NGX_HTTP_SOMA_OUTPUT_MAX;
-        }
-
-        *output *= ctx->ask.n;
-        break;
-
-    default:
-        *output = 0;
-    }
-
-    return soma_price_bound(price, ctx->input_bound, *output);
 }

@@ -11,9 +11,18 @@
 
 
 #include "ngx_http_soma.h"
+#include "ngx_http_soma_quota.h"
 
 
-#define NGX_HTTP_SOMA_OUTPUT_MAX  4096      /* tokens, when nobody says */
+#define NGX_HTTP_SOMA_OUTPUT_MAX    4096    /* tokens, when nobody says */
+
+/* less is no answer, and the least that OpenAI's /responses takes */
+#define NGX_HTTP_SOMA_OUTPUT_MIN    16
+
+#define NGX_HTTP_SOMA_OUTPUT_SLICE  256     /* tokens reserved at a time for
+                                               an answer without a bound */
+#define NGX_HTTP_SOMA_LOWER_MAX     20      /* times that a reservation is
+                                               lowered: hold's limits, races */
 
 
 /* access phase of every location of ours: identify, lock; and for a service
@@ -30,6 +39,32 @@ ngx_int_t ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx);
  * model NULL: of the dearest in ctx->route */
 void ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t *want);
+
+/*
+ * Of answers without a bound (ngx_http_soma_bound.c).
+ *
+ * How many tokens all answers of that model to this request may have, as far
+ * as it is reserved: ctx->cap is kept to.
+ */
+int64_t ngx_http_soma_output(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model);
+
+/* soma_max_tokens require: NGX_OK, or 400 with the fault noted */
+ngx_int_t ngx_http_soma_bound_check(ngx_http_soma_ctx_t *ctx);
+
+/*
+ * Reserves ngx_http_soma_wants() of that model.  Where a limit of tokens or
+ * cost refuses and the client left open how long an answer is, ctx->cap is
+ * lowered to what the limit can still pay, but not below "least" tokens.
+ * NGX_OK, NGX_BUSY, NGX_ERROR as ngx_http_soma_quota_reserve().
+ */
+ngx_int_t ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_t **hold, soma_str_t owner, ngx_array_t *limits,
+    ngx_http_soma_model_t *model, int64_t least,
+    ngx_http_soma_refusal_t *refusal);
+
+/* what ctx->model is told of it in the body, 0: nothing */
+int64_t ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx);
 
 /* notes the fault of a limit that refused; returns 429 */
 ngx_int_t ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx,

@@ -319,6 +319,12 @@ ngx_http_soma_config_features(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
     ngx_http_soma_put_text(out, "on_abort",
                            ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN
                            ? "drain" : "cancel");
+    ngx_http_soma_put_text(out, "max_tokens",
+                           ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
+                           ? "trust"
+                           : ctx->conf->max_tokens
+                             == NGX_HTTP_SOMA_BOUND_REQUIRE ? "require"
+                                                            : "clamp");
 
     if (ctx->main->catalogue_hash.len) {
         ngx_http_soma_put_string(out, "catalogue",

@@ -23,6 +23,10 @@ ngx_http_soma_echo(ngx_http_soma_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ctx->ask.bound > 0) {
+        ctx->ask.max_tokens = ctx->ask.bound;
+    }
+
     ngx_memzero(&echo, sizeof(soma_echo_t));
 
     echo.ask = &ctx->ask;

@@ -142,6 +142,12 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
                                    "GET /v1/models lists those it may", &name);
     }
 
+    rc = ngx_http_soma_bound_check(ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     rc = ngx_http_soma_admit(ctx);
 
     if (rc != NGX_OK) {

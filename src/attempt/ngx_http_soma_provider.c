@@ -30,6 +30,9 @@ static char *ngx_http_soma_provider_timeout(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_keepalive(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
+static char *ngx_http_soma_provider_bound(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+static ngx_uint_t ngx_http_soma_provider_openai(ngx_str_t *host);
 static char *ngx_http_soma_provider_verify(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_ca(ngx_conf_t *cf,
@@ -52,6 +55,7 @@ static const ngx_http_soma_provider_word_t  ngx_http_soma_provider_words[] = {
     { "timeout",                 0, ngx_http_soma_provider_timeout },
     { "limit",                   0, ngx_http_soma_provider_limit },
     { "keepalive",               1, ngx_http_soma_provider_keepalive },
+    { "max_tokens_name",         1, ngx_http_soma_provider_bound },
     { "ssl_verify",              1, ngx_http_soma_provider_verify },
     { "ssl_trusted_certificate", 1, ngx_http_soma_provider_ca },
     { NULL,                      0, NULL }
@@ -121,6 +125,10 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (!provider->bound_set) {
+        provider->newer_bound = ngx_http_soma_provider_openai(&provider->host);
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -159,7 +167,7 @@ ngx_http_soma_provider_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown directive \"%V\" in soma_provider \"%V\": "
                        "allowed are dialect, endpoint, api_key, timeout, "
-                       "limit, keepalive, ssl_verify and "
+                       "limit, keepalive, max_tokens_name, ssl_verify and "
                        "ssl_trusted_certificate", &value[0], &provider->name);
 
     return NGX_CONF_ERROR;
@@ -484,6 +492,66 @@ ngx_http_soma_provider_keepalive(ngx_conf_t *cf,
     provider->keepalive = (ngx_uint_t) n;
 
     return NGX_CONF_OK;
+}
+
+
+/* the name by which a chat's bound is said to this provider */
+static char *
+ngx_http_soma_provider_bound(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "max_completion_tokens") == 0) {
+        provider->newer_bound = 1;
+
+    } else if (ngx_strcmp(value[1].data, "max_tokens") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid max_tokens_name \"%V\" of soma_provider "
+                           "\"%V\": \"max_tokens\" or "
+                           "\"max_completion_tokens\" is allowed", &value[1],
+                           &provider->name);
+        return NGX_CONF_ERROR;
+    }
+
+    provider->bound_set = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* OpenAI itself, and Azure's of it, call the older name deprecated */
+static ngx_uint_t
+ngx_http_soma_provider_openai(ngx_str_t *host)
+{
+    size_t      len;
+    ngx_uint_t  i;
+
+    static const ngx_str_t  names[] = {
+        ngx_string("api.openai.com"),
+        ngx_string(".api.openai.com"),
+        ngx_string(".openai.azure.com")
+    };
+
+    for (len = 0; len < host->len && host->data[len] != ':'; len++) {
+        /* void */
+    }
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+
+        if ((names[i].data[0] == '.' ? len > names[i].len
+                                     : len == names[i].len)
+            && ngx_strncasecmp(host->data + len - names[i].len, names[i].data,
+                               names[i].len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

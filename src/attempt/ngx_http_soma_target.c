@@ -35,6 +35,7 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
     while (ctx->next < ctx->norder) {
 
         ctx->model = target[ctx->order[ctx->next++]].model;
+        ctx->cap = ctx->ask_cap;
         a->provider = ctx->model->provider;
 
         rc = ngx_http_soma_target_admit(a);
@@ -54,6 +55,9 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
                        ctx->attempts, &ctx->model->name, &a->provider->name);
 
         ngx_http_soma_target_reset(a);
+
+        ctx->ask.bound = ngx_http_soma_bound(ctx);
+        ctx->ask.newer_bound = a->provider->newer_bound;
 
         if (a->provider->echo) {
             rc = ngx_http_soma_echo(ctx);
@@ -86,7 +90,7 @@ static ngx_int_t
 ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
 {
     u_char                   buf[NGX_HTTP_SOMA_NOTE_MAX];
-    int64_t                  want[SOMA_AMOUNTS];
+    int64_t                  least;
     ngx_int_t                rc;
     soma_out_t               out;
     soma_str_t               owner;
@@ -106,11 +110,14 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
     owner.data = buf;
     owner.len = out.pos - out.start;
 
-    ngx_http_soma_wants(ctx, ctx->model, want);
+    /* the next target's whole answer is better than a part of this one's */
 
-    rc = ngx_http_soma_quota_reserve(ctx, &ctx->attempt_hold, owner,
-                                     &a->provider->limits, want,
-                                     ctx->ask.max_tokens < 0, &refusal);
+    least = ctx->next < ctx->norder ? NGX_HTTP_SOMA_OUTPUT_MAX
+                                    : NGX_HTTP_SOMA_OUTPUT_MIN;
+
+    rc = ngx_http_soma_bound_reserve(ctx, &ctx->attempt_hold, owner,
+                                     &a->provider->limits, ctx->model, least,
+                                     &refusal);
     if (rc != NGX_BUSY) {
         return rc;
     }

@@ -40,6 +40,7 @@ typedef enum {
     SOMA_ASK_MAX_COMPLETION_TOKENS,
     SOMA_ASK_MAX_OUTPUT_TOKENS,
     SOMA_ASK_N,
+    SOMA_ASK_BEST_OF,
     SOMA_ASK_SERVICE_TIER,
     SOMA_ASK_USER,
     SOMA_ASK_MESSAGES,
@@ -53,12 +54,16 @@ typedef enum {
 typedef struct {
     soma_api_e         api;
     soma_str_t         model;           /* unescaped */
-    int64_t            max_tokens;      /* -1: not said */
-    int64_t            n;               /* answers asked for, at least 1 */
+    int64_t            max_tokens;      /* of an answer, -1: not said */
+    int64_t            n;               /* answers made, at least 1 */
+    int64_t            bound;           /* what encode() says for a client
+                                           that did not, 0: nothing */
     soma_tier_e        tier;
     size_t             body_len;
     unsigned           stream:1;
     unsigned           usage_asked:1;   /* the client wants the usage chunk */
+    unsigned           newer_bound:1;   /* this provider knows the bound of a
+                                           chat by OpenAI's newer name */
     soma_json_scan_t  *scan;            /* NULL: not JSON (multipart) */
 } soma_ask_t;
 
@@ -129,8 +134,15 @@ typedef struct {
              int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
              void *data, const char **error);
 
+    /*
+     * What an answer's bound is called: for a client that has to say it, a
+     * list for a sentence; NULL: this API has none.
+     */
+    const char  *(*bounds)(soma_api_e api);
+
     /* the edits that turn the client's body into the provider's: "model"
-     * renamed, usage asked for in a stream.  Texts live in the arena */
+     * renamed, usage asked for in a stream, ask->bound said.  Texts live in
+     * the arena */
     int  (*encode)(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
              int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
              void *data, soma_json_edits_t *edits);

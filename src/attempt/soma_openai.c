@@ -10,6 +10,7 @@
 #define SOMA_ASK_N_MAX           1024
 #define SOMA_ASK_TOKENS_MAX      1000000000     /* more is taken as this */
 #define SOMA_ASK_MODEL_MAX       512
+#define SOMA_ASK_BOUND_MAX       32             /* of "":, and a number */
 #define SOMA_JSON_ESCAPED_MAX    6              /* bytes of one, \u0000 */
 
 
@@ -18,14 +19,16 @@ typedef int (*soma_value_pt)(void *data, soma_json_span_t *span,
 
 
 static soma_api_e soma_openai_api(soma_str_t path);
+static const char *soma_openai_bounds(soma_api_e api);
 static int soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena,
     soma_value_pt value, void *data, const char **error);
 static int soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
     soma_json_value_t *value, const char **error);
-static int soma_openai_ask_n(soma_ask_t *ask, soma_json_value_t *value,
-    const char **error);
-static int soma_openai_ask_tokens(soma_ask_t *ask, soma_json_value_t *value,
-    const char **error);
+static int soma_openai_ask_n(soma_ask_t *ask, unsigned member,
+    soma_json_value_t *value, const char **error);
+static int soma_openai_ask_tokens(soma_ask_t *ask, unsigned member,
+    soma_json_value_t *value, const char **error);
+static int soma_openai_bounded_by(soma_api_e api, unsigned member);
 static int soma_openai_ask_tier(soma_ask_t *ask, soma_arena_t *arena,
     soma_json_value_t *value, const char **error);
 static int soma_openai_include_usage(soma_json_value_t *options,
@@ -33,6 +36,10 @@ static int soma_openai_include_usage(soma_json_value_t *options,
 static int soma_openai_encode(soma_ask_t *ask, soma_str_t model,
     soma_arena_t *arena, soma_value_pt value, void *data,
     soma_json_edits_t *edits);
+static int soma_openai_encode_bound(soma_ask_t *ask, soma_str_t model,
+    soma_arena_t *arena, soma_json_edits_t *edits);
+static unsigned soma_openai_bound_member(soma_ask_t *ask, soma_str_t model);
+static int soma_openai_newer(soma_str_t model);
 static int soma_openai_encode_usage(soma_ask_t *ask, soma_arena_t *arena,
     soma_value_pt value, void *data, soma_json_edits_t *edits);
 
@@ -46,6 +53,7 @@ static const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL] = {
     { soma_string("max_completion_tokens"),  1 },
     { soma_string("max_output_tokens"),      1 },
     { soma_string("n"),                      1 },
+    { soma_string("best_of"),                1 },
     { soma_string("service_tier"),           1 },
     { soma_string("user"),                   1 },
     { soma_string("messages"),               0 },
@@ -75,6 +83,7 @@ const soma_dialect_t  soma_openai = {
     soma_openai_api,
     soma_openai_want,
     soma_openai_ask,
+    soma_openai_bounds,
     soma_openai_encode,
     soma_openai_answer_want,
     SOMA_OPENAI_MEMBERS,
@@ -92,6 +101,7 @@ const soma_dialect_t  soma_echo_dialect = {
     soma_openai_api,
     soma_openai_want,
     soma_openai_ask,
+    soma_openai_bounds,
     soma_openai_encode,
     soma_openai_answer_want,
     SOMA_OPENAI_MEMBERS,
@@ -208,7 +218,8 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
             break;
 
         case SOMA_ASK_N:
-            rc = soma_openai_ask_n(ask, &v, error);
+        case SOMA_ASK_BEST_OF:
+            rc = soma_openai_ask_n(ask, i, &v, error);
             break;
 
         case SOMA_ASK_SERVICE_TIER:
@@ -216,7 +227,7 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
             break;
 
         default:
-            rc = soma_openai_ask_tokens(ask, &v, error);
+            rc = soma_openai_ask_tokens(ask, i, &v, error);
         }
 
         if (rc == SOMA_ERROR) {
@@ -259,30 +270,39 @@ soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
 
 
 static int
-soma_openai_ask_n(soma_ask_t *ask, soma_json_value_t *value,
+soma_openai_ask_n(soma_ask_t *ask, unsigned member, soma_json_value_t *value,
     const char **error)
 {
     int64_t  n;
 
+    /* of completions best_of are made and billed, and n of them shown */
+
+    if (member == SOMA_ASK_BEST_OF && ask->api != SOMA_API_COMPLETIONS) {
+        return SOMA_OK;
+    }
+
     if (soma_json_int(value, &n) != SOMA_OK || n < 1 || n > SOMA_ASK_N_MAX) {
-        *error = "\"n\" must be an integer from 1 to 1024, or null";
+        *error = (member == SOMA_ASK_N)
+                 ? "\"n\" must be an integer from 1 to 1024, or null"
+                 : "\"best_of\" must be an integer from 1 to 1024, or null";
         return SOMA_ERROR;
     }
 
-    ask->n = n;
+    ask->n = (n > ask->n) ? n : ask->n;
 
     return SOMA_OK;
 }
 
 
 /*
- * Which of the three names counts differs from provider to provider, and
- * from model to model: what is reserved is the most that any of them grants.
+ * Which of two names counts differs from provider to provider, and from model
+ * to model: what is reserved is the most that either of them grants.  A name
+ * of another API bounds nothing.
  */
 
 static int
-soma_openai_ask_tokens(soma_ask_t *ask, soma_json_value_t *value,
-    const char **error)
+soma_openai_ask_tokens(soma_ask_t *ask, unsigned member,
+    soma_json_value_t *value, const char **error)
 {
     int64_t  n;
 
@@ -297,11 +317,51 @@ soma_openai_ask_tokens(soma_ask_t *ask, soma_json_value_t *value,
         n = SOMA_ASK_TOKENS_MAX;
     }
 
-    if (n > ask->max_tokens) {
+    if (n > ask->max_tokens && soma_openai_bounded_by(ask->api, member)) {
         ask->max_tokens = n;
     }
 
     return SOMA_OK;
+}
+
+
+static int
+soma_openai_bounded_by(soma_api_e api, unsigned member)
+{
+    switch (api) {
+
+    case SOMA_API_CHAT:
+        return member != SOMA_ASK_MAX_OUTPUT_TOKENS;
+
+    case SOMA_API_COMPLETIONS:
+        return member == SOMA_ASK_MAX_TOKENS;
+
+    case SOMA_API_RESPONSES:
+        return member == SOMA_ASK_MAX_OUTPUT_TOKENS;
+
+    default:
+        return 0;
+    }
+}
+
+
+static const char *
+soma_openai_bounds(soma_api_e api)
+{
+    switch (api) {
+
+    case SOMA_API_CHAT:
+        return "\"max_completion_tokens\" or \"max_tokens\"";
+
+    case SOMA_API_COMPLETIONS:
+        return "\"max_tokens\"";
+
+    case SOMA_API_RESPONSES:
+        return "\"max_output_tokens\"";
+
+    default:
+        return NULL;
+    }
 }
 
 
@@ -453,6 +513,12 @@ soma_openai_encode(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
         }
     }
 
+    if (ask->bound > 0
+        && soma_openai_encode_bound(ask, model, arena, edits) != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
     if ((ask->api != SOMA_API_CHAT && ask->api != SOMA_API_COMPLETIONS)
         || !ask->stream || ask->usage_asked)
     {
@@ -460,6 +526,108 @@ soma_openai_encode(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
     }
 
     return soma_openai_encode_usage(ask, arena, value, data, edits);
+}
+
+
+/* a null in the place of the bound is replaced: twice it must not stand */
+
+static int
+soma_openai_encode_bound(soma_ask_t *ask, soma_str_t model,
+    soma_arena_t *arena, soma_json_edits_t *edits)
+{
+    size_t             size, start, end;
+    unsigned           member;
+    soma_out_t         out;
+    soma_str_t         name, text;
+    soma_json_span_t  *span;
+
+    if (soma_openai_bounds(ask->api) == NULL) {
+        return SOMA_OK;
+    }
+
+    member = soma_openai_bound_member(ask, model);
+    name = soma_openai_want[member].name;
+    span = &ask->scan->span[member];
+
+    size = name.len + SOMA_ASK_BOUND_MAX;
+
+    text.data = arena->alloc(arena->data, size);
+    if (text.data == NULL) {
+        return SOMA_ERROR;
+    }
+
+    soma_out_init(&out, text.data, size);
+
+    if (span->type == SOMA_JSON_NONE) {
+        start = ask->scan->open;
+        end = start;
+
+        soma_put_char(&out, '"');
+        soma_put_str(&out, name);
+        soma_put_cstr(&out, "\":");
+        soma_put_int(&out, ask->bound);
+        soma_put_char(&out, ',');
+
+    } else {
+        start = span->start;
+        end = span->end;
+
+        soma_put_int(&out, ask->bound);
+    }
+
+    if (out.full) {
+        return SOMA_ERROR;
+    }
+
+    text.len = out.pos - out.start;
+
+    return soma_json_edit(edits, start, end, text);
+}
+
+
+static unsigned
+soma_openai_bound_member(soma_ask_t *ask, soma_str_t model)
+{
+    if (ask->api == SOMA_API_RESPONSES) {
+        return SOMA_ASK_MAX_OUTPUT_TOKENS;
+    }
+
+    if (ask->api == SOMA_API_CHAT
+        && (ask->newer_bound || soma_openai_newer(model)))
+    {
+        return SOMA_ASK_MAX_COMPLETION_TOKENS;
+    }
+
+    return SOMA_ASK_MAX_TOKENS;
+}
+
+
+/* models that refuse "max_tokens", whoever serves them: o1, o3-mini, gpt-5,
+ * openai/gpt-5.2 ... */
+
+static int
+soma_openai_newer(soma_str_t model)
+{
+    size_t                i, len;
+    const unsigned char  *p;
+
+    p = model.data;
+    len = model.len;
+
+    for (i = len; i > 0; i--) {
+        if (model.data[i - 1] == '/') {
+            p = model.data + i;
+            len = model.len - i;
+            break;
+        }
+    }
+
+    if (len >= 2 && p[0] == 'o' && p[1] >= '1' && p[1] <= '9') {
+        return len == 2 || p[2] == '-';
+    }
+
+    return len >= 5 && memcmp(p, "gpt-", 4) == 0 && p[4] >= '5'
+           && p[4] <= '9';
 }
 
 

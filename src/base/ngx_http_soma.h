@@ -77,6 +77,8 @@ struct ngx_http_soma_provider_s {
     ngx_uint_t                      line;
     unsigned                        echo:1;
     unsigned                        ssl:1;
+    unsigned                        newer_bound:1;  /* of soma_ask_t */
+    unsigned                        bound_set:1;    /* that was said */
 };
 
 
@@ -196,12 +198,16 @@ typedef struct {
 #define NGX_HTTP_SOMA_DOWN_DENY     1
 #define NGX_HTTP_SOMA_ABORT_CANCEL  0
 #define NGX_HTTP_SOMA_ABORT_DRAIN   1
+#define NGX_HTTP_SOMA_BOUND_CLAMP   0
+#define NGX_HTTP_SOMA_BOUND_REQUIRE 1
+#define NGX_HTTP_SOMA_BOUND_TRUST   2
 
 typedef struct {
     ngx_flag_t                      access;
     ngx_flag_t                      training_lock;
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      on_abort;
+    ngx_uint_t                      max_tokens;     /* ..._BOUND_... */
     size_t                          body_buffer;
     size_t                          buffer_size;    /* of an answer */
     unsigned                        pass:1;
@@ -259,6 +265,10 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
     ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];
     int64_t                         input_bound;    /* tokens reserved */
+    int64_t                         cap;        /* tokens of an answer that
+                                                   the limits leave to it,
+                                                   0: all it wants */
+    int64_t                         ask_cap;    /* the part of who asks */
 
     /* plan */
     soma_ask_t                      ask;
@@ -291,6 +301,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        identified:1;
     unsigned                        unlocked:1; /* lock was checked */
     unsigned                        admitted:1; /* quotas hold something */
+    unsigned                        metered:1;  /* tokens or cost among it */
     unsigned                        waiting:1;  /* for Redis */
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */

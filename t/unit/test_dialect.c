@@ -255,6 +255,128 @@ test_encode(void)
 }
 
 
+static void
+test_encode_bound(void)
+{
+    size_t           i;
+    soma_str_t       s;
+    soma_test_ask_t  t;
+
+    static const struct {
+        soma_api_e   api;
+        unsigned     newer;
+        const char  *model;
+        const char  *body;
+        const char  *want;
+    } cases[] = {
+        { SOMA_API_CHAT, 0, "m", "{\"model\":\"m\"}",
+          "{\"max_tokens\":77,\"model\":\"m\"}" },
+        { SOMA_API_CHAT, 1, "m", "{\"model\":\"m\"}",
+          "{\"max_completion_tokens\":77,\"model\":\"m\"}" },
+        { SOMA_API_CHAT, 0, "o3", "{\"model\":\"m\"}",
+          "{\"max_completion_tokens\":77,\"model\":\"o3\"}" },
+        { SOMA_API_CHAT, 0, "openai/gpt-5-mini", "{\"model\":\"m\"}",
+          "{\"max_completion_tokens\":77,"
+          "\"model\":\"openai/gpt-5-mini\"}" },
+        { SOMA_API_CHAT, 0, "gpt-4.1", "{\"model\":\"m\"}",
+          "{\"max_tokens\":77,\"model\":\"gpt-4.1\"}" },
+        { SOMA_API_CHAT, 0, "o1x", "{\"model\":\"m\"}",
+          "{\"max_tokens\":77,\"model\":\"o1x\"}" },
+        { SOMA_API_CHAT, 0, "o", "{\"model\":\"m\"}",
+          "{\"max_tokens\":77,\"model\":\"o\"}" },
+        { SOMA_API_CHAT, 0, "m",
+          "{\"max_tokens\" : null ,\"model\":\"m\",\"stream\":true}",
+          "{\"stream_options\":{\"include_usage\":true},"
+          "\"max_tokens\" : 77 ,\"model\":\"m\",\"stream\":true}" },
+        { SOMA_API_CHAT, 0, "mm",
+          "{\"model\":\"m\",\"max\\u005ftokens\":null}",
+          "{\"model\":\"mm\",\"max\\u005ftokens\":77}" },
+        { SOMA_API_COMPLETIONS, 1, "m", "{\"model\":\"m\"}",
+          "{\"max_tokens\":77,\"model\":\"m\"}" },
+        { SOMA_API_RESPONSES, 1, "m", "{\"model\":\"m\"}",
+          "{\"max_output_tokens\":77,\"model\":\"m\"}" },
+        { SOMA_API_EMBEDDINGS, 0, "m", "{\"model\":\"m\"}",
+          "{\"model\":\"m\"}" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        soma_is_int(soma_test_ask(&t, &soma_openai, cases[i].api,
+                                  STR(cases[i].body), arena),
+                    SOMA_OK, "ask: %s", cases[i].body);
+
+        t.ask.bound = 77;
+        t.ask.newer_bound = cases[i].newer;
+
+        s = soma_test_encode(&t, &soma_openai, STR(cases[i].model), arena);
+        soma_is_str(s.data, s.len, cases[i].want, "bound %d", (int) i);
+    }
+
+    soma_test_ask(&t, &soma_openai, SOMA_API_CHAT, STR(cases[0].body), arena);
+    t.ask.bound = INT64_MAX;
+    s = soma_test_encode(&t, &soma_openai, STR("m"), arena);
+    soma_is_str(s.data, s.len, "{\"max_tokens\":9223372036854775807,"
+                "\"model\":\"m\"}", "a large bound");
+
+    soma_test_arena_fail(arena, 1);
+    soma_is_int(soma_openai.encode(&t.ask, STR("m"), arena, soma_test_value,
+                                   &t.body, &t.edits),
+                SOMA_ERROR, "a bound without memory");
+    soma_test_arena_fail(arena, 0);
+}
+
+
+/* what bounds an answer is the name of its own API */
+
+static void
+test_ask_bound(void)
+{
+    size_t           i;
+    soma_test_ask_t  t;
+
+    static const struct {
+        soma_api_e   api;
+        const char  *body;
+        int64_t      max;
+        int64_t      n;
+    } cases[] = {
+        { SOMA_API_CHAT, "{\"model\":\"m\",\"max_output_tokens\":5}",
+          -1, 1 },
+        { SOMA_API_CHAT, "{\"model\":\"m\",\"max_completion_tokens\":5}",
+          5, 1 },
+        { SOMA_API_CHAT, "{\"model\":\"m\",\"max_tokens\":0,"
+          "\"best_of\":\"x\",\"n\":2}", 0, 2 },
+        { SOMA_API_COMPLETIONS, "{\"model\":\"m\",\"max_tokens\":5,"
+          "\"max_output_tokens\":9,\"best_of\":7,\"n\":2}", 5, 7 },
+        { SOMA_API_COMPLETIONS, "{\"model\":\"m\","
+          "\"max_completion_tokens\":9,\"best_of\":2,\"n\":3}", -1, 3 },
+        { SOMA_API_RESPONSES, "{\"model\":\"m\",\"max_tokens\":9,"
+          "\"max_output_tokens\":5}", 5, 1 },
+        { SOMA_API_EMBEDDINGS, "{\"model\":\"m\",\"max_tokens\":9}",
+          -1, 1 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        soma_is_int(soma_test_ask(&t, &soma_openai, cases[i].api,
+                                  STR(cases[i].body), arena),
+                    SOMA_OK, "ask: %s", cases[i].body);
+        soma_is_int(t.ask.max_tokens, cases[i].max, "its bound");
+        soma_is_int(t.ask.n, cases[i].n, "its answers");
+    }
+
+    soma_is_int(soma_test_ask(&t, &soma_openai, SOMA_API_COMPLETIONS,
+                              STR("{\"model\":\"m\",\"best_of\":0}"),
+                              arena),
+                SOMA_ERROR, "the best of none");
+    soma_ok(t.error != NULL && strstr(t.error, "best_of") != NULL,
+            "is refused by its name");
+    soma_ok(soma_openai.bounds(SOMA_API_IMAGES) == NULL, "images: no bound");
+    soma_ok(strstr(soma_openai.bounds(SOMA_API_CHAT), "max_tokens") != NULL,
+            "a chat has one");
+}
+
+
 static int
 event(soma_answer_t *answer, soma_ask_t *ask, const char *name,
     const char *data)
@@ -837,6 +959,8 @@ main(void)
     test_ask();
     test_ask_refuses();
     test_encode();
+    test_encode_bound();
+    test_ask_bound();
     test_usage_chunk();
     test_text_len();
     test_errors();

@@ -1,0 +1,227 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * How long an answer may be when the client did not say: as long as its
+ * model can make it, as far as the limits can pay it.
+ */
+
+
+#include "ngx_http_soma_admit.h"
+
+
+static ngx_uint_t ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx);
+static int64_t ngx_http_soma_bound_fit(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, soma_amount_e amount, int64_t left);
+static int64_t ngx_http_soma_bound_most(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model);
+static int64_t ngx_http_soma_model_max(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model);
+
+
+int64_t
+ngx_http_soma_output(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
+{
+    int64_t  n;
+
+    if (soma_openai.bounds(ctx->ask.api) == NULL) {
+        return 0;
+    }
+
+    n = ngx_http_soma_model_max(ctx, model);
+
+    if (ctx->cap > 0 && n > ctx->cap) {
+        n = ctx->cap;
+    }
+
+    return n * ctx->ask.n;
+}
+
+
+/* of one answer, whatever the limits say */
+static int64_t
+ngx_http_soma_model_max(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model)
+{
+    int64_t  n;
+
+    n = model->price->max_output > 0 ? model->price->max_output
+                                     : NGX_HTTP_SOMA_OUTPUT_MAX;
+
+    if (ctx->ask.max_tokens >= 0) {
+        n = ctx->ask.max_tokens;
+    }
+
+    if (ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST) {
+        n = ngx_min(n, NGX_HTTP_SOMA_OUTPUT_SLICE);
+    }
+
+    return n;
+}
+
+
+ngx_int_t
+ngx_http_soma_bound_check(ngx_http_soma_ctx_t *ctx)
+{
+    const char  *names;
+
+    if (ctx->conf->max_tokens != NGX_HTTP_SOMA_BOUND_REQUIRE
+        || ctx->ask.max_tokens >= 0)
+    {
+        return NGX_OK;
+    }
+
+    names = soma_openai.bounds(ctx->ask.api);
+
+    if (names == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
+                               "missing_required_parameter",
+                               "you must provide %s: how many tokens an "
+                               "answer may have", names);
+}
+
+
+ngx_int_t
+ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_t **hold, soma_str_t owner, ngx_array_t *limits,
+    ngx_http_soma_model_t *model, int64_t least,
+    ngx_http_soma_refusal_t *refusal)
+{
+    int64_t        cap, want[SOMA_AMOUNTS];
+    ngx_int_t      rc;
+    ngx_uint_t     i, tries;
+    soma_limit_t  *limit;
+
+    for (tries = 0; ; tries++) {
+
+        ngx_http_soma_wants(ctx, model, want);
+
+        rc = ngx_http_soma_quota_reserve(ctx, hold, owner, limits, want, 0,
+                                         refusal);
+
+        if (rc != NGX_BUSY || tries == NGX_HTTP_SOMA_LOWER_MAX
+            || (ctx->cap > 0 && ctx->cap <= least)
+            || (refusal->limit->amount != SOMA_TOKENS
+                && refusal->limit->amount != SOMA_COST)
+            || !ngx_http_soma_bound_open(ctx))
+        {
+            break;
+        }
+
+        /* where not even the least fits, the refusal tells when it will */
+
+        cap = ngx_http_soma_bound_fit(ctx, model, refusal->limit->amount,
+                                      refusal->verdict.remaining);
+        ctx->cap = ngx_max(cap, least);
+    }
+
+    if (rc == NGX_OK) {
+        limit = limits->elts;
+
+        for (i = 0; i < limits->nelts; i++) {
+            if (limit[i].amount == SOMA_TOKENS || limit[i].amount == SOMA_COST)
+            {
+                ctx->metered = 1;
+            }
+        }
+    }
+
+    return rc;
+}
+
+
+/* what the client said itself is reserved whole, or refused */
+static ngx_uint_t
+ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx)
+{
+    return soma_openai.bounds(ctx->ask.api) != NULL
+           && (ctx->ask.max_tokens < 0
+               || ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST);
+}
+
+
+/* the longest answer that "left" pays; 0: not one token */
+static int64_t
+ngx_http_soma_bound_fit(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, soma_amount_e amount, int64_t left)
+{
+    int64_t  low, high, middle, want[SOMA_AMOUNTS];
+
+    low = 0;
+    high = ngx_http_soma_bound_most(ctx, model);
+
+    while (low < high) {
+        middle = low + (high - low + 1) / 2;
+
+        ctx->cap = middle;
+        ngx_http_soma_wants(ctx, model, want);
+
+        if (want[amount] <= left) {
+            low = middle;
+
+        } else {
+            high = middle - 1;
+        }
+    }
+
+    return low;
+}
+
+
+/* by the last refusal, that is one less than what was too much */
+static int64_t
+ngx_http_soma_bound_most(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model)
+{
+    int64_t                  most;
+    ngx_uint_t               i;
+    ngx_http_soma_target_t  *target;
+
+    if (ctx->cap > 0) {
+        return ctx->cap - 1;
+    }
+
+    if (model != NULL) {
+        return ngx_http_soma_model_max(ctx, model);
+    }
+
+    most = 0;
+    target = ctx->route->targets.elts;
+
+    for (i = 0; i < ctx->route->targets.nelts; i++) {
+        most = ngx_max(most, ngx_http_soma_model_max(ctx, target[i].model));
+    }
+
+    return most;
+}
+
+
+int64_t
+ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t  max;
+
+    if (ctx->ask.max_tokens >= 0
+        || ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
+        || soma_openai.bounds(ctx->ask.api) == NULL)
+    {
+        return 0;
+    }
+
+    max = ctx->model->price->max_output;
+
+    if (ctx->cap > 0 && (max <= 0 || ctx->cap < max)) {
+        return ctx->cap;
+    }
+
+    /* a stream is watched as it goes; anything else must have an end */
+
+    if (max <= 0 && ctx->metered && !ctx->ask.stream) {
+        return NGX_HTTP_SOMA_OUTPUT_MAX;
+    }
+
+    return 0;
+}
