@@ -3,7 +3,7 @@
 #   make run            install what is missing, build, start a gateway on
 #                       127.0.0.1:8080, and send it two requests
 #   make stop           stop it
-#   make build          build/modules/ngx_http_soma_module.so
+#   make build          build/modules/ngx_http_soma_module.so, build/soma-ledger
 #   make test           every suite; ends with "N passed, N failed"
 #   make bench          bare proxy_pass and the module side by side
 #   make soak           a million requests: memory stays where it was
@@ -36,6 +36,7 @@ DIRS := base identify admit plan attempt settle store fetch api
 INCS := $(foreach d,$(DIRS),-Isrc/$(d))
 
 PLAIN := $(wildcard src/*/soma_*.c)
+LEDGER := $(wildcard tools/ledger/*.c)
 GLUE := ngx_soma_module.c $(wildcard src/*/ngx_http_soma_*.c)
 HEADERS := $(wildcard src/*/*.h)
 TESTS := $(patsubst t/unit/test_%.c,%,$(wildcard t/unit/test_*.c))
@@ -66,7 +67,7 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .DELETE_ON_ERROR:
 
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
-	keep-open module module-asan deps deps-test deps-source \
+	keep-open ledger ledger-asan module module-asan deps deps-test deps-source \
 	unit fuzz test test-nginx test-asan test-valgrind clients style \
 	check-clang bench soak run stop clean
 
@@ -85,10 +86,10 @@ deps-source:
 	@tools/deps source
 
 build: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) module
+	@$(MAKE) --no-print-directory -j$(JOBS) module ledger
 
 build-asan: deps-test deps-source
-	@$(MAKE) --no-print-directory -j$(JOBS) module-asan
+	@$(MAKE) --no-print-directory -j$(JOBS) module-asan ledger-asan
 
 module: $(BUILD)/nginx/Makefile
 	@$(MAKE) -s --no-print-directory -C $(NGX) -f $(BUILD)/nginx/Makefile modules
@@ -166,6 +167,27 @@ $(BUILD)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(BUILD)/fuzz/libsoma.a
 	$(CC_fuzz) $(CFLAGS_asan) -fsanitize=fuzzer $(INCS) -It/unit -MMD -MP $< \
 		$(BUILD)/fuzz/libsoma.a $(LIBS) -o $@
 
+define ledger
+$(BUILD)/$(1)/ledger/%.o: tools/ledger/%.c
+	@mkdir -p $$(@D)
+	$(CC_$(1)) $(CFLAGS_$(1)) $(INCS) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$(1)/soma-ledger: $(LEDGER:tools/ledger/%.c=$(BUILD)/$(1)/ledger/%.o) \
+		$(BUILD)/$(1)/libsoma.a
+	$(CC_$(1)) $(CFLAGS_$(1)) $$^ -l:libhiredis.a $(LIBS) -o $$@
+
+-include $(LEDGER:tools/ledger/%.c=$(BUILD)/$(1)/ledger/%.d)
+endef
+
+$(foreach f,plain asan,$(eval $(call ledger,$(f))))
+
+ledger: $(BUILD)/soma-ledger
+
+$(BUILD)/soma-ledger: $(BUILD)/plain/soma-ledger
+	@cp -u $< $@
+
+ledger-asan: $(BUILD)/asan/soma-ledger
+
 build-unit: $(TESTS:%=$(BUILD)/plain/test_%)
 
 build-unit-asan: $(TESTS:%=$(BUILD)/asan/test_%)
@@ -192,7 +214,7 @@ $(BUILD)/clang/%.ok: %.c $(HEADERS) | $(BUILD)/nginx/Makefile
 		$(NGX_INCS)) $<
 	@touch $@
 
-check-clang: $(patsubst %.c,$(BUILD)/clang/%.ok,$(PLAIN) $(GLUE))
+check-clang: $(patsubst %.c,$(BUILD)/clang/%.ok,$(PLAIN) $(GLUE) $(LEDGER))
 
 
 # tests
