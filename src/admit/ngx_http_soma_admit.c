@@ -64,8 +64,16 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    rc = ngx_http_soma_tenant_begin(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if (slcf->api) {
-        return NGX_DECLINED;
+        rc = ngx_http_soma_tenant_end(r, ctx);
+
+        return (rc == NGX_OK) ? NGX_DECLINED : rc;
     }
 
     path = ngx_http_soma_path(r);
@@ -80,6 +88,12 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
         if (rc != NGX_OK) {
             return rc;
         }
+    }
+
+    rc = ngx_http_soma_tenant_end(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (slcf->access && !slcf->pass && !ctx->admitted) {

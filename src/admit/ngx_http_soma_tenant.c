@@ -50,6 +50,8 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     tenant->name = value[1];
+    tenant->file = cf->conf_file->file.name.data;
+    tenant->line = cf->conf_file->line;
     *tp = tenant;
     name->name = tenant->name;
     name->value = tenant;

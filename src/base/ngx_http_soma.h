@@ -112,6 +112,10 @@ struct ngx_http_soma_tenant_s {
     ngx_array_t                     limits;     /* soma_limit_t */
     ngx_str_t                       models;     /* space separated, or empty:
                                                    all */
+    ngx_str_t                       tags;       /* of keys without any */
+    u_char                         *file;       /* where configured, or NULL */
+    ngx_uint_t                      line;
+    unsigned                        invalid:1;  /* Redis' word is not clear */
 };
 
 
@@ -125,6 +129,8 @@ typedef struct {
 typedef struct {
     u_char                          hash[SOMA_KEY_HASH];
     soma_identity_t                 identity;
+    u_char                         *file;       /* where configured */
+    ngx_uint_t                      line;
 } ngx_http_soma_key_t;
 
 
@@ -251,7 +257,7 @@ struct ngx_http_soma_ctx_s {
 
     /* identify */
     soma_identity_t                 identity;
-    ngx_http_soma_tenant_t         *tenant;     /* NULL: not configured */
+    ngx_http_soma_tenant_t         *tenant;     /* NULL: none of that name */
     u_char                          key_hash[SOMA_KEY_HASH];
     ngx_str_t                       id;
     ngx_str_t                       session;
@@ -259,6 +265,7 @@ struct ngx_http_soma_ctx_s {
     ngx_msec_t                      start_msec;
 
     ngx_uint_t                      cache_changes;  /* when Redis was asked */
+    ngx_uint_t                      tenant_changes; /* ... of the tenant */
 
     /* admit */
     ngx_http_soma_hold_t           *hold;           /* of who asks */
@@ -299,6 +306,10 @@ struct ngx_http_soma_ctx_s {
     off_t                           passed;     /* of a service's answer */
 
     unsigned                        identified:1;
+    unsigned                        tenant_known:1; /* what limits it */
+    unsigned                        tenant_asked:1; /* Redis, no answer yet */
+    unsigned                        tenant_failed:1;    /* it cannot tell */
+    unsigned                        tenant_waits:1; /* phases wait for it */
     unsigned                        unlocked:1; /* lock was checked */
     unsigned                        admitted:1; /* quotas hold something */
     unsigned                        metered:1;  /* tokens or cost among it */

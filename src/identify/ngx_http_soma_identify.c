@@ -58,6 +58,8 @@ ngx_http_soma_identify_exit_worker(void)
 {
     EVP_MD_CTX_free(ngx_http_soma_md);
     ngx_http_soma_md = NULL;
+
+    ngx_http_soma_tenant_exit_worker();
 }
 
 
@@ -479,10 +481,6 @@ ngx_http_soma_known(ngx_http_soma_ctx_t *ctx)
         identity->key.data = p;
         identity->key.len = ngx_hex_dump(p, ctx->key_hash, 6) - p;
     }
-
-    ctx->tenant = ngx_http_soma_names_find(&ctx->main->tenant_names,
-                                           identity->tenant.data,
-                                           identity->tenant.len);
 
     if (identity->expires && identity->expires <= ctx->start) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,

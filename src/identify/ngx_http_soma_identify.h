@@ -26,6 +26,19 @@ ngx_http_soma_ctx_t *ngx_http_soma_create_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
+/*
+ * The tenant of an identified request, with what Redis says of it.  begin
+ * asks Redis where it must and never waits: NGX_OK or an HTTP status.  end
+ * waits for the answer, if one is to come: NGX_OK (ctx->tenant counts),
+ * NGX_AGAIN as above, or an HTTP status.  In between the lock may be asked
+ * for, so that both cost one round trip.
+ */
+ngx_int_t ngx_http_soma_tenant_begin(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_tenant_end(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_tenant_exit_worker(void);
+
 /* frees what the worker kept to hash keys with */
 void ngx_http_soma_identify_exit_worker(void);
 

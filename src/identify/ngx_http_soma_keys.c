@@ -35,6 +35,9 @@ ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_memzero(key, sizeof(ngx_http_soma_key_t));
 
+    key->file = cf->conf_file->file.name.data;
+    key->line = cf->conf_file->line;
+
     hex = ngx_http_soma_str(value[1]);
 
     if (hex.len > 7) {

@@ -31,7 +31,7 @@ typedef struct {
     uint32_t                 size;      /* in the slab */
     uint16_t                 data_len;
     uint8_t                  name_len;
-    uint8_t                  kind:1;
+    uint8_t                  kind:2;
     uint8_t                  brief:1;
     u_char                   data[1];   /* name, data */
 } ngx_http_soma_cache_node_t;

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * What Redis said about keys and locks, remembered in the shared zone for
- * all workers, negative answers too; dropped when Redis tells of a change.
- * Bounded, least recently used out first.
+ * What Redis said about keys, locks and tenants, remembered in the shared
+ * zone for all workers, negative answers too; dropped when Redis tells of a
+ * change.  Bounded, least recently used out first.
  */
 
 
@@ -29,7 +29,8 @@
 
 #define NGX_HTTP_SOMA_CACHE_KEY     0       /* name: 32 bytes of SHA-256 */
 #define NGX_HTTP_SOMA_CACHE_LOCK    1       /* name: tenant */
-#define NGX_HTTP_SOMA_CACHE_KINDS   2
+#define NGX_HTTP_SOMA_CACHE_TENANT  2       /* name: tenant */
+#define NGX_HTTP_SOMA_CACHE_KINDS   3
 
 /* as "fresh": whatever its age, for when Redis is away */
 #define NGX_HTTP_SOMA_CACHE_ANY     INT64_MAX

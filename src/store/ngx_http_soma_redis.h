@@ -24,8 +24,8 @@
 #define NGX_HTTP_SOMA_REDIS_BACKOFF_MAX  2000           /* ms, with jitter */
 #define NGX_HTTP_SOMA_REDIS_HOOKS_MAX    8              /* of each kind */
 
-/* what anybody publishes who changes a key or a lock behind Redis' own
- * tracking: "key <sha256 hex>" or "lock <tenant>" */
+/* what anybody publishes who changes a key, a lock or a tenant behind Redis'
+ * own tracking: "key <sha256 hex>", "lock <tenant>", "tenant <name>" */
 #define NGX_HTTP_SOMA_REDIS_CHANGES      "soma:changes"
 
 

@@ -26,6 +26,7 @@
 #define NGX_HTTP_SOMA_REDIS_INVALIDATE  "__redis__:invalidate"
 #define NGX_HTTP_SOMA_REDIS_KEY         "soma:key:"
 #define NGX_HTTP_SOMA_REDIS_LOCK        "training:lock:"
+#define NGX_HTTP_SOMA_REDIS_TENANT      "soma:tenant:"
 
 
 typedef struct {
@@ -327,6 +328,16 @@ ngx_http_soma_redis_listen_invalidate(redisReply *keys)
         {
             ngx_http_soma_redis_listen_drop(NGX_HTTP_SOMA_CACHE_LOCK,
                                             p + len, key->len - len);
+            continue;
+        }
+
+        len = sizeof(NGX_HTTP_SOMA_REDIS_TENANT) - 1;
+
+        if (key->len > len
+            && ngx_memcmp(p, NGX_HTTP_SOMA_REDIS_TENANT, len) == 0)
+        {
+            ngx_http_soma_redis_listen_drop(NGX_HTTP_SOMA_CACHE_TENANT,
+                                            p + len, key->len - len);
         }
     }
 }
@@ -350,6 +361,10 @@ ngx_http_soma_redis_listen_change(redisReply *text)
     } else if (text->len > 5 && ngx_memcmp(p, "lock ", 5) == 0) {
         ngx_http_soma_redis_listen_drop(NGX_HTTP_SOMA_CACHE_LOCK, p + 5,
                                         text->len - 5);
+
+    } else if (text->len > 7 && ngx_memcmp(p, "tenant ", 7) == 0) {
+        ngx_http_soma_redis_listen_drop(NGX_HTTP_SOMA_CACHE_TENANT, p + 7,
+                                        text->len - 7);
     }
 }
 
@@ -389,12 +404,13 @@ ngx_http_soma_redis_listen_track(void)
     static const char  *off[] = { "CLIENT", "TRACKING", "OFF" };
     static const char  *on[] = {
         "CLIENT", "TRACKING", "ON", "REDIRECT", NULL, "BCAST",
-        "PREFIX", NGX_HTTP_SOMA_REDIS_KEY, "PREFIX", NGX_HTTP_SOMA_REDIS_LOCK
+        "PREFIX", NGX_HTTP_SOMA_REDIS_KEY, "PREFIX", NGX_HTTP_SOMA_REDIS_LOCK,
+        "PREFIX", NGX_HTTP_SOMA_REDIS_TENANT
     };
 
-    size_t       len[10];
+    size_t       len[12];
     ngx_uint_t   i;
-    const char  *argv[10];
+    const char  *argv[12];
 
     if (ngx_http_soma_listen.id[0] == '\0') {
         return;
@@ -407,14 +423,14 @@ ngx_http_soma_redis_listen_track(void)
     (void) ngx_http_soma_redis_link_send(ngx_http_soma_listen.command, NULL,
                                          NULL, 3, off, len, NULL);
 
-    for (i = 0; i < 10; i++) {
+    for (i = 0; i < 12; i++) {
         argv[i] = on[i] ? on[i] : (const char *) ngx_http_soma_listen.id;
         len[i] = ngx_strlen(argv[i]);
     }
 
     (void) ngx_http_soma_redis_link_send(ngx_http_soma_listen.command,
                                          ngx_http_soma_redis_listen_tracked,
-                                         NULL, 10, argv, len, NULL);
+                                         NULL, 12, argv, len, NULL);
 }
 
 
@@ -452,6 +468,8 @@ ngx_http_soma_redis_listen_stale(void)
                               NGX_HTTP_SOMA_CACHE_KEY);
     ngx_http_soma_cache_stale(ngx_http_soma_listen.smcf,
                               NGX_HTTP_SOMA_CACHE_LOCK);
+    ngx_http_soma_cache_stale(ngx_http_soma_listen.smcf,
+                              NGX_HTTP_SOMA_CACHE_TENANT);
 }
 
 
