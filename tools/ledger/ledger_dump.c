@@ -48,10 +48,10 @@ static const char *const  ledger_columns[] = {
 int
 ledger_dump(const ledger_opt_t *opt)
 {
-    size_t                i;
-    ledger_each_t         each;
-    ledger_files_t        files;
-    static ledger_dump_t  dump;
+    size_t                 i;
+    ledger_each_t          each;
+    static ledger_dump_t   dump;
+    static ledger_files_t  files;
 
     dump.format = opt->format;
 

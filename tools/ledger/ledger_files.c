@@ -71,18 +71,16 @@ ledger_files(ledger_files_t *files, const ledger_opt_t *opt)
 
         rc = ledger_header(&files->file[i]);
 
-        if (rc == SOMA_DECLINED) {
-            continue;
-        }
-
-        if (rc != SOMA_OK) {
+        if (rc == SOMA_ERROR) {
             return LEDGER_TROUBLE;
         }
 
-        if (opt->writer.len
-            && memcmp(files->file[i].writer, opt->writer.data,
-                      SOMA_WRITER_LEN) != 0)
+        if (rc == SOMA_DECLINED
+            || (opt->writer.len
+                && memcmp(files->file[i].writer, opt->writer.data,
+                          SOMA_WRITER_LEN) != 0))
         {
+            free(files->file[i].path);
             continue;
         }
 

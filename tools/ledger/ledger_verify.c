@@ -49,9 +49,9 @@ static void ledger_verify_told(const ledger_verify_t *v);
 int
 ledger_verify(const ledger_opt_t *opt)
 {
-    size_t           i;
-    ledger_files_t   files;
-    ledger_verify_t  v;
+    size_t                 i;
+    ledger_verify_t        v;
+    static ledger_files_t  files;
 
     memset(&v, 0, sizeof(ledger_verify_t));
     v.verbose = opt->verbose;
