@@ -67,8 +67,8 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .DELETE_ON_ERROR:
 
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
-	keep-open ledger ledger-asan module module-asan deps deps-test deps-source \
-	unit fuzz test test-nginx test-asan test-valgrind clients style \
+	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
+	deps-source unit fuzz test test-nginx test-asan test-valgrind clients style \
 	check-clang bench soak run stop clean
 
 all: build
@@ -86,7 +86,7 @@ deps-source:
 	@tools/deps source
 
 build: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) module ledger
+	@$(MAKE) --no-print-directory -j$(JOBS) module ledger vocabulary
 
 build-asan: deps-test deps-source
 	@$(MAKE) --no-print-directory -j$(JOBS) module-asan ledger-asan
@@ -134,6 +134,25 @@ $(BUILD)/asan/nginx/Makefile: config tools/exports.map tools/sanitize.ignore \
 	@$(call ASAN_CONFIGURE,--add-dynamic-module=$(TOP) \
 		--builddir=$(BUILD)/asan/nginx)
 	@touch $@
+
+
+# vocabularies, of the packages that tools/deps could get
+
+VOCABULARIES := $(patsubst build/deps/vocabulary/%.js,\
+	$(BUILD)/share/soma/%.soma,$(wildcard build/deps/vocabulary/*.js))
+
+VOCAB_SRC := tools/vocab.c $(wildcard src/plan/soma_bpe*.c) \
+	src/base/soma_str.c src/base/soma_number.c
+
+vocabulary: $(VOCABULARIES)
+
+$(BUILD)/vocab: $(VOCAB_SRC) $(wildcard src/plan/soma_bpe*.h)
+	@mkdir -p $(@D)
+	$(GCC) $(CFLAGS_plain) $(INCS) $(VOCAB_SRC) -lcrypto -lz -o $@
+
+$(BUILD)/share/soma/%.soma: build/deps/vocabulary/%.js $(BUILD)/vocab
+	@mkdir -p $(@D)
+	$(BUILD)/vocab $* $< $@
 
 
 # the plain C without nginx: one archive a flavour, and its programs

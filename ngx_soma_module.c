@@ -14,6 +14,7 @@
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_redis.h"
@@ -74,6 +75,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     { ngx_string("soma_prices"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_soma_prices,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("soma_vocabulary"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_soma_vocabulary,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

@@ -6,6 +6,192 @@
 
 #include "ngx_http_soma_vocabulary.h"
 
+#include <sys/mman.h>
+
+
+#define NGX_HTTP_SOMA_VOCABULARY_MAX  (64 * 1024 * 1024)
+
+
+static ngx_int_t ngx_http_soma_vocabulary_map(ngx_conf_t *cf, ngx_str_t *path,
+    soma_str_t *bytes);
+static ngx_int_t ngx_http_soma_vocabulary_read(ngx_conf_t *cf, ngx_fd_t fd,
+    ngx_str_t *path, soma_str_t *bytes);
+static void ngx_http_soma_vocabulary_unmap(void *data);
+
+
+char *
+ngx_http_soma_vocabulary(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_soma_main_conf_t  *smcf = conf;
+
+    ngx_str_t          *value, path;
+    soma_bpe_t         *bpe;
+    soma_str_t          name, bytes;
+    const char         *error;
+    soma_bpe_family_e   family;
+
+    (void) cmd;
+
+    value = cf->args->elts;
+    name = ngx_http_soma_str(value[1]);
+
+    for (family = SOMA_BPE_CL100K; family < SOMA_BPE_FAMILIES; family++) {
+        if (soma_str_is(name, soma_bpe_name(family))) {
+            break;
+        }
+    }
+
+    if (family == SOMA_BPE_FAMILIES) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown vocabulary \"%V\": allowed are "
+                           "cl100k_base and o200k_base", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (smcf->vocabulary[family] != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"soma_vocabulary\" \"%V\" is duplicate",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    path = value[2];
+    bpe = ngx_pcalloc(cf->pool, sizeof(soma_bpe_t));
+
+    if (bpe == NULL || ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
+        || ngx_http_soma_vocabulary_map(cf, &path, &bytes) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (soma_bpe_open(bpe, bytes, &error) != SOMA_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is no vocabulary: %s", &path, error);
+        return NGX_CONF_ERROR;
+    }
+
+    if (bpe->family != family) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is the vocabulary %s, not %V", &path,
+                           soma_bpe_name(bpe->family), &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    smcf->vocabulary[family] = bpe;
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * The file is read into pages that workers inherit and that nobody writes,
+ * so that there is one copy of it; the pages of a mapped file would vanish
+ * under the workers when somebody cuts it off.
+ */
+
+static ngx_int_t
+ngx_http_soma_vocabulary_map(ngx_conf_t *cf, ngx_str_t *path,
+    soma_str_t *bytes)
+{
+    ngx_fd_t             fd;
+    ngx_int_t            rc;
+    soma_str_t          *kept;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(soma_str_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", path);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_soma_vocabulary_read(cf, fd, path, bytes);
+
+    if (rc == NGX_OK) {
+        kept = cln->data;
+        *kept = *bytes;
+        cln->handler = ngx_http_soma_vocabulary_unmap;
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", path);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_soma_vocabulary_read(ngx_conf_t *cf, ngx_fd_t fd, ngx_str_t *path,
+    soma_str_t *bytes)
+{
+    void             *p;
+    size_t            size, done;
+    ssize_t           n;
+    ngx_file_info_t   info;
+
+    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", path);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_is_file(&info) || ngx_file_size(&info) == 0
+        || ngx_file_size(&info) > NGX_HTTP_SOMA_VOCABULARY_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is no vocabulary: it is no file, or "
+                           "empty, or larger than %d bytes", path,
+                           NGX_HTTP_SOMA_VOCABULARY_MAX);
+        return NGX_ERROR;
+    }
+
+    size = (size_t) ngx_file_size(&info);
+    p = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANON, -1, 0);
+
+    if (p == MAP_FAILED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "mmap(%uz) failed", size);
+        return NGX_ERROR;
+    }
+
+    for (done = 0; done < size; done += n) {
+        n = ngx_read_fd(fd, (u_char *) p + done, size - done);
+
+        if (n <= 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, n < 0 ? ngx_errno : 0,
+                               "\"%V\" cannot be read whole", path);
+            (void) munmap(p, size);
+            return NGX_ERROR;
+        }
+    }
+
+    if (mprotect(p, size, PROT_READ) == -1) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno, "mprotect() failed");
+    }
+
+    bytes->data = p;
+    bytes->len = size;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_vocabulary_unmap(void *data)
+{
+    soma_str_t  *bytes = data;
+
+    (void) munmap(bytes->data, bytes->len);
+}
+
 
 const soma_bpe_t *
 ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
