@@ -59,7 +59,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       NULL },
 
     { ngx_string("soma_redis"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_soma_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,

@@ -23,6 +23,7 @@
 #include "soma_route.h"
 #include "soma_dialect.h"
 #include "soma_price.h"
+#include "soma_redis_url.h"
 #include "soma_record.h"
 
 
@@ -134,17 +135,33 @@ typedef struct {
 } ngx_http_soma_key_t;
 
 
-/* soma_redis: one server for now */
 typedef struct {
-    ngx_str_t                       url;        /* password masked */
-    ngx_str_t                       host;
-    ngx_str_t                       path;       /* of a unix socket */
+    ngx_str_t                       name;       /* or an address */
     in_port_t                       port;
+    ngx_addr_t                     *addrs;      /* as known at the start */
+    ngx_uint_t                      naddrs;     /* 0: ask the resolver */
+    unsigned                        literal:1;
+} ngx_http_soma_redis_host_t;
+
+
+/* soma_redis URL [parameters]; by the store */
+typedef struct {
+    ngx_str_t                       url;        /* no user, no password */
+    soma_redis_kind_e               kind;
+    ngx_str_t                       path;       /* of a unix socket, with a
+                                                   null byte */
+    ngx_str_t                       master;     /* its name at Sentinel */
+    ngx_http_soma_redis_host_t     *hosts;
+    ngx_uint_t                      nhosts;
     ngx_str_t                       user;
     ngx_str_t                       password;
+    ngx_str_t                       sentinel_user;
+    ngx_str_t                       sentinel_password;
     ngx_int_t                       db;
     ngx_msec_t                      timeout;    /* of a command, connect */
-    ngx_addr_t                     *addr;       /* resolved at start */
+    ngx_resolver_t                 *resolver;   /* NULL: none */
+    ngx_msec_t                      resolver_timeout;
+    void                           *tls;        /* NULL: in the clear */
     unsigned                        set:1;
 } ngx_http_soma_redis_conf_t;
 

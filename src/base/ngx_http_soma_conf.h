@@ -30,7 +30,6 @@ char *ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 ngx_int_t ngx_http_soma_init(ngx_conf_t *cf);
 
 char *ngx_http_soma_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_soma_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_soma_ledger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
@@ -60,6 +59,9 @@ char *ngx_http_soma_conf_limit(ngx_conf_t *cf, ngx_array_t *limits,
 /* the bytes of a whole file, for configuration time */
 ngx_int_t ngx_http_soma_read_file(ngx_conf_t *cf, ngx_str_t *path,
     size_t max, ngx_str_t *text);
+
+/* by the store */
+char *ngx_http_soma_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* the zone's init callback; by the store */
 ngx_int_t ngx_http_soma_zone_init(ngx_shm_zone_t *shm_zone, void *data);

@@ -3,15 +3,12 @@
  * Copyright (C) The ngx_soma authors
  *
  * What the steps see of Redis: commands, commands bound to a request, and
- * scripts, on the worker's one command link.
+ * scripts, on the links to where they belong.
  */
 
 
 #include "ngx_http_soma_redis_link.h"
-#include <ngx_sha1.h>
 
-
-#define NGX_HTTP_SOMA_REDIS_PREFIX_ARGS  3      /* EVALSHA sha nkeys */
 
 enum {
     NGX_HTTP_SOMA_REDIS_UP = 0,
@@ -35,33 +32,19 @@ typedef struct {
 } ngx_http_soma_redis_cell_t;
 
 
-/* a script call, kept whole for the case that Redis forgot the script */
 typedef struct {
-    ngx_http_soma_redis_pt           handler;
-    void                            *data;
-    size_t                           size;
-    int                              argc;
-    const char                     **argv;
-    size_t                          *argvlen;
-    ngx_http_soma_script_t          *script;
-} ngx_http_soma_redis_eval_t;
-
-
-typedef struct {
-    ngx_http_soma_link_t             link;
-    ngx_http_soma_redis_hook_t       hooks[NGX_HTTP_SOMA_REDIS_HOOKS]
-                                          [NGX_HTTP_SOMA_REDIS_HOOKS_MAX];
-    ngx_uint_t                       nhooks[NGX_HTTP_SOMA_REDIS_HOOKS];
-    size_t                           kept;      /* bytes of script calls */
-    unsigned                         set:1;
-} ngx_http_soma_redis_worker_t;
+    ngx_http_soma_redis_hook_t       hook[NGX_HTTP_SOMA_REDIS_HOOKS]
+                                         [NGX_HTTP_SOMA_REDIS_HOOKS_MAX];
+    ngx_uint_t                       n[NGX_HTTP_SOMA_REDIS_HOOKS];
+} ngx_http_soma_redis_hooks_t;
 
 
 static void ngx_http_soma_redis_up(ngx_http_soma_link_t *link);
 static void ngx_http_soma_redis_lost(ngx_http_soma_link_t *link);
-static void ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link);
-static void ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler,
-    void *data);
+static ngx_int_t ngx_http_soma_redis_ask(ngx_http_request_t *r,
+    ngx_http_soma_link_t *link, ngx_http_soma_redis_request_pt handler,
+    int argc, const char **argv, const size_t *argvlen);
+static ngx_int_t ngx_http_soma_redis_begin(ngx_http_soma_redis_worker_t *w);
 static ngx_int_t ngx_http_soma_redis_hook(ngx_uint_t kind,
     ngx_http_soma_redis_up_pt handler, void *data);
 static void ngx_http_soma_redis_run_hooks(ngx_uint_t kind);
@@ -70,47 +53,83 @@ static ngx_http_soma_redis_cell_t *ngx_http_soma_redis_cell(
 static void ngx_http_soma_redis_cell_drop(ngx_http_soma_redis_cell_t *cell);
 static void ngx_http_soma_redis_cell_cleanup(void *data);
 static void ngx_http_soma_redis_cell_reply(void *data, redisReply *reply);
-static void ngx_http_soma_redis_sha(ngx_http_soma_script_t *script);
-static ngx_http_soma_redis_eval_t *ngx_http_soma_redis_eval(
-    ngx_http_soma_script_t *script, int nkeys, int argc, const char **argv,
-    const size_t *argvlen);
-static void ngx_http_soma_redis_eval_free(ngx_http_soma_redis_eval_t *eval);
-static void ngx_http_soma_redis_eval_reply(void *data, redisReply *reply);
 
 
-static ngx_http_soma_redis_worker_t  ngx_http_soma_redis_worker;
+ngx_http_soma_redis_worker_t        ngx_http_soma_redis_worker;
+static ngx_http_soma_redis_hooks_t  ngx_http_soma_redis_hooks;
 
 
 ngx_int_t
 ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf)
 {
-    ngx_http_soma_link_t  *link;
+    ngx_http_soma_redis_worker_t  *w;
 
-    ngx_memzero(&ngx_http_soma_redis_worker,
-                sizeof(ngx_http_soma_redis_worker_t));
+    w = &ngx_http_soma_redis_worker;
+
+    ngx_memzero(w, sizeof(ngx_http_soma_redis_worker_t));
+    ngx_memzero(&ngx_http_soma_redis_hooks,
+                sizeof(ngx_http_soma_redis_hooks_t));
 
     if (!smcf->redis.set) {
         return NGX_OK;
     }
 
-    ngx_http_soma_redis_worker.set = 1;
+    w->set = 1;
+    w->conf = &smcf->redis;
+    w->smcf = smcf;
+    w->log = cycle->log;
 
-    link = &ngx_http_soma_redis_worker.link;
+    ngx_http_soma_redis_call_init();
+    ngx_http_soma_redis_listen_init();
+
+    if (w->conf->kind == SOMA_REDIS_CLUSTER) {
+        w->cluster = 1;
+        return ngx_http_soma_redis_cluster_init();
+    }
+
+    return ngx_http_soma_redis_begin(w);
+}
+
+
+static ngx_int_t
+ngx_http_soma_redis_begin(ngx_http_soma_redis_worker_t *w)
+{
+    ngx_str_t              none;
+    ngx_http_soma_link_t  *link;
+
+    link = &w->link;
 
     link->name = "connection";
-    link->conf = &smcf->redis;
-    link->node = smcf->node;
-    link->log = cycle->log;
+    link->conf = w->conf;
+    link->node = w->smcf->node;
+    link->log = w->log;
+    link->counts = &w->counts;
     link->up = ngx_http_soma_redis_up;
     link->lost = ngx_http_soma_redis_lost;
     link->leaving = ngx_http_soma_redis_leaving;
     link->discard = ngx_http_soma_redis_discard;
 
     ngx_http_soma_redis_link_init(link);
+
+    if (w->conf->kind == SOMA_REDIS_SENTINELS) {
+        link->where = w->conf->url;
+        return ngx_http_soma_redis_sentinel_init();
+    }
+
+    if (w->conf->nhosts) {
+        ngx_http_soma_redis_link_target(link, &w->conf->hosts[0].name,
+                                        w->conf->hosts[0].port);
+    }
+
+    link->where = w->conf->url;
+
     ngx_http_soma_redis_link_connect(link);
 
-    ngx_http_soma_redis_listen_init(smcf, link);
+    ngx_str_null(&none);
+    ngx_http_soma_redis_listen_start(0, w->conf->nhosts
+                                        ? &w->conf->hosts[0].name : &none,
+                                     link->port);
 
     return NGX_OK;
 }
@@ -119,50 +138,96 @@ ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
 void
 ngx_http_soma_redis_exit_worker(ngx_cycle_t *cycle)
 {
-    if (!ngx_http_soma_redis_worker.set) {
+    ngx_http_soma_redis_worker_t  *w;
+
+    w = &ngx_http_soma_redis_worker;
+
+    if (!w->set) {
         return;
     }
 
-    ngx_http_soma_redis_worker.set = 0;
-
     ngx_http_soma_redis_listen_close();
-    ngx_http_soma_redis_link_close(&ngx_http_soma_redis_worker.link);
+
+    if (w->cluster) {
+        ngx_http_soma_redis_cluster_exit();
+
+    } else {
+        ngx_http_soma_redis_sentinel_exit();
+        ngx_http_soma_redis_link_close(&w->link);
+    }
+
+    ngx_http_soma_redis_call_exit();
+
+    w->set = 0;
 }
 
 
 ngx_uint_t
 ngx_http_soma_redis_ready(void)
 {
-    return ngx_http_soma_redis_worker.set
-           && ngx_http_soma_redis_worker.link.state
-              == NGX_HTTP_SOMA_LINK_READY;
+    ngx_http_soma_redis_worker_t  *w;
+
+    w = &ngx_http_soma_redis_worker;
+
+    if (!w->set) {
+        return 0;
+    }
+
+    if (w->cluster) {
+        return ngx_http_soma_redis_cluster_ready();
+    }
+
+    return w->link.state == NGX_HTTP_SOMA_LINK_READY;
+}
+
+
+ngx_uint_t
+ngx_http_soma_redis_ready_for(soma_str_t key)
+{
+    if (!ngx_http_soma_redis_worker.cluster) {
+        return ngx_http_soma_redis_ready();
+    }
+
+    return ngx_http_soma_redis_cluster_ready_slot(soma_slot(key));
 }
 
 
 const char *
 ngx_http_soma_redis_error(void)
 {
-    if (!ngx_http_soma_redis_worker.set) {
+    ngx_http_soma_redis_worker_t  *w;
+
+    w = &ngx_http_soma_redis_worker;
+
+    if (!w->set) {
         return "not configured";
     }
 
-    return (const char *) ngx_http_soma_redis_worker.link.error;
+    if (w->cluster) {
+        return ngx_http_soma_redis_cluster_error();
+    }
+
+    return (const char *) w->link.error;
 }
 
 
 void
 ngx_http_soma_redis_state(ngx_http_soma_redis_state_t *state)
 {
-    if (!ngx_http_soma_redis_worker.set) {
-        ngx_memzero(state, sizeof(ngx_http_soma_redis_state_t));
+    ngx_http_soma_redis_worker_t  *w;
+
+    w = &ngx_http_soma_redis_worker;
+
+    *state = w->counts;
+
+    if (!w->set) {
         return;
     }
 
-    *state = ngx_http_soma_redis_worker.link.counts;
-
     state->configured = 1;
     state->ready = ngx_http_soma_redis_ready();
-    state->pending = ngx_http_soma_redis_worker.link.ncalls;
+    state->pending = w->cluster ? ngx_http_soma_redis_cluster_pending()
+                                : w->link.ncalls;
     state->error = state->ready ? NULL : ngx_http_soma_redis_error();
 
     ngx_http_soma_redis_listen_state(state);
@@ -172,42 +237,89 @@ ngx_http_soma_redis_state(ngx_http_soma_redis_state_t *state)
 static void
 ngx_http_soma_redis_up(ngx_http_soma_link_t *link)
 {
-    ngx_http_soma_redis_listen_command_up();
-    ngx_http_soma_redis_run_hooks(NGX_HTTP_SOMA_REDIS_UP);
+    ngx_http_soma_redis_came_up();
 }
 
 
 static void
 ngx_http_soma_redis_lost(ngx_http_soma_link_t *link)
 {
-    ngx_http_soma_redis_listen_command_lost();
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, link->log, 0,
+                   "soma redis: lost %V", &link->where);
 }
 
 
-static void
+void
+ngx_http_soma_redis_came_up(void)
+{
+    ngx_http_soma_redis_run_hooks(NGX_HTTP_SOMA_REDIS_UP);
+}
+
+
+void
 ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link)
 {
-    ngx_http_soma_redis_run_hooks(NGX_HTTP_SOMA_REDIS_EXIT);
+    if (!ngx_http_soma_redis_worker.left) {
+        ngx_http_soma_redis_worker.left = 1;
+        ngx_http_soma_redis_run_hooks(NGX_HTTP_SOMA_REDIS_EXIT);
+    }
 }
 
 
 /* data of other handlers is their owners', who have it from a pool */
-static void
+void
 ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data)
 {
-    ngx_http_soma_redis_eval_t  *eval;
-
-    if (handler == ngx_http_soma_redis_eval_reply) {
-        eval = data;
-        handler = eval->handler;
-        data = eval->data;
-
-        ngx_http_soma_redis_eval_free(eval);
-    }
+    (void) ngx_http_soma_redis_kept_discard(&handler, &data);
 
     if (handler == ngx_http_soma_redis_cell_reply) {
         ngx_http_soma_redis_cell_drop(data);
     }
+}
+
+
+ngx_http_soma_link_t *
+ngx_http_soma_redis_route(int argc, const char **argv, const size_t *argvlen)
+{
+    int                            i;
+    soma_str_t                     key;
+    ngx_http_soma_redis_worker_t  *w;
+
+    w = &ngx_http_soma_redis_worker;
+
+    if (!w->set) {
+        return NULL;
+    }
+
+    if (!w->cluster) {
+        return (w->link.state == NGX_HTTP_SOMA_LINK_READY) ? &w->link : NULL;
+    }
+
+    i = soma_slot_key(argc, argv, argvlen);
+
+    if (i == 0) {
+        return ngx_http_soma_redis_cluster_any();
+    }
+
+    key.data = (u_char *) argv[i];
+    key.len = argvlen[i];
+
+    return ngx_http_soma_redis_cluster_slot(soma_slot(key));
+}
+
+
+ngx_http_soma_link_t *
+ngx_http_soma_redis_any(void)
+{
+    ngx_http_soma_redis_worker_t  *w;
+
+    w = &ngx_http_soma_redis_worker;
+
+    if (w->cluster) {
+        return ngx_http_soma_redis_cluster_any();
+    }
+
+    return (w->link.state == NGX_HTTP_SOMA_LINK_READY) ? &w->link : NULL;
 }
 
 
@@ -225,13 +337,13 @@ ngx_http_soma_redis_hook(ngx_uint_t kind, ngx_http_soma_redis_up_pt handler,
     ngx_uint_t                  *n;
     ngx_http_soma_redis_hook_t  *hook;
 
-    n = &ngx_http_soma_redis_worker.nhooks[kind];
+    n = &ngx_http_soma_redis_hooks.n[kind];
 
     if (*n == NGX_HTTP_SOMA_REDIS_HOOKS_MAX) {
         return NGX_ERROR;
     }
 
-    hook = &ngx_http_soma_redis_worker.hooks[kind][(*n)++];
+    hook = &ngx_http_soma_redis_hooks.hook[kind][(*n)++];
 
     hook->handler = handler;
     hook->data = data;
@@ -246,9 +358,9 @@ ngx_http_soma_redis_run_hooks(ngx_uint_t kind)
     ngx_uint_t                   i;
     ngx_http_soma_redis_hook_t  *hook;
 
-    hook = ngx_http_soma_redis_worker.hooks[kind];
+    hook = ngx_http_soma_redis_hooks.hook[kind];
 
-    for (i = 0; i < ngx_http_soma_redis_worker.nhooks[kind]; i++) {
+    for (i = 0; i < ngx_http_soma_redis_hooks.n[kind]; i++) {
         hook[i].handler(hook[i].data);
     }
 }
@@ -279,14 +391,24 @@ ngx_int_t
 ngx_http_soma_redis_command(ngx_http_soma_redis_pt handler, void *data,
     int argc, const char **argv, const size_t *argvlen)
 {
-    if (!ngx_http_soma_redis_ready()) {
-        ngx_http_soma_redis_worker.link.counts.declined++;
+    ngx_http_soma_link_t  *link;
+
+    /* a redirection is followed with a copy */
+
+    if (ngx_http_soma_redis_worker.cluster) {
+        return ngx_http_soma_redis_kept_command(handler, data, argc, argv,
+                                                argvlen);
+    }
+
+    link = ngx_http_soma_redis_route(argc, argv, argvlen);
+
+    if (link == NULL) {
+        ngx_http_soma_redis_worker.counts.declined++;
         return NGX_DECLINED;
     }
 
-    return ngx_http_soma_redis_link_send(&ngx_http_soma_redis_worker.link,
-                                         handler, data, argc, argv, argvlen,
-                                         NULL);
+    return ngx_http_soma_redis_link_send(link, handler, data, argc, argv,
+                                         argvlen);
 }
 
 
@@ -295,10 +417,48 @@ ngx_http_soma_redis_request(ngx_http_request_t *r,
     ngx_http_soma_redis_request_pt handler, int argc, const char **argv,
     const size_t *argvlen)
 {
+    return ngx_http_soma_redis_ask(r, NULL, handler, argc, argv, argvlen);
+}
+
+
+ngx_int_t
+ngx_http_soma_redis_request_master(ngx_http_request_t *r, ngx_uint_t n,
+    ngx_http_soma_redis_request_pt handler, int argc, const char **argv,
+    const size_t *argvlen)
+{
+    ngx_http_soma_link_t  *link;
+
+    if (!ngx_http_soma_redis_ready()) {
+        ngx_http_soma_redis_worker.counts.declined++;
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_http_soma_redis_worker.cluster) {
+        link = (n == 0) ? &ngx_http_soma_redis_worker.link : NULL;
+
+    } else {
+        link = ngx_http_soma_redis_cluster_master(n);
+    }
+
+    if (link == NULL) {
+        return NGX_DONE;
+    }
+
+    return ngx_http_soma_redis_ask(r, link, handler, argc, argv, argvlen);
+}
+
+
+/* link NULL: by the key */
+static ngx_int_t
+ngx_http_soma_redis_ask(ngx_http_request_t *r, ngx_http_soma_link_t *link,
+    ngx_http_soma_redis_request_pt handler, int argc, const char **argv,
+    const size_t *argvlen)
+{
+    ngx_int_t                    rc;
     ngx_http_soma_redis_cell_t  *cell;
 
     if (!ngx_http_soma_redis_ready()) {
-        ngx_http_soma_redis_worker.link.counts.declined++;
+        ngx_http_soma_redis_worker.counts.declined++;
         return NGX_DECLINED;
     }
 
@@ -307,10 +467,16 @@ ngx_http_soma_redis_request(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_soma_redis_command(ngx_http_soma_redis_cell_reply, cell,
-                                    argc, argv, argvlen)
-        != NGX_OK)
-    {
+    if (link) {
+        rc = ngx_http_soma_redis_link_send(link,
+                                           ngx_http_soma_redis_cell_reply,
+                                           cell, argc, argv, argvlen);
+    } else {
+        rc = ngx_http_soma_redis_command(ngx_http_soma_redis_cell_reply, cell,
+                                         argc, argv, argvlen);
+    }
+
+    if (rc != NGX_OK) {
         ngx_http_soma_redis_cell_drop(cell);
         return NGX_DECLINED;
     }
@@ -400,150 +566,4 @@ ngx_http_soma_redis_cell_reply(void *data, redisReply *reply)
     handler(r, reply);
 
     ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_soma_redis_sha(ngx_http_soma_script_t *script)
-{
-    u_char      digest[20];
-    ngx_sha1_t  sha1;
-
-    ngx_sha1_init(&sha1);
-    ngx_sha1_update(&sha1, script->text, ngx_strlen(script->text));
-    ngx_sha1_final(digest, &sha1);
-
-    *ngx_hex_dump((u_char *) script->sha, digest, sizeof(digest)) = '\0';
-}
-
-
-ngx_int_t
-ngx_http_soma_redis_script(ngx_http_soma_script_t *script,
-    ngx_http_soma_redis_pt handler, void *data, int nkeys, int argc,
-    const char **argv, const size_t *argvlen)
-{
-    ngx_http_soma_redis_eval_t  *eval;
-
-    if (!ngx_http_soma_redis_ready()
-        || ngx_http_soma_redis_worker.kept > NGX_HTTP_SOMA_REDIS_BYTES_MAX)
-    {
-        ngx_http_soma_redis_worker.link.counts.declined++;
-        return NGX_DECLINED;
-    }
-
-    if (script->sha[0] == '\0') {
-        ngx_http_soma_redis_sha(script);
-    }
-
-    eval = ngx_http_soma_redis_eval(script, nkeys, argc, argv, argvlen);
-    if (eval == NULL) {
-        return NGX_DECLINED;
-    }
-
-    eval->handler = handler;
-    eval->data = data;
-
-    if (ngx_http_soma_redis_command(ngx_http_soma_redis_eval_reply, eval,
-                                    eval->argc, eval->argv, eval->argvlen)
-        != NGX_OK)
-    {
-        ngx_http_soma_redis_eval_free(eval);
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-/* one block: the struct, the vectors, the number of keys, the arguments */
-static ngx_http_soma_redis_eval_t *
-ngx_http_soma_redis_eval(ngx_http_soma_script_t *script, int nkeys, int argc,
-    const char **argv, const size_t *argvlen)
-{
-    int                          i, n;
-    u_char                      *p;
-    size_t                       size;
-    ngx_http_soma_redis_eval_t  *eval;
-
-    n = argc + NGX_HTTP_SOMA_REDIS_PREFIX_ARGS;
-
-    size = sizeof(ngx_http_soma_redis_eval_t)
-           + n * (sizeof(char *) + sizeof(size_t)) + NGX_INT_T_LEN;
-
-    for (i = 0; i < argc; i++) {
-        size += argvlen[i];
-    }
-
-    eval = ngx_alloc(size, ngx_http_soma_redis_worker.link.log);
-    if (eval == NULL) {
-        return NULL;
-    }
-
-    eval->size = size;
-    eval->script = script;
-    eval->argc = n;
-    eval->argv = (const char **) (eval + 1);
-    eval->argvlen = (size_t *) (eval->argv + n);
-
-    p = (u_char *) (eval->argvlen + n);
-
-    eval->argv[0] = "EVALSHA";
-    eval->argvlen[0] = sizeof("EVALSHA") - 1;
-    eval->argv[1] = script->sha;
-    eval->argvlen[1] = sizeof(script->sha) - 1;
-    eval->argv[2] = (char *) p;
-    p = ngx_sprintf(p, "%d", nkeys);
-    eval->argvlen[2] = p - (u_char *) eval->argv[2];
-
-    for (i = 0; i < argc; i++) {
-        eval->argv[i + NGX_HTTP_SOMA_REDIS_PREFIX_ARGS] = (char *) p;
-        eval->argvlen[i + NGX_HTTP_SOMA_REDIS_PREFIX_ARGS] = argvlen[i];
-        p = ngx_cpymem(p, argv[i], argvlen[i]);
-    }
-
-    ngx_http_soma_redis_worker.kept += size;
-
-    return eval;
-}
-
-
-static void
-ngx_http_soma_redis_eval_free(ngx_http_soma_redis_eval_t *eval)
-{
-    ngx_http_soma_redis_worker.kept -= eval->size;
-    ngx_free(eval);
-}
-
-
-static void
-ngx_http_soma_redis_eval_reply(void *data, redisReply *reply)
-{
-    ngx_http_soma_redis_eval_t  *eval = data;
-
-    void                    *handler_data;
-    ngx_http_soma_redis_pt   handler;
-
-    handler = eval->handler;
-    handler_data = eval->data;
-
-    if (ngx_http_soma_redis_is_error(reply, "NOSCRIPT")) {
-        eval->argv[0] = "EVAL";
-        eval->argvlen[0] = sizeof("EVAL") - 1;
-        eval->argv[1] = eval->script->text;
-        eval->argvlen[1] = ngx_strlen(eval->script->text);
-
-        if (ngx_http_soma_redis_command(handler, handler_data, eval->argc,
-                                        eval->argv, eval->argvlen)
-            == NGX_OK)
-        {
-            ngx_http_soma_redis_eval_free(eval);
-            return;
-        }
-
-        reply = NULL;
-    }
-
-    ngx_http_soma_redis_eval_free(eval);
-
-    handler(handler_data, reply);
 }

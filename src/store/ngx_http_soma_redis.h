@@ -2,9 +2,23 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * One pipelined connection a worker to Redis, and a second one that listens
- * for changes.  Nothing here ever blocks; a reply that does not come within
- * the timeout closes the connection, and every command pending on it fails.
+ * One pipelined connection a worker to Redis (in a cluster: to each master
+ * that it needs), and a second one that listens for changes.  Nothing here
+ * ever blocks; a reply that does not come within the timeout closes the
+ * connection, and every command pending on it fails.
+ *
+ * The breaker.  The first command that times out takes the connection down,
+ * and then every command is declined at once, until a new connection has
+ * answered a greeting that ends in PING and ROLE: that is the probe, and it
+ * costs no caller anything.  Attempts come after BACKOFF_MIN ms, doubled up
+ * to BACKOFF_MAX, half of it chance; a connection that has let a command time
+ * out within STEADY ms of coming up does not set the pause back.
+ *
+ * Keys in a cluster.  A command goes to the node of its first key, which is
+ * its second word; a script's is KEYS[1]; SCAN and PUBLISH go to any node.
+ * All keys of one call must be in one slot: write a hash tag, as in
+ * soma:{tenant}:events.  See soma_slot_key().  MOVED, ASK and TRYAGAIN are
+ * followed here; a caller sees a reply, or none.
  */
 
 
@@ -22,7 +36,11 @@
 #define NGX_HTTP_SOMA_REDIS_ARGS_MAX     4096
 #define NGX_HTTP_SOMA_REDIS_BACKOFF_MIN  50             /* ms */
 #define NGX_HTTP_SOMA_REDIS_BACKOFF_MAX  2000           /* ms, with jitter */
+#define NGX_HTTP_SOMA_REDIS_STEADY       5000           /* ms */
 #define NGX_HTTP_SOMA_REDIS_HOOKS_MAX    8              /* of each kind */
+#define NGX_HTTP_SOMA_REDIS_NODES_MAX    64             /* of a cluster */
+#define NGX_HTTP_SOMA_REDIS_TRIES_MAX    8              /* redirections */
+#define NGX_HTTP_SOMA_REDIS_AGAIN        25             /* ms, of TRYAGAIN */
 
 /* what anybody publishes who changes a key, a lock or a tenant behind Redis'
  * own tracking: "key <sha256 hex>", "lock <tenant>", "tenant <name>" */
@@ -47,8 +65,11 @@ ngx_int_t ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
 /* pending handlers are not called any more: the process ends */
 void ngx_http_soma_redis_exit_worker(ngx_cycle_t *cycle);
 
-/* 1: connected, ready for commands */
+/* 1: connected, ready for commands (in a cluster: those of some key) */
 ngx_uint_t ngx_http_soma_redis_ready(void);
+
+/* as above, for commands with this key */
+ngx_uint_t ngx_http_soma_redis_ready_for(soma_str_t key);
 
 /* why it is not: a constant or a bounded text, for /soma/health */
 const char *ngx_http_soma_redis_error(void);
@@ -66,6 +87,15 @@ ngx_int_t ngx_http_soma_redis_request(ngx_http_request_t *r,
     const size_t *argvlen);
 
 /*
+ * As ngx_http_soma_redis_request(), to the nth master whatever the key; for
+ * SCAN, which tells of one node only.  NGX_DONE: there are no more than n
+ * (outside of a cluster: one).
+ */
+ngx_int_t ngx_http_soma_redis_request_master(ngx_http_request_t *r,
+    ngx_uint_t n, ngx_http_soma_redis_request_pt handler, int argc,
+    const char **argv, const size_t *argvlen);
+
+/*
  * EVALSHA, and EVAL once more on NOSCRIPT.  argv holds the keys, then the
  * arguments, and may be changed after the call; sha is filled in by the
  * first call.
@@ -79,7 +109,8 @@ ngx_int_t ngx_http_soma_redis_script(ngx_http_soma_script_t *script,
     ngx_http_soma_redis_pt handler, void *data, int nkeys, int argc,
     const char **argv, const size_t *argvlen);
 
-/* called each time the connection has come up (after AUTH, SELECT) */
+/* called each time a connection has come up (after AUTH, SELECT); in a cluster
+ * that of any master */
 ngx_int_t ngx_http_soma_redis_on_up(ngx_http_soma_redis_up_pt handler,
     void *data);
 

@@ -48,7 +48,7 @@ ngx_http_soma_redis_attach(ngx_http_soma_link_t *link)
 
     /* nginx calls the read handler of idle connections when a graceful exit
      * begins: that is how we hear of it */
-    c->idle = !link->listener;
+    c->idle = (link->kind == NGX_HTTP_SOMA_LINK_COMMAND);
 
     c->read->handler = ngx_http_soma_redis_read_event;
     c->read->log = link->log;

@@ -13,6 +13,8 @@
 #include "ngx_http_soma_redis_link.h"
 
 
+static redisAsyncContext *ngx_http_soma_redis_link_context(
+    ngx_http_soma_link_t *link);
 static void ngx_http_soma_redis_link_on_connect(const redisAsyncContext *ac,
     int status);
 static ngx_int_t ngx_http_soma_redis_link_greet(ngx_http_soma_link_t *link);
@@ -24,6 +26,7 @@ static ngx_int_t ngx_http_soma_redis_link_refused(ngx_http_soma_link_t *link,
     redisReply *reply, ngx_uint_t must);
 static void ngx_http_soma_redis_link_must(void *data, redisReply *reply);
 static void ngx_http_soma_redis_link_may(void *data, redisReply *reply);
+static void ngx_http_soma_redis_link_hello(void *data, redisReply *reply);
 static void ngx_http_soma_redis_link_role(void *data, redisReply *reply);
 static void ngx_http_soma_redis_link_ready(ngx_http_soma_link_t *link);
 static void ngx_http_soma_redis_link_reply(redisAsyncContext *ac,
@@ -69,31 +72,48 @@ ngx_http_soma_redis_link_init(ngx_http_soma_link_t *link)
 void
 ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link)
 {
-    size_t                       len;
-    u_char                       text[NGX_SOCKADDR_STRLEN + 1];
-    redisAsyncContext           *ac;
-    ngx_http_soma_redis_conf_t  *conf;
+    ngx_int_t    rc;
+    const char  *error;
 
-    conf = link->conf;
-
-    link->counts.connects++;
-
-    if (conf->path.len) {
-        ac = redisAsyncConnectUnix((char *) conf->path.data);
-
-    } else {
-        /* an address, not a name: hiredis would ask the resolver and wait */
-        len = ngx_sock_ntop(conf->addr->sockaddr, conf->addr->socklen, text,
-                            NGX_SOCKADDR_STRLEN, 0);
-        text[len] = '\0';
-
-        ac = redisAsyncConnect((char *) text,
-                               ngx_inet_get_port(conf->addr->sockaddr));
+    if (link->state != NGX_HTTP_SOMA_LINK_DOWN || link->ac
+        || link->resolving)
+    {
+        return;
     }
 
+    if (link->retry.timer_set) {
+        ngx_del_timer(&link->retry);
+    }
+
+    if (link->conf->path.len) {
+        ngx_http_soma_redis_link_open(link);
+        return;
+    }
+
+    rc = ngx_http_soma_redis_link_locate(link, &error);
+
+    if (rc == NGX_OK) {
+        ngx_http_soma_redis_link_open(link);
+
+    } else if (rc == NGX_ERROR) {
+        ngx_http_soma_redis_link_failed(link, error);
+    }
+}
+
+
+void
+ngx_http_soma_redis_link_open(ngx_http_soma_link_t *link)
+{
+    redisAsyncContext  *ac;
+
+    if (link->kind == NGX_HTTP_SOMA_LINK_COMMAND) {
+        link->counts->connects++;
+    }
+
+    ac = ngx_http_soma_redis_link_context(link);
+
     if (ac == NULL) {
-        ngx_http_soma_redis_link_note(link, "out of memory");
-        ngx_http_soma_redis_link_later(link);
+        ngx_http_soma_redis_link_failed(link, "out of memory");
         return;
     }
 
@@ -101,6 +121,14 @@ ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link)
 
     if (ac->err) {
         ngx_http_soma_redis_link_note(link, ac->errstr);
+        link->ac = NULL;
+        redisAsyncFree(ac);
+        ngx_http_soma_redis_link_later(link);
+        return;
+    }
+
+    if (link->conf->tls && ngx_http_soma_redis_tls_start(link) != NGX_OK) {
+        ngx_http_soma_redis_link_note(link, "TLS cannot be started");
         link->ac = NULL;
         redisAsyncFree(ac);
         ngx_http_soma_redis_link_later(link);
@@ -115,14 +143,14 @@ ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link)
         return;
     }
 
-    if (conf->path.len == 0) {
+    if (link->conf->path.len == 0) {
         (void) redisEnableKeepAlive(&ac->c);
     }
 
     link->state = NGX_HTTP_SOMA_LINK_CONNECT;
 
     link->timer.cancelable = 1;
-    ngx_add_timer(&link->timer, conf->timeout);
+    ngx_add_timer(&link->timer, link->conf->timeout);
 
     (void) redisAsyncSetConnectCallback(ac,
                                         ngx_http_soma_redis_link_on_connect);
@@ -130,6 +158,44 @@ ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link)
     if (ngx_http_soma_redis_link_greet(link) != NGX_OK) {
         ngx_http_soma_redis_link_drop(link, "out of memory");
     }
+}
+
+
+/* an address, not a name: hiredis would ask the resolver and wait */
+static redisAsyncContext *
+ngx_http_soma_redis_link_context(ngx_http_soma_link_t *link)
+{
+    size_t            len;
+    u_char            text[NGX_SOCKADDR_STRLEN + 1];
+    struct sockaddr  *sa;
+
+    if (link->conf->path.len) {
+        return redisAsyncConnectUnix((char *) link->conf->path.data);
+    }
+
+    sa = &link->addr[link->turn].sockaddr;
+
+    len = ngx_sock_ntop(sa, link->socklen[link->turn], text,
+                        NGX_SOCKADDR_STRLEN, 0);
+
+    /* nginx writes [::1] */
+
+    if (len > 2 && text[0] == '[') {
+        text[len - 1] = '\0';
+        return redisAsyncConnect((char *) text + 1, ngx_inet_get_port(sa));
+    }
+
+    text[len] = '\0';
+
+    return redisAsyncConnect((char *) text, ngx_inet_get_port(sa));
+}
+
+
+void
+ngx_http_soma_redis_link_failed(ngx_http_soma_link_t *link, const char *why)
+{
+    ngx_http_soma_redis_link_note(link, why);
+    ngx_http_soma_redis_link_later(link);
 }
 
 
@@ -150,20 +216,24 @@ ngx_http_soma_redis_link_on_connect(const redisAsyncContext *ac, int status)
 }
 
 
-/* everything in one write; the replies come in the same order */
+/*
+ * Everything in one write; the replies come in the same order.  In a cluster
+ * a node's role is no matter: one that is not the master of a key says so.
+ */
 static ngx_int_t
 ngx_http_soma_redis_link_greet(ngx_http_soma_link_t *link)
 {
-    u_char     *p, buf[NGX_INT64_LEN + NGX_MAXHOSTNAMELEN + 16];
-    ngx_str_t   value;
+    u_char      *p, buf[NGX_INT64_LEN + NGX_MAXHOSTNAMELEN + 16];
+    ngx_str_t    value;
+    ngx_uint_t   sentinel;
 
-    if (link->conf->password.len
-        && ngx_http_soma_redis_link_auth(link) != NGX_OK)
-    {
+    sentinel = (link->kind == NGX_HTTP_SOMA_LINK_SENTINEL);
+
+    if (ngx_http_soma_redis_link_auth(link) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (link->conf->db > 0) {
+    if (link->conf->db > 0 && !sentinel) {
         p = ngx_sprintf(buf, "%i", link->conf->db);
         value.data = buf;
         value.len = p - buf;
@@ -182,9 +252,19 @@ ngx_http_soma_redis_link_greet(ngx_http_soma_link_t *link)
 
     if (ngx_http_soma_redis_link_say(link, ngx_http_soma_redis_link_may, 3,
                                      "CLIENT", "SETNAME", &value)
-        != NGX_OK
-        || ngx_http_soma_redis_link_say(link, ngx_http_soma_redis_link_may,
-                                        1, "PING", NULL, NULL)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (sentinel || ngx_http_soma_redis_worker.cluster) {
+        return ngx_http_soma_redis_link_say(link,
+                                            ngx_http_soma_redis_link_hello, 1,
+                                            "PING", NULL, NULL);
+    }
+
+    if (ngx_http_soma_redis_link_say(link, ngx_http_soma_redis_link_may, 1,
+                                     "PING", NULL, NULL)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -200,22 +280,35 @@ ngx_http_soma_redis_link_auth(ngx_http_soma_link_t *link)
 {
     int          argc;
     size_t       len[3];
+    ngx_str_t   *user, *password;
     const char  *argv[3];
+
+    user = &link->conf->user;
+    password = &link->conf->password;
+
+    if (link->kind == NGX_HTTP_SOMA_LINK_SENTINEL) {
+        user = &link->conf->sentinel_user;
+        password = &link->conf->sentinel_password;
+    }
+
+    if (password->len == 0) {
+        return NGX_OK;
+    }
 
     argc = 0;
     argv[argc] = "AUTH";
     len[argc++] = 4;
 
-    if (link->conf->user.len) {
-        argv[argc] = (char *) link->conf->user.data;
-        len[argc++] = link->conf->user.len;
+    if (user->len) {
+        argv[argc] = (char *) user->data;
+        len[argc++] = user->len;
     }
 
-    argv[argc] = (char *) link->conf->password.data;
-    len[argc++] = link->conf->password.len;
+    argv[argc] = (char *) password->data;
+    len[argc++] = password->len;
 
     return ngx_http_soma_redis_link_send(link, ngx_http_soma_redis_link_must,
-                                         link, argc, argv, len, NULL);
+                                         link, argc, argv, len);
 }
 
 
@@ -243,7 +336,7 @@ ngx_http_soma_redis_link_say(ngx_http_soma_link_t *link,
     }
 
     return ngx_http_soma_redis_link_send(link, handler, link, argc, argv,
-                                         len, NULL);
+                                         len);
 }
 
 
@@ -293,7 +386,19 @@ ngx_http_soma_redis_link_may(void *data, redisReply *reply)
 }
 
 
-/* the last reply of the greeting */
+/* the last reply of the greeting, one of the two */
+
+static void
+ngx_http_soma_redis_link_hello(void *data, redisReply *reply)
+{
+    ngx_http_soma_link_t  *link = data;
+
+    if (ngx_http_soma_redis_link_refused(link, reply, 0) == NGX_OK) {
+        ngx_http_soma_redis_link_ready(link);
+    }
+}
+
+
 static void
 ngx_http_soma_redis_link_role(void *data, redisReply *reply)
 {
@@ -330,23 +435,27 @@ ngx_http_soma_redis_link_ready(ngx_http_soma_link_t *link)
 
     link->state = NGX_HTTP_SOMA_LINK_READY;
     link->ready = 1;
+    link->late = 0;
+    link->since = ngx_current_msec;
     link->error[0] = '\0';
-
-    /* a listener is of use when it has subscribed, and says so itself */
-    if (!link->listener) {
-        link->backoff = NGX_HTTP_SOMA_REDIS_BACKOFF_MIN;
-    }
 
     if (link->timer.timer_set) {
         ngx_del_timer(&link->timer);
     }
 
-    link->timer.cancelable = link->listener;
+    link->timer.cancelable = (link->kind != NGX_HTTP_SOMA_LINK_COMMAND);
 
-    level = link->told ? NGX_LOG_NOTICE : NGX_LOG_INFO;
+    /* commands that did not wait for the greeting; their time began with it */
+
+    if (link->ncalls) {
+        ngx_add_timer(&link->timer, link->conf->timeout);
+    }
+
+    level = (link->told && link->kind == NGX_HTTP_SOMA_LINK_COMMAND)
+            ? NGX_LOG_NOTICE : NGX_LOG_INFO;
 
     ngx_log_error(level, link->log, 0, "soma redis: %s to %V is up",
-                  link->name, &link->conf->url);
+                  link->name, &link->where);
 
     link->told = 0;
 
@@ -357,7 +466,7 @@ ngx_http_soma_redis_link_ready(ngx_http_soma_link_t *link)
 ngx_int_t
 ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     ngx_http_soma_redis_pt handler, void *data, int argc, const char **argv,
-    const size_t *argvlen, ngx_http_soma_link_call_t **callp)
+    const size_t *argvlen)
 {
     int                         i;
     size_t                      size;
@@ -375,7 +484,7 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
         || argc > NGX_HTTP_SOMA_REDIS_ARGS_MAX
         || link->unsent + size > NGX_HTTP_SOMA_REDIS_BYTES_MAX)
     {
-        link->counts.declined++;
+        link->counts->declined++;
         return NGX_DECLINED;
     }
 
@@ -393,22 +502,18 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
         != REDIS_OK)
     {
         /* on its way down, hiredis takes nothing any more */
-        link->counts.declined++;
+        link->counts->declined++;
         ngx_http_soma_redis_link_free_call(link, call);
         return NGX_DECLINED;
     }
 
-    link->counts.commands++;
+    link->counts->commands++;
     link->unsent += size;
     link->ncalls++;
     ngx_queue_insert_tail(&link->calls, &call->queue);
 
     if (link->state == NGX_HTTP_SOMA_LINK_READY && !link->timer.timer_set) {
         ngx_add_timer(&link->timer, link->conf->timeout);
-    }
-
-    if (callp) {
-        *callp = call;
     }
 
     return NGX_OK;
@@ -436,10 +541,10 @@ ngx_http_soma_redis_link_reply(redisAsyncContext *ac, void *data,
     ngx_http_soma_redis_link_free_call(link, call);
 
     if (reply) {
-        link->counts.replies++;
+        link->counts->replies++;
 
         if (reply->type == REDIS_REPLY_ERROR) {
-            link->counts.errors++;
+            link->counts->errors++;
         }
 
         if (link->ncalls == 0 && link->state == NGX_HTTP_SOMA_LINK_READY
@@ -494,7 +599,7 @@ ngx_http_soma_redis_link_timer(ngx_event_t *ev)
     }
 
     if (link->state == NGX_HTTP_SOMA_LINK_CONNECT) {
-        link->counts.timeouts++;
+        link->counts->timeouts++;
         ngx_http_soma_redis_link_drop(link, "no answer to a connect in %M ms",
                                       link->conf->timeout);
         return;
@@ -513,7 +618,8 @@ ngx_http_soma_redis_link_timer(ngx_event_t *ev)
         return;
     }
 
-    link->counts.timeouts++;
+    link->counts->timeouts++;
+    link->late = 1;
     ngx_http_soma_redis_link_drop(link, "no reply in %M ms, %ui commands "
                                   "pending", waited, link->ncalls);
 }
@@ -545,13 +651,25 @@ ngx_http_soma_redis_link_drop(ngx_http_soma_link_t *link, const char *fmt,
 
 
 void
+ngx_http_soma_redis_link_rest(ngx_http_soma_link_t *link)
+{
+    link->ready = 0;
+    link->resting = 1;
+
+    redisAsyncFree(link->ac);
+
+    link->resting = 0;
+}
+
+
+void
 ngx_http_soma_redis_link_gone(ngx_http_soma_link_t *link, const char *why)
 {
     if (link->timer.timer_set) {
         ngx_del_timer(&link->timer);
     }
 
-    if (why || link->error[0] == '\0') {
+    if (!link->resting && (why || link->error[0] == '\0')) {
         ngx_http_soma_redis_link_note(link,
                                       why ? why : "the connection was closed");
     }
@@ -562,6 +680,17 @@ ngx_http_soma_redis_link_gone(ngx_http_soma_link_t *link, const char *why)
 
     if (link->ready) {
         link->ready = 0;
+
+        /* a Redis that lets commands hang is not hurried to the next ones; a
+         * listener is of use when it has subscribed, and says so itself */
+
+        if (link->kind == NGX_HTTP_SOMA_LINK_COMMAND
+            && (!link->late || ngx_current_msec - link->since
+                               >= NGX_HTTP_SOMA_REDIS_STEADY))
+        {
+            link->backoff = NGX_HTTP_SOMA_REDIS_BACKOFF_MIN;
+        }
+
         link->lost(link);
     }
 
@@ -578,16 +707,19 @@ ngx_http_soma_redis_link_note(ngx_http_soma_link_t *link, const char *why)
     ngx_snprintf(link->error, sizeof(link->error), "%s%Z", why);
     link->error[sizeof(link->error) - 1] = '\0';
 
-    if (link->state == NGX_HTTP_SOMA_LINK_CLOSED || link->listener) {
+    if (link->state == NGX_HTTP_SOMA_LINK_CLOSED || link->told
+        || link->kind == NGX_HTTP_SOMA_LINK_LISTENER)
+    {
         level = NGX_LOG_INFO;
 
     } else {
-        level = link->told ? NGX_LOG_INFO : NGX_LOG_ERR;
+        level = (link->kind == NGX_HTTP_SOMA_LINK_SENTINEL) ? NGX_LOG_WARN
+                                                            : NGX_LOG_ERR;
         link->told = 1;
     }
 
     ngx_log_error(level, link->log, 0, "soma redis: %s to %V is down: %s",
-                  link->name, &link->conf->url, link->error);
+                  link->name, &link->where, link->error);
 }
 
 
@@ -597,7 +729,7 @@ ngx_http_soma_redis_link_later(ngx_http_soma_link_t *link)
 {
     ngx_msec_t  delay;
 
-    if (link->state == NGX_HTTP_SOMA_LINK_CLOSED) {
+    if (link->state == NGX_HTTP_SOMA_LINK_CLOSED || link->parked) {
         return;
     }
 
@@ -622,9 +754,31 @@ ngx_http_soma_redis_link_retry(ngx_event_t *ev)
 
     link = ev->data;
 
-    if (link->state == NGX_HTTP_SOMA_LINK_DOWN && link->ac == NULL) {
-        ngx_http_soma_redis_link_connect(link);
+    if (link->state != NGX_HTTP_SOMA_LINK_DOWN || link->ac) {
+        return;
     }
+
+    if (link->seek) {
+        link->seek(link);
+        return;
+    }
+
+    ngx_http_soma_redis_link_connect(link);
+}
+
+
+void
+ngx_http_soma_redis_link_soon(ngx_http_soma_link_t *link)
+{
+    if (link->state != NGX_HTTP_SOMA_LINK_DOWN || link->resolving) {
+        return;
+    }
+
+    if (link->retry.timer_set) {
+        ngx_del_timer(&link->retry);
+    }
+
+    ngx_add_timer(&link->retry, 1);
 }
 
 
@@ -661,6 +815,8 @@ ngx_http_soma_redis_link_close(ngx_http_soma_link_t *link)
 
     link->closing = 1;
     link->state = NGX_HTTP_SOMA_LINK_CLOSED;
+
+    ngx_http_soma_redis_link_unlocate(link);
 
     if (link->ac) {
         redisAsyncFree(link->ac);

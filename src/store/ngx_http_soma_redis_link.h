@@ -2,8 +2,16 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * A link: one connection to Redis that comes back by itself.  Private to the
- * store.
+ * A link: one connection to Redis that comes back by itself; and who decides
+ * where it leads.  Private to the store.
+ *
+ *     _redis.c          what the steps see: commands, hooks
+ *     _redis_call.c     commands that are kept: scripts, redirections
+ *     _redis_link.c     a link's life
+ *     _redis_adapter.c  hiredis on nginx's loop
+ *     _redis_name.c     names and addresses
+ *     _redis_listen.c   news of changes
+ *     _redis_sentinel.c, _redis_cluster.c    who is master, of what
  */
 
 
@@ -12,10 +20,13 @@
 
 
 #include "ngx_http_soma_redis.h"
+#include "soma_slot.h"
 
 
 #define NGX_HTTP_SOMA_REDIS_ERROR_MAX   160
 #define NGX_HTTP_SOMA_REDIS_IDLE_CALLS  256     /* kept for the next ones */
+#define NGX_HTTP_SOMA_REDIS_ADDRS_MAX   8       /* of a name */
+#define NGX_HTTP_SOMA_REDIS_WHERE_MAX   (SOMA_SLOT_HOST_MAX + 16)
 
 
 typedef enum {
@@ -24,6 +35,13 @@ typedef enum {
     NGX_HTTP_SOMA_LINK_READY,
     NGX_HTTP_SOMA_LINK_CLOSED       /* never again in this process */
 } ngx_http_soma_link_state_e;
+
+
+typedef enum {
+    NGX_HTTP_SOMA_LINK_COMMAND = 0,
+    NGX_HTTP_SOMA_LINK_LISTENER,
+    NGX_HTTP_SOMA_LINK_SENTINEL
+} ngx_http_soma_link_kind_e;
 
 
 typedef struct ngx_http_soma_link_s  ngx_http_soma_link_t;
@@ -43,9 +61,22 @@ typedef struct {
 
 struct ngx_http_soma_link_s {
     const char                      *name;      /* for logs */
+    ngx_http_soma_link_kind_e        kind;
     ngx_http_soma_redis_conf_t      *conf;
     ngx_str_t                        node;
     ngx_log_t                       *log;
+    void                            *owner;     /* its owner's */
+
+    /* where it leads */
+    ngx_str_t                        host;      /* in where_buf, or conf's */
+    in_port_t                        port;
+    ngx_str_t                        where;     /* for logs */
+    u_char                           where_buf[NGX_HTTP_SOMA_REDIS_WHERE_MAX];
+    ngx_sockaddr_t                   addr[NGX_HTTP_SOMA_REDIS_ADDRS_MAX];
+    socklen_t                        socklen[NGX_HTTP_SOMA_REDIS_ADDRS_MAX];
+    ngx_uint_t                       naddrs;
+    ngx_uint_t                       turn;      /* which of them is next */
+    ngx_resolver_ctx_t              *resolving;
 
     redisAsyncContext               *ac;
     ngx_connection_t                *connection;
@@ -53,6 +84,7 @@ struct ngx_http_soma_link_s {
     ngx_event_t                      timer;     /* connect, oldest command */
     ngx_event_t                      retry;
     ngx_msec_t                       backoff;
+    ngx_msec_t                       since;     /* it is ready */
 
     ngx_http_soma_link_state_e       state;
     ngx_queue_t                      calls;
@@ -61,23 +93,58 @@ struct ngx_http_soma_link_s {
     ngx_uint_t                       nidle;
     size_t                           unsent;    /* since all was written */
 
+    /* time to connect: who has it is to call ..._link_connect(), now or
+     * later; NULL: that is done at once */
+    ngx_http_soma_link_pt            seek;
     ngx_http_soma_link_pt            up;        /* ready for commands */
     ngx_http_soma_link_pt            lost;      /* was ready, is no more */
     ngx_http_soma_link_pt            leaving;   /* graceful exit begins */
     void                           (*discard)(ngx_http_soma_redis_pt handler,
                                               void *data);
 
-    ngx_http_soma_redis_state_t      counts;
+    ngx_http_soma_redis_state_t     *counts;
     u_char                           error[NGX_HTTP_SOMA_REDIS_ERROR_MAX];
 
-    unsigned                         listener:1;
     unsigned                         ready:1;   /* "up" was called */
     unsigned                         established:1;
     unsigned                         writing:1; /* within hiredis' write */
     unsigned                         told:1;    /* the failure was logged */
     unsigned                         left:1;    /* "leaving" was called */
-    unsigned                         closing:1; /* the process ends */
+    unsigned                         late:1;    /* a command timed out */
+    unsigned                         parked:1;  /* when lost, stays so */
+    unsigned                         resting:1; /* disconnects on purpose */
+    unsigned                         closing:1; /* no handler is called */
 };
+
+
+/* this worker's */
+typedef struct {
+    ngx_http_soma_redis_conf_t      *conf;
+    ngx_http_soma_main_conf_t       *smcf;
+    ngx_log_t                       *log;
+    ngx_http_soma_link_t             link;      /* not in a cluster */
+    ngx_http_soma_redis_state_t      counts;
+    size_t                           kept;      /* bytes of calls */
+    unsigned                         set:1;
+    unsigned                         cluster:1;
+    unsigned                         left:1;    /* the exit hooks were run */
+} ngx_http_soma_redis_worker_t;
+
+extern ngx_http_soma_redis_worker_t  ngx_http_soma_redis_worker;
+
+
+/* configuration of TLS: files of tls_ca, tls_cert, tls_key, or empty */
+typedef struct {
+    ngx_str_t                        ca;
+    ngx_str_t                        cert;
+    ngx_str_t                        key;
+} ngx_http_soma_redis_files_t;
+
+char *ngx_http_soma_redis_tls_conf(ngx_conf_t *cf,
+    ngx_http_soma_redis_conf_t *redis, ngx_http_soma_redis_files_t *files);
+
+/* TLS on the context of a link that has just begun to connect */
+ngx_int_t ngx_http_soma_redis_tls_start(ngx_http_soma_link_t *link);
 
 
 /* the adapter: hiredis' context on nginx's loop */
@@ -92,13 +159,27 @@ void ngx_http_soma_redis_link_gone(ngx_http_soma_link_t *link,
 void ngx_http_soma_redis_link_asked(ngx_http_soma_link_t *link);
 
 
+/* conf, log, name, kind, counts and the callbacks are set; the rest is 0 */
 void ngx_http_soma_redis_link_init(ngx_http_soma_link_t *link);
 void ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link);
+
+/* with an address in addr[turn], or a path in the configuration */
+void ngx_http_soma_redis_link_open(ngx_http_soma_link_t *link);
+
+/* a failed attempt, or one that cannot begin: a retry follows */
+void ngx_http_soma_redis_link_failed(ngx_http_soma_link_t *link,
+    const char *why);
+
+/* connects in a moment, whatever pause there was to be */
+void ngx_http_soma_redis_link_soon(ngx_http_soma_link_t *link);
 
 /* drops the connection (deferred by hiredis when it is within a callback);
  * every pending command fails, a retry follows */
 void ngx_http_soma_redis_link_drop(ngx_http_soma_link_t *link,
     const char *fmt, ...);
+
+/* nothing is pending: disconnects without a word, until the next connect */
+void ngx_http_soma_redis_link_rest(ngx_http_soma_link_t *link);
 
 /* the end: no retry, and no handler is called any more: what is pending goes
  * to "discard", to be freed */
@@ -107,22 +188,96 @@ void ngx_http_soma_redis_link_close(ngx_http_soma_link_t *link);
 /* as ngx_http_soma_redis_command(), in any state that has a connection */
 ngx_int_t ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     ngx_http_soma_redis_pt handler, void *data, int argc, const char **argv,
-    const size_t *argvlen, ngx_http_soma_link_call_t **callp);
+    const size_t *argvlen);
 
 
-/* the listener */
-void ngx_http_soma_redis_listen_init(ngx_http_soma_main_conf_t *smcf,
-    ngx_http_soma_link_t *command);
-void ngx_http_soma_redis_listen_command_up(void);
-void ngx_http_soma_redis_listen_command_lost(void);
+/* names: where the link leads from its next attempt on; the host is copied */
+void ngx_http_soma_redis_link_target(ngx_http_soma_link_t *link,
+    ngx_str_t *host, in_port_t port);
+
+ngx_uint_t ngx_http_soma_redis_link_leads(ngx_http_soma_link_t *link,
+    ngx_str_t *host, in_port_t port);
+
+/* NGX_OK: addr[turn] is set; NGX_AGAIN: ..._link_open() or _failed() will be
+ * called; NGX_ERROR: not to be found, error says why */
+ngx_int_t ngx_http_soma_redis_link_locate(ngx_http_soma_link_t *link,
+    const char **error);
+
+void ngx_http_soma_redis_link_unlocate(ngx_http_soma_link_t *link);
+
+
+/*
+ * Which link a command takes: by its key in a cluster, where it is made when
+ * it is needed.  NULL: there is none now.
+ */
+ngx_http_soma_link_t *ngx_http_soma_redis_route(int argc, const char **argv,
+    const size_t *argvlen);
+
+/* any link that is ready; NULL: none */
+ngx_http_soma_link_t *ngx_http_soma_redis_any(void);
+
+/* a command link came up, Redis was emptied, a graceful exit begins */
+void ngx_http_soma_redis_came_up(void);
+void ngx_http_soma_redis_flushed(void);
+void ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link);
+
+/* frees what a handler of the store was given, when it is not called */
+void ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data);
+
+
+/* calls that are kept until their reply, to be sent again */
+ngx_int_t ngx_http_soma_redis_kept_command(ngx_http_soma_redis_pt handler,
+    void *data, int argc, const char **argv, const size_t *argvlen);
+
+/* NGX_OK: it was one of those and is freed; *handler, *data are the caller's
+ * of it */
+ngx_int_t ngx_http_soma_redis_kept_discard(ngx_http_soma_redis_pt *handler,
+    void **data);
+void ngx_http_soma_redis_call_init(void);
+void ngx_http_soma_redis_call_exit(void);
+
+
+/* Sentinel: leads the command link and the listener to the master */
+ngx_int_t ngx_http_soma_redis_sentinel_init(void);
+void ngx_http_soma_redis_sentinel_exit(void);
+
+
+/* the cluster */
+ngx_int_t ngx_http_soma_redis_cluster_init(void);
+void ngx_http_soma_redis_cluster_exit(void);
+ngx_uint_t ngx_http_soma_redis_cluster_ready(void);
+ngx_uint_t ngx_http_soma_redis_cluster_ready_slot(ngx_uint_t slot);
+const char *ngx_http_soma_redis_cluster_error(void);
+ngx_uint_t ngx_http_soma_redis_cluster_pending(void);
+ngx_http_soma_link_t *ngx_http_soma_redis_cluster_any(void);
+ngx_http_soma_link_t *ngx_http_soma_redis_cluster_slot(ngx_uint_t slot);
+
+/* the nth master, NULL: there are no more */
+ngx_http_soma_link_t *ngx_http_soma_redis_cluster_master(ngx_uint_t n);
+
+/* the node that a redirection names, asked by "from"; NULL: no room, or it
+ * is down */
+ngx_http_soma_link_t *ngx_http_soma_redis_cluster_moved(
+    ngx_http_soma_link_t *from, soma_slot_move_t *move);
+
+/* the map may be wrong */
+void ngx_http_soma_redis_cluster_doubt(void);
+
+
+/* the listeners: number 0 outside of a cluster, that of the node in one */
+void ngx_http_soma_redis_listen_init(void);
+void ngx_http_soma_redis_listen_start(ngx_uint_t n, ngx_str_t *host,
+    in_port_t port);
+void ngx_http_soma_redis_listen_stop(ngx_uint_t n);
 void ngx_http_soma_redis_listen_close(void);
 void ngx_http_soma_redis_listen_state(ngx_http_soma_redis_state_t *state);
 
-/* 1: a change of a key or a lock is heard by this worker */
+/* where listener 0 leads, which is where the command link does */
+ngx_http_soma_link_t *ngx_http_soma_redis_listen_link(ngx_uint_t n);
+
+/* 1: a change of a key or a lock is heard by this worker, from all nodes */
 ngx_uint_t ngx_http_soma_redis_listening(void);
 
-/* Redis was emptied */
-void ngx_http_soma_redis_flushed(void);
 
 /* 1 when the reply is an error that begins so */
 ngx_uint_t ngx_http_soma_redis_is_error(redisReply *reply,
