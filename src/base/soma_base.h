@@ -60,6 +60,12 @@ typedef struct {
 } soma_out_t;
 
 
+/* of the longest int64, with its sign */
+#define SOMA_INT_LEN  20
+
+/* into SOMA_INT_LEN bytes; returns how many of them it took */
+size_t soma_int_text(unsigned char *p, int64_t n);
+
 void soma_out_init(soma_out_t *out, void *buf, size_t size);
 void soma_put(soma_out_t *out, const void *data, size_t len);
 void soma_put_str(soma_out_t *out, soma_str_t s);

@@ -9,7 +9,6 @@
 #include "soma_base.h"
 
 
-#define SOMA_INT_LEN   20       /* digits of the longest int64, and a sign */
 #define SOMA_NANO      1000000000
 #define SOMA_NANO_LEN  9
 
@@ -18,11 +17,17 @@ static size_t soma_plain_len(const unsigned char *p, size_t left);
 static size_t soma_utf8_len(const unsigned char *p, size_t left,
     size_t *skip);
 static void soma_put_escaped(soma_out_t *out, int c);
-static void soma_put_uint(soma_out_t *out, uint64_t n);
 static void soma_put_padded(soma_out_t *out, int n, int width);
 
 
 static const char  soma_hex_digits[] = "0123456789abcdef";
+
+static const char  soma_pairs[] =
+    "0001020304050607080910111213141516171819"
+    "2021222324252627282930313233343536373839"
+    "4041424344454647484950515253545556575859"
+    "6061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
 
 
 void
@@ -39,10 +44,19 @@ soma_out_init(soma_out_t *out, void *buf, size_t size)
 static inline void
 soma_copy(unsigned char *to, const unsigned char *from, size_t len)
 {
-    uint64_t  first, last;
+    uint64_t       first, last;
+    unsigned char  head[16], tail[16];
 
-    if (len > 2 * sizeof(uint64_t)) {
+    if (len > 2 * sizeof(head)) {
         memcpy(to, from, len);
+        return;
+    }
+
+    if (len >= sizeof(head)) {
+        memcpy(head, from, sizeof(head));
+        memcpy(tail, from + len - sizeof(tail), sizeof(tail));
+        memcpy(to, head, sizeof(head));
+        memcpy(to + len - sizeof(tail), tail, sizeof(tail));
         return;
     }
 
@@ -111,41 +125,75 @@ soma_put_char(soma_out_t *out, int c)
 }
 
 
-void
-soma_put_int(soma_out_t *out, int64_t n)
+static inline unsigned
+soma_digits(uint64_t n)
 {
-    uint64_t  u;
+    unsigned  digits;
 
-    u = (uint64_t) n;
-
-    if (u < 10) {
-        soma_put_char(out, '0' + (int) u);
-        return;
+    for (digits = 1; n >= 10000; n /= 10000) {
+        digits += 4;
     }
 
-    if (n < 0) {
-        soma_put_char(out, '-');
-        u = 0 - u;
-    }
-
-    soma_put_uint(out, u);
+    return digits + (n >= 10) + (n >= 100) + (n >= 1000);
 }
 
 
-static void
-soma_put_uint(soma_out_t *out, uint64_t n)
+size_t
+soma_int_text(unsigned char *p, int64_t n)
 {
-    char    buf[SOMA_INT_LEN];
-    size_t  i;
+    size_t          sign;
+    uint64_t        u;
+    unsigned        digits;
+    unsigned char  *at;
 
-    i = SOMA_INT_LEN;
+    u = (uint64_t) n;
+    sign = 0;
 
-    do {
-        buf[--i] = (char) ('0' + n % 10);
-        n /= 10;
-    } while (n);
+    if (n < 0) {
+        *p++ = '-';
+        u = 0 - u;
+        sign = 1;
+    }
 
-    soma_put(out, &buf[i], SOMA_INT_LEN - i);
+    digits = soma_digits(u);
+
+    for (at = p + digits; u >= 100; u /= 100) {
+        at -= 2;
+        memcpy(at, &soma_pairs[2 * (u % 100)], 2);
+    }
+
+    if (u >= 10) {
+        memcpy(p, &soma_pairs[2 * u], 2);
+
+    } else {
+        *p = (unsigned char) ('0' + u);
+    }
+
+    return sign + digits;
+}
+
+
+void
+soma_put_int(soma_out_t *out, int64_t n)
+{
+    unsigned char  buf[SOMA_INT_LEN];
+
+    if (out->full) {
+        return;
+    }
+
+    if ((size_t) (out->end - out->pos) >= SOMA_INT_LEN) {
+
+        if ((uint64_t) n < 10) {
+            *out->pos++ = (unsigned char) ('0' + n);
+            return;
+        }
+
+        out->pos += soma_int_text(out->pos, n);
+        return;
+    }
+
+    soma_put(out, buf, soma_int_text(buf, n));
 }
 
 
@@ -259,27 +307,55 @@ soma_put_escaped(soma_out_t *out, int c)
 
 
 /*
- * How many bytes at p need no escape and are ASCII.  Eight at a time: a byte
- * below n, as long as none has its high bit, gets one from a - n.
+ * Which of eight bytes need an escape or are not ASCII, as their high bits.
+ * A byte below n, as long as none has its high bit, gets one from a - n.
  */
-static size_t
-soma_plain_len(const unsigned char *p, size_t left)
+static inline uint64_t
+soma_odd(uint64_t v)
 {
-    size_t    n;
-    uint64_t  v, quote, slash, odd;
+    uint64_t  quote, slash;
 
     static const uint64_t  ones = 0x0101010101010101u;
     static const uint64_t  high = 0x8080808080808080u;
 
+    quote = v ^ (ones * '"');
+    slash = v ^ (ones * '\\');
+
+    return (v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & high;
+}
+
+
+/* how many bytes at p need no escape and are ASCII */
+static size_t
+soma_plain_len(const unsigned char *p, size_t left)
+{
+    size_t    n;
+    uint32_t  half, last;
+    uint64_t  v;
+
     for (n = 0; left - n >= sizeof(v); n += sizeof(v)) {
         memcpy(&v, p + n, sizeof(v));
 
-        quote = v ^ (ones * '"');
-        slash = v ^ (ones * '\\');
-        odd = (v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & high;
-
-        if (odd) {
+        if (soma_odd(v)) {
             break;
+        }
+    }
+
+    /* what is left, with some bytes looked at twice */
+
+    if (n != 0 && left - n < sizeof(v)) {
+        memcpy(&v, p + left - sizeof(v), sizeof(v));
+
+        if (soma_odd(v) == 0) {
+            return left;
+        }
+
+    } else if (n == 0 && left >= sizeof(half) && left < sizeof(v)) {
+        memcpy(&half, p, sizeof(half));
+        memcpy(&last, p + left - sizeof(last), sizeof(last));
+
+        if (soma_odd((uint64_t) half << 32 | last) == 0) {
+            return left;
         }
     }
 
@@ -299,9 +375,20 @@ soma_put_json_str(soma_out_t *out, soma_str_t s)
     size_t                len, skip;
     const unsigned char  *p, *last, *plain;
 
+    p = s.data;
+
+    if (!out->full && (size_t) (out->end - out->pos) >= s.len + 2
+        && soma_plain_len(p, s.len) == s.len)
+    {
+        *out->pos++ = '"';
+        soma_copy(out->pos, p, s.len);
+        out->pos += s.len;
+        *out->pos++ = '"';
+        return;
+    }
+
     soma_put_char(out, '"');
 
-    p = s.data;
     last = (s.len != 0) ? p + s.len : p;
     plain = p;
 
@@ -352,7 +439,7 @@ soma_put_usd(soma_out_t *out, int64_t nano)
         u = 0 - u;
     }
 
-    soma_put_uint(out, u / SOMA_NANO);
+    soma_put_int(out, (int64_t) (u / SOMA_NANO));
 
     fraction = u % SOMA_NANO;
 

@@ -18,6 +18,14 @@
 #define SOMA_RECORD_ESTIMATED   0x04
 #define SOMA_RECORD_FLAGS       0x07
 
+#define SOMA_RECORD_KEY_MAX     32      /* a key is copied in one go */
+
+/* the ints that are narrower than their place, and one string: where they
+ * stand in the binary form */
+#define SOMA_RECORD_AT_STATUS   1
+#define SOMA_RECORD_AT_ATTEMPTS 2
+#define SOMA_RECORD_AT_TENANT   2
+
 #define soma_record_at(field)   offsetof(soma_record_t, field)
 
 
@@ -38,14 +46,16 @@ typedef enum {
 
 
 typedef struct {
-    const char          *key;   /* with quotes, comma and colon */
-    size_t               len;
-    size_t               offset;
-    soma_record_type_e   type;
+    char                 key[SOMA_RECORD_KEY_MAX];  /* with quotes, comma and
+                                                       colon */
+    unsigned char        len;
+    unsigned char        type;      /* soma_record_type_e */
+    uint16_t             offset;
 } soma_record_field_t;
 
 
-#define soma_record_key(name)   ",\"" name "\":", sizeof(name) + 3
+#define soma_record_field(name, type, offset)                                 \
+    { ",\"" name "\":", sizeof(name) + 3, type, offset }
 
 
 static int64_t soma_record_get(const soma_record_t *record,
@@ -54,89 +64,87 @@ static int soma_record_is_int(const soma_record_field_t *field);
 static void soma_record_put64(unsigned char *p, int64_t n);
 static int64_t soma_record_get64(const unsigned char *p);
 static size_t soma_record_cut(soma_str_t s);
-static void soma_record_json_field(soma_out_t *out,
-    const soma_record_t *record, const soma_record_field_t *field);
+static int soma_record_head(const unsigned char *buf, size_t len);
+static void soma_record_json_tier(soma_out_t *out, const soma_record_t *record,
+    const soma_record_field_t *field);
+static void soma_record_json_bool(soma_out_t *out, unsigned value);
 
 
 /* in the order of the JSON; the binary form takes the ints and the strings
  * of it in the same order: a new one goes with a new version */
 static const soma_record_field_t  soma_record_fields[] = {
 
-    { soma_record_key("id"), soma_record_at(id), SOMA_RECORD_STR },
-    { soma_record_key("time"), soma_record_at(time), SOMA_RECORD_INT },
-    { soma_record_key("node"), soma_record_at(node), SOMA_RECORD_STR },
-    { soma_record_key("tenant"), soma_record_at(tenant), SOMA_RECORD_STR },
-    { soma_record_key("user"), soma_record_at(user), SOMA_RECORD_STR },
-    { soma_record_key("key"), soma_record_at(key), SOMA_RECORD_STR },
-    { soma_record_key("session"), soma_record_at(session), SOMA_RECORD_STR },
-    { soma_record_key("route"), soma_record_at(route), SOMA_RECORD_STR },
-    { soma_record_key("model"), soma_record_at(model), SOMA_RECORD_STR },
-    { soma_record_key("provider"), soma_record_at(provider),
-      SOMA_RECORD_STR },
-    { soma_record_key("target"), soma_record_at(target), SOMA_RECORD_STR },
-    { soma_record_key("api"), soma_record_at(api), SOMA_RECORD_STR },
-    { soma_record_key("stream"), 0, SOMA_RECORD_IS_STREAM },
-    { soma_record_key("status"), soma_record_at(status),
-      SOMA_RECORD_INT32 },
-    { soma_record_key("error"), soma_record_at(error), SOMA_RECORD_STR },
-    { soma_record_key("attempts"), soma_record_at(attempts),
-      SOMA_RECORD_INT32 },
-    { soma_record_key("input_tokens"),
-      soma_record_at(usage.input_tokens), SOMA_RECORD_INT },
-    { soma_record_key("cached_tokens"),
-      soma_record_at(usage.cached_tokens), SOMA_RECORD_INT },
-    { soma_record_key("cache_write_tokens"),
-      soma_record_at(usage.cache_write_tokens), SOMA_RECORD_INT },
-    { soma_record_key("cache_write_1h_tokens"),
-      soma_record_at(usage.cache_write_1h_tokens), SOMA_RECORD_RARE },
-    { soma_record_key("output_tokens"),
-      soma_record_at(usage.output_tokens), SOMA_RECORD_INT },
-    { soma_record_key("reasoning_tokens"),
-      soma_record_at(usage.reasoning_tokens), SOMA_RECORD_INT },
-    { soma_record_key("audio_input_tokens"),
-      soma_record_at(usage.audio_input_tokens), SOMA_RECORD_INT },
-    { soma_record_key("audio_output_tokens"),
-      soma_record_at(usage.audio_output_tokens), SOMA_RECORD_INT },
-    { soma_record_key("image_input_tokens"),
-      soma_record_at(usage.image_input_tokens), SOMA_RECORD_RARE },
-    { soma_record_key("image_output_tokens"),
-      soma_record_at(usage.image_output_tokens), SOMA_RECORD_RARE },
-    { soma_record_key("queries"),
-      soma_record_at(usage.queries), SOMA_RECORD_RARE },
-    { soma_record_key("images"),
-      soma_record_at(usage.images), SOMA_RECORD_RARE },
-    { soma_record_key("characters"),
-      soma_record_at(usage.characters), SOMA_RECORD_RARE },
-    { soma_record_key("audio_ms"),
-      soma_record_at(usage.audio_ms), SOMA_RECORD_RARE },
-    { soma_record_key("service_tier"), 0, SOMA_RECORD_TIER },
-    { soma_record_key("estimated"), 0, SOMA_RECORD_IS_ESTIMATED },
-    { soma_record_key("cost_nano"),
-      soma_record_at(cost.total), SOMA_RECORD_INT },
-    { soma_record_key("cost_input_nano"),
-      soma_record_at(cost.input), SOMA_RECORD_INT },
-    { soma_record_key("cost_cached_nano"),
-      soma_record_at(cost.cached), SOMA_RECORD_INT },
-    { soma_record_key("cost_cache_write_nano"),
-      soma_record_at(cost.cache_write), SOMA_RECORD_INT },
-    { soma_record_key("cost_output_nano"),
-      soma_record_at(cost.output), SOMA_RECORD_INT },
-    { soma_record_key("cost_reasoning_nano"),
-      soma_record_at(cost.reasoning), SOMA_RECORD_INT },
-    { soma_record_key("cost_audio_nano"),
-      soma_record_at(cost.audio), SOMA_RECORD_INT },
-    { soma_record_key("cost_other_nano"),
-      soma_record_at(cost.other), SOMA_RECORD_INT },
-    { soma_record_key("latency_ms"),
-      soma_record_at(latency_ms), SOMA_RECORD_INT },
-    { soma_record_key("first_token_ms"),
-      soma_record_at(first_token_ms), SOMA_RECORD_LATE },
-    { soma_record_key("query_hash"), soma_record_at(query_hash),
-      SOMA_RECORD_STR },
-    { soma_record_key("cache"), soma_record_at(cache), SOMA_RECORD_STR },
-    { soma_record_key("tags"), soma_record_at(tags), SOMA_RECORD_STR },
-    { soma_record_key("catalogue"), soma_record_at(catalogue),
-      SOMA_RECORD_STR }
+    soma_record_field("id", SOMA_RECORD_STR, soma_record_at(id)),
+    soma_record_field("time", SOMA_RECORD_INT, soma_record_at(time)),
+    soma_record_field("node", SOMA_RECORD_STR, soma_record_at(node)),
+    soma_record_field("tenant", SOMA_RECORD_STR, soma_record_at(tenant)),
+    soma_record_field("user", SOMA_RECORD_STR, soma_record_at(user)),
+    soma_record_field("key", SOMA_RECORD_STR, soma_record_at(key)),
+    soma_record_field("session", SOMA_RECORD_STR, soma_record_at(session)),
+    soma_record_field("route", SOMA_RECORD_STR, soma_record_at(route)),
+    soma_record_field("model", SOMA_RECORD_STR, soma_record_at(model)),
+    soma_record_field("provider", SOMA_RECORD_STR, soma_record_at(provider)),
+    soma_record_field("target", SOMA_RECORD_STR, soma_record_at(target)),
+    soma_record_field("api", SOMA_RECORD_STR, soma_record_at(api)),
+    soma_record_field("stream", SOMA_RECORD_IS_STREAM, 0),
+    soma_record_field("status", SOMA_RECORD_INT32, soma_record_at(status)),
+    soma_record_field("error", SOMA_RECORD_STR, soma_record_at(error)),
+    soma_record_field("attempts", SOMA_RECORD_INT32, soma_record_at(attempts)),
+    soma_record_field("input_tokens", SOMA_RECORD_INT,
+                      soma_record_at(usage.input_tokens)),
+    soma_record_field("cached_tokens", SOMA_RECORD_INT,
+                      soma_record_at(usage.cached_tokens)),
+    soma_record_field("cache_write_tokens", SOMA_RECORD_INT,
+                      soma_record_at(usage.cache_write_tokens)),
+    soma_record_field("cache_write_1h_tokens", SOMA_RECORD_RARE,
+                      soma_record_at(usage.cache_write_1h_tokens)),
+    soma_record_field("output_tokens", SOMA_RECORD_INT,
+                      soma_record_at(usage.output_tokens)),
+    soma_record_field("reasoning_tokens", SOMA_RECORD_INT,
+                      soma_record_at(usage.reasoning_tokens)),
+    soma_record_field("audio_input_tokens", SOMA_RECORD_INT,
+                      soma_record_at(usage.audio_input_tokens)),
+    soma_record_field("audio_output_tokens", SOMA_RECORD_INT,
+                      soma_record_at(usage.audio_output_tokens)),
+    soma_record_field("image_input_tokens", SOMA_RECORD_RARE,
+                      soma_record_at(usage.image_input_tokens)),
+    soma_record_field("image_output_tokens", SOMA_RECORD_RARE,
+                      soma_record_at(usage.image_output_tokens)),
+    soma_record_field("queries", SOMA_RECORD_RARE,
+                      soma_record_at(usage.queries)),
+    soma_record_field("images", SOMA_RECORD_RARE,
+                      soma_record_at(usage.images)),
+    soma_record_field("characters", SOMA_RECORD_RARE,
+                      soma_record_at(usage.characters)),
+    soma_record_field("audio_ms", SOMA_RECORD_RARE,
+                      soma_record_at(usage.audio_ms)),
+    soma_record_field("service_tier", SOMA_RECORD_TIER, 0),
+    soma_record_field("estimated", SOMA_RECORD_IS_ESTIMATED, 0),
+    soma_record_field("cost_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.total)),
+    soma_record_field("cost_input_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.input)),
+    soma_record_field("cost_cached_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.cached)),
+    soma_record_field("cost_cache_write_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.cache_write)),
+    soma_record_field("cost_output_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.output)),
+    soma_record_field("cost_reasoning_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.reasoning)),
+    soma_record_field("cost_audio_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.audio)),
+    soma_record_field("cost_other_nano", SOMA_RECORD_INT,
+                      soma_record_at(cost.other)),
+    soma_record_field("latency_ms", SOMA_RECORD_INT,
+                      soma_record_at(latency_ms)),
+    soma_record_field("first_token_ms", SOMA_RECORD_LATE,
+                      soma_record_at(first_token_ms)),
+    soma_record_field("query_hash", SOMA_RECORD_STR,
+                      soma_record_at(query_hash)),
+    soma_record_field("cache", SOMA_RECORD_STR, soma_record_at(cache)),
+    soma_record_field("tags", SOMA_RECORD_STR, soma_record_at(tags)),
+    soma_record_field("catalogue", SOMA_RECORD_STR, soma_record_at(catalogue))
 };
 
 
@@ -280,6 +288,24 @@ soma_record_encode(const soma_record_t *record, unsigned char *buf,
 }
 
 
+static int
+soma_record_head(const unsigned char *buf, size_t len)
+{
+    if (len < SOMA_RECORD_FIXED
+        || buf[0] != SOMA_RECORD_VERSION
+        || (buf[1] & ~SOMA_RECORD_FLAGS) != 0
+        || buf[2] >= SOMA_RECORD_TIERS
+        || buf[3] != SOMA_RECORD_INTS
+        || buf[4] != SOMA_RECORD_STRS
+        || (buf[5] | buf[6] | buf[7]) != 0)
+    {
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
+}
+
+
 int
 soma_record_decode(soma_record_t *record, const unsigned char *buf,
     size_t len)
@@ -291,14 +317,7 @@ soma_record_decode(soma_record_t *record, const unsigned char *buf,
     const unsigned char        *p, *ints, *lens, *end;
     const soma_record_field_t  *field;
 
-    if (len < SOMA_RECORD_FIXED
-        || buf[0] != SOMA_RECORD_VERSION
-        || (buf[1] & ~SOMA_RECORD_FLAGS) != 0
-        || buf[2] >= SOMA_RECORD_TIERS
-        || buf[3] != SOMA_RECORD_INTS
-        || buf[4] != SOMA_RECORD_STRS
-        || (buf[5] | buf[6] | buf[7]) != 0)
-    {
+    if (soma_record_head(buf, len) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -350,74 +369,154 @@ soma_record_decode(soma_record_t *record, const unsigned char *buf,
 }
 
 
-static void
-soma_record_json_field(soma_out_t *out, const soma_record_t *record,
-    const soma_record_field_t *field)
+int
+soma_record_tenant(soma_str_t *tenant, const unsigned char *buf, size_t len)
 {
-    int64_t            n;
-    unsigned           tier;
-    const soma_str_t  *s;
+    size_t                i, sum, before;
+    int64_t               status, attempts;
+    const unsigned char  *ints, *lens;
 
-    n = soma_record_is_int(field) ? soma_record_get(record, field) : 0;
-    tier = record->usage.tier;
+    if (soma_record_head(buf, len) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
 
-    if ((field->type == SOMA_RECORD_RARE && n == 0)
-        || (field->type == SOMA_RECORD_TIER
-            && (tier == SOMA_TIER_DEFAULT || tier >= SOMA_RECORD_TIERS)))
+    ints = buf + SOMA_RECORD_HEAD;
+    lens = ints + 8 * SOMA_RECORD_INTS;
+
+    status = soma_record_get64(ints + 8 * SOMA_RECORD_AT_STATUS);
+    attempts = soma_record_get64(ints + 8 * SOMA_RECORD_AT_ATTEMPTS);
+
+    sum = 0;
+    before = 0;
+
+    for (i = 0; i < SOMA_RECORD_STRS; i++) {
+        before = (i == SOMA_RECORD_AT_TENANT) ? sum : before;
+        sum += lens[i];
+    }
+
+    if (status < INT32_MIN || status > INT32_MAX
+        || attempts < INT32_MIN || attempts > INT32_MAX
+        || SOMA_RECORD_FIXED + sum != len)
     {
+        return SOMA_ERROR;
+    }
+
+    tenant->data = (unsigned char *) lens + SOMA_RECORD_STRS + before;
+    tenant->len = lens[SOMA_RECORD_AT_TENANT];
+
+    return SOMA_OK;
+}
+
+
+/* the key, in as few steps as can be where there is room */
+static inline void
+soma_record_json_key(soma_out_t *out, const soma_record_field_t *field)
+{
+    if ((size_t) (out->end - out->pos) < SOMA_RECORD_KEY_MAX) {
+        soma_put(out, field->key, field->len);
         return;
     }
 
-    if (field == soma_record_fields) {
-        soma_put_char(out, '{');
-        soma_put(out, field->key + 1, field->len - 1);
+    memcpy(out->pos, field->key, SOMA_RECORD_KEY_MAX);
+    out->pos += field->len;
+}
+
+
+static void
+soma_record_json_bool(soma_out_t *out, unsigned value)
+{
+    if (value) {
+        soma_put(out, "true", 4);
 
     } else {
-        soma_put(out, field->key, field->len);
+        soma_put(out, "false", 5);
+    }
+}
+
+
+static void
+soma_record_json_tier(soma_out_t *out, const soma_record_t *record,
+    const soma_record_field_t *field)
+{
+    unsigned  tier;
+
+    tier = record->usage.tier;
+
+    if (tier == SOMA_TIER_DEFAULT || tier >= SOMA_RECORD_TIERS) {
+        return;
     }
 
-    switch (field->type) {
+    soma_record_json_key(out, field);
+    soma_put_char(out, '"');
+    soma_put_cstr(out, soma_record_tiers[tier]);
+    soma_put_char(out, '"');
+}
 
-    case SOMA_RECORD_STR:
-        s = (const void *) ((const unsigned char *) record + field->offset);
-        soma_put_json_str(out, *s);
-        break;
 
-    case SOMA_RECORD_IS_STREAM:
-        soma_put_cstr(out, record->stream ? "true" : "false");
-        break;
-
-    case SOMA_RECORD_IS_ESTIMATED:
-        soma_put_cstr(out, record->usage.estimated ? "true" : "false");
-        break;
-
-    case SOMA_RECORD_TIER:
-        soma_put_char(out, '"');
-        soma_put_cstr(out, soma_record_tiers[tier]);
-        soma_put_char(out, '"');
-        break;
-
-    case SOMA_RECORD_LATE:
-        if (n < 0) {
-            soma_put_cstr(out, "null");
-            break;
-        }
-
-        /* fall through */
-
-    default:
-        soma_put_int(out, n);
+static inline void
+soma_record_json_int(soma_out_t *out, const soma_record_field_t *field,
+    int64_t n)
+{
+    if (field->type == SOMA_RECORD_RARE && n == 0) {
+        return;
     }
+
+    soma_record_json_key(out, field);
+
+    if (field->type == SOMA_RECORD_LATE && n < 0) {
+        soma_put(out, "null", 4);
+        return;
+    }
+
+    soma_put_int(out, n);
 }
 
 
 void
 soma_record_json(soma_out_t *out, const soma_record_t *record)
 {
-    size_t  i;
+    size_t                      i;
+    unsigned char              *start;
+    const soma_str_t           *s;
+    const soma_record_field_t  *field;
+
+    start = out->pos;
 
     for (i = 0; i < SOMA_RECORD_FIELDS; i++) {
-        soma_record_json_field(out, record, &soma_record_fields[i]);
+        field = &soma_record_fields[i];
+
+        switch (field->type) {
+
+        case SOMA_RECORD_STR:
+            s = (const void *) ((const unsigned char *) record
+                                + field->offset);
+            soma_record_json_key(out, field);
+            soma_put_json_str(out, *s);
+            break;
+
+        case SOMA_RECORD_IS_STREAM:
+            soma_record_json_key(out, field);
+            soma_record_json_bool(out, record->stream);
+            break;
+
+        case SOMA_RECORD_IS_ESTIMATED:
+            soma_record_json_key(out, field);
+            soma_record_json_bool(out, record->usage.estimated);
+            break;
+
+        case SOMA_RECORD_TIER:
+            soma_record_json_tier(out, record, field);
+            break;
+
+        default:
+            soma_record_json_int(out, field, soma_record_get(record, field));
+        }
+    }
+
+    /* the first key came with a comma */
+
+    if (out->pos != start) {
+        *start = '{';
     }
 
     soma_put_char(out, '}');

@@ -79,6 +79,10 @@ size_t soma_record_encode(const soma_record_t *record, unsigned char *buf,
 int soma_record_decode(soma_record_t *record, const unsigned char *buf,
     size_t len);
 
+/* the tenant alone, into buf; SOMA_ERROR exactly where decode says so */
+int soma_record_tenant(soma_str_t *tenant, const unsigned char *buf,
+    size_t len);
+
 /*
  * One JSON object: id, time (ms), node, tenant, user, key, session, route,
  * model, provider, target, api, stream, status, error, attempts,

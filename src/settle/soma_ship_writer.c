@@ -312,10 +312,10 @@ static int
 soma_ship_read(soma_ship_writer_t *w, soma_ship_scratch_t *scratch,
     uint64_t seq, soma_str_t payload)
 {
-    soma_record_t        record;
+    soma_str_t           tenant;
     soma_ship_tenant_t  *t;
 
-    if (soma_record_decode(&record, payload.data, payload.len) != SOMA_OK) {
+    if (soma_record_tenant(&tenant, payload.data, payload.len) != SOMA_OK) {
         if (seq >= w->tip) {
             w->bad++;
         }
@@ -323,7 +323,7 @@ soma_ship_read(soma_ship_writer_t *w, soma_ship_scratch_t *scratch,
         return SOMA_OK;
     }
 
-    t = soma_ship_tenant(w, record.tenant);
+    t = soma_ship_tenant(w, tenant);
     if (t == NULL) {
         return SOMA_DECLINED;
     }

@@ -88,9 +88,17 @@ made(const uint8_t *data, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+    int            rc;
+    soma_str_t     tenant;
     soma_record_t  record;
 
-    if (soma_record_decode(&record, data, len) == SOMA_OK) {
+    rc = soma_record_decode(&record, data, len);
+
+    must(soma_record_tenant(&tenant, data, len) == rc);
+
+    if (rc == SOMA_OK) {
+        must(tenant.data == record.tenant.data
+             && tenant.len == record.tenant.len);
         must(soma_record_encode(&record, buf, sizeof(buf)) == len);
         must(memcmp(buf, data, len) == 0);
         check(&record);

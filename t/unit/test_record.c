@@ -244,6 +244,103 @@ test_long(void)
 }
 
 
+/* the short look refuses what the long one does, and sees the same tenant */
+static void
+test_tenant(void)
+{
+    int            rc;
+    size_t         len, i, n, wrong;
+    unsigned       bit;
+    soma_str_t     tenant;
+    unsigned char  copy[SOMA_RECORD_MAX];
+    soma_record_t  r, back;
+
+    fill(&r);
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    wrong = 0;
+
+    for (i = 0; i < 8 * len; i++) {
+
+        bit = i % 8;
+        memcpy(copy, buf, len);
+        copy[i / 8] ^= (unsigned char) (1 << bit);
+
+        for (n = len - 1; n <= len + 1; n++) {
+            rc = soma_record_decode(&back, copy, n);
+
+            wrong += (soma_record_tenant(&tenant, copy, n) != rc);
+            wrong += (rc == SOMA_OK && (tenant.data != back.tenant.data
+                                        || tenant.len != back.tenant.len));
+        }
+
+        copy[len] = copy[i / 8];
+    }
+
+    soma_is_int(wrong, 0, "a tenant where there is a record, and only there");
+}
+
+
+/* numbers at every length, and text of every length with one odd byte */
+static void
+test_text(void)
+{
+    char           want[512];
+    size_t         i, k, n, wrong;
+    int64_t        v;
+    soma_out_t     out;
+    unsigned char  text[40];
+
+    static const char  odd[] = "\"\\\x1f\x7f~ ";
+
+    wrong = 0;
+
+    for (i = 0; i < 64; i++) {
+        for (n = 0; n < 3; n++) {
+            v = (int64_t) ((uint64_t) 1 << i) + (int64_t) n - 1;
+            snprintf(want, sizeof(want), "%lld", (long long) v);
+
+            soma_out_init(&out, json, sizeof(json));
+            soma_put_int(&out, v);
+            wrong += ((size_t) (out.pos - out.start) != strlen(want)
+                      || memcmp(json, want, strlen(want)) != 0);
+
+            soma_out_init(&out, json, strlen(want));
+            soma_put_int(&out, v);
+            wrong += (out.full || memcmp(json, want, strlen(want)) != 0);
+        }
+    }
+
+    soma_is_int(wrong, 0, "numbers of every length, with room and without");
+
+    for (n = 0; n <= sizeof(text); n++) {
+        for (i = 0; i <= n; i++) {
+            for (k = 0; k < sizeof(odd) - 1; k++) {
+
+                memset(text, 'a', sizeof(text));
+
+                if (i < n) {
+                    text[i] = (unsigned char) odd[k];
+                }
+
+                snprintf(want, sizeof(want), "\"%.*s%s%.*s\"", (int) i, text,
+                         i == n ? "" : odd[k] == '"' ? "\\\""
+                         : odd[k] == '\\' ? "\\\\"
+                         : odd[k] == '\x1f' ? "\\u001f"
+                         : (char [2]) { odd[k], 0 },
+                         i == n ? 0 : (int) (n - i - 1), text + i + 1);
+
+                soma_out_init(&out, json, strlen(want));
+                soma_put_json_str(&out, (soma_str_t) { n, text });
+                wrong += (out.full || out.pos != out.end
+                          || memcmp(json, want, strlen(want)) != 0);
+            }
+        }
+    }
+
+    soma_is_int(wrong, 0, "strings of every length, odd bytes everywhere");
+}
+
+
 static void
 test_json(void)
 {
@@ -354,6 +451,8 @@ main(void)
 {
     test_binary();
     test_long();
+    test_tenant();
+    test_text();
     test_json();
     test_speed();
 
