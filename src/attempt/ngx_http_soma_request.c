@@ -14,8 +14,9 @@
 
 
 static ngx_int_t ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a);
-static ngx_uint_t ngx_http_soma_header_passes(ngx_http_soma_attempt_t *a,
-    ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_soma_header_passes(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_soma_header_stays(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_soma_is_connection(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_named_by_connection(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 static ngx_int_t ngx_http_soma_encode(ngx_http_soma_attempt_t *a,
@@ -149,12 +150,13 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 {
     size_t               len;
     u_char              *p;
-    ngx_uint_t           i, trace;
+    ngx_uint_t           i, trace, named;
     ngx_list_part_t     *part;
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
     r = a->ctx->request;
+    named = 0;
     len = sizeof("traceparent: \r\n") + NGX_HTTP_SOMA_TRACEPARENT;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
@@ -162,6 +164,7 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 
         for (i = 0; i < part->nelts; i++) {
             len += h[i].key.len + h[i].value.len + sizeof(": \r\n") - 1;
+            named |= ngx_http_soma_is_connection(&h[i]);
         }
     }
 
@@ -178,12 +181,18 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_soma_header_passes(a, &h[i])) {
+            if (!ngx_http_soma_header_passes(&h[i])) {
+                continue;
+            }
+
+            /* whatever Connection names is hop-by-hop as well */
+
+            if (named && ngx_http_soma_named_by_connection(r, &h[i])) {
                 continue;
             }
 
             if (h[i].key.len == sizeof("traceparent") - 1
-                && ngx_strncmp(h[i].lowcase_key, "traceparent", 11) == 0)
+                && ngx_memcmp(h[i].lowcase_key, "traceparent", 11) == 0)
             {
                 trace = 1;
             }
@@ -212,30 +221,65 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 
 
 static ngx_uint_t
-ngx_http_soma_header_passes(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
+ngx_http_soma_header_passes(ngx_table_elt_t *h)
 {
-    ngx_str_t  *name;
-
-    for (name = ngx_http_soma_stay_headers; name->len; name++) {
-        if (name->len == h->key.len
-            && name->data[0] == h->lowcase_key[0]
-            && ngx_memcmp(name->data, h->lowcase_key, name->len) == 0)
-        {
-            return 0;
-        }
+    if (ngx_http_soma_header_stays(h)) {
+        return 0;
     }
 
     if (h->key.len > 7 && ngx_memcmp(h->lowcase_key, "x-soma-", 7) == 0) {
         return 0;
     }
 
-    if (ngx_http_soma_credential_header(h)) {
+    return !ngx_http_soma_credential_header(h);
+}
+
+
+/* a bit for each pair of a length and a first letter: most headers are none
+ * of those that stay, and are told from them at once */
+#define ngx_http_soma_stay_bit(len, c)                                        \
+    ((uint64_t) 1 << (((len) * 5 + (c)) & 63))
+
+
+static ngx_uint_t
+ngx_http_soma_header_stays(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    static uint64_t  bits;
+
+    if (h->key.len == 0) {
         return 0;
     }
 
-    /* whatever Connection names is hop-by-hop as well */
+    if (bits == 0) {
+        for (name = ngx_http_soma_stay_headers; name->len; name++) {
+            bits |= ngx_http_soma_stay_bit(name->len, name->data[0]);
+        }
+    }
 
-    return !ngx_http_soma_named_by_connection(a->ctx->request, h);
+    if (!(bits & ngx_http_soma_stay_bit(h->key.len, h->lowcase_key[0]))) {
+        return 0;
+    }
+
+    for (name = ngx_http_soma_stay_headers; name->len; name++) {
+        if (name->len == h->key.len
+            && name->data[0] == h->lowcase_key[0]
+            && ngx_memcmp(name->data, h->lowcase_key, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_soma_is_connection(ngx_table_elt_t *h)
+{
+    return h->key.len == sizeof("connection") - 1
+           && ngx_memcmp(h->lowcase_key, "connection", h->key.len) == 0;
 }
 
 
@@ -253,11 +297,7 @@ ngx_http_soma_named_by_connection(ngx_http_request_t *r, ngx_table_elt_t *h)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (hc[i].key.len != sizeof("connection") - 1
-                || ngx_strncmp(hc[i].lowcase_key, "connection",
-                               hc[i].key.len)
-                   != 0)
-            {
+            if (!ngx_http_soma_is_connection(&hc[i])) {
                 continue;
             }
 

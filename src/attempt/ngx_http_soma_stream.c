@@ -279,22 +279,33 @@ void
 ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
     int                   rc;
+    soma_catch_t         *catch, whole;
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = a->ctx;
+    catch = a->catch;
 
-    if (a->catch == NULL) {
-        a->catch = ngx_palloc(ctx->request->pool, sizeof(soma_catch_t));
+    if (catch == NULL) {
 
-        if (a->catch == NULL) {
-            a->caught = 1;
-            return;
+        /* what is there in one piece leaves nothing to remember */
+
+        catch = &whole;
+
+        if (!a->ended || a->gunzip) {
+            catch = ngx_palloc(ctx->request->pool, sizeof(soma_catch_t));
+
+            if (catch == NULL) {
+                a->caught = 1;
+                return;
+            }
+
+            a->catch = catch;
         }
 
-        soma_catch_init(a->catch, a->provider->dialect, &ctx->arena);
+        soma_catch_init(catch, a->provider->dialect, &ctx->arena);
     }
 
-    rc = soma_catch(a->catch, &ctx->answer, p, len);
+    rc = soma_catch(catch, &ctx->answer, p, len);
 
     if (rc == SOMA_AGAIN) {
         return;

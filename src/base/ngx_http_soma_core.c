@@ -220,6 +220,13 @@ ngx_http_soma_path(ngx_http_request_t *r)
     ngx_str_t   path;
 
     path = r->uri;
+
+    if (path.len >= 4 && ngx_memcmp(path.data, "/v1/", 4) == 0) {
+        path.data += 3;
+        path.len -= 3;
+        return path;
+    }
+
     v1 = ngx_strlcasestrn(path.data, path.data + path.len,
                           (u_char *) "/v1/", 4 - 1);
 

@@ -14,7 +14,7 @@
 #include "ngx_http_soma_settle.h"
 
 
-#define NGX_HTTP_SOMA_VALUE_MAX  64     /* bytes of a header's number */
+#define NGX_HTTP_SOMA_VALUES     256    /* bytes of all that is written */
 #define NGX_HTTP_SOMA_TAIL_MAX   65536  /* of an answer, that go at once */
 
 
@@ -30,15 +30,15 @@ static ngx_int_t ngx_http_soma_error_body(ngx_http_request_t *r,
 static ngx_int_t ngx_http_soma_headers(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_error_headers(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx);
+    ngx_http_soma_ctx_t *ctx, soma_out_t *out);
 static ngx_int_t ngx_http_soma_rate_headers(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx);
+    ngx_http_soma_ctx_t *ctx, soma_out_t *out);
 static ngx_int_t ngx_http_soma_add_header(ngx_http_request_t *r,
-    const char *name, const u_char *data, size_t len);
+    const ngx_str_t *name, u_char *data, size_t len);
 static ngx_int_t ngx_http_soma_add_number(ngx_http_request_t *r,
-    const char *name, int64_t n);
+    const ngx_str_t *name, soma_out_t *out, int64_t n);
 static ngx_int_t ngx_http_soma_add_duration(ngx_http_request_t *r,
-    const char *name, int64_t ms);
+    const ngx_str_t *name, soma_out_t *out, int64_t ms);
 static void ngx_http_soma_drop_headers(ngx_http_request_t *r,
     const char *prefix);
 static void ngx_http_soma_settle_header(ngx_http_request_t *r,
@@ -46,6 +46,47 @@ static void ngx_http_soma_settle_header(ngx_http_request_t *r,
 static void ngx_http_soma_settle_body(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, ngx_chain_t *in);
 static void ngx_http_soma_consume(ngx_chain_t *in);
+
+
+enum {
+    NGX_HTTP_SOMA_H_ID = 0,
+    NGX_HTTP_SOMA_H_ATTEMPTS,
+    NGX_HTTP_SOMA_H_MODEL,
+    NGX_HTTP_SOMA_H_PROVIDER,
+    NGX_HTTP_SOMA_H_COST,
+    NGX_HTTP_SOMA_H_BEARER,
+    NGX_HTTP_SOMA_H_RETRY_AFTER,
+    NGX_HTTP_SOMA_H_RETRY
+};
+
+
+static const ngx_str_t  ngx_http_soma_names[] = {
+    ngx_string("x-request-id"),
+    ngx_string("x-soma-attempts"),
+    ngx_string("x-soma-model"),
+    ngx_string("x-soma-provider"),
+    ngx_string("x-soma-cost"),
+    ngx_string("WWW-Authenticate"),
+    ngx_string("Retry-After"),
+    ngx_string("x-should-retry")
+};
+
+
+static const struct {
+    ngx_uint_t  amount;
+    ngx_str_t   limit;
+    ngx_str_t   remaining;
+    ngx_str_t   reset;
+} ngx_http_soma_rate_names[] = {
+    { SOMA_REQUESTS,
+      ngx_string("x-ratelimit-limit-requests"),
+      ngx_string("x-ratelimit-remaining-requests"),
+      ngx_string("x-ratelimit-reset-requests") },
+    { SOMA_TOKENS,
+      ngx_string("x-ratelimit-limit-tokens"),
+      ngx_string("x-ratelimit-remaining-tokens"),
+      ngx_string("x-ratelimit-reset-tokens") }
+};
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -314,25 +355,36 @@ ngx_http_soma_error_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 }
 
 
+/* what is written lies side by side; the rest stays where it is, for it
+ * outlives the request's headers */
 static ngx_int_t
 ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
-    u_char      buf[NGX_HTTP_SOMA_VALUE_MAX];
-    soma_out_t  out;
+    u_char           *p;
+    soma_out_t        out;
+    const ngx_str_t  *name;
 
-    if (ngx_http_soma_add_header(r, "x-request-id", ctx->id.data, ctx->id.len)
-        != NGX_OK)
+    name = ngx_http_soma_names;
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_VALUES);
+
+    if (p == NULL
+        || ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_ID],
+                                    ctx->id.data, ctx->id.len)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    soma_out_init(&out, p, NGX_HTTP_SOMA_VALUES);
 
     if (ctx->error.fault != SOMA_FAULT_NONE
-        && ngx_http_soma_error_headers(r, ctx) != NGX_OK)
+        && ngx_http_soma_error_headers(r, ctx, &out) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_soma_rate_headers(r, ctx) != NGX_OK) {
+    if (ngx_http_soma_rate_headers(r, ctx, &out) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -340,7 +392,8 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_soma_add_number(r, "x-soma-attempts", ctx->attempts)
+    if (ngx_http_soma_add_number(r, &name[NGX_HTTP_SOMA_H_ATTEMPTS], &out,
+                                 ctx->attempts)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -350,10 +403,10 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_soma_add_header(r, "x-soma-model", ctx->model->name.data,
-                                 ctx->model->name.len)
+    if (ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_MODEL],
+                                 ctx->model->name.data, ctx->model->name.len)
         != NGX_OK
-        || ngx_http_soma_add_header(r, "x-soma-provider",
+        || ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_PROVIDER],
                                     ctx->model->provider->name.data,
                                     ctx->model->provider->name.len)
            != NGX_OK)
@@ -365,19 +418,24 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
+    p = out.pos;
     soma_put_usd(&out, ctx->cost.total);
 
-    return ngx_http_soma_add_header(r, "x-soma-cost", buf,
-                                    out.pos - out.start);
+    return ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_COST], p,
+                                    out.pos - p);
 }
 
 
 static ngx_int_t
-ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    soma_out_t *out)
 {
+    const ngx_str_t  *name;
+
+    name = ngx_http_soma_names;
+
     if (ctx->error.fault == SOMA_FAULT_UNAUTHORIZED
-        && ngx_http_soma_add_header(r, "WWW-Authenticate",
+        && ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_BEARER],
                                     (u_char *) "Bearer", 6)
            != NGX_OK)
     {
@@ -390,8 +448,8 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
         ngx_http_soma_drop_headers(r, "retry-after");
 
-        if (ngx_http_soma_add_number(r, "Retry-After",
-                                     (ctx->error.retry_ms + 999) / 1000)
+        if (ngx_http_soma_add_number(r, &name[NGX_HTTP_SOMA_H_RETRY_AFTER],
+                                     out, (ctx->error.retry_ms + 999) / 1000)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -399,7 +457,7 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->error.no_retry) {
-        return ngx_http_soma_add_header(r, "x-should-retry",
+        return ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_RETRY],
                                         (u_char *) "false", 5);
     }
 
@@ -408,22 +466,11 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_soma_rate_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_rate_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    soma_out_t *out)
 {
     ngx_uint_t             i;
     ngx_http_soma_rate_t  *rate;
-
-    static const struct {
-        ngx_uint_t   amount;
-        const char  *limit;
-        const char  *remaining;
-        const char  *reset;
-    } names[] = {
-        { SOMA_REQUESTS, "x-ratelimit-limit-requests",
-          "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests" },
-        { SOMA_TOKENS, "x-ratelimit-limit-tokens",
-          "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens" }
-    };
 
     if (ctx->rate[SOMA_REQUESTS].limit || ctx->rate[SOMA_TOKENS].limit) {
 
@@ -434,17 +481,22 @@ ngx_http_soma_rate_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     for (i = 0; i < 2; i++) {
 
-        rate = &ctx->rate[names[i].amount];
+        rate = &ctx->rate[ngx_http_soma_rate_names[i].amount];
 
         if (rate->limit == 0) {
             continue;
         }
 
-        if (ngx_http_soma_add_number(r, names[i].limit, rate->limit) != NGX_OK
-            || ngx_http_soma_add_number(r, names[i].remaining,
-                                        rate->remaining)
+        if (ngx_http_soma_add_number(r, &ngx_http_soma_rate_names[i].limit,
+                                     out, rate->limit)
+            != NGX_OK
+            || ngx_http_soma_add_number(r,
+                                        &ngx_http_soma_rate_names[i].remaining,
+                                        out, rate->remaining)
                != NGX_OK
-            || ngx_http_soma_add_duration(r, names[i].reset, rate->reset_ms)
+            || ngx_http_soma_add_duration(r,
+                                          &ngx_http_soma_rate_names[i].reset,
+                                          out, rate->reset_ms)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -456,34 +508,23 @@ ngx_http_soma_rate_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_soma_add_header(ngx_http_request_t *r, const char *name,
-    const u_char *data, size_t len)
+ngx_http_soma_add_header(ngx_http_request_t *r, const ngx_str_t *name,
+    u_char *data, size_t len)
 {
-    u_char           *p;
     ngx_table_elt_t  *h;
 
     h = ngx_list_push(&r->headers_out.headers);
-    p = ngx_pnalloc(r->pool, len + 1);
-
     if (h == NULL) {
         return NGX_ERROR;
     }
-
-    if (p == NULL) {
-        h->hash = 0;
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, data, len);
 
     h->hash = 1;
 #if (nginx_version >= 1023000)
     h->next = NULL;
 #endif
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->lowcase_key = h->key.data;
-    h->value.data = p;
+    h->key = *name;
+    h->lowcase_key = name->data;
+    h->value.data = data;
     h->value.len = len;
 
     return NGX_OK;
@@ -491,51 +532,51 @@ ngx_http_soma_add_header(ngx_http_request_t *r, const char *name,
 
 
 static ngx_int_t
-ngx_http_soma_add_number(ngx_http_request_t *r, const char *name, int64_t n)
+ngx_http_soma_add_number(ngx_http_request_t *r, const ngx_str_t *name,
+    soma_out_t *out, int64_t n)
 {
-    u_char      buf[NGX_HTTP_SOMA_VALUE_MAX];
-    soma_out_t  out;
+    u_char  *p;
 
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_put_int(&out, n);
+    p = out->pos;
+    soma_put_int(out, n);
 
-    return ngx_http_soma_add_header(r, name, buf, out.pos - out.start);
+    return ngx_http_soma_add_header(r, name, p, out->pos - p);
 }
 
 
 /* as OpenAI writes it: 120ms, 1s, 6m0s, 1h0m0s */
 static ngx_int_t
-ngx_http_soma_add_duration(ngx_http_request_t *r, const char *name, int64_t ms)
+ngx_http_soma_add_duration(ngx_http_request_t *r, const ngx_str_t *name,
+    soma_out_t *out, int64_t ms)
 {
-    u_char      buf[NGX_HTTP_SOMA_VALUE_MAX];
-    int64_t     s;
-    soma_out_t  out;
+    u_char   *p;
+    int64_t   s;
 
     s = (ms + 999) / 1000;
-    soma_out_init(&out, buf, sizeof(buf));
+    p = out->pos;
 
     if (ms < 1000) {
-        soma_put_int(&out, ms);
-        soma_put_char(&out, 'm');
+        soma_put_int(out, ms);
+        soma_put_char(out, 'm');
 
     } else {
 
         if (s >= 3600) {
-            soma_put_int(&out, s / 3600);
-            soma_put_char(&out, 'h');
+            soma_put_int(out, s / 3600);
+            soma_put_char(out, 'h');
         }
 
         if (s >= 60) {
-            soma_put_int(&out, s % 3600 / 60);
-            soma_put_char(&out, 'm');
+            soma_put_int(out, s % 3600 / 60);
+            soma_put_char(out, 'm');
         }
 
-        soma_put_int(&out, s % 60);
+        soma_put_int(out, s % 60);
     }
 
-    soma_put_char(&out, 's');
+    soma_put_char(out, 's');
 
-    return ngx_http_soma_add_header(r, name, buf, out.pos - out.start);
+    return ngx_http_soma_add_header(r, name, p, out->pos - p);
 }
 
 

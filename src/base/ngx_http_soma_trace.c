@@ -60,14 +60,31 @@ ngx_http_soma_random(void)
 }
 
 
+/* eight digits at a time: each half of a byte becomes a byte, and those
+ * above nine get what lies between ':' and 'a' */
 static u_char *
 ngx_http_soma_hex64(u_char *p, uint64_t n)
 {
-    ngx_int_t            i;
-    static const u_char  hex[] = "0123456789abcdef";
+    uint64_t    v, over;
+    ngx_uint_t  i;
 
-    for (i = 60; i >= 0; i -= 4) {
-        *p++ = hex[(n >> i) & 0xf];
+    for (i = 0; i < 2; i++) {
+
+        v = n >> 32;
+        n <<= 32;
+
+        v = (v | v << 16) & 0x0000ffff0000ffffu;
+        v = (v | v << 8) & 0x00ff00ff00ff00ffu;
+        v = (v | v << 4) & 0x0f0f0f0f0f0f0f0fu;
+
+        over = (v + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+        v += 0x3030303030303030u + over * ('a' - '0' - 10);
+
+#if (NGX_HAVE_LITTLE_ENDIAN)
+        v = __builtin_bswap64(v);
+#endif
+
+        p = ngx_cpymem(p, &v, sizeof(uint64_t));
     }
 
     return p;
