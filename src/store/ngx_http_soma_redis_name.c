@@ -37,7 +37,13 @@ ngx_http_soma_redis_link_target(ngx_http_soma_link_t *link, ngx_str_t *host,
     link->naddrs = 0;
     link->turn = 0;
 
-    p = ngx_cpymem(link->host.data, host->data, len);
+    p = link->host.data;
+
+    /* a unix socket has no host, and NULL is no address for memcpy() */
+
+    if (len) {
+        p = ngx_cpymem(p, host->data, len);
+    }
 
     if (ngx_strlchr(link->host.data, p, ':')) {
         link->where_buf[0] = '[';
