@@ -114,10 +114,6 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
     ngx_int_t     rc;
     ngx_array_t  *limits;
 
-    if (ctx->ask.api != SOMA_API_NONE) {
-        ctx->input_bound = soma_estimate_tokens(ctx->ask.body_len);
-    }
-
     if (ctx->tenant && ctx->tenant->limits.nelts) {
         rc = ngx_http_soma_reserve(ctx, "tenant:", ctx->identity.tenant,
                                    &ctx->tenant->limits);

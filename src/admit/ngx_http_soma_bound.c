@@ -8,8 +8,10 @@
 
 
 #include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_vocabulary.h"
 
 
+static ngx_uint_t ngx_http_soma_bound_metered(ngx_array_t *limits);
 static ngx_uint_t ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx);
 static int64_t ngx_http_soma_bound_fit(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, soma_amount_e amount, int64_t left);
@@ -90,10 +92,15 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t least,
     ngx_http_soma_refusal_t *refusal)
 {
-    int64_t        cap, want[SOMA_AMOUNTS];
-    ngx_int_t      rc;
-    ngx_uint_t     i, tries;
-    soma_limit_t  *limit;
+    int64_t     cap, want[SOMA_AMOUNTS];
+    ngx_int_t   rc;
+    ngx_uint_t  tries, metered;
+
+    metered = ngx_http_soma_bound_metered(limits);
+
+    if (metered && ctx->input_bound == 0) {
+        ngx_http_soma_prompt_bound(ctx);
+    }
 
     for (tries = 0; ; tries++) {
 
@@ -105,9 +112,18 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         if (rc != NGX_BUSY || tries == NGX_HTTP_SOMA_LOWER_MAX
             || (ctx->cap > 0 && ctx->cap <= least)
             || (refusal->limit->amount != SOMA_TOKENS
-                && refusal->limit->amount != SOMA_COST)
-            || !ngx_http_soma_bound_open(ctx))
+                && refusal->limit->amount != SOMA_COST))
         {
+            break;
+        }
+
+        /* an upper bound refuses nobody, where one can count */
+
+        if (ngx_http_soma_prompt_count(ctx) == NGX_OK) {
+            continue;
+        }
+
+        if (!ngx_http_soma_bound_open(ctx)) {
             break;
         }
 
@@ -118,18 +134,29 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         ctx->cap = ngx_max(cap, least);
     }
 
-    if (rc == NGX_OK) {
-        limit = limits->elts;
-
-        for (i = 0; i < limits->nelts; i++) {
-            if (limit[i].amount == SOMA_TOKENS || limit[i].amount == SOMA_COST)
-            {
-                ctx->metered = 1;
-            }
-        }
+    if (rc == NGX_OK && metered) {
+        ctx->metered = 1;
     }
 
     return rc;
+}
+
+
+static ngx_uint_t
+ngx_http_soma_bound_metered(ngx_array_t *limits)
+{
+    ngx_uint_t     i;
+    soma_limit_t  *limit;
+
+    limit = limits->elts;
+
+    for (i = 0; i < limits->nelts; i++) {
+        if (limit[i].amount == SOMA_TOKENS || limit[i].amount == SOMA_COST) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

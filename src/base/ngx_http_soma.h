@@ -288,7 +288,8 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_hold_t           *hold;           /* of who asks */
     ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
     ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];
-    int64_t                         input_bound;    /* tokens reserved */
+    int64_t                         input_bound;    /* tokens reserved, 0:
+                                                       no limit asks */
     int64_t                         cap;        /* tokens of an answer that
                                                    the limits leave to it,
                                                    0: all it wants */
@@ -334,6 +335,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        settled:1;
+    unsigned                        counted:1;  /* input_bound is exact */
     unsigned                        sent:1;     /* a provider may have seen
                                                    the request */
     unsigned                        replaced:1; /* filter writes the body */

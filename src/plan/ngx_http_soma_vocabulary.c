@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_soma_vocabulary.h"
+#include "ngx_http_soma_attempt.h"
+#include "soma_prompt.h"
 
 #include <sys/mman.h>
 
@@ -202,4 +204,103 @@ ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
     family = soma_bpe_family(ngx_http_soma_str(model->target));
 
     return smcf->vocabulary[family];
+}
+
+
+/* the most tokens by any target; "counted" where a vocabulary is there */
+
+static int64_t
+ngx_http_soma_prompt_most(ngx_http_soma_ctx_t *ctx, ngx_uint_t counted)
+{
+    int64_t                  n, most;
+    unsigned                 traits;
+    ngx_uint_t               i, kind, done;
+    const soma_bpe_t        *bpe;
+    ngx_http_soma_model_t   *model;
+    ngx_http_soma_target_t  *target;
+
+    if (ngx_http_soma_body_whole(ctx) != NGX_OK) {
+
+        /* out of memory: the bytes of the body are a bound too */
+
+        return (int64_t) ctx->ask.body_len;
+    }
+
+    most = 0;
+    done = 0;
+    target = ctx->route->targets.elts;
+
+    for (i = 0; i < ctx->route->targets.nelts; i++) {
+        model = target[i].model;
+
+        bpe = counted ? ngx_http_soma_bpe(ctx->main, model) : NULL;
+        traits = soma_prompt_traits(ngx_http_soma_str(model->target));
+
+        /* several targets of one kind read the same */
+
+        kind = (bpe ? bpe->family : SOMA_BPE_NONE) * SOMA_PROMPT_TRAITS
+               + traits;
+
+        if (done & ((ngx_uint_t) 1 << kind)) {
+            continue;
+        }
+
+        done |= (ngx_uint_t) 1 << kind;
+
+        n = soma_prompt_tokens(bpe, ctx->ask.api, traits, ctx->body);
+        most = ngx_max(most, n);
+    }
+
+    return most;
+}
+
+
+void
+ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->ask.api == SOMA_API_NONE) {
+        return;
+    }
+
+    ctx->input_bound = ngx_http_soma_prompt_most(ctx, 0);
+}
+
+
+ngx_int_t
+ngx_http_soma_prompt_count(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t  n;
+
+    if (ctx->counted || ctx->ask.api == SOMA_API_NONE) {
+        return NGX_DECLINED;
+    }
+
+    ctx->counted = 1;
+    n = ngx_http_soma_prompt_most(ctx, 1);
+
+    if (n >= ctx->input_bound) {
+        return NGX_DECLINED;
+    }
+
+    ctx->input_bound = n;
+
+    return NGX_OK;
+}
+
+
+int64_t
+ngx_http_soma_prompt_estimate(ngx_http_soma_ctx_t *ctx)
+{
+    unsigned           traits;
+    const soma_bpe_t  *bpe;
+
+    bpe = ngx_http_soma_bpe(ctx->main, ctx->model);
+
+    if (bpe == NULL || ngx_http_soma_body_whole(ctx) != NGX_OK) {
+        return soma_estimate_tokens(ctx->ask.body_len);
+    }
+
+    traits = soma_prompt_traits(ngx_http_soma_str(ctx->model->target));
+
+    return soma_prompt_tokens(bpe, ctx->ask.api, traits, ctx->body);
 }

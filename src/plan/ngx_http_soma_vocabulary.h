@@ -23,5 +23,18 @@ char *ngx_http_soma_vocabulary(ngx_conf_t *cf, ngx_command_t *cmd,
 const soma_bpe_t *ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_model_t *model);
 
+/*
+ * How many tokens the prompt is, for limits: ctx->input_bound.  First an
+ * upper bound, which costs next to nothing; counted only when that is more
+ * than a limit has left.  Of several targets the one with the most counts.
+ * NGX_DECLINED: it was counted before, or is no less for being counted.
+ */
+void ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_prompt_count(ngx_http_soma_ctx_t *ctx);
+
+/* what ctx->model read, where it does not say so itself: counted, or without
+ * a vocabulary a token for four bytes */
+int64_t ngx_http_soma_prompt_estimate(ngx_http_soma_ctx_t *ctx);
+
 
 #endif /* NGX_HTTP_SOMA_VOCABULARY_H */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_quota.h"
 
 #define XXH_INLINE_ALL
@@ -99,7 +100,7 @@ ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx)
         ngx_memzero(&ctx->usage, sizeof(soma_usage_t));
 
         if (ctx->sent && ctx->error.fault == SOMA_FAULT_NONE) {
-            ctx->usage.input_tokens = ctx->input_bound;
+            ctx->usage.input_tokens = ngx_http_soma_prompt_estimate(ctx);
             ctx->usage.estimated = 1;
         }
 
@@ -117,7 +118,7 @@ ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx)
         return;
     }
 
-    ctx->usage.input_tokens = ctx->input_bound;
+    ctx->usage.input_tokens = ngx_http_soma_prompt_estimate(ctx);
     ctx->usage.output_tokens = soma_estimate_tokens(ctx->answer.text_len);
     ctx->usage.estimated = 1;
 }

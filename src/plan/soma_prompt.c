@@ -1,0 +1,612 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Members that are not known are counted as text, and so are those whose
+ * names have escapes in them: what is spelt in another way is not free.
+ */
+
+
+#include "soma_prompt.h"
+#include "soma_openai_walk.h"
+
+
+#define SOMA_PROMPT_BUF    1024
+#define SOMA_UTF8_MAX      4
+
+#define SOMA_PROMPT_MINI   1    /* traits */
+#define SOMA_PROMPT_OSS    2
+
+/*
+ * The most that an image is to OpenAI's models: 1536 patches, times 2.46; or
+ * 8 tiles and a base, which are 1445 tokens to most, but not to gpt-4o-mini.
+ */
+#define SOMA_PROMPT_IMAGE       3779
+#define SOMA_PROMPT_IMAGE_MINI  (2833 + 8 * 5667)
+
+
+typedef struct {
+    const soma_bpe_t  *bpe;
+    int64_t            image;
+    int64_t            tokens;
+    size_t             left;        /* bytes that may still be counted */
+} soma_prompt_t;
+
+
+/* what a member means for the prompt */
+typedef enum {
+    SOMA_PART_SKIP = 0,
+    SOMA_PART_TEXT,                 /* any value, as its text or its JSON */
+    SOMA_PART_TOOLS,
+    SOMA_PART_INPUT,                /* texts, or numbers of tokens */
+    SOMA_PART_MESSAGES,
+    SOMA_PART_CONTENT,
+    SOMA_PART_NAME,
+    SOMA_PART_IMAGE,
+    SOMA_PART_SOUND,
+    SOMA_PART_FILE
+} soma_part_e;
+
+
+typedef struct {
+    soma_str_t   name;
+    soma_part_e  part;
+} soma_prompt_member_t;
+
+
+#define SOMA_MEMBERS(list)  list, sizeof(list) / sizeof(list[0])
+
+
+/* of a request; what is not prompt in one of the APIs is in none */
+static const soma_prompt_member_t  soma_prompt_request[] = {
+    { soma_string("messages"),               SOMA_PART_MESSAGES },
+    { soma_string("input"),                  SOMA_PART_MESSAGES },
+    { soma_string("instructions"),           SOMA_PART_NAME },
+    { soma_string("prompt"),                 SOMA_PART_INPUT },
+    { soma_string("suffix"),                 SOMA_PART_INPUT },
+    { soma_string("tools"),                  SOMA_PART_TOOLS },
+    { soma_string("functions"),              SOMA_PART_TOOLS },
+    { soma_string("model"),                  SOMA_PART_SKIP },
+    { soma_string("stream_options"),         SOMA_PART_SKIP },
+    { soma_string("user"),                   SOMA_PART_SKIP },
+    { soma_string("metadata"),               SOMA_PART_SKIP },
+    { soma_string("stop"),                   SOMA_PART_SKIP },
+    { soma_string("logit_bias"),             SOMA_PART_SKIP },
+    { soma_string("service_tier"),           SOMA_PART_SKIP },
+    { soma_string("safety_identifier"),      SOMA_PART_SKIP },
+    { soma_string("prompt_cache_key"),       SOMA_PART_SKIP },
+    { soma_string("prompt_cache_retention"), SOMA_PART_SKIP },
+    { soma_string("previous_response_id"),   SOMA_PART_SKIP },
+    { soma_string("conversation"),           SOMA_PART_SKIP },
+    { soma_string("reasoning_effort"),       SOMA_PART_SKIP },
+    { soma_string("reasoning"),              SOMA_PART_SKIP },
+    { soma_string("verbosity"),              SOMA_PART_SKIP },
+    { soma_string("truncation"),             SOMA_PART_SKIP },
+    { soma_string("modalities"),             SOMA_PART_SKIP },
+    { soma_string("include"),                SOMA_PART_SKIP },
+    { soma_string("audio"),                  SOMA_PART_SKIP },
+    { soma_string("voice"),                  SOMA_PART_SKIP },
+    { soma_string("encoding_format"),        SOMA_PART_SKIP },
+    { soma_string("size"),                   SOMA_PART_SKIP },
+    { soma_string("quality"),                SOMA_PART_SKIP }
+};
+
+
+/* of a message, or an item of "input" */
+static const soma_prompt_member_t  soma_prompt_message[] = {
+    { soma_string("role"),                   SOMA_PART_TEXT },
+    { soma_string("content"),                SOMA_PART_CONTENT },
+    { soma_string("output"),                 SOMA_PART_CONTENT },
+    { soma_string("name"),                   SOMA_PART_NAME },
+    { soma_string("type"),                   SOMA_PART_SKIP },
+    { soma_string("id"),                     SOMA_PART_SKIP },
+    { soma_string("call_id"),                SOMA_PART_SKIP },
+    { soma_string("tool_call_id"),           SOMA_PART_SKIP },
+    { soma_string("status"),                 SOMA_PART_SKIP },
+    { soma_string("file_id"),                SOMA_PART_FILE },
+    { soma_string("image_url"),              SOMA_PART_IMAGE }
+};
+
+
+/* of a part of a message's content */
+static const soma_prompt_member_t  soma_prompt_part[] = {
+    { soma_string("text"),                   SOMA_PART_TEXT },
+    { soma_string("type"),                   SOMA_PART_SKIP },
+    { soma_string("detail"),                 SOMA_PART_SKIP },
+    { soma_string("annotations"),            SOMA_PART_SKIP },
+    { soma_string("logprobs"),               SOMA_PART_SKIP },
+    { soma_string("image_url"),              SOMA_PART_IMAGE },
+    { soma_string("input_audio"),            SOMA_PART_SOUND },
+    { soma_string("file"),                   SOMA_PART_FILE },
+    { soma_string("file_id"),                SOMA_PART_FILE },
+    { soma_string("file_url"),               SOMA_PART_FILE },
+    { soma_string("file_data"),              SOMA_PART_FILE }
+};
+
+
+static void soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w);
+static void soma_prompt_members(soma_prompt_t *prompt, soma_walk_t *w,
+    const soma_prompt_member_t *member, size_t n);
+
+
+static unsigned
+soma_prompt_hex(const unsigned char *p)
+{
+    unsigned  i, c, n;
+
+    n = 0;
+
+    for (i = 0; i < 4; i++) {
+        c = p[i] | 0x20u;
+        n = n << 4 | (c <= '9' ? c & 0x0f : (c - 'a' + 10) & 0x0f);
+    }
+
+    return n;
+}
+
+
+static size_t
+soma_prompt_utf8(unsigned char *out, uint32_t cp)
+{
+    if (cp < 0x80) {
+        out[0] = (unsigned char) cp;
+        return 1;
+    }
+
+    if (cp < 0x800) {
+        out[0] = (unsigned char) (0xc0 | cp >> 6);
+        out[1] = (unsigned char) (0x80 | (cp & 0x3f));
+        return 2;
+    }
+
+    if (cp < 0x10000) {
+        out[0] = (unsigned char) (0xe0 | cp >> 12);
+        out[1] = (unsigned char) (0x80 | (cp >> 6 & 0x3f));
+        out[2] = (unsigned char) (0x80 | (cp & 0x3f));
+        return 3;
+    }
+
+    out[0] = (unsigned char) (0xf0 | cp >> 18);
+    out[1] = (unsigned char) (0x80 | (cp >> 12 & 0x3f));
+    out[2] = (unsigned char) (0x80 | (cp >> 6 & 0x3f));
+    out[3] = (unsigned char) (0x80 | (cp & 0x3f));
+
+    return 4;
+}
+
+
+/*
+ * What a backslash at p stands for; *n bytes of it, at most SOMA_UTF8_MAX.
+ * A surrogate without its other half is U+FFFD, as it will be for the model.
+ */
+
+static const unsigned char *
+soma_prompt_escape(const unsigned char *p, const unsigned char *end,
+    unsigned char *out, size_t *n)
+{
+    uint32_t     cp, low;
+    const char  *c;
+
+    static const char  names[] = "bfnrt";
+    static const char  values[] = "\b\f\n\r\t";
+
+    *n = 0;
+
+    if (end - p < 2) {
+        return end;
+    }
+
+    if (p[1] != 'u') {
+        c = memchr(names, p[1], sizeof(names) - 1);
+        out[0] = c ? (unsigned char) values[c - names] : p[1];
+        *n = 1;
+        return p + 2;
+    }
+
+    if (end - p < 6) {
+        return end;
+    }
+
+    cp = soma_prompt_hex(p + 2);
+    p += 6;
+
+    if (cp >= 0xd800 && cp < 0xdc00 && end - p >= 6 && p[0] == '\\'
+        && p[1] == 'u')
+    {
+        low = soma_prompt_hex(p + 2);
+
+        if (low >= 0xdc00 && low < 0xe000) {
+            cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+            p += 6;
+        }
+    }
+
+    if (cp >= 0xd800 && cp < 0xe000) {
+        cp = 0xfffd;
+    }
+
+    *n = soma_prompt_utf8(out, cp);
+
+    return p;
+}
+
+
+/* a text with escapes, decoded piece by piece */
+
+static int64_t
+soma_prompt_decoded(const soma_bpe_t *bpe, soma_str_t text)
+{
+    size_t                n, len;
+    unsigned char         buf[SOMA_PROMPT_BUF + SOMA_UTF8_MAX];
+    soma_bpe_stream_t     stream;
+    const unsigned char  *p, *end, *slash;
+
+    soma_bpe_stream_init(&stream, bpe);
+
+    p = text.data;
+    end = p + text.len;
+    len = 0;
+
+    while (p < end) {
+
+        n = (size_t) (end - p);
+        n = n < SOMA_PROMPT_BUF - len ? n : SOMA_PROMPT_BUF - len;
+
+        slash = memchr(p, '\\', n);
+        n = slash ? (size_t) (slash - p) : n;
+
+        memcpy(buf + len, p, n);
+        len += n;
+        p += n;
+
+        if (slash != NULL) {
+            p = soma_prompt_escape(p, end, buf + len, &n);
+            len += n;
+        }
+
+        if (len >= SOMA_PROMPT_BUF) {
+            soma_bpe_stream_add(&stream, buf, len);
+            len = 0;
+        }
+    }
+
+    soma_bpe_stream_add(&stream, buf, len);
+
+    return soma_bpe_stream_tokens(&stream);
+}
+
+
+static void
+soma_prompt_text(soma_prompt_t *prompt, soma_str_t text, int escapes)
+{
+    if (prompt->bpe == NULL) {
+        prompt->tokens += (int64_t) text.len;
+        return;
+    }
+
+    if (text.len > prompt->left) {
+        prompt->tokens += (int64_t) (text.len - prompt->left);
+        text.len = prompt->left;
+    }
+
+    prompt->left -= text.len;
+
+    if (text.len == 0) {
+        return;
+    }
+
+    if (escapes && memchr(text.data, '\\', text.len) != NULL) {
+        prompt->tokens += soma_prompt_decoded(prompt->bpe, text);
+        return;
+    }
+
+    prompt->tokens += soma_bpe_count(prompt->bpe, text);
+}
+
+
+/* numbers, true, false and null are no text */
+
+static void
+soma_prompt_value(soma_prompt_t *prompt, soma_json_value_t *value)
+{
+    soma_str_t  text;
+
+    text = value->text;
+
+    switch (value->type) {
+
+    case SOMA_JSON_STRING:
+        text.data++;
+        text.len -= 2;
+        soma_prompt_text(prompt, text, 1);
+        break;
+
+    case SOMA_JSON_OBJECT:
+    case SOMA_JSON_ARRAY:
+        soma_prompt_text(prompt, text, 0);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/* a text, or an array of texts, of tokens, or of arrays of tokens */
+
+static void
+soma_prompt_input(soma_prompt_t *prompt, soma_json_value_t *value)
+{
+    soma_walk_t        w;
+    soma_json_value_t  v;
+
+    if (value->type != SOMA_JSON_ARRAY) {
+        soma_prompt_value(prompt, value);
+        return;
+    }
+
+    w.p = value->text.data;
+    w.end = w.p + value->text.len;
+    (void) soma_walk_enter(&w, '[');
+
+    while (soma_walk_next(&w, NULL) == SOMA_OK
+           && soma_walk_value(&w, &v) == SOMA_OK)
+    {
+        if (v.type == SOMA_JSON_NUMBER) {
+            prompt->tokens++;
+
+        } else if (v.type == SOMA_JSON_ARRAY) {
+
+            /* a token of an array takes a digit and a comma */
+
+            prompt->tokens += (int64_t) v.text.len / 2;
+
+        } else {
+            soma_prompt_value(prompt, &v);
+        }
+    }
+}
+
+
+/* a content: a text, or an array of parts */
+
+static void
+soma_prompt_content(soma_prompt_t *prompt, soma_walk_t *w)
+{
+    soma_json_value_t  v;
+
+    if (!soma_walk_enter(w, '[')) {
+        if (soma_walk_value(w, &v) == SOMA_OK) {
+            soma_prompt_value(prompt, &v);
+        }
+
+        return;
+    }
+
+    while (soma_walk_next(w, NULL) == SOMA_OK) {
+
+        if (soma_walk_enter(w, '{')) {
+            soma_prompt_members(prompt, w, SOMA_MEMBERS(soma_prompt_part));
+            continue;
+        }
+
+        if (soma_walk_value(w, &v) != SOMA_OK) {
+            break;
+        }
+
+        soma_prompt_value(prompt, &v);
+    }
+}
+
+
+/* messages, items of "input", or what else an "input" may be */
+
+static void
+soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w)
+{
+    soma_json_value_t  v;
+
+    if (!soma_walk_enter(w, '[')) {
+        prompt->tokens += SOMA_PROMPT_MESSAGE + SOMA_PROMPT_NAME;
+
+        if (soma_walk_value(w, &v) == SOMA_OK) {
+            soma_prompt_value(prompt, &v);
+        }
+
+        return;
+    }
+
+    while (soma_walk_next(w, NULL) == SOMA_OK) {
+
+        if (soma_walk_enter(w, '{')) {
+            prompt->tokens += SOMA_PROMPT_MESSAGE;
+            soma_prompt_members(prompt, w, SOMA_MEMBERS(soma_prompt_message));
+            continue;
+        }
+
+        if (soma_walk_value(w, &v) != SOMA_OK) {
+            break;
+        }
+
+        if (v.type == SOMA_JSON_NUMBER) {
+            prompt->tokens++;
+            continue;
+        }
+
+        soma_prompt_input(prompt, &v);
+    }
+}
+
+
+static void
+soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
+{
+    soma_json_value_t  v;
+
+    switch (part) {
+
+    case SOMA_PART_MESSAGES:
+        soma_prompt_messages(prompt, w);
+        return;
+
+    case SOMA_PART_CONTENT:
+        soma_prompt_content(prompt, w);
+        return;
+
+    default:
+        break;
+    }
+
+    if (soma_walk_value(w, &v) != SOMA_OK || v.type == SOMA_JSON_NULL) {
+        return;
+    }
+
+    switch (part) {
+
+    case SOMA_PART_TEXT:
+        soma_prompt_value(prompt, &v);
+        break;
+
+    case SOMA_PART_TOOLS:
+        soma_prompt_value(prompt, &v);
+
+        if (v.text.len > 2) {
+            prompt->tokens += SOMA_PROMPT_TOOLS;
+        }
+
+        break;
+
+    case SOMA_PART_NAME:
+        prompt->tokens += SOMA_PROMPT_MESSAGE + SOMA_PROMPT_NAME;
+        soma_prompt_value(prompt, &v);
+        break;
+
+    case SOMA_PART_INPUT:
+        soma_prompt_input(prompt, &v);
+        break;
+
+    case SOMA_PART_IMAGE:
+        prompt->tokens += prompt->image;
+        break;
+
+    case SOMA_PART_SOUND:
+        prompt->tokens += (int64_t) v.text.len / SOMA_PROMPT_SOUND_BYTES + 1;
+        break;
+
+    case SOMA_PART_FILE:
+
+        /* no page of a document is shorter than the bytes that draw it */
+
+        prompt->tokens += v.text.len > SOMA_PROMPT_FILE
+                          ? (int64_t) v.text.len : SOMA_PROMPT_FILE;
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static soma_part_e
+soma_prompt_part_of(soma_str_t name, const soma_prompt_member_t *member,
+    size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (member[i].name.len == name.len
+            && memcmp(member[i].name.data, name.data, name.len) == 0)
+        {
+            return member[i].part;
+        }
+    }
+
+    return SOMA_PART_TEXT;
+}
+
+
+/* the members of an object that was entered */
+
+static void
+soma_prompt_members(soma_prompt_t *prompt, soma_walk_t *w,
+    const soma_prompt_member_t *member, size_t n)
+{
+    soma_str_t   name;
+    soma_part_e  part;
+
+    while (soma_walk_next(w, &name) == SOMA_OK) {
+
+        part = soma_prompt_part_of(name, member, n);
+
+        if (part == SOMA_PART_TEXT && name.len != 0
+            && memchr(name.data, '\\', name.len) != NULL)
+        {
+            /* a name spelt with escapes may be that of an image */
+
+            prompt->tokens += prompt->image;
+        }
+
+        soma_prompt_member(prompt, w, part);
+    }
+}
+
+
+static int
+soma_prompt_has(soma_str_t model, const char *word)
+{
+    size_t  i, n;
+
+    n = strlen(word);
+
+    for (i = 0; i + n <= model.len; i++) {
+        if (memcmp(model.data + i, word, n) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+unsigned
+soma_prompt_traits(soma_str_t model)
+{
+    return (soma_prompt_has(model, "gpt-4o-mini") ? SOMA_PROMPT_MINI : 0)
+           | (soma_prompt_has(model, "gpt-oss") ? SOMA_PROMPT_OSS : 0);
+}
+
+
+int64_t
+soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
+    soma_str_t body)
+{
+    soma_walk_t    w;
+    soma_prompt_t  prompt;
+
+    if (api == SOMA_API_TRANSCRIPTIONS || api == SOMA_API_TRANSLATIONS) {
+        return (int64_t) body.len / SOMA_PROMPT_SOUND_BYTES + 1;
+    }
+
+    prompt.bpe = bpe;
+    prompt.image = (traits & SOMA_PROMPT_MINI) ? SOMA_PROMPT_IMAGE_MINI
+                                               : SOMA_PROMPT_IMAGE;
+    prompt.tokens = 0;
+    prompt.left = SOMA_PROMPT_COUNT_MAX;
+
+    if (api == SOMA_API_CHAT || api == SOMA_API_RESPONSES) {
+        prompt.tokens = SOMA_PROMPT_REPLY;
+
+        if (traits & SOMA_PROMPT_OSS) {
+            prompt.tokens += SOMA_PROMPT_HARMONY;
+        }
+    }
+
+    w.p = body.data;
+    w.end = w.p + body.len;
+
+    if (soma_walk_enter(&w, '{')) {
+        soma_prompt_members(&prompt, &w, SOMA_MEMBERS(soma_prompt_request));
+    }
+
+    return prompt.tokens;
+}
