@@ -28,6 +28,7 @@
 typedef struct {
     const soma_bpe_t  *bpe;
     int64_t            image;
+    int64_t            message;     /* around one, 0: there are none */
     int64_t            tokens;
     size_t             left;        /* bytes that may still be counted */
 } soma_prompt_t;
@@ -42,6 +43,7 @@ typedef enum {
     SOMA_PART_MESSAGES,
     SOMA_PART_CONTENT,
     SOMA_PART_NAME,
+    SOMA_PART_SYSTEM,               /* a message of its own */
     SOMA_PART_IMAGE,
     SOMA_PART_SOUND,
     SOMA_PART_FILE
@@ -61,7 +63,7 @@ typedef struct {
 static const soma_prompt_member_t  soma_prompt_request[] = {
     { soma_string("messages"),               SOMA_PART_MESSAGES },
     { soma_string("input"),                  SOMA_PART_MESSAGES },
-    { soma_string("instructions"),           SOMA_PART_NAME },
+    { soma_string("instructions"),           SOMA_PART_SYSTEM },
     { soma_string("prompt"),                 SOMA_PART_INPUT },
     { soma_string("suffix"),                 SOMA_PART_INPUT },
     { soma_string("tools"),                  SOMA_PART_TOOLS },
@@ -407,7 +409,8 @@ soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w)
     soma_json_value_t  v;
 
     if (!soma_walk_enter(w, '[')) {
-        prompt->tokens += SOMA_PROMPT_MESSAGE + SOMA_PROMPT_NAME;
+        prompt->tokens += prompt->message ? prompt->message + SOMA_PROMPT_NAME
+                                          : 0;
 
         if (soma_walk_value(w, &v) == SOMA_OK) {
             soma_prompt_value(prompt, &v);
@@ -419,7 +422,7 @@ soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w)
     while (soma_walk_next(w, NULL) == SOMA_OK) {
 
         if (soma_walk_enter(w, '{')) {
-            prompt->tokens += SOMA_PROMPT_MESSAGE;
+            prompt->tokens += prompt->message;
             soma_prompt_members(prompt, w, SOMA_MEMBERS(soma_prompt_message));
             continue;
         }
@@ -477,7 +480,12 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
         break;
 
     case SOMA_PART_NAME:
-        prompt->tokens += SOMA_PROMPT_MESSAGE + SOMA_PROMPT_NAME;
+        prompt->tokens += SOMA_PROMPT_NAME;
+        soma_prompt_value(prompt, &v);
+        break;
+
+    case SOMA_PART_SYSTEM:
+        prompt->tokens += prompt->message + SOMA_PROMPT_NAME;
         soma_prompt_value(prompt, &v);
         break;
 
@@ -590,10 +598,12 @@ soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
     prompt.bpe = bpe;
     prompt.image = (traits & SOMA_PROMPT_MINI) ? SOMA_PROMPT_IMAGE_MINI
                                                : SOMA_PROMPT_IMAGE;
+    prompt.message = 0;
     prompt.tokens = 0;
     prompt.left = SOMA_PROMPT_COUNT_MAX;
 
     if (api == SOMA_API_CHAT || api == SOMA_API_RESPONSES) {
+        prompt.message = SOMA_PROMPT_MESSAGE;
         prompt.tokens = SOMA_PROMPT_REPLY;
 
         if (traits & SOMA_PROMPT_OSS) {
