@@ -505,6 +505,8 @@ ngx_http_soma_training_apply(ngx_http_soma_training_t *t,
             t->holder = t->json;
             t->expires = t->now + t->lock.ttl_ms;
             ngx_http_soma_training_log(t);
+            ngx_http_soma_lock_record(ctx->main, "enabled", &t->lock,
+                                      t->lock.enabled_at, t->lock.ttl_ms);
         }
 
     } else if (t->op == NGX_HTTP_SOMA_TRAINING_DISABLE) {
@@ -512,6 +514,11 @@ ngx_http_soma_training_apply(ngx_http_soma_training_t *t,
         t->locked = 0;
         t->expires = 0;
         ngx_http_soma_training_log(t);
+
+        if (t->was) {
+            ngx_http_soma_lock_record(ctx->main, "disabled", &t->lock, t->now,
+                                      0);
+        }
     }
 
     /* a decision Redis took takes the place of one still to be told */

@@ -20,19 +20,19 @@ static void ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call,
 static void ngx_http_soma_lock_printed(ngx_http_soma_lock_call_t *call,
     u_char *from);
 static void ngx_http_soma_lock_common(ngx_http_soma_lock_call_t *call,
-    ngx_http_soma_main_conf_t *smcf, soma_str_t tenant, int64_t now,
-    ngx_uint_t late);
+    soma_str_t tenant, int64_t now, ngx_uint_t late);
+static void ngx_http_soma_lock_recorded(void *data, redisReply *reply);
 static void ngx_http_soma_lock_event(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const char *name,
     const soma_lock_t *lock, int64_t at, int64_t ttl_ms);
 
 
 /*
- * KEYS: lock, state, events.  ARGV: tenant, now, entries of the stream, late,
- * value (of the lock; disable: now as text), event, TTL.
+ * KEYS: lock, state.  ARGV: tenant, now, late, value (of the lock; disable:
+ * now as text), event, TTL.
  *
- * A key of another type locks as well.  A stream that cannot be written does
- * not keep a lock from being set.
+ * A key of another type locks as well.  The tenant's stream is in another
+ * slot of a cluster, so it gets the event by a command of its own.
  */
 
 #define NGX_HTTP_SOMA_LOCK_PRELUDE                                            \
@@ -52,9 +52,7 @@ static void ngx_http_soma_lock_event(ngx_http_soma_lock_call_t *call,
     "end\n"                                                                   \
     "local function tell()\n"                                                 \
     "  change()\n"                                                            \
-    "  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*',\n"           \
-    "              'lock', ARGV[6])\n"                                        \
-    "  redis.call('PUBLISH', 'soma:training', ARGV[6])\n"                     \
+    "  redis.call('PUBLISH', 'soma:training', ARGV[5])\n"                     \
     "  redis.call('PUBLISH', 'soma:changes', 'lock ' .. ARGV[1])\n"           \
     "end\n"
 
@@ -77,12 +75,12 @@ static const char  ngx_http_soma_lock_enable[] =
     NGX_HTTP_SOMA_LOCK_PRELUDE
     NGX_HTTP_SOMA_LOCK_TELL
     "local v = get()\n"
-    "if v == ARGV[5] then return {1} end\n"
+    "if v == ARGV[4] then return {1} end\n"
     "if v then return {0, v, redis.call('PTTL', KEYS[1])} end\n"
-    "if ARGV[4] == '1' and changed() > tonumber(ARGV[2]) then\n"
+    "if ARGV[3] == '1' and changed() > tonumber(ARGV[2]) then\n"
     "  return {2}\n"
     "end\n"
-    "redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[7])\n"
+    "redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[6])\n"
     "redis.call('HDEL', KEYS[2], 'ended')\n"
     "tell()\n"
     "return {1}\n";
@@ -96,11 +94,11 @@ static const char  ngx_http_soma_lock_disable[] =
     "  if changed() < tonumber(ARGV[2]) then change() end\n"
     "  return {0}\n"
     "end\n"
-    "if ARGV[4] == '1' then\n"
+    "if ARGV[3] == '1' then\n"
     "  local ok, t = pcall(cjson.decode, v)\n"
     "  if changed() > tonumber(ARGV[2])\n"
     "     or ok and type(t) == 'table' and type(t.enabled_at) == 'string'\n"
-    "        and t.enabled_at > ARGV[5]\n"
+    "        and t.enabled_at > ARGV[4]\n"
     "  then\n"
     "    return {2, v, redis.call('PTTL', KEYS[1])}\n"
     "  end\n"
@@ -116,12 +114,12 @@ static const char  ngx_http_soma_lock_expired[] =
     NGX_HTTP_SOMA_LOCK_TELL
     "local v = get()\n"
     "if v then return {0, v, redis.call('PTTL', KEYS[1])} end\n"
-    "if redis.call('HGET', KEYS[2], 'ended') == ARGV[5]\n"
+    "if redis.call('HGET', KEYS[2], 'ended') == ARGV[4]\n"
     "   or changed() > tonumber(ARGV[2])\n"
     "then\n"
     "  return {2}\n"
     "end\n"
-    "redis.call('HSET', KEYS[2], 'ended', ARGV[5])\n"
+    "redis.call('HSET', KEYS[2], 'ended', ARGV[4])\n"
     "tell()\n"
     "return {1}\n";
 
@@ -142,8 +140,7 @@ ngx_http_soma_lock_call_enable(ngx_http_soma_lock_call_t *call,
     u_char  *from;
 
     ngx_http_soma_lock_begin(call, ngx_http_soma_lock_enable, lock->tenant);
-    ngx_http_soma_lock_common(call, smcf, lock->tenant, lock->enabled_at,
-                              late);
+    ngx_http_soma_lock_common(call, lock->tenant, lock->enabled_at, late);
     ngx_http_soma_lock_arg(call, json.data, json.len);
     ngx_http_soma_lock_event(call, smcf, "enabled", lock, lock->enabled_at,
                              ttl_ms);
@@ -162,7 +159,7 @@ ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
     u_char  *from;
 
     ngx_http_soma_lock_begin(call, ngx_http_soma_lock_disable, lock->tenant);
-    ngx_http_soma_lock_common(call, smcf, lock->tenant, now, late);
+    ngx_http_soma_lock_common(call, lock->tenant, now, late);
 
     from = call->out.pos;
     soma_put_time(&call->out, now);
@@ -178,9 +175,62 @@ ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
     soma_str_t json, int64_t at)
 {
     ngx_http_soma_lock_begin(call, ngx_http_soma_lock_expired, lock->tenant);
-    ngx_http_soma_lock_common(call, smcf, lock->tenant, at, 0);
+    ngx_http_soma_lock_common(call, lock->tenant, at, 0);
     ngx_http_soma_lock_arg(call, json.data, json.len);
     ngx_http_soma_lock_event(call, smcf, "expired", lock, at, 0);
+}
+
+
+void
+ngx_http_soma_lock_record(ngx_http_soma_main_conf_t *smcf, const char *name,
+    const soma_lock_t *lock, int64_t at, int64_t ttl_ms)
+{
+    u_char                     *from;
+    int64_t                     events;
+    ngx_http_soma_lock_call_t   call;
+
+    call.argc = 0;
+    soma_out_init(&call.out, call.buf, sizeof(call.buf));
+
+    ngx_http_soma_lock_arg(&call, "XADD", 4);
+
+    from = call.out.pos;
+    soma_put_cstr(&call.out, "soma:{");
+    soma_put_str(&call.out, lock->tenant);
+    soma_put_cstr(&call.out, "}:events");
+    ngx_http_soma_lock_printed(&call, from);
+
+    ngx_http_soma_lock_arg(&call, "MAXLEN", 6);
+    ngx_http_soma_lock_arg(&call, "~", 1);
+
+    events = (smcf->ledger.events > 0) ? smcf->ledger.events
+                                       : NGX_HTTP_SOMA_LOCK_EVENTS;
+    from = call.out.pos;
+    soma_put_int(&call.out, events);
+    ngx_http_soma_lock_printed(&call, from);
+
+    ngx_http_soma_lock_arg(&call, "*", 1);
+    ngx_http_soma_lock_arg(&call, "lock", 4);
+    ngx_http_soma_lock_event(&call, smcf, name, lock, at, ttl_ms);
+
+    if (ngx_http_soma_redis_command(ngx_http_soma_lock_recorded, NULL,
+                                    call.argc, call.argv, call.argvlen)
+        != NGX_OK)
+    {
+        ngx_http_soma_lock_recorded(NULL, NULL);
+    }
+}
+
+
+static void
+ngx_http_soma_lock_recorded(void *data, redisReply *reply)
+{
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "soma: the change of a training lock is not in its "
+                      "tenant's stream of events: %s",
+                      reply ? reply->str : "redis went away");
+    }
 }
 
 
@@ -275,7 +325,7 @@ ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call, const char *script,
 
     ngx_http_soma_lock_arg(call, "EVAL", 4);
     ngx_http_soma_lock_arg(call, script, ngx_strlen(script));
-    ngx_http_soma_lock_arg(call, "3", 1);
+    ngx_http_soma_lock_arg(call, "2", 1);
 
     from = call->out.pos;
     soma_put_cstr(&call->out, "training:lock:");
@@ -287,33 +337,19 @@ ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call, const char *script,
     soma_put_str(&call->out, tenant);
     soma_put_cstr(&call->out, "}:state");
     ngx_http_soma_lock_printed(call, from);
-
-    from = call->out.pos;
-    soma_put_cstr(&call->out, "soma:{");
-    soma_put_str(&call->out, tenant);
-    soma_put_cstr(&call->out, "}:events");
-    ngx_http_soma_lock_printed(call, from);
 }
 
 
 static void
 ngx_http_soma_lock_common(ngx_http_soma_lock_call_t *call,
-    ngx_http_soma_main_conf_t *smcf, soma_str_t tenant, int64_t now,
-    ngx_uint_t late)
+    soma_str_t tenant, int64_t now, ngx_uint_t late)
 {
-    u_char   *from;
-    int64_t   events;
+    u_char  *from;
 
     ngx_http_soma_lock_arg(call, tenant.data, tenant.len);
 
     from = call->out.pos;
     soma_put_int(&call->out, now);
-    ngx_http_soma_lock_printed(call, from);
-
-    events = (smcf->ledger.events > 0) ? smcf->ledger.events
-                                       : NGX_HTTP_SOMA_LOCK_EVENTS;
-    from = call->out.pos;
-    soma_put_int(&call->out, events);
     ngx_http_soma_lock_printed(call, from);
 
     ngx_http_soma_lock_arg(call, late ? "1" : "0", 1);

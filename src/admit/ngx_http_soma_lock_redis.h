@@ -8,7 +8,8 @@
  *     soma:{training:lock:<tenant>}:state    hash: changed, ms UTC of the
  *                                            last change; ended, the value
  *                                            of the last lock that ended
- *     soma:{<tenant>}:events                 stream: "lock" of each change
+ *     soma:{<tenant>}:events                 stream: "lock" of each change,
+ *                                            by a second command
  *     soma:training                          channel: the same JSON
  *     soma:changes                           channel: "lock <tenant>"
  *
@@ -75,6 +76,14 @@ void ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
 void ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
     soma_str_t json, int64_t at);
+
+/*
+ * The change was answered by YES: writes its event to the tenant's stream;
+ * name and times as the call's own.  Nobody waits for it: when it cannot be
+ * written, that is logged.
+ */
+void ngx_http_soma_lock_record(ngx_http_soma_main_conf_t *smcf,
+    const char *name, const soma_lock_t *lock, int64_t at, int64_t ttl_ms);
 
 /* NGX_OK, or NGX_ERROR: no answer or an error, logged; strings belong to the
  * reply */

@@ -21,6 +21,7 @@ typedef struct {
     ngx_pool_t                 *pool;
     ngx_http_soma_main_conf_t  *smcf;
     soma_lock_t                 lock;
+    int64_t                     ttl_ms;         /* that was sent */
     ngx_uint_t                  expired;
     ngx_http_soma_lock_copy_t   copy;
 } ngx_http_soma_lock_sync_t;
@@ -33,6 +34,7 @@ static void ngx_http_soma_lock_forget(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_lock_copy_t *copy, const char *why);
 static ngx_int_t ngx_http_soma_lock_tell(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_lock_copy_t *copy, int64_t now);
+static void ngx_http_soma_lock_tell_stream(ngx_http_soma_lock_sync_t *sync);
 static void ngx_http_soma_lock_told(void *data, redisReply *reply);
 
 
@@ -216,9 +218,9 @@ ngx_http_soma_lock_tell(ngx_http_soma_main_conf_t *smcf,
                                         sync->copy.json, copy->expires);
 
     } else {
+        sync->ttl_ms = copy->expires - now;
         ngx_http_soma_lock_call_enable(call, smcf, &sync->lock,
-                                       sync->copy.json, copy->expires - now,
-                                       1);
+                                       sync->copy.json, sync->ttl_ms, 1);
     }
 
     rc = ngx_http_soma_redis_command(ngx_http_soma_lock_told, sync,
@@ -228,6 +230,28 @@ ngx_http_soma_lock_tell(ngx_http_soma_main_conf_t *smcf,
     }
 
     return rc;
+}
+
+
+static void
+ngx_http_soma_lock_tell_stream(ngx_http_soma_lock_sync_t *sync)
+{
+    ngx_http_soma_lock_copy_t  *copy;
+
+    copy = &sync->copy;
+
+    if (sync->expired) {
+        ngx_http_soma_lock_record(sync->smcf, "expired", &sync->lock,
+                                  copy->expires, 0);
+
+    } else if (copy->state == NGX_HTTP_SOMA_LOCK_GONE) {
+        ngx_http_soma_lock_record(sync->smcf, "disabled", &sync->lock,
+                                  copy->changed, 0);
+
+    } else {
+        ngx_http_soma_lock_record(sync->smcf, "enabled", &sync->lock,
+                                  sync->lock.enabled_at, sync->ttl_ms);
+    }
 }
 
 
@@ -254,6 +278,10 @@ ngx_http_soma_lock_told(void *data, redisReply *reply)
         != NGX_OK)
     {
         goto done;
+    }
+
+    if (answer.code == NGX_HTTP_SOMA_LOCK_YES) {
+        ngx_http_soma_lock_tell_stream(sync);
     }
 
     if (sync->expired) {

@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     ngx_http_soma_ctx_t  *ctx;
     ngx_array_t           locks;        /* ..._lock_row_t */
+    ngx_uint_t            master;       /* the one that is asked */
     ngx_uint_t            scans;
     ngx_uint_t            sent;         /* GET and PTTL, by turns */
     ngx_uint_t            got;
@@ -115,8 +116,9 @@ ngx_http_soma_locks_scan(ngx_http_request_t *r,
 
     st->scans++;
 
-    return ngx_http_soma_redis_request(r, ngx_http_soma_locks_scanned, 6,
-                                       argv, argvlen);
+    return ngx_http_soma_redis_request_master(r, st->master,
+                                              ngx_http_soma_locks_scanned, 6,
+                                              argv, argvlen);
 }
 
 
@@ -142,18 +144,25 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
 
     cursor = reply->element[0];
 
-    if (!(cursor->len == 1 && cursor->str[0] == '0') && !st->truncated) {
+    /* SCAN tells of one master only: after its last word the next is asked */
 
-        if (st->scans < NGX_HTTP_SOMA_SCAN_MAX) {
-            if (ngx_http_soma_locks_scan(r, st, cursor->str, cursor->len)
-                != NGX_OK)
-            {
-                ngx_http_soma_resume(r, ngx_http_soma_locks_local(r, st));
-            }
+    if (cursor->len == 1 && cursor->str[0] == '0') {
+        st->master++;
+    }
 
+    if (!st->truncated && st->scans < NGX_HTTP_SOMA_SCAN_MAX) {
+        rc = ngx_http_soma_locks_scan(r, st, cursor->str, cursor->len);
+
+        if (rc == NGX_OK) {
             return;
         }
 
+        if (rc != NGX_DONE) {
+            ngx_http_soma_resume(r, ngx_http_soma_locks_local(r, st));
+            return;
+        }
+
+    } else {
         st->truncated = 1;
     }
 

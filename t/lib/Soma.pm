@@ -125,7 +125,7 @@ my $SLOTS = 40;
 my $FIRST_PORT = 19840;
 my $OWNER = $$;
 my $lock;
-my @started;
+our @started;
 
 
 $SIG{TERM} = $SIG{INT} = sub { exit 1 };
