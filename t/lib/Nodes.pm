@@ -69,12 +69,12 @@ sub soma_sentinels {
     my ($n, %opt) = @_;
     my $self = bless { sentinels => [], %opt }, 'Nodes::Sentinels';
 
+    my @args = ('--repl-diskless-sync-delay', '0', @{ $opt{args} || [] });
+
     $self->{master} = soma_redis(port => 1, name => 'master',
-                                 args => [@{ $opt{args} || [] }]);
+                                 args => \@args);
     $self->{replica} = soma_redis(port => 1, name => 'replica',
-        args => ['--replicaof', '127.0.0.1 ' . $self->{master}->port,
-                 '--repl-diskless-sync-delay', '0',
-                 @{ $opt{args} || [] }]);
+        args => ['--replicaof', '127.0.0.1 ' . $self->{master}->port, @args]);
 
     Soma::soma_wait(20, sub {
         $self->{replica}->cmd('INFO', 'replication')
