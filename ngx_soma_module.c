@@ -10,6 +10,7 @@
 #include "ngx_http_soma.h"
 #include "ngx_http_soma_conf.h"
 #include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_lock.h"
@@ -91,6 +92,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     { ngx_string("soma_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
       ngx_http_soma_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("soma_jwt"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_soma_jwt_block,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -257,6 +265,7 @@ ngx_http_soma_init_worker(ngx_cycle_t *cycle)
         || ngx_http_soma_peers_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_redis_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_lock_init_worker(cycle, smcf) != NGX_OK
+        || ngx_http_soma_jwt_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_shipper_init_worker(cycle, smcf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -276,6 +285,7 @@ ngx_http_soma_exit_worker(ngx_cycle_t *cycle)
 
     ngx_http_soma_metrics_exit_worker();
     ngx_http_soma_identify_exit_worker();
+    ngx_http_soma_jwt_exit_worker();
     ngx_http_soma_redis_exit_worker(cycle);
     ngx_http_soma_journal_exit_worker(cycle);
 }

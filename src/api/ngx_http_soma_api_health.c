@@ -9,6 +9,7 @@
 
 #include "ngx_http_soma_endpoint.h"
 #include "ngx_http_soma_journal.h"
+#include "ngx_http_soma_jwt.h"
 
 
 typedef struct {
@@ -30,6 +31,10 @@ static void ngx_http_soma_health_redis(soma_out_t *out,
     ngx_http_soma_health_state_t *st);
 static void ngx_http_soma_health_ledger(soma_out_t *out,
     ngx_http_soma_health_state_t *st);
+static void ngx_http_soma_health_jwt(soma_out_t *out,
+    ngx_http_soma_main_conf_t *smcf);
+static ngx_uint_t ngx_http_soma_health_jwt_failed(
+    ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_health_provider(soma_out_t *out,
     ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider);
 static const char *ngx_http_soma_health_name(soma_health_t *health,
@@ -124,6 +129,10 @@ ngx_http_soma_health_write(soma_out_t *out, void *data)
     ngx_http_soma_health_redis(out, st);
     ngx_http_soma_health_ledger(out, st);
 
+    if (smcf->jwt) {
+        ngx_http_soma_health_jwt(out, smcf);
+    }
+
     ngx_http_soma_put_name(out, "zone");
     soma_put_char(out, '{');
     ngx_http_soma_put_number(out, "bytes", smcf->shm_zone->shm.size);
@@ -154,7 +163,9 @@ ngx_http_soma_health_degraded(ngx_http_soma_health_state_t *st)
     ngx_uint_t                  i;
     ngx_http_soma_provider_t  **provider;
 
-    if ((st->main->redis.set && !st->redis.ready) || st->journal.error) {
+    if ((st->main->redis.set && !st->redis.ready) || st->journal.error
+        || ngx_http_soma_health_jwt_failed(st->main))
+    {
         return 1;
     }
 
@@ -226,6 +237,73 @@ ngx_http_soma_health_ledger(soma_out_t *out, ngx_http_soma_health_state_t *st)
     }
 
     soma_put_char(out, '}');
+}
+
+
+static void
+ngx_http_soma_health_jwt(soma_out_t *out, ngx_http_soma_main_conf_t *smcf)
+{
+    int64_t                       age;
+    soma_str_t                    error;
+    ngx_uint_t                    i;
+    ngx_http_soma_jwt_t         **jwt;
+    ngx_http_soma_jwks_state_t    state;
+
+    ngx_http_soma_put_name(out, "jwt");
+    soma_put_char(out, '[');
+
+    jwt = smcf->jwt->elts;
+
+    for (i = 0; i < smcf->jwt->nelts; i++) {
+
+        ngx_http_soma_jwks_state(smcf, jwt[i], &state);
+
+        soma_put_cstr(out, i ? ",{" : "{");
+        ngx_http_soma_put_string(out, "name", ngx_http_soma_str(jwt[i]->name));
+        ngx_http_soma_put_number(out, "keys", (int64_t) state.keys);
+
+        if (state.fetched) {
+            age = (ngx_http_soma_now() - state.fetched) / 1000;
+
+            ngx_http_soma_put_time(out, "fetched", state.fetched);
+            ngx_http_soma_put_number(out, "age_seconds", ngx_max(age, 0));
+        }
+
+        if (state.error_len) {
+            error.data = state.error;
+            error.len = state.error_len;
+            ngx_http_soma_put_string(out, "error", error);
+        }
+
+        soma_put_char(out, '}');
+    }
+
+    soma_put_char(out, ']');
+}
+
+
+static ngx_uint_t
+ngx_http_soma_health_jwt_failed(ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_soma_jwt_t         **jwt;
+    ngx_http_soma_jwks_state_t    state;
+
+    if (smcf->jwt == NULL) {
+        return 0;
+    }
+
+    jwt = smcf->jwt->elts;
+
+    for (i = 0; i < smcf->jwt->nelts; i++) {
+        ngx_http_soma_jwks_state(smcf, jwt[i], &state);
+
+        if (state.keys == 0 || state.error_len) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

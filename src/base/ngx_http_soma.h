@@ -46,6 +46,7 @@ typedef struct ngx_http_soma_provider_s   ngx_http_soma_provider_t;
 typedef struct ngx_http_soma_model_s      ngx_http_soma_model_t;
 typedef struct ngx_http_soma_route_s      ngx_http_soma_route_t;
 typedef struct ngx_http_soma_tenant_s     ngx_http_soma_tenant_t;
+typedef struct ngx_http_soma_jwt_s        ngx_http_soma_jwt_t;
 typedef struct ngx_http_soma_ctx_s        ngx_http_soma_ctx_t;
 typedef struct ngx_http_soma_hold_s       ngx_http_soma_hold_t;
 typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
@@ -187,6 +188,7 @@ typedef struct {
     void                           *health;
     void                           *metrics;
     void                           *usage;
+    void                           *jwt;
 } ngx_http_soma_zone_t;
 
 
@@ -210,6 +212,7 @@ typedef struct {
                                                    ones of models too */
     ngx_array_t                     tenants;    /* ..._tenant_t * */
     ngx_array_t                     keys;       /* ..._key_t, sorted */
+    ngx_array_t                    *jwt;        /* ..._jwt_t *, NULL: none */
     ngx_array_t                     route_names;    /* sorted ..._name_t */
     ngx_array_t                     tenant_names;
 
@@ -331,7 +334,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        unlocked:1; /* lock was checked */
     unsigned                        admitted:1; /* quotas hold something */
     unsigned                        metered:1;  /* tokens or cost among it */
-    unsigned                        waiting:1;  /* for Redis */
+    unsigned                        waiting:1;  /* for Redis, for keys */
+    unsigned                        jwt_waited:1;
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        settled:1;

@@ -6,6 +6,7 @@
 
 #include "ngx_http_soma_conf.h"
 #include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_attempt.h"
@@ -195,6 +196,7 @@ ngx_http_soma_init(ngx_conf_t *cf)
 
     if (ngx_http_soma_tenants_init(cf, smcf) != NGX_OK
         || ngx_http_soma_keys_init(cf, smcf) != NGX_OK
+        || ngx_http_soma_jwt_init(cf, smcf) != NGX_OK
         || ngx_http_soma_providers_init(cf, smcf) != NGX_OK
         || ngx_http_soma_routes_init(cf, smcf) != NGX_OK)
     {

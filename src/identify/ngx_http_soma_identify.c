@@ -6,6 +6,7 @@
 
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_cache.h"
+#include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_settle.h"
 
@@ -109,6 +110,12 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     if (ngx_http_soma_hash_key(credential, ctx->key_hash) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->main->jwt && soma_jwt_like(credential)) {
+        rc = ngx_http_soma_jwt_identify(r, ctx, credential);
+
+        return rc == NGX_OK ? ngx_http_soma_known(ctx) : rc;
     }
 
     identity = ngx_http_soma_configured_key(ctx->main, ctx->key_hash);
@@ -224,10 +231,6 @@ ngx_http_soma_hash_key(soma_str_t credential, u_char *hash)
         }
 
         ngx_http_soma_md = md;
-    }
-
-    if (credential.len > SOMA_KEY_MAX) {
-        credential.len = SOMA_KEY_MAX;
     }
 
     if (!EVP_DigestInit_ex(md, NULL, NULL)

@@ -31,7 +31,7 @@ static int soma_model_match(soma_str_t pattern, soma_str_t model);
 int
 soma_key_bearer(soma_str_t value, soma_str_t *credential)
 {
-    size_t      i;
+    size_t      i, max;
     soma_str_t  rest, scheme;
 
     value = soma_str_trim(value);
@@ -41,7 +41,13 @@ soma_key_bearer(soma_str_t value, soma_str_t *credential)
         value = soma_str_trim(rest);
     }
 
-    if (value.len == 0 || value.len > SOMA_KEY_MAX) {
+    max = SOMA_KEY_MAX;
+
+    if (value.len > max && memcmp(value.data, "eyJ", 3) == 0) {
+        max = SOMA_TOKEN_MAX;
+    }
+
+    if (value.len == 0 || value.len > max) {
         return SOMA_DECLINED;
     }
 

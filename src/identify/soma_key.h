@@ -15,6 +15,7 @@
 
 
 #define SOMA_KEY_MAX         512        /* bytes of a credential */
+#define SOMA_TOKEN_MAX       65536      /* of one that begins as a token does */
 #define SOMA_KEY_HASH        32         /* SHA-256, raw */
 #define SOMA_IDENTITY_MAX    2048       /* bytes, packed */
 #define SOMA_KEY_MODELS_MAX  32
@@ -42,7 +43,8 @@ typedef struct {
 
 /* the credential in an Authorization value ("Bearer x", any case, blanks
  * trimmed), or the value itself for the other headers; SOMA_DECLINED: none,
- * or one that is too long or has a byte no key has (a blank, a control) */
+ * or one that is too long or has a byte no key has (a blank, a control).
+ * What begins with "eyJ" may be a JSON Web Token, which is longer */
 int soma_key_bearer(soma_str_t value, soma_str_t *credential);
 
 /* "admin,usage" -> bits, empty: none; SOMA_ERROR on an unknown word */

@@ -1,0 +1,766 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The keys of issuers that stand behind a URL.  One worker fetches the text
+ * and puts it into the shared zone with a new version; every worker makes its
+ * own keys of it when it next needs them.  The last good text stays while an
+ * issuer fails.
+ */
+
+
+#include "ngx_http_soma_jwt.h"
+#include "ngx_http_soma_fetch.h"
+
+#include <openssl/evp.h>
+
+
+#define NGX_HTTP_SOMA_JWKS_POOL      4096
+#define NGX_HTTP_SOMA_JWKS_TICK      60000  /* ms, the longest sleep */
+
+/* a worker that holds the lease and does not end is passed over then */
+#define NGX_HTTP_SOMA_JWKS_LEASE     (NGX_HTTP_SOMA_JWKS_TIMEOUT + 2000)
+
+#define ngx_http_soma_jwks_due(now, when)                                     \
+    ((ngx_msec_int_t) ((now) - (when)) >= 0)
+
+
+typedef struct {
+    ngx_http_soma_jwks_slot_t   slots[NGX_HTTP_SOMA_JWKS_SLOTS];
+} ngx_http_soma_jwks_zone_t;
+
+
+/* an issuer in this worker */
+typedef struct {
+    ngx_http_soma_jwt_t        *jwt;
+    ngx_http_soma_main_conf_t  *main;
+    ngx_pool_t                 *pool;       /* of the set */
+    soma_jwks_t                *set;
+    ngx_uint_t                  version;    /* of the set */
+    ngx_uint_t                  tried;      /* last version looked at */
+    ngx_event_t                 timer;
+} ngx_http_soma_jwks_worker_t;
+
+
+typedef struct {
+    ngx_queue_t                 queue;
+    ngx_http_request_t         *request;
+    ngx_http_cleanup_t         *cleanup;
+    ngx_http_soma_jwks_slot_t  *slot;
+    ngx_uint_t                  rounds;     /* when it began to wait */
+    ngx_msec_t                  until;
+} ngx_http_soma_jwks_waiter_t;
+
+
+static ngx_int_t ngx_http_soma_jwks_slot(ngx_http_soma_jwks_zone_t *zone,
+    ngx_http_soma_jwt_t *jwt, ngx_log_t *log);
+static void ngx_http_soma_jwks_load(ngx_http_soma_jwks_worker_t *w);
+static ngx_int_t ngx_http_soma_jwks_lease(ngx_http_soma_jwks_worker_t *w,
+    ngx_uint_t forced);
+static void ngx_http_soma_jwks_tick(ngx_event_t *ev);
+static void ngx_http_soma_jwks_sleep(ngx_http_soma_jwks_worker_t *w);
+static void ngx_http_soma_jwks_fetch(ngx_http_soma_jwks_worker_t *w);
+static void ngx_http_soma_jwks_fetched(ngx_http_soma_fetched_t *fetched,
+    void *data);
+static ngx_uint_t ngx_http_soma_jwks_check(ngx_str_t *text,
+    const char **error);
+static const char *ngx_http_soma_jwks_keep(ngx_http_soma_jwks_worker_t *w,
+    ngx_str_t *text, ngx_uint_t keys);
+static void ngx_http_soma_jwks_failed(ngx_http_soma_jwks_worker_t *w,
+    const char *error);
+static void ngx_http_soma_jwks_unwait(void *data);
+static void ngx_http_soma_jwks_poll(ngx_event_t *ev);
+
+
+static ngx_http_soma_jwks_worker_t  *ngx_http_soma_jwks_workers;
+
+static struct {
+    ngx_queue_t        queue;
+    ngx_uint_t         count;
+    ngx_event_t        timer;
+    ngx_connection_t   dummy;       /* for the timers' debug log */
+} ngx_http_soma_jwks_waiting;
+
+
+/* runs in the master, on a reload while old workers use the zone */
+ngx_int_t
+ngx_http_soma_jwt_init_zone(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  i;
+    ngx_http_soma_jwt_t       **jwt;
+    ngx_http_soma_jwks_zone_t  *zone;
+
+    rc = NGX_OK;
+    jwt = smcf->jwt ? smcf->jwt->elts : NULL;
+
+    for (i = 0; jwt && i < smcf->jwt->nelts && rc == NGX_OK; i++) {
+
+        if (jwt[i]->url.len == 0) {
+            continue;
+        }
+
+        ngx_shmtx_lock(&smcf->shpool->mutex);
+
+        zone = smcf->zone->jwt;
+
+        if (zone == NULL) {
+            zone = ngx_slab_calloc_locked(smcf->shpool,
+                                          sizeof(ngx_http_soma_jwks_zone_t));
+            smcf->zone->jwt = zone;
+        }
+
+        rc = zone ? ngx_http_soma_jwks_slot(zone, jwt[i], log) : NGX_DECLINED;
+
+        ngx_shmtx_unlock(&smcf->shpool->mutex);
+
+        if (rc == NGX_DECLINED) {
+            ngx_log_error(NGX_LOG_EMERG, log, 0,
+                          "soma_zone is too small for the keys of soma_jwt");
+        }
+    }
+
+    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_soma_jwks_slot(ngx_http_soma_jwks_zone_t *zone,
+    ngx_http_soma_jwt_t *jwt, ngx_log_t *log)
+{
+    u_char                      name[EVP_MAX_MD_SIZE];
+    ngx_int_t                   rc;
+    unsigned                    len;
+    ngx_uint_t                  i;
+    EVP_MD_CTX                 *md;
+    ngx_http_soma_jwks_slot_t  *slot;
+
+    md = EVP_MD_CTX_new();
+
+    rc = md != NULL
+         && EVP_DigestInit_ex(md, EVP_sha256(), NULL)
+         && EVP_DigestUpdate(md, jwt->url.data, jwt->url.len + 1)
+         && EVP_DigestUpdate(md, jwt->ca_file.data, jwt->ca_file.len)
+         && EVP_DigestFinal_ex(md, name, &len);
+
+    EVP_MD_CTX_free(md);
+
+    if (!rc) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_HTTP_SOMA_JWKS_SLOTS; i++) {
+        slot = &zone->slots[i];
+
+        if (!slot->used) {
+            ngx_memcpy(slot->name, name, SOMA_KEY_HASH);
+            slot->next = ngx_current_msec;
+            slot->used = 1;
+        }
+
+        if (ngx_memcmp(slot->name, name, SOMA_KEY_HASH) == 0) {
+            jwt->slot = slot;
+            return NGX_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, log, 0,
+                  "more than %d different URLs of \"jwks\" since nginx was "
+                  "started: restart it", NGX_HTTP_SOMA_JWKS_SLOTS);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_soma_jwks_init_worker(ngx_cycle_t *cycle,
+    ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_uint_t                     i;
+    ngx_event_t                   *ev;
+    ngx_http_soma_jwt_t          **jwt;
+    ngx_http_soma_jwks_worker_t   *w;
+
+    w = ngx_pcalloc(cycle->pool,
+                    smcf->jwt->nelts * sizeof(ngx_http_soma_jwks_worker_t));
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_soma_jwks_workers = w;
+    jwt = smcf->jwt->elts;
+
+    ngx_memzero(&ngx_http_soma_jwks_waiting,
+                sizeof(ngx_http_soma_jwks_waiting));
+    ngx_queue_init(&ngx_http_soma_jwks_waiting.queue);
+    ngx_http_soma_jwks_waiting.dummy.fd = (ngx_socket_t) -1;
+
+    ev = &ngx_http_soma_jwks_waiting.timer;
+    ev->handler = ngx_http_soma_jwks_poll;
+    ev->data = &ngx_http_soma_jwks_waiting.dummy;
+    ev->log = cycle->log;
+
+    for (i = 0; i < smcf->jwt->nelts; i++) {
+        w[i].jwt = jwt[i];
+        w[i].main = smcf;
+
+        if (jwt[i]->slot == NULL) {
+            continue;
+        }
+
+        ev = &w[i].timer;
+        ev->handler = ngx_http_soma_jwks_tick;
+        ev->data = &ngx_http_soma_jwks_waiting.dummy;
+        ev->log = cycle->log;
+        ev->cancelable = 1;
+
+        ngx_add_timer(ev, 1);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_jwks_exit_worker(void)
+{
+    ngx_uint_t                    i;
+    ngx_http_soma_main_conf_t    *smcf;
+    ngx_http_soma_jwks_worker_t  *w;
+
+    w = ngx_http_soma_jwks_workers;
+
+    if (w == NULL) {
+        return;
+    }
+
+    smcf = w->main;
+
+    for (i = 0; i < smcf->jwt->nelts; i++) {
+
+        if (w[i].timer.timer_set) {
+            ngx_del_timer(&w[i].timer);
+        }
+
+        if (w[i].pool) {
+            soma_jwks_free(w[i].set);
+            ngx_destroy_pool(w[i].pool);
+        }
+
+        /* the next one need not wait until our lease is over */
+
+        if (w[i].jwt->slot) {
+            (void) ngx_atomic_cmp_set(&w[i].jwt->slot->fetching,
+                                      (ngx_atomic_uint_t) ngx_pid, 0);
+        }
+    }
+
+    ngx_http_soma_jwks_workers = NULL;
+}
+
+
+soma_jwks_t *
+ngx_http_soma_jwks(ngx_http_soma_jwt_t *jwt, ngx_uint_t *version)
+{
+    ngx_http_soma_jwks_worker_t  *w;
+
+    if (jwt->set) {
+        *version = 0;
+        return jwt->set;
+    }
+
+    w = &ngx_http_soma_jwks_workers[jwt->index];
+
+    if (jwt->slot->version != w->tried) {
+        ngx_http_soma_jwks_load(w);
+    }
+
+    *version = w->version;
+
+    return w->set;
+}
+
+
+static void
+ngx_http_soma_jwks_load(ngx_http_soma_jwks_worker_t *w)
+{
+    ngx_str_t                   text;
+    ngx_pool_t                 *pool;
+    const char                 *error;
+    ngx_uint_t                  version;
+    soma_jwks_t                *set;
+    soma_arena_t                arena;
+    ngx_http_soma_jwks_slot_t  *slot;
+
+    slot = w->jwt->slot;
+
+    pool = ngx_create_pool(NGX_HTTP_SOMA_JWKS_POOL, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    set = ngx_pcalloc(pool, sizeof(soma_jwks_t));
+    text.data = ngx_pnalloc(pool, SOMA_JWKS_MAX);
+
+    if (set == NULL || text.data == NULL) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    ngx_shmtx_lock(&w->main->shpool->mutex);
+
+    version = slot->version;
+    text.len = slot->len;
+    ngx_memcpy(text.data, slot->text, text.len);
+
+    ngx_shmtx_unlock(&w->main->shpool->mutex);
+
+    arena = ngx_http_soma_arena(pool);
+    w->tried = version;
+
+    if (soma_jwks_parse(set, &arena, ngx_http_soma_str(text), 0, &error)
+        != SOMA_OK)
+    {
+        /* it was good where it was fetched: there is no memory here */
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "soma_jwt \"%V\": its new keys cannot be used: %s",
+                      &w->jwt->name, error);
+        soma_jwks_free(set);
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    (void) ngx_pfree(pool, text.data);
+
+    if (w->pool) {
+        soma_jwks_free(w->set);
+        ngx_destroy_pool(w->pool);
+    }
+
+    w->pool = pool;
+    w->set = set;
+    w->version = version;
+}
+
+
+/* NGX_OK: this worker shall fetch now; NGX_BUSY: another one does */
+static ngx_int_t
+ngx_http_soma_jwks_lease(ngx_http_soma_jwks_worker_t *w, ngx_uint_t forced)
+{
+    ngx_int_t                   rc;
+    ngx_pid_t                   pid;
+    ngx_msec_t                  now;
+    ngx_http_soma_jwks_slot_t  *slot;
+
+    slot = w->jwt->slot;
+    now = ngx_current_msec;
+    rc = NGX_DECLINED;
+
+    ngx_shmtx_lock(&w->main->shpool->mutex);
+
+    pid = (ngx_pid_t) slot->fetching;
+
+    if (pid && !ngx_http_soma_jwks_due(now, slot->lease)
+        && (pid == ngx_pid || kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH))
+    {
+        rc = NGX_BUSY;
+
+    } else if (forced
+               && (!slot->was_forced
+                   || ngx_http_soma_jwks_due(now, slot->forced
+                                            + NGX_HTTP_SOMA_JWKS_FORCE_MIN)))
+    {
+        slot->was_forced = 1;
+        slot->forced = now;
+        rc = NGX_OK;
+
+    } else if (!forced && ngx_http_soma_jwks_due(now, slot->next)) {
+        rc = NGX_OK;
+    }
+
+    if (rc == NGX_OK) {
+        slot->fetching = (ngx_atomic_uint_t) ngx_pid;
+        slot->lease = now + NGX_HTTP_SOMA_JWKS_LEASE;
+    }
+
+    ngx_shmtx_unlock(&w->main->shpool->mutex);
+
+    return rc;
+}
+
+
+static void
+ngx_http_soma_jwks_tick(ngx_event_t *ev)
+{
+    ngx_http_soma_jwks_worker_t  *w;
+
+    w = (ngx_http_soma_jwks_worker_t *)
+            ((u_char *) ev - offsetof(ngx_http_soma_jwks_worker_t, timer));
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    if (ngx_http_soma_jwks_lease(w, 0) == NGX_OK) {
+        ngx_http_soma_jwks_fetch(w);
+    }
+
+    ngx_http_soma_jwks_sleep(w);
+}
+
+
+static void
+ngx_http_soma_jwks_sleep(ngx_http_soma_jwks_worker_t *w)
+{
+    ngx_msec_int_t  ms;
+
+    ms = (ngx_msec_int_t) (w->jwt->slot->next - ngx_current_msec);
+
+    /* somebody fetches: there will be another time */
+
+    ms = ngx_max(ms, 100);
+    ms = ngx_min(ms, NGX_HTTP_SOMA_JWKS_TICK);
+
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
+    }
+
+    ngx_add_timer(&w->timer, (ngx_msec_t) ms);
+}
+
+
+static void
+ngx_http_soma_jwks_fetch(ngx_http_soma_jwks_worker_t *w)
+{
+    ngx_http_soma_fetch_t  fetch;
+
+    fetch.url = w->jwt->url;
+    fetch.ca_file = w->jwt->ca_file;
+    fetch.max = SOMA_JWKS_MAX;
+    fetch.timeout = NGX_HTTP_SOMA_JWKS_TIMEOUT;
+
+    if (ngx_http_soma_fetch(&fetch, ngx_http_soma_jwks_fetched, w) != NGX_OK)
+    {
+        ngx_http_soma_jwks_failed(w, "it cannot be asked: no memory, or too "
+                                     "much is being fetched");
+    }
+}
+
+
+static void
+ngx_http_soma_jwks_fetched(ngx_http_soma_fetched_t *fetched, void *data)
+{
+    ngx_http_soma_jwks_worker_t *w = data;
+
+    u_char       buf[64];
+    ngx_uint_t   keys;
+    const char  *error;
+
+    keys = 0;
+    error = fetched->error;
+
+    if (error == NULL && fetched->status != NGX_HTTP_OK) {
+        ngx_sprintf(buf, "it answers with status %ui%Z", fetched->status);
+        error = (char *) buf;
+    }
+
+    if (error == NULL) {
+        keys = ngx_http_soma_jwks_check(&fetched->body, &error);
+    }
+
+    if (error == NULL) {
+        error = ngx_http_soma_jwks_keep(w, &fetched->body, keys);
+    }
+
+    if (error) {
+        ngx_http_soma_jwks_failed(w, error);
+    }
+
+    /* who waits in this worker is told at once, in others at the next poll */
+
+    if (ngx_http_soma_jwks_waiting.timer.timer_set) {
+        ngx_del_timer(&ngx_http_soma_jwks_waiting.timer);
+        ngx_add_timer(&ngx_http_soma_jwks_waiting.timer, 1);
+    }
+
+    if (!ngx_exiting) {
+        ngx_http_soma_jwks_sleep(w);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_soma_jwks_check(ngx_str_t *text, const char **error)
+{
+    ngx_uint_t     keys;
+    ngx_pool_t    *pool;
+    soma_jwks_t    set;
+    soma_arena_t   arena;
+
+    pool = ngx_create_pool(NGX_HTTP_SOMA_JWKS_POOL, ngx_cycle->log);
+    if (pool == NULL) {
+        *error = "there is no memory for its keys";
+        return 0;
+    }
+
+    arena = ngx_http_soma_arena(pool);
+
+    (void) soma_jwks_parse(&set, &arena, ngx_http_soma_str(*text), 0, error);
+
+    keys = set.n;
+
+    soma_jwks_free(&set);
+    ngx_destroy_pool(pool);
+
+    return keys;
+}
+
+
+/* NULL, or what is wrong */
+static const char *
+ngx_http_soma_jwks_keep(ngx_http_soma_jwks_worker_t *w, ngx_str_t *text,
+    ngx_uint_t keys)
+{
+    u_char                     *p;
+    ngx_uint_t                  same, failures;
+    ngx_slab_pool_t            *shpool;
+    ngx_http_soma_jwks_slot_t  *slot;
+
+    slot = w->jwt->slot;
+    shpool = w->main->shpool;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    same = slot->text != NULL && slot->len == text->len
+           && ngx_memcmp(slot->text, text->data, text->len) == 0;
+
+    if (!same) {
+        p = ngx_slab_alloc_locked(shpool, text->len);
+
+        if (p == NULL) {
+            ngx_shmtx_unlock(&shpool->mutex);
+            return "there is no room for its keys: enlarge soma_zone";
+        }
+
+        ngx_memcpy(p, text->data, text->len);
+
+        if (slot->text) {
+            ngx_slab_free_locked(shpool, slot->text);
+        }
+
+        slot->text = p;
+        slot->len = text->len;
+        slot->keys = keys;
+        slot->version++;
+    }
+
+    failures = slot->failures;
+
+    slot->failures = 0;
+    slot->error_len = 0;
+    slot->fetched = ngx_http_soma_now();
+    slot->next = ngx_current_msec + w->jwt->refresh;
+    slot->fetching = 0;
+    slot->rounds++;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    if (failures || !same) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "soma_jwt \"%V\": %ui keys fetched", &w->jwt->name,
+                      keys);
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_soma_jwks_failed(ngx_http_soma_jwks_worker_t *w, const char *error)
+{
+    ngx_msec_t                  retry;
+    ngx_uint_t                  i, failures;
+    ngx_http_soma_jwks_slot_t  *slot;
+
+    slot = w->jwt->slot;
+
+    ngx_shmtx_lock(&w->main->shpool->mutex);
+
+    failures = slot->failures++;
+    retry = NGX_HTTP_SOMA_JWKS_RETRY_MIN;
+
+    for (i = 0; i < failures && retry < NGX_HTTP_SOMA_JWKS_RETRY_MAX; i++) {
+        retry *= 2;
+    }
+
+    retry = ngx_min(retry, NGX_HTTP_SOMA_JWKS_RETRY_MAX);
+
+    slot->error_len = ngx_min(ngx_strlen(error), NGX_HTTP_SOMA_JWKS_ERROR);
+    ngx_memcpy(slot->error, error, slot->error_len);
+
+    slot->next = ngx_current_msec + ngx_min(retry, w->jwt->refresh);
+    slot->fetching = 0;
+    slot->rounds++;
+
+    ngx_shmtx_unlock(&w->main->shpool->mutex);
+
+    /* once, until it is well again */
+
+    if (failures == 0) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "soma_jwt \"%V\": its keys cannot be fetched, %s: %s",
+                      &w->jwt->name, slot->version ? "the last ones stay"
+                                                   : "there are none yet",
+                      error);
+    }
+}
+
+
+ngx_int_t
+ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
+{
+    ngx_int_t                     rc;
+    ngx_http_cleanup_t           *cln;
+    ngx_http_soma_jwks_worker_t  *w;
+    ngx_http_soma_jwks_waiter_t  *waiter;
+
+    if (ngx_http_soma_jwks_waiting.count >= NGX_HTTP_SOMA_JWKS_WAITERS) {
+        return NGX_DECLINED;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    waiter = ngx_palloc(r->pool, sizeof(ngx_http_soma_jwks_waiter_t));
+
+    if (cln == NULL || waiter == NULL) {
+        return NGX_DECLINED;
+    }
+
+    w = &ngx_http_soma_jwks_workers[jwt->index];
+
+    waiter->request = r;
+    waiter->cleanup = cln;
+    waiter->slot = jwt->slot;
+    waiter->rounds = jwt->slot->rounds;
+    waiter->until = ngx_current_msec + NGX_HTTP_SOMA_JWKS_WAIT;
+
+    rc = ngx_http_soma_jwks_lease(w, 1);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    cln->handler = ngx_http_soma_jwks_unwait;
+    cln->data = waiter;
+
+    ngx_queue_insert_tail(&ngx_http_soma_jwks_waiting.queue, &waiter->queue);
+    ngx_http_soma_jwks_waiting.count++;
+
+    if (!ngx_http_soma_jwks_waiting.timer.timer_set) {
+        ngx_add_timer(&ngx_http_soma_jwks_waiting.timer,
+                      NGX_HTTP_SOMA_JWKS_POLL);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_soma_jwks_fetch(w);
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_soma_jwks_unwait(void *data)
+{
+    ngx_http_soma_jwks_waiter_t *waiter = data;
+
+    ngx_queue_remove(&waiter->queue);
+    ngx_http_soma_jwks_waiting.count--;
+}
+
+
+static void
+ngx_http_soma_jwks_poll(ngx_event_t *ev)
+{
+    ngx_queue_t                  *q, *next, done;
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_http_soma_ctx_t          *ctx;
+    ngx_http_soma_jwks_waiter_t  *waiter;
+
+    ngx_queue_init(&done);
+
+    for (q = ngx_queue_head(&ngx_http_soma_jwks_waiting.queue);
+         q != ngx_queue_sentinel(&ngx_http_soma_jwks_waiting.queue);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        waiter = ngx_queue_data(q, ngx_http_soma_jwks_waiter_t, queue);
+
+        if (waiter->slot->rounds != waiter->rounds
+            || ngx_http_soma_jwks_due(ngx_current_msec, waiter->until))
+        {
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&done, q);
+        }
+    }
+
+    /* one that is run may end others, which take themselves out of the queue
+     * that they are in */
+
+    while (!ngx_queue_empty(&done)) {
+        q = ngx_queue_head(&done);
+        waiter = ngx_queue_data(q, ngx_http_soma_jwks_waiter_t, queue);
+
+        waiter->cleanup->handler = NULL;
+        ngx_http_soma_jwks_unwait(waiter);
+
+        r = waiter->request;
+        c = r->connection;
+        ctx = ngx_http_soma_get_ctx(r);
+        ctx->waiting = 0;
+
+        ngx_http_set_log_request(c->log, r);
+
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_core_run_phases;
+
+        ngx_http_core_run_phases(r);
+        ngx_http_run_posted_requests(c);
+    }
+
+    if (!ngx_queue_empty(&ngx_http_soma_jwks_waiting.queue)
+        && !ev->timer_set)
+    {
+        ngx_add_timer(ev, NGX_HTTP_SOMA_JWKS_POLL);
+    }
+}
+
+
+void
+ngx_http_soma_jwks_state(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_jwt_t *jwt, ngx_http_soma_jwks_state_t *state)
+{
+    ngx_http_soma_jwks_slot_t  *slot;
+
+    ngx_memzero(state, sizeof(ngx_http_soma_jwks_state_t));
+
+    if (jwt->set) {
+        state->keys = jwt->set->n;
+        return;
+    }
+
+    slot = jwt->slot;
+
+    ngx_shmtx_lock(&smcf->shpool->mutex);
+
+    state->keys = slot->keys;
+    state->fetched = slot->fetched;
+    state->error_len = slot->error_len;
+    ngx_memcpy(state->error, slot->error, slot->error_len);
+
+    ngx_shmtx_unlock(&smcf->shpool->mutex);
+}
