@@ -1,4 +1,5 @@
-# soma_vocabulary: what it refuses and how it says so.
+# soma_vocabulary: what it refuses and how it says so; how prompts are
+# reserved with and without it, and billed when nobody says what they were.
 
 use strict;
 use warnings;
@@ -81,6 +82,100 @@ SKIP: {
     my ($out, $status) = $n->test;
 
     is($status, 0, 'both are read') or diag $out;
+}
+
+
+# 80 tokens, as many bytes as 6 times that
+
+my $TEXT = 'hello ' x 79 . 'hello';
+my $TOKENS = 3 + 3 + 1 + 80;
+my $BYTES = 3 + 3 + 4 + length $TEXT;
+my $keys = join '', map {
+    "soma_key sha256:" . soma_sha256("sk-$_") . " tenant=t user=$_;\n"
+} 'a' .. 'k';
+
+my $up = soma_upstream(responses => [sub {
+    return soma_response(200, '{"id":"x","choices":[{"message":{"content":'
+                         . '"hello"}}]}');
+}]);
+
+my $http = <<"END";
+    soma_zone 8m;
+    log_format tokens '\$soma_user \$soma_input_tokens';
+    access_log $dir/tokens.log tokens;
+    soma_provider p { dialect openai;
+        endpoint http://127.0.0.1:$ENV{TEST_NGINX_UPSTREAM_PORT}/v1; }
+    soma_model gpt-4o provider=p input=1 output=1;
+    soma_model named  provider=p name=gpt-4.1-mini input=1 output=1;
+    soma_model llama  provider=p input=1 output=1;
+    soma_route mixed { model gpt-4o; model llama; }
+    soma_tenant t { limit tokens 400/day per=user; }
+    $keys
+END
+
+my $user = 'a';
+
+sub ask {
+    my ($model, $text, $max, $key) = @_;
+
+    $key ||= $user++;
+
+    return $n->post('/v1/chat/completions',
+                    qq({"model":"$model","max_tokens":$max,"messages":[)
+                    . qq({"role":"user","content":"$text"}]}),
+                    Authorization => "Bearer sk-$key");
+}
+
+
+sub left {
+    my ($res) = @_;
+
+    return "$res->{status} " . ($res->{headers}{'x-ratelimit-remaining-tokens'}
+                                // 'none');
+}
+
+
+$n->configure(http => $http, server => 'location /v1/ { soma_pass; }');
+$n->start;
+
+is(left(ask('gpt-4o', 'hello', 20)), '200 ' . (400 - 20 - 3 - 3 - 4 - 5),
+   'without a vocabulary a byte is a token');
+is(left(ask('gpt-4o', $TEXT, 20)), '429 400',
+   'and a longer text is more than the limit');
+
+$n->stop;
+
+SKIP: {
+    skip 'no vocabularies: npm was not there', 1
+        unless -e "$SHARE/o200k_base.soma";
+
+    $n->configure(http => "soma_vocabulary o200k_base "
+                          . "$SHARE/o200k_base.soma;\n$http",
+                  server => 'location /v1/ { soma_pass; }');
+    $n->start;
+
+    is(left(ask('gpt-4o', $TEXT, 20)), '200 ' . (400 - 20 - $TOKENS),
+       'what the bound does not let in is counted');
+    is(left(ask('named', $TEXT, 20)), '200 ' . (400 - 20 - $TOKENS),
+       'by the name that the provider knows');
+    is(left(ask('gpt-4o', $TEXT =~ s/e/\\u0065/gr, 20)),
+       '200 ' . (400 - 20 - $TOKENS), 'escapes are no text');
+    is(left(ask('gpt-4o', $TEXT, 400 - $TOKENS)), '200 0',
+       'all of the limit can be asked for');
+    is(left(ask('gpt-4o', $TEXT, 401 - $TOKENS)), '429 400',
+       'and not a token more');
+    is(left(ask('llama', $TEXT, 20)), '429 400',
+       'of another family nothing is known');
+    is(left(ask('mixed', $TEXT, 20)), '429 400',
+       'nor of a route with one of them');
+
+    ask('gpt-4o', $TEXT, 20, 'k');
+    ok(soma_wait(10, sub {
+        open my $fh, '<', "$dir/tokens.log" or return 0;
+        return grep { $_ eq "k $TOKENS\n" } <$fh>;
+    }), 'a prompt that its provider does not count is counted here');
+
+    $n->stop;
 }
 
 done_testing();
