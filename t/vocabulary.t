@@ -93,8 +93,16 @@ my $BYTES = 3 + 3 + 4 + length $TEXT;
 my $keys = join '', map {
     "soma_key sha256:" . soma_sha256("sk-$_") . " tenant=t user=$_;\n"
 } 'a' .. 'k';
+$keys .= "soma_key sha256:" . soma_sha256('sk-wide') . " tenant=wide user=w;\n";
 
 my $up = soma_upstream(responses => [sub {
+    my ($request) = @_;
+
+    return soma_response(200, '{"id":"x","choices":[],"usage":'
+                         . '{"prompt_tokens":10,"completion_tokens":5,'
+                         . '"total_tokens":15}}')
+        if $request->{body} =~ /"max_tokens":21/;
+
     return soma_response(200, '{"id":"x","choices":[{"message":{"content":'
                          . '"hello"}}]}');
 }]);
@@ -110,6 +118,7 @@ my $http = <<"END";
     soma_model llama  provider=p input=1 output=1;
     soma_route mixed { model gpt-4o; model llama; }
     soma_tenant t { limit tokens 400/day per=user; }
+    soma_tenant wide { limit tokens 1000/day; }
     $keys
 END
 
@@ -168,6 +177,12 @@ SKIP: {
        'of another family nothing is known');
     is(left(ask('mixed', $TEXT, 20)), '429 400',
        'nor of a route with one of them');
+
+    is(left(ask('gpt-4o', $TEXT, 21, 'wide')), '200 ' . (1000 - 21 - $BYTES),
+       'where there is room for it the bound is reserved');
+    is(left(ask('gpt-4o', $TEXT, 21, 'wide')),
+       '200 ' . (1000 - 15 - 21 - $TOKENS),
+       'and where there was little prompts are counted at once');
 
     ask('gpt-4o', $TEXT, 20, 'k');
     ok(soma_wait(10, sub {

@@ -12,6 +12,8 @@
 
 
 static ngx_uint_t ngx_http_soma_bound_metered(ngx_array_t *limits);
+static ngx_uint_t ngx_http_soma_bound_tight(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_t **hold, const int64_t *want);
 static ngx_uint_t ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx);
 static int64_t ngx_http_soma_bound_fit(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, soma_amount_e amount, int64_t left);
@@ -102,6 +104,10 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         ngx_http_soma_prompt_bound(ctx);
     }
 
+    if (metered && ngx_http_soma_prompt_tight(owner)) {
+        (void) ngx_http_soma_prompt_count(ctx);
+    }
+
     for (tries = 0; ; tries++) {
 
         ngx_http_soma_wants(ctx, model, want);
@@ -134,11 +140,37 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         ctx->cap = ngx_max(cap, least);
     }
 
-    if (rc == NGX_OK && metered) {
-        ctx->metered = 1;
+    if (metered) {
+        ctx->metered |= (rc == NGX_OK);
+
+        ngx_http_soma_prompt_note(owner, rc == NGX_BUSY
+                                         || ngx_http_soma_bound_tight(ctx,
+                                                                hold, want));
     }
 
     return rc;
+}
+
+
+/* whether few more such requests fit under the limits of who asks */
+static ngx_uint_t
+ngx_http_soma_bound_tight(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_t **hold, const int64_t *want)
+{
+    ngx_uint_t             i;
+    ngx_http_soma_rate_t  *rate;
+
+    for (i = SOMA_TOKENS; i <= SOMA_COST; i++) {
+        rate = &ctx->rate[i];
+
+        if (hold == &ctx->hold && rate->limit != 0
+            && rate->remaining / NGX_HTTP_SOMA_TIGHT < want[i])
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

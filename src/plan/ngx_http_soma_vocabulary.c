@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 
+#define NGX_HTTP_SOMA_TIGHT_MAX       4096
 #define NGX_HTTP_SOMA_VOCABULARY_MAX  (64 * 1024 * 1024)
 
 
@@ -285,6 +286,30 @@ ngx_http_soma_prompt_count(ngx_http_soma_ctx_t *ctx)
     ctx->input_bound = n;
 
     return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_soma_prompt_mark(soma_str_t owner)
+{
+    static u_char  marks[NGX_HTTP_SOMA_TIGHT_MAX];
+
+    return &marks[ngx_murmur_hash2(owner.data, owner.len)
+                  % NGX_HTTP_SOMA_TIGHT_MAX];
+}
+
+
+ngx_uint_t
+ngx_http_soma_prompt_tight(soma_str_t owner)
+{
+    return *ngx_http_soma_prompt_mark(owner);
+}
+
+
+void
+ngx_http_soma_prompt_note(soma_str_t owner, ngx_uint_t tight)
+{
+    *ngx_http_soma_prompt_mark(owner) = (u_char) tight;
 }
 
 

@@ -32,6 +32,14 @@ const soma_bpe_t *ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
 void ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx);
 ngx_int_t ngx_http_soma_prompt_count(ngx_http_soma_ctx_t *ctx);
 
+/*
+ * Whether the limits of that owner were tight when they were last asked: then
+ * a bound, held until the answer is there, would keep others out, and prompts
+ * are counted at once.  What a worker knows of it; two owners may share it.
+ */
+ngx_uint_t ngx_http_soma_prompt_tight(soma_str_t owner);
+void ngx_http_soma_prompt_note(soma_str_t owner, ngx_uint_t tight);
+
 /* what ctx->model read, where it does not say so itself: counted, or without
  * a vocabulary a token for four bytes */
 int64_t ngx_http_soma_prompt_estimate(ngx_http_soma_ctx_t *ctx);

@@ -1,0 +1,77 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The first byte chooses the API, the rest is a body: what is counted never
+ * passes the bound, and neither passes what a body of its length can hold.
+ */
+
+
+#include <stdlib.h>
+
+#include "soma_json.h"
+#include "soma_prompt.h"
+#include "soma_bpe_test.h"
+
+
+#define IMAGE_MAX  48169
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static void
+need(int cond)
+{
+    if (!cond) {
+        abort();
+    }
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int64_t           tokens, bound;
+    unsigned          traits;
+    const char       *error;
+    soma_api_e        api;
+    soma_str_t        body, file, token[SOMA_BPE_TEST_TOKENS];
+    soma_json_scan_t  scan;
+
+    static soma_bpe_t              bpe;
+    static const soma_json_want_t  want[] = { { soma_string("model"), 1 } };
+
+    if (bpe.slot == NULL) {
+        need(soma_bpe_test_make(SOMA_BPE_O200K, token, &file) == SOMA_OK);
+        need(soma_bpe_open(&bpe, file, &error) == SOMA_OK);
+    }
+
+    if (size < 2) {
+        return 0;
+    }
+
+    api = data[0] % (SOMA_API_MODELS + 1);
+    traits = data[0] / 16 % SOMA_PROMPT_TRAITS;
+
+    body.data = (unsigned char *) (uintptr_t) data + 1;
+    body.len = size - 1;
+
+    tokens = soma_prompt_tokens(&bpe, api, traits, body);
+    bound = soma_prompt_tokens(NULL, api, traits, body);
+
+    need(tokens >= 0 && bound >= 0);
+    need(bound <= (int64_t) (body.len + 1) * IMAGE_MAX);
+
+    /* where the scanner let the body in, which it always did before */
+
+    soma_json_scan_init(&scan, want, 1);
+
+    if (soma_json_scan(&scan, body.data, body.len) == SOMA_OK
+        && soma_json_scan_end(&scan) == SOMA_OK)
+    {
+        need(tokens <= bound);
+    }
+
+    return 0;
+}
