@@ -18,6 +18,8 @@ static void ngx_http_soma_retry_after(ngx_http_soma_attempt_t *a,
     ngx_table_elt_t *h);
 static ngx_int_t ngx_http_soma_header_done(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_content_type(ngx_http_soma_attempt_t *a);
+static ngx_uint_t ngx_http_soma_type_is(ngx_str_t *type, const char *name,
+    size_t len);
 static ngx_int_t ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_first_event(ngx_http_soma_attempt_t *a);
 static ngx_uint_t ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a);
@@ -332,20 +334,26 @@ ngx_http_soma_content_type(ngx_http_soma_attempt_t *a)
 
     type = &u->headers_in.content_type->value;
 
-    if (type->len >= 17
-        && ngx_strncasecmp(type->data, (u_char *) "text/event-stream", 17)
-           == 0)
-    {
+    if (ngx_http_soma_type_is(type, "application/json", 16)) {
+        a->json = 1;
+
+    } else if (ngx_http_soma_type_is(type, "text/event-stream", 17)) {
         a->event_stream = 1;
         a->ctx->answer.stream = 1;
-
-    } else if (type->len >= 16
-               && ngx_strncasecmp(type->data, (u_char *) "application/json",
-                                  16)
-                  == 0)
-    {
-        a->json = 1;
     }
+}
+
+
+/* as it is written everywhere, or else in any case; parameters may follow */
+static ngx_uint_t
+ngx_http_soma_type_is(ngx_str_t *type, const char *name, size_t len)
+{
+    if (type->len < len) {
+        return 0;
+    }
+
+    return ngx_memcmp(type->data, name, len) == 0
+           || ngx_strncasecmp(type->data, (u_char *) name, len) == 0;
 }
 
 

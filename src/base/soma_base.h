@@ -60,6 +60,40 @@ typedef struct {
 } soma_out_t;
 
 
+/* memcpy() for what is short as a rule: a call of it would cost more */
+static inline void
+soma_copy(unsigned char *to, const unsigned char *from, size_t len)
+{
+    uint64_t       first, last;
+    unsigned char  head[16], tail[16];
+
+    if (len > 2 * sizeof(head)) {
+        memcpy(to, from, len);
+        return;
+    }
+
+    if (len >= sizeof(head)) {
+        memcpy(head, from, sizeof(head));
+        memcpy(tail, from + len - sizeof(tail), sizeof(tail));
+        memcpy(to, head, sizeof(head));
+        memcpy(to + len - sizeof(tail), tail, sizeof(tail));
+        return;
+    }
+
+    if (len >= sizeof(uint64_t)) {
+        memcpy(&first, from, sizeof(uint64_t));
+        memcpy(&last, from + len - sizeof(uint64_t), sizeof(uint64_t));
+        memcpy(to, &first, sizeof(uint64_t));
+        memcpy(to + len - sizeof(uint64_t), &last, sizeof(uint64_t));
+        return;
+    }
+
+    while (len--) {
+        *to++ = *from++;
+    }
+}
+
+
 /* of the longest int64, with its sign */
 #define SOMA_INT_LEN  20
 

@@ -10,6 +10,10 @@
 
 #include "soma_json_skip.h"
 
+#if (__SSE2__)
+#include <emmintrin.h>
+#endif
+
 
 #define SOMA_JSON_SHORT  32     /* strings not worth a walker */
 
@@ -262,6 +266,11 @@ soma_json_token(soma_json_scan_t *scan, const unsigned char *p,
         }
 
         scan->state = SOMA_SCAN_NEXT;
+
+        if (end - p > 1 && p[1] == '"') {
+            return soma_json_begin_name(scan, p + 1, end);
+        }
+
         break;
 
     case SOMA_SCAN_NEXT:
@@ -286,6 +295,51 @@ soma_json_token(soma_json_scan_t *scan, const unsigned char *p,
 }
 
 
+/*
+ * To the first byte that is no plain one: all of "class" have the bit of it.
+ * Sixteen at a time, control characters, quotes and backslashes stop it, and
+ * with SOMA_JSON_ASCII what is beyond ASCII.
+ */
+static inline const unsigned char *
+soma_json_run(const unsigned char *p, const unsigned char *end, int class)
+{
+#if (__SSE2__)
+
+    int      mask;
+    __m128i  v, stop, last;
+
+    last = _mm_set1_epi8(0x1f);
+
+    while (end - p >= 16) {
+        v = _mm_loadu_si128((const __m128i *) (const void *) p);
+
+        stop = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                            _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+        stop = _mm_or_si128(stop, _mm_cmpeq_epi8(_mm_min_epu8(v, last), v));
+
+        if (class == SOMA_JSON_ASCII) {
+            stop = _mm_or_si128(stop, v);
+        }
+
+        mask = _mm_movemask_epi8(stop);
+
+        if (mask) {
+            return p + __builtin_ctz((unsigned) mask);
+        }
+
+        p += 16;
+    }
+
+#endif
+
+    while (p < end && (soma_json_class[*p] & class)) {
+        p++;
+    }
+
+    return p;
+}
+
+
 static const unsigned char *
 soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
     const unsigned char *end)
@@ -306,9 +360,7 @@ soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
         limit = q + SOMA_JSON_NAME_MAX + 1;
     }
 
-    while (q < limit && (soma_json_class[*q] & SOMA_JSON_ASCII)) {
-        q++;
-    }
+    q = soma_json_run(q, limit, SOMA_JSON_ASCII);
 
     if (q < limit && *q == '"') {
         error = soma_json_known(scan, p, (size_t) (q - p));
@@ -317,7 +369,13 @@ soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
         }
 
         scan->state = SOMA_SCAN_COLON;
-        return q + 1;
+
+        if (++q < end && *q == ':') {
+            scan->state = SOMA_SCAN_VALUE;
+            q++;
+        }
+
+        return q;
     }
 
     /* long, cut off, or not as plain as that: from the start again */
@@ -729,9 +787,7 @@ soma_json_begin_string(soma_json_scan_t *scan, const unsigned char *p,
         limit = q + SOMA_JSON_SHORT;
     }
 
-    while (q < limit && (soma_json_class[*q] & SOMA_JSON_PLAIN)) {
-        q++;
-    }
+    q = soma_json_run(q, limit, SOMA_JSON_PLAIN);
 
     if (q < limit && *q == '"') {
         soma_json_end_value(scan, q + 1);

@@ -40,40 +40,6 @@ soma_out_init(soma_out_t *out, void *buf, size_t size)
 }
 
 
-/* most of what is written is short: a call of memcpy() would cost more */
-static inline void
-soma_copy(unsigned char *to, const unsigned char *from, size_t len)
-{
-    uint64_t       first, last;
-    unsigned char  head[16], tail[16];
-
-    if (len > 2 * sizeof(head)) {
-        memcpy(to, from, len);
-        return;
-    }
-
-    if (len >= sizeof(head)) {
-        memcpy(head, from, sizeof(head));
-        memcpy(tail, from + len - sizeof(tail), sizeof(tail));
-        memcpy(to, head, sizeof(head));
-        memcpy(to + len - sizeof(tail), tail, sizeof(tail));
-        return;
-    }
-
-    if (len >= sizeof(uint64_t)) {
-        memcpy(&first, from, sizeof(uint64_t));
-        memcpy(&last, from + len - sizeof(uint64_t), sizeof(uint64_t));
-        memcpy(to, &first, sizeof(uint64_t));
-        memcpy(to + len - sizeof(uint64_t), &last, sizeof(uint64_t));
-        return;
-    }
-
-    while (len--) {
-        *to++ = *from++;
-    }
-}
-
-
 void
 soma_put(soma_out_t *out, const void *data, size_t len)
 {
@@ -378,7 +344,7 @@ soma_put_json_str(soma_out_t *out, soma_str_t s)
     p = s.data;
 
     if (!out->full && (size_t) (out->end - out->pos) >= s.len + 2
-        && soma_plain_len(p, s.len) == s.len)
+        && (s.len == 0 || soma_plain_len(p, s.len) == s.len))
     {
         *out->pos++ = '"';
         soma_copy(out->pos, p, s.len);

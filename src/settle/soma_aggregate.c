@@ -108,10 +108,8 @@ soma_usage_key(soma_usage_row_t *row, int32_t day, soma_str_t tenant,
 
         *p++ = (unsigned char) part[i].len;
 
-        if (part[i].len) {
-            memcpy(p, part[i].data, part[i].len);
-            p += part[i].len;
-        }
+        soma_copy(p, part[i].data, part[i].len);
+        p += part[i].len;
     }
 
     row->day = day;

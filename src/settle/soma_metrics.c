@@ -102,10 +102,8 @@ soma_metric_key(soma_metric_key_t *key, const soma_str_t *label, unsigned n)
 
         *p++ = (unsigned char) len;
 
-        if (len) {
-            memcpy(p, label[i].data, len);
-            p += len;
-        }
+        soma_copy(p, label[i].data, len);
+        p += len;
     }
 
     key->len = (uint32_t) (p - key->data);

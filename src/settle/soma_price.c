@@ -312,6 +312,18 @@ soma_price_bill_pieces(soma_price_bill_t *bill)
 }
 
 
+/* a division of 128 bits is a call, and hardly ever needed */
+static inline soma_femto_t
+soma_price_nano(soma_femto_t femto)
+{
+    if (femto >= 0 && femto <= INT64_MAX) {
+        return (int64_t) femto / SOMA_FEMTO_IN_NANO;
+    }
+
+    return femto / SOMA_FEMTO_IN_NANO;
+}
+
+
 static void
 soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
 {
@@ -330,12 +342,12 @@ soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
         }
     }
 
-    sum = (sum + SOMA_FEMTO_IN_NANO / 2) / SOMA_FEMTO_IN_NANO;
+    sum = soma_price_nano(sum + SOMA_FEMTO_IN_NANO / 2);
     cost->total = sum > INT64_MAX ? INT64_MAX : (int64_t) sum;
     rest = cost->total;
 
     for (i = 0; i < SOMA_PARTS; i++) {
-        part = bill->part[i] / SOMA_FEMTO_IN_NANO;
+        part = soma_price_nano(bill->part[i]);
         nano[i] = part > rest ? rest : (int64_t) part;
         rest -= nano[i];
     }

@@ -277,10 +277,8 @@ soma_record_encode(const soma_record_t *record, unsigned char *buf,
 
             *lens++ = (unsigned char) len;
 
-            if (len != 0) {
-                memcpy(p, s->data, len);
-                p += len;
-            }
+            soma_copy(p, s->data, len);
+            p += len;
         }
     }
 
@@ -465,6 +463,11 @@ soma_record_json_int(soma_out_t *out, const soma_record_field_t *field,
 
     if (field->type == SOMA_RECORD_LATE && n < 0) {
         soma_put(out, "null", 4);
+        return;
+    }
+
+    if ((uint64_t) n < 10 && out->pos != out->end && !out->full) {
+        *out->pos++ = (unsigned char) ('0' + n);
         return;
     }
 
