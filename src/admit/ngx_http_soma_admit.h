@@ -68,6 +68,11 @@ ngx_int_t ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
 /* what ctx->model is told of it in the body, 0: nothing */
 int64_t ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx);
 
+/* tokens of output that are reserved with ctx->hold and ctx->attempt_hold,
+ * and the most that the provider was told of, by the client or by us */
+void ngx_http_soma_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
+    int64_t *most);
+
 /* notes the fault of a limit that refused; returns 429 */
 ngx_int_t ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx,
     soma_limit_t *limit, soma_str_t owner, soma_verdict_t *verdict);

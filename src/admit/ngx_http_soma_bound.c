@@ -276,11 +276,36 @@ ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx)
         return ctx->cap;
     }
 
-    /* a stream is watched as it goes; anything else must have an end */
-
-    if (max <= 0 && ctx->metered && !ctx->ask.stream) {
+    if (max <= 0 && ctx->metered) {
         return NGX_HTTP_SOMA_OUTPUT_MAX;
     }
 
     return 0;
+}
+
+
+void
+ngx_http_soma_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
+    int64_t *most)
+{
+    int64_t  cap;
+
+    reserved[1] = ngx_http_soma_output(ctx, ctx->model);
+
+    cap = ctx->cap;
+    ctx->cap = ctx->ask_cap;
+    reserved[0] = ngx_http_soma_output(ctx, ctx->model);
+    ctx->cap = cap;
+
+    *most = ctx->ask.max_tokens;
+
+    if (*most < 0) {
+        *most = ctx->ask.bound;
+    }
+
+    if (*most <= 0) {
+        *most = ctx->model->price->max_output;
+    }
+
+    *most = *most > 0 ? *most * ctx->ask.n : INT64_MAX;
 }

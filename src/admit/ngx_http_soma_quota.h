@@ -48,6 +48,13 @@ ngx_int_t ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t **hold, soma_str_t owner, ngx_array_t *limits,
     const int64_t *want, ngx_uint_t trim, ngx_http_soma_refusal_t *refusal);
 
+/*
+ * more[amount] of tokens and cost for what *hold holds, all or none; never
+ * waits.  NGX_OK, also where nothing is held; NGX_BUSY: a limit refuses.
+ */
+ngx_int_t ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_t **hold, const int64_t *more);
+
 /* used[amount]; *hold becomes NULL; NULL holds are fine */
 void ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_hold_t **hold, const int64_t *used);

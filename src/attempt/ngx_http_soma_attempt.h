@@ -196,6 +196,19 @@ ngx_int_t ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a);
 ngx_int_t ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 
+
+/*
+ * A stream against its budget: from the time that its answer is accepted;
+ * before each event; and behind it, NGX_BUSY: its text passes what can be
+ * reserved.
+ */
+void ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_meter_event(ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx);
+
+/* instead of the event at hand: settles, and gives the stream's end */
+ngx_int_t ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text);
+
 void ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc);
 
 /* takes body bytes in [p, p + len) as they came off the wire; the ones of

@@ -562,6 +562,8 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
 
     a->conf.read_timeout = a->provider->idle_timeout;
 
+    ngx_http_soma_meter_start(a);
+
     if (a->event_stream) {
 
         /* its length is unknown once an event may be left out */

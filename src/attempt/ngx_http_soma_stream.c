@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
+static ngx_int_t ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_event_raw(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
 static ngx_int_t ngx_http_soma_event_drop(ngx_http_soma_attempt_t *a,
@@ -213,6 +214,10 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
     ngx_int_t             rc;
     ngx_buf_t            *b;
 
+    if (a->ctx->cut) {
+        return NGX_OK;
+    }
+
     b = &a->ctx->request->upstream->buffer;
     p = b->last;
     len = bytes;
@@ -333,7 +338,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
     size_t            used;
     soma_sse_event_t  event;
 
-    for ( ;; ) {
+    while (!a->ctx->cut) {
 
         rc = soma_sse_feed(&a->sse, p, len, &used, &event);
 
@@ -343,7 +348,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
         switch (rc) {
 
         case SOMA_OK:
-            if (ngx_http_soma_event(a, &event) != NGX_OK) {
+            if (ngx_http_soma_event(a, &event) == NGX_ERROR) {
                 return NGX_ERROR;
             }
 
@@ -363,6 +368,8 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
             return NGX_ERROR;
         }
     }
+
+    return NGX_OK;
 }
 
 
@@ -378,11 +385,19 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
         return ngx_http_soma_event_raw(a, event);
     }
 
+    if (ctx->meter != NULL) {
+        ngx_http_soma_meter_event(ctx);
+    }
+
     action = a->provider->dialect->event(&ctx->answer, &ctx->ask, event);
 
     if (!ctx->first_token && action == SOMA_EVENT_PASS) {
         ctx->first_token = 1;
         ctx->first_token_msec = ngx_current_msec - ctx->start_msec;
+    }
+
+    if (ctx->meter != NULL && ngx_http_soma_meter(ctx) != NGX_OK) {
+        return ngx_http_soma_event_cut(a);
     }
 
     if (ctx->answer.done) {
@@ -398,6 +413,22 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
     }
 
     return ngx_http_soma_event_raw(a, event);
+}
+
+
+/* nothing behind this event is read: its connection is closed */
+static ngx_int_t
+ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a)
+{
+    soma_str_t  text;
+
+    if (ngx_http_soma_cut(a, &text) != NGX_OK
+        || ngx_http_soma_put(a, text.data, text.len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_DONE;
 }
 
 
@@ -440,7 +471,7 @@ ngx_http_soma_body_end(ngx_http_soma_attempt_t *a)
 
     a->ended = 1;
     u->length = 0;
-    u->keepalive = !u->headers_in.connection_close;
+    u->keepalive = !u->headers_in.connection_close && !a->ctx->cut;
 
     if (!a->event_stream || !a->good) {
         a->ctx->complete = 1;
@@ -571,6 +602,10 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
     ctx = a->ctx;
     r = ctx->request;
 
+    if (ctx->cut) {
+        return;
+    }
+
     if (!a->event_stream || !a->good) {
 
         if (rc == NGX_OK) {
@@ -588,10 +623,11 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
          * else it was cut off and would spoil the error event behind it.
          */
 
-        if (ngx_http_soma_event(a, &event) == NGX_OK && r->upstream->out_bufs)
+        if (ngx_http_soma_event(a, &event) != NGX_ERROR
+            && r->upstream->out_bufs)
         {
             if (ctx->answer.done || ctx->answer.finished
-                || ctx->answer.failed)
+                || ctx->answer.failed || ctx->cut)
             {
                 (void) ngx_http_output_filter(r, r->upstream->out_bufs);
             }
@@ -600,7 +636,9 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
         }
     }
 
-    if (ctx->answer.done || ctx->answer.finished || ctx->answer.failed) {
+    if (ctx->answer.done || ctx->answer.finished || ctx->answer.failed
+        || ctx->cut)
+    {
         ctx->complete = 1;
         ngx_http_soma_settle(ctx);
         return;

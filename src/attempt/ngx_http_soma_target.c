@@ -142,6 +142,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     ngx_memzero(&a->ctx->answer, sizeof(soma_answer_t));
 
     a->ctx->answer.api = a->ctx->ask.api;
+    a->ctx->meter = NULL;
     ngx_http_soma_sse_reset(a);
     a->catch = NULL;
     a->encoding = NULL;

@@ -68,12 +68,31 @@ typedef struct {
 } soma_ask_t;
 
 
-#define SOMA_ANSWER_MODEL_MAX  96       /* a longer name is left out */
+#define SOMA_ANSWER_MODEL_MAX    96     /* a longer name is left out */
+#define SOMA_ANSWER_ID_MAX       96     /* a longer one too */
+#define SOMA_ANSWER_CHOICES_MAX  1024   /* as many as may be asked for */
+
+
+/*
+ * A piece of an answer's text as it streams, unescaped; valid for the time
+ * of the call.  What has another channel does not go on where the last piece
+ * ended: another choice, its reasoning, the arguments of a call.
+ */
+typedef void (*soma_text_pt)(void *data, unsigned channel,
+    const unsigned char *p, size_t len);
+
+
+/* which choices have had their end, and how far the events are numbered */
+typedef struct {
+    uint64_t          ended[SOMA_ANSWER_CHOICES_MAX / 64];
+    unsigned          choices;          /* seen: the highest index + 1 */
+    int64_t           sequence;         /* of the next event (responses) */
+} soma_progress_t;
 
 
 /*
  * One answer as it comes; zeroed by the caller at the start of an attempt.
- * "model" points into model_buf, so an answer must not be moved or copied.
+ * "model" and "id" point into it, so an answer must not be moved or copied.
  */
 typedef struct {
     soma_api_e        api;
@@ -81,11 +100,17 @@ typedef struct {
     int64_t           text_len;         /* bytes of answer text streamed */
     soma_str_t        model;            /* unused by settle when empty */
     soma_str_t        service_tier;
+    soma_str_t        id;               /* in id_buf; empty: not said */
+    int64_t           created;          /* s UTC, 0: not said */
+    soma_progress_t   progress;
+    soma_text_pt      text;             /* NULL: nobody listens */
+    void             *text_data;
     unsigned          stream:1;
     unsigned          finished:1;       /* a finish reason was seen */
     unsigned          done:1;           /* the stream's last event was seen */
     unsigned          failed:1;         /* an error event was seen */
     unsigned char     model_buf[SOMA_ANSWER_MODEL_MAX];
+    unsigned char     id_buf[SOMA_ANSWER_ID_MAX];
 } soma_answer_t;
 
 
@@ -165,7 +190,19 @@ typedef struct {
              soma_str_t message);
     void  (*fault_event)(soma_out_t *out, soma_api_e api, soma_fault_e fault,
              soma_str_t code, soma_str_t message);
+
+    /*
+     * What ends a stream that is cut because its budget is spent, as if it
+     * had reached its bound: every choice ended for its length, the usage if
+     * the client asked for it, the end.  At most SOMA_CUT_EVENT_MAX bytes for
+     * each of ask->n, of the choices seen, and twice more.
+     */
+    void  (*cut)(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
+             const soma_usage_t *usage);
 } soma_dialect_t;
+
+
+#define SOMA_CUT_EVENT_MAX  2048
 
 
 extern const soma_dialect_t  soma_openai;

@@ -90,7 +90,8 @@ const soma_dialect_t  soma_openai = {
     soma_openai_member,
     soma_openai_event,
     soma_openai_fault,
-    soma_openai_fault_event
+    soma_openai_fault_event,
+    soma_openai_cut
 };
 
 
@@ -108,7 +109,8 @@ const soma_dialect_t  soma_echo_dialect = {
     soma_openai_member,
     soma_openai_event,
     soma_openai_fault,
-    soma_openai_fault_event
+    soma_openai_fault_event,
+    soma_openai_cut
 };
 
 

@@ -4,7 +4,8 @@
  *
  * The openai dialect in its parts: soma_openai.c asks and encodes,
  * soma_openai_usage.c reads usage, soma_openai_event.c streams,
- * soma_openai_fault.c writes errors.  Sources: OpenAI's API reference, and
+ * soma_openai_text.c hands the text on, soma_openai_fault.c writes errors,
+ * soma_openai_cut.c ends what is cut.  Sources: OpenAI's API reference, and
  * the recorded traffic in t/traffic for what other providers make of it.
  */
 
@@ -45,6 +46,7 @@ void soma_openai_usage(soma_answer_t *answer, soma_str_t text);
 void soma_openai_service_tier(soma_answer_t *answer,
     soma_json_value_t *value);
 void soma_openai_model(soma_answer_t *answer, soma_json_value_t *value);
+void soma_openai_id(soma_answer_t *answer, soma_json_value_t *value);
 
 /* whether an "error" member says that something failed */
 int soma_openai_failed(soma_json_value_t *value);
@@ -53,6 +55,22 @@ void soma_openai_member(soma_answer_t *answer, unsigned index,
     soma_json_value_t *value);
 int soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
     soma_sse_event_t *event);
+
+/* choices of a stream have this many channels each */
+typedef enum {
+    SOMA_OPENAI_CONTENT = 0,
+    SOMA_OPENAI_REASONING,
+    SOMA_OPENAI_CALLS,
+    SOMA_OPENAI_CHANNELS
+} soma_openai_channel_e;
+
+/* a JSON string with its quotes, to whoever listens to the answer's text */
+void soma_openai_text(soma_answer_t *answer, unsigned channel,
+    soma_str_t text);
+
+void soma_openai_cut(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
+    const soma_usage_t *usage);
+
 void soma_openai_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
     soma_str_t message);
 void soma_openai_fault_event(soma_out_t *out, soma_api_e api,

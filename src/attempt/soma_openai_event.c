@@ -13,7 +13,9 @@
 
 /* of the choices of one event */
 typedef struct {
+    soma_answer_t     *answer;
     int64_t            text_len;
+    int64_t            index;           /* of the choice at hand */
     unsigned           n;
     unsigned           seen:1;
     unsigned           finished:1;
@@ -29,19 +31,34 @@ typedef struct {
     soma_json_value_t      delta;
     soma_json_value_t      tier;
     soma_json_value_t      model;
+    soma_json_value_t      id;
+    soma_json_value_t      created;
+    soma_json_value_t      sequence;
 } soma_openai_chunk_t;
 
 
-static int soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk);
+static int soma_openai_chunk(soma_answer_t *answer, soma_str_t data,
+    soma_openai_chunk_t *chunk);
+static void soma_openai_head(soma_answer_t *answer,
+    soma_openai_chunk_t *chunk);
 static soma_json_value_t *soma_openai_slot(soma_openai_chunk_t *chunk,
     soma_str_t name);
 static int soma_openai_choices(soma_walk_t *w,
     soma_openai_choices_t *choices);
 static int soma_openai_choice(soma_walk_t *w, soma_openai_choices_t *choices);
 static int soma_openai_delta(soma_walk_t *w, soma_openai_choices_t *choices);
-static int64_t soma_openai_calls(soma_str_t text);
-static int64_t soma_openai_arguments(soma_str_t text);
-static int64_t soma_openai_parts(soma_json_value_t *value, unsigned depth);
+static void soma_openai_choice_end(soma_openai_choices_t *choices,
+    int finished);
+static unsigned soma_openai_channel(soma_openai_choices_t *choices,
+    soma_openai_channel_e kind);
+static int64_t soma_openai_calls(soma_openai_choices_t *choices,
+    soma_str_t text);
+static int64_t soma_openai_arguments(soma_openai_choices_t *choices,
+    soma_str_t text);
+static int64_t soma_openai_parts(soma_answer_t *answer, unsigned channel,
+    soma_json_value_t *value, unsigned depth);
+static int64_t soma_openai_heard(soma_answer_t *answer, unsigned channel,
+    soma_json_value_t *value);
 static int64_t soma_openai_text_len(soma_json_value_t *value);
 static void soma_openai_typed(soma_answer_t *answer,
     soma_openai_chunk_t *chunk, soma_str_t type);
@@ -74,14 +91,12 @@ soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
 
     failed = soma_name_is(event->name, "error");
 
-    if (soma_openai_chunk(data, &chunk) != SOMA_OK) {
+    if (soma_openai_chunk(answer, data, &chunk) != SOMA_OK) {
         answer->failed |= failed;
         return failed ? SOMA_EVENT_ERROR : SOMA_EVENT_PASS;
     }
 
-    if (chunk.model.type == SOMA_JSON_STRING && answer->model.len == 0) {
-        soma_openai_model(answer, &chunk.model);
-    }
+    soma_openai_head(answer, &chunk);
 
     if (chunk.tier.type == SOMA_JSON_STRING) {
         soma_openai_service_tier(answer, &chunk.tier);
@@ -131,10 +146,40 @@ soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
 }
 
 
+/* what every event of a stream says alike, and its number */
+
+static void
+soma_openai_head(soma_answer_t *answer, soma_openai_chunk_t *chunk)
+{
+    int64_t  n;
+
+    if (answer->model.len == 0) {
+        soma_openai_model(answer, &chunk->model);
+    }
+
+    if (answer->id.len == 0) {
+        soma_openai_id(answer, &chunk->id);
+    }
+
+    if (answer->created == 0 && soma_json_int(&chunk->created, &n) == SOMA_OK)
+    {
+        answer->created = n;
+    }
+
+    if (chunk->sequence.type == SOMA_JSON_NUMBER
+        && soma_json_int(&chunk->sequence, &n) == SOMA_OK
+        && n >= 0 && n < INT64_MAX)
+    {
+        answer->progress.sequence = n + 1;
+    }
+}
+
+
 /* the members of an event that matter; SOMA_DECLINED: it is no object */
 
 static int
-soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk)
+soma_openai_chunk(soma_answer_t *answer, soma_str_t data,
+    soma_openai_chunk_t *chunk)
 {
     int                 rc;
     soma_str_t          name;
@@ -149,6 +194,7 @@ soma_openai_chunk(soma_str_t data, soma_openai_chunk_t *chunk)
     }
 
     memset(chunk, 0, sizeof(soma_openai_chunk_t));
+    chunk->choices.answer = answer;
 
     while ((rc = soma_walk_next(&w, &name)) == SOMA_OK) {
 
@@ -181,6 +227,9 @@ soma_openai_slot(soma_openai_chunk_t *chunk, soma_str_t name)
 {
     switch (name.len) {
 
+    case 2:
+        return soma_name_is(name, "id") ? &chunk->id : NULL;
+
     case 4:
         return soma_name_is(name, "type") ? &chunk->type : NULL;
 
@@ -193,11 +242,18 @@ soma_openai_slot(soma_openai_chunk_t *chunk, soma_str_t name)
     case 6:
         return soma_name_is(name, "object") ? &chunk->object : NULL;
 
+    case 7:
+        return soma_name_is(name, "created") ? &chunk->created : NULL;
+
     case 8:
         return soma_name_is(name, "response") ? &chunk->response : NULL;
 
     case 12:
         return soma_name_is(name, "service_tier") ? &chunk->tier : NULL;
+
+    case 15:
+        return soma_name_is(name, "sequence_number") ? &chunk->sequence
+                                                     : NULL;
     }
 
     return NULL;
@@ -230,9 +286,12 @@ soma_openai_choices(soma_walk_t *w, soma_openai_choices_t *choices)
 static int
 soma_openai_choice(soma_walk_t *w, soma_openai_choices_t *choices)
 {
-    int                rc;
+    int                rc, finished;
     soma_str_t         name;
     soma_json_value_t  value;
+
+    finished = 0;
+    choices->index = 0;
 
     while ((rc = soma_walk_next(w, &name)) == SOMA_OK) {
 
@@ -252,15 +311,57 @@ soma_openai_choice(soma_walk_t *w, soma_openai_choices_t *choices)
         if (value.type == SOMA_JSON_STRING) {
 
             if (soma_name_is(name, "finish_reason")) {
-                choices->finished = 1;
+                finished = 1;
 
             } else if (soma_name_is(name, "text")) {
-                choices->text_len += soma_openai_text_len(&value);
+                choices->text_len += soma_openai_heard(choices->answer,
+                           soma_openai_channel(choices, SOMA_OPENAI_CONTENT),
+                           &value);
             }
+
+        } else if (value.type == SOMA_JSON_NUMBER
+                   && soma_name_is(name, "index"))
+        {
+            (void) soma_json_int(&value, &choices->index);
         }
     }
 
+    soma_openai_choice_end(choices, finished);
+
     return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
+}
+
+
+static void
+soma_openai_choice_end(soma_openai_choices_t *choices, int finished)
+{
+    int64_t           i;
+    soma_progress_t  *progress;
+
+    choices->finished |= (finished != 0);
+
+    i = choices->index;
+    progress = &choices->answer->progress;
+
+    if (i < 0 || i >= SOMA_ANSWER_CHOICES_MAX) {
+        return;
+    }
+
+    if (i >= progress->choices) {
+        progress->choices = (unsigned) i + 1;
+    }
+
+    if (finished) {
+        progress->ended[i / 64] |= (uint64_t) 1 << (i % 64);
+    }
+}
+
+
+static unsigned
+soma_openai_channel(soma_openai_choices_t *choices,
+    soma_openai_channel_e kind)
+{
+    return (unsigned) choices->index * SOMA_OPENAI_CHANNELS + kind;
 }
 
 
@@ -269,8 +370,9 @@ soma_openai_delta(soma_walk_t *w, soma_openai_choices_t *choices)
 {
     int                rc;
     int64_t            n, reasoning;
+    unsigned           channel;
     soma_str_t         name;
-    soma_json_value_t  value;
+    soma_json_value_t  value, thought;
 
     reasoning = 0;
 
@@ -281,35 +383,42 @@ soma_openai_delta(soma_walk_t *w, soma_openai_choices_t *choices)
         }
 
         if (soma_name_is(name, "content") || soma_name_is(name, "refusal")) {
-            choices->text_len += soma_openai_parts(&value, 0);
+            channel = soma_openai_channel(choices, SOMA_OPENAI_CONTENT);
+            choices->text_len += soma_openai_parts(choices->answer, channel,
+                                                   &value, 0);
 
         } else if (soma_name_is(name, "reasoning_content")
                    || soma_name_is(name, "reasoning"))
         {
             /* some send the same text under both names */
 
-            n = soma_openai_parts(&value, 0);
+            n = soma_openai_parts(NULL, 0, &value, 0);
 
             if (n > reasoning) {
                 reasoning = n;
+                thought = value;
             }
 
         } else if (soma_name_is(name, "tool_calls")) {
-            choices->text_len += soma_openai_calls(value.text);
+            choices->text_len += soma_openai_calls(choices, value.text);
 
         } else if (soma_name_is(name, "function_call")) {
-            choices->text_len += soma_openai_arguments(value.text);
+            choices->text_len += soma_openai_arguments(choices, value.text);
         }
     }
 
-    choices->text_len += reasoning;
+    if (reasoning > 0) {
+        channel = soma_openai_channel(choices, SOMA_OPENAI_REASONING);
+        choices->text_len += reasoning;
+        (void) soma_openai_parts(choices->answer, channel, &thought, 0);
+    }
 
     return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
 }
 
 
 static int64_t
-soma_openai_calls(soma_str_t text)
+soma_openai_calls(soma_openai_choices_t *choices, soma_str_t text)
 {
     int64_t            n;
     soma_str_t         name;
@@ -328,7 +437,7 @@ soma_openai_calls(soma_str_t text)
             && soma_json_get(call.text, "function", &function) == SOMA_OK
             && function.type == SOMA_JSON_OBJECT)
         {
-            n += soma_openai_arguments(function.text);
+            n += soma_openai_arguments(choices, function.text);
         }
     }
 
@@ -337,7 +446,7 @@ soma_openai_calls(soma_str_t text)
 
 
 static int64_t
-soma_openai_arguments(soma_str_t text)
+soma_openai_arguments(soma_openai_choices_t *choices, soma_str_t text)
 {
     soma_json_value_t  value;
 
@@ -345,14 +454,18 @@ soma_openai_arguments(soma_str_t text)
         return 0;
     }
 
-    return soma_openai_text_len(&value);
+    return soma_openai_heard(choices->answer,
+                             soma_openai_channel(choices, SOMA_OPENAI_CALLS),
+                             &value);
 }
 
 
-/* a string, or an array of parts that hold one (Mistral's thinking) */
+/* a string, or an array of parts that hold one (Mistral's thinking); answer
+ * NULL: for its length only */
 
 static int64_t
-soma_openai_parts(soma_json_value_t *value, unsigned depth)
+soma_openai_parts(soma_answer_t *answer, unsigned channel,
+    soma_json_value_t *value, unsigned depth)
 {
     int64_t            n;
     soma_str_t         name;
@@ -360,7 +473,7 @@ soma_openai_parts(soma_json_value_t *value, unsigned depth)
     soma_json_value_t  part;
 
     if (value->type == SOMA_JSON_STRING) {
-        return soma_openai_text_len(value);
+        return soma_openai_heard(answer, channel, value);
     }
 
     if (depth == SOMA_OPENAI_PARTS_MAX
@@ -382,11 +495,27 @@ soma_openai_parts(soma_json_value_t *value, unsigned depth)
         if (part.type == SOMA_JSON_STRING || part.type == SOMA_JSON_ARRAY
             || part.type == SOMA_JSON_OBJECT)
         {
-            n += soma_openai_parts(&part, depth + 1);
+            n += soma_openai_parts(answer, channel, &part, depth + 1);
         }
     }
 
     return n;
+}
+
+
+/* counts a string, for whoever listens to it too */
+
+static int64_t
+soma_openai_heard(soma_answer_t *answer, unsigned channel,
+    soma_json_value_t *value)
+{
+    if (answer != NULL && answer->text != NULL
+        && value->type == SOMA_JSON_STRING)
+    {
+        soma_openai_text(answer, channel, value->text);
+    }
+
+    return soma_openai_text_len(value);
 }
 
 
@@ -434,7 +563,18 @@ soma_openai_typed(soma_answer_t *answer, soma_openai_chunk_t *chunk,
             && !(type.len > 11
                  && memcmp(type.data + type.len - 11, "audio.delta", 11) == 0))
         {
-            answer->text_len += soma_openai_text_len(&chunk->delta);
+            answer->text_len += soma_openai_heard(answer,
+                                                  SOMA_OPENAI_CONTENT,
+                                                  &chunk->delta);
+        }
+
+        return;
+    }
+
+    if (soma_name_is(type, "response.created")) {
+
+        if (chunk->response.type == SOMA_JSON_OBJECT) {
+            soma_openai_response(answer, chunk->response.text);
         }
 
         return;
@@ -488,6 +628,12 @@ soma_openai_response(soma_answer_t *answer, soma_str_t text)
 
         } else if (soma_name_is(name, "model")) {
             soma_openai_model(answer, &value);
+
+        } else if (soma_name_is(name, "id")) {
+            soma_openai_id(answer, &value);
+
+        } else if (soma_name_is(name, "created_at")) {
+            (void) soma_json_int(&value, &answer->created);
         }
     }
 }

@@ -521,6 +521,30 @@ soma_openai_model(soma_answer_t *answer, soma_json_value_t *value)
 }
 
 
+void
+soma_openai_id(soma_answer_t *answer, soma_json_value_t *value)
+{
+    size_t  len;
+
+    if (answer->id.len != 0 || value->type != SOMA_JSON_STRING) {
+        return;
+    }
+
+    len = value->text.len - 2;
+
+    if (len > SOMA_ANSWER_ID_MAX
+        || memchr(value->text.data, '\\', value->text.len) != NULL)
+    {
+        return;
+    }
+
+    memcpy(answer->id_buf, value->text.data + 1, len);
+
+    answer->id.data = answer->id_buf;
+    answer->id.len = len;
+}
+
+
 int
 soma_openai_failed(soma_json_value_t *value)
 {

@@ -50,6 +50,7 @@ typedef struct ngx_http_soma_jwt_s        ngx_http_soma_jwt_t;
 typedef struct ngx_http_soma_ctx_s        ngx_http_soma_ctx_t;
 typedef struct ngx_http_soma_hold_s       ngx_http_soma_hold_t;
 typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
+typedef struct ngx_http_soma_meter_s      ngx_http_soma_meter_t;
 
 
 struct ngx_http_soma_provider_s {
@@ -297,6 +298,7 @@ struct ngx_http_soma_ctx_s {
                                                    the limits leave to it,
                                                    0: all it wants */
     int64_t                         ask_cap;    /* the part of who asks */
+    int64_t                         ask_input;  /* input_bound then */
 
     /* plan */
     soma_ask_t                      ask;
@@ -315,6 +317,7 @@ struct ngx_http_soma_ctx_s {
     void                           *attempt;    /* private to that step */
     ngx_uint_t                      attempts;
     soma_answer_t                   answer;
+    ngx_http_soma_meter_t          *meter;      /* NULL: nothing is metered */
     ngx_msec_t                      first_token_msec;   /* since start */
     ngx_uint_t                      status;     /* of the answer, 0: none */
 
@@ -338,6 +341,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        jwt_waited:1;
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */
+    unsigned                        cut:1;      /* by us: a budget ended */
     unsigned                        settled:1;
     unsigned                        counted:1;  /* input_bound is exact */
     unsigned                        sent:1;     /* a provider may have seen

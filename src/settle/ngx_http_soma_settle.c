@@ -16,6 +16,7 @@
 
 
 static void ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_counts(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx);
@@ -114,12 +115,44 @@ ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx)
 
     ngx_http_soma_settle_counts(ctx);
 
-    if (ctx->usage.known) {
+    if (!ctx->usage.known || ctx->cut) {
+        ngx_http_soma_settle_counted(ctx);
+    }
+}
+
+
+/* what was sent is counted here: the provider did not say, or, of what was
+ * cut, said more */
+static void
+ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t     tokens;
+    ngx_uint_t  exact;
+
+    exact = 0;
+
+    if (ctx->meter != NULL) {
+        ctx->usage.output_tokens = ngx_http_soma_meter_output(ctx, &exact);
+
+    } else {
+        ctx->usage.output_tokens = soma_estimate_tokens(ctx->answer.text_len);
+    }
+
+    if (ctx->cut) {
+
+        /* never more than was reserved for it */
+
+        if (!ctx->usage.known) {
+            tokens = ngx_http_soma_prompt_estimate(ctx);
+            ctx->usage.input_tokens = ngx_min(tokens, ctx->input_bound);
+        }
+
+        ctx->usage.known = exact;
+        ctx->usage.estimated = !exact;
         return;
     }
 
     ctx->usage.input_tokens = ngx_http_soma_prompt_estimate(ctx);
-    ctx->usage.output_tokens = soma_estimate_tokens(ctx->answer.text_len);
     ctx->usage.estimated = 1;
 }
 
@@ -237,6 +270,10 @@ ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
 {
     if (ctx->error.fault != SOMA_FAULT_NONE && !ctx->answered) {
         return ctx->error.code;
+    }
+
+    if (ctx->cut) {
+        return SOMA_STR("budget_cut");
     }
 
     if (ctx->answer.failed) {

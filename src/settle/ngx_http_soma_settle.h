@@ -18,6 +18,10 @@
 /* once a request, on whatever way it ends; later calls do nothing */
 void ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx);
 
+/* tokens of what a metered stream has sent so far; by the attempt */
+int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
+    ngx_uint_t *exact);
+
 /*
  * Tells equal questions apart from others; no secret, no proof.  Taken when
  * the body has just been read: later it has left the processor's caches.

@@ -24,7 +24,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef struct {
     soma_answer_t  answer;
     uint64_t       verdicts;
+    uint64_t       heard;       /* a sum of the text, piece by piece */
+    int64_t        len;
 } played_t;
+
+
+static void
+hear(void *data, unsigned channel, const unsigned char *p, size_t len)
+{
+    size_t     i;
+    played_t  *played = data;
+
+    CHECK(len != 0);
+
+    for (i = 0; i < len; i++) {
+        played->heard = played->heard * 31 + p[i] + channel;
+    }
+
+    played->len += (int64_t) len;
+}
 
 
 static void
@@ -62,6 +80,58 @@ event(played_t *p, soma_ask_t *ask, soma_sse_event_t *e)
 }
 
 
+/* what ends a cut stream is whole events, none of them longer than said, and
+ * read by ourselves as an end */
+
+static void
+check_cut(played_t *p, soma_ask_t *ask)
+{
+    int                rc;
+    size_t             size, len, used, off;
+    soma_out_t         out;
+    soma_sse_t         sse;
+    soma_answer_t      answer;
+    unsigned char     *buf;
+    soma_arena_t      *arena;
+    soma_sse_event_t   e;
+
+    if (soma_openai.bounds(ask->api) == NULL) {
+        return;
+    }
+
+    size = SOMA_CUT_EVENT_MAX * (ask->n + p->answer.progress.choices + 2);
+    buf = malloc(size);
+    CHECK(buf != NULL);
+
+    soma_out_init(&out, buf, size);
+    soma_openai.cut(&out, ask, &p->answer, &p->answer.usage);
+    CHECK(!out.full);
+
+    memset(&answer, 0, sizeof(answer));
+    memset(&sse, 0, sizeof(sse));
+    arena = soma_test_arena();
+    sse.arena = arena;
+    answer.api = ask->api;
+    len = out.pos - out.start;
+
+    for (off = 0; ; off += used) {
+        rc = soma_sse_feed(&sse, buf + off, len - off, &used, &e);
+
+        if (rc != SOMA_OK) {
+            break;
+        }
+
+        CHECK(soma_openai.event(&answer, ask, &e) != SOMA_EVENT_ERROR);
+    }
+
+    CHECK(rc == SOMA_AGAIN && soma_sse_end(&sse, &e) == SOMA_DONE);
+    CHECK(answer.done && answer.text_len == 0);
+
+    soma_test_arena_free(arena);
+    free(buf);
+}
+
+
 static void
 play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
     size_t step)
@@ -79,6 +149,8 @@ play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
     arena = soma_test_arena();
     sse.arena = arena;
     p->answer.api = ask->api;
+    p->answer.text = hear;
+    p->answer.text_data = p;
 
     for (pos = 0; pos < size; pos += n) {
 
@@ -106,6 +178,8 @@ play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
         event(p, ask, &e);
     }
 
+    check_cut(p, ask);
+
     soma_test_arena_free(arena);
 }
 
@@ -121,12 +195,15 @@ fuzz_stream(const uint8_t *data, size_t size, unsigned how)
     ask.api = how % (SOMA_API_MODELS + 1);
     ask.usage_asked = (how >> 6) & 1;
     ask.stream = 1;
+    ask.n = 1 + (how >> 4);
+    ask.model = SOMA_STR("m");
 
     play(&one, &ask, data, size, size + 1);
     play(&pieces, &ask, data, size, size < 512 ? 1 : 1 + how % 61);
 
     CHECK(one.verdicts == pieces.verdicts);
     CHECK(one.answer.text_len == pieces.answer.text_len);
+    CHECK(one.heard == pieces.heard && one.len == pieces.len);
     CHECK(one.answer.done == pieces.answer.done);
     CHECK(one.answer.finished == pieces.answer.finished);
     CHECK(one.answer.failed == pieces.answer.failed);
@@ -254,6 +331,9 @@ fuzz_ask(const uint8_t *data, size_t size, unsigned how)
 
     CHECK(t.ask.model.len != 0 && t.ask.n >= 1 && t.ask.max_tokens >= -1);
 
+    t.ask.bound = (t.ask.max_tokens < 0) ? how : 0;
+    t.ask.newer_bound = how >> 7;
+
     /* what the provider gets asks for the same, of another model */
 
     body = soma_test_encode(&t, &soma_openai, SOMA_STR("a\"b\n"), arena);
@@ -263,7 +343,8 @@ fuzz_ask(const uint8_t *data, size_t size, unsigned how)
           == SOMA_OK);
     CHECK(soma_str_is(again.ask.model, "a\"b\n"));
     CHECK(again.ask.stream == t.ask.stream && again.ask.n == t.ask.n);
-    CHECK(again.ask.max_tokens == t.ask.max_tokens);
+    CHECK(again.ask.max_tokens == (t.ask.bound ? t.ask.bound
+                                               : t.ask.max_tokens));
     CHECK(again.ask.tier == t.ask.tier);
     CHECK(t.ask.api != SOMA_API_CHAT || !t.ask.stream
           || again.ask.usage_asked);

@@ -517,6 +517,199 @@ test_text_len(void)
 }
 
 
+/* what a listener heard, "channel:piece" one behind the other */
+typedef struct {
+    char      text[1024];
+    size_t    len;
+    unsigned  channel;
+} heard_t;
+
+
+static void
+hear(void *data, unsigned channel, const unsigned char *p, size_t len)
+{
+    heard_t  *h = data;
+
+    if (channel != h->channel) {
+        h->len += (size_t) sprintf(h->text + h->len, "<%u>", channel);
+        h->channel = channel;
+    }
+
+    memcpy(h->text + h->len, p, len);
+    h->len += len;
+}
+
+
+static void
+test_text(void)
+{
+    size_t         i;
+    heard_t        h;
+    soma_ask_t     ask;
+    soma_answer_t  answer;
+
+    static const struct {
+        const char  *data;
+        const char  *text;
+    } cases[] = {
+        { "{\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}", "Hello" },
+        { "{\"choices\":[{\"delta\":{\"content\":\"\"}}]}", "" },
+        { "{\"choices\":[{\"delta\":{\"content\":"
+          "\"\\\\a\\nb\\t\\r\\b\\f\\\"\\/c\"}}]}",
+          "\\a\nb\t\r\b\f\"/c" },
+        { "{\"choices\":[{\"delta\":{\"content\":"
+          "\"\\u0041\\u00e9\\u4e2d\\ud83d\\ude00\"}}]}",
+          "A\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80" },
+        { "{\"choices\":[{\"delta\":{\"content\":"
+          "\"\\ud83dx\\ude00\\ud83d\\u0041\\uzzzz\"}}]}",
+          "\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd" "A\xef\xbf\xbd" },
+        { "{\"choices\":[{\"delta\":{\"content\":\"\\u00\"}}]}",
+          "\xef\xbf\xbd" },
+        { "{\"choices\":[{\"index\":2,\"delta\":{\"content\":\"a\"}}]}",
+          "<6>a" },
+        { "{\"choices\":[{\"delta\":{\"reasoning\":\"abc\","
+          "\"reasoning_content\":\"abc\",\"content\":\"d\"}}]}",
+          "d<1>abc" },
+        { "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,"
+          "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\"}}]}}]}",
+          "<2>{\"a" },
+        { "{\"choices\":[{\"text\":\"abc\",\"index\":0}]}", "abc" },
+        { "{\"choices\":[{\"delta\":{\"content\":[{\"type\":"
+          "\"thinking\",\"thinking\":[{\"type\":\"text\","
+          "\"text\":\"hm\"}]},{\"type\":\"text\","
+          "\"text\":\"yes\"}]}}]}", "hmyes" },
+        { "{\"type\":\"response.output_text.delta\",\"delta\":\"a\\n\"}",
+          "a\n" },
+        { "{\"type\":\"response.audio.delta\",\"delta\":\"AAAA\"}", "" }
+    };
+
+    memset(&ask, 0, sizeof(ask));
+    ask.api = SOMA_API_CHAT;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&answer, 0, sizeof(answer));
+        memset(&h, 0, sizeof(h));
+        answer.text = hear;
+        answer.text_data = &h;
+
+        event(&answer, &ask, "", cases[i].data);
+        soma_is_str((unsigned char *) h.text, h.len, cases[i].text,
+                    "heard: %s", cases[i].data);
+    }
+}
+
+
+static void
+cut(soma_ask_t *ask, soma_answer_t *answer, const char *want,
+    const char *what)
+{
+    soma_out_t     out;
+    soma_usage_t   usage;
+    unsigned char  buf[8 * SOMA_CUT_EVENT_MAX];
+
+    memset(&usage, 0, sizeof(usage));
+    usage.input_tokens = 5;
+    usage.output_tokens = 7;
+    usage.cached_tokens = 2;
+    usage.reasoning_tokens = 3;
+
+    soma_out_init(&out, buf, sizeof(buf));
+    soma_openai.cut(&out, ask, answer, &usage);
+
+    soma_is_int(out.full, 0, "%s: fits", what);
+    soma_is_str(buf, out.pos - out.start, want, "%s", what);
+}
+
+
+#define CHUNK_HEAD                                                            \
+    "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\","              \
+    "\"created\":1700,\"model\":\"gpt\""
+#define CHUNK_LENGTH(index)                                                   \
+    CHUNK_HEAD ",\"choices\":[{\"index\":" #index ",\"delta\":{},"            \
+    "\"logprobs\":null,\"finish_reason\":\"length\"}]"
+
+
+static void
+test_cut(void)
+{
+    soma_ask_t       ask;
+    soma_answer_t    answer;
+    soma_progress_t  before;
+
+    memset(&ask, 0, sizeof(ask));
+    memset(&answer, 0, sizeof(answer));
+    ask.api = SOMA_API_CHAT;
+    ask.n = 1;
+    ask.model = STR("asked");
+
+    cut(&ask, &answer, "data: {\"id\":\"\",\"object\":"
+        "\"chat.completion.chunk\",\"created\":0,\"model\":\"asked\","
+        "\"choices\":[{\"index\":0,\"delta\":{},\"logprobs\":null,"
+        "\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n",
+        "a chat of which nothing came");
+
+    event(&answer, &ask, "", "{\"id\":\"c-1\",\"created\":1700,"
+          "\"model\":\"gpt\",\"choices\":[{\"index\":0,\"delta\":{}}]}");
+    event(&answer, &ask, "", "{\"id\":\"c-2\",\"created\":1800,"
+          "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}");
+    cut(&ask, &answer, CHUNK_LENGTH(0) "}\n\ndata: [DONE]\n\n",
+        "a chat ends as its first event was");
+
+    ask.n = 4;
+    ask.usage_asked = 1;
+    event(&answer, &ask, "", "{\"choices\":[{\"delta\":{},\"finish_reason\":"
+          "\"stop\",\"index\":2},{\"index\":1,\"finish_reason\":null}]}");
+    before = answer.progress;
+    event(&answer, &ask, "", "{\"choices\":[{\"delta\":{\"content\":\"x\"},"
+          "\"finish_reason\":\"stop\",\"index\":0}]}");
+    answer.progress = before;
+    cut(&ask, &answer, CHUNK_LENGTH(0) ",\"usage\":null}\n\n"
+        CHUNK_LENGTH(1) ",\"usage\":null}\n\n"
+        CHUNK_LENGTH(3) ",\"usage\":null}\n\n"
+        CHUNK_HEAD ",\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+        "\"completion_tokens\":7,\"total_tokens\":12}}\n\n"
+        "data: [DONE]\n\n", "the choices that are open, the usage");
+
+    event(&answer, &ask, "", "{\"choices\":[{\"index\":-1,\"finish_reason\":"
+          "\"stop\"},{\"index\":1024,\"finish_reason\":\"stop\"},"
+          "{\"index\":1023,\"finish_reason\":\"stop\"}]}");
+    soma_is_int(answer.progress.choices, 1024, "indices within their bounds");
+
+    memset(&answer, 0, sizeof(answer));
+    ask.api = SOMA_API_COMPLETIONS;
+    ask.usage_asked = 0;
+    event(&answer, &ask, "", "{\"id\":\"c\\u0041\",\"model\":\"gpt\","
+          "\"choices\":[{\"text\":\"a\",\"index\":1}]}");
+    cut(&ask, &answer, "data: {\"id\":\"\",\"object\":\"text_completion\","
+        "\"created\":0,\"model\":\"gpt\",\"choices\":[{\"index\":0,"
+        "\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}]}"
+        "\n\ndata: {\"id\":\"\",\"object\":\"text_completion\","
+        "\"created\":0,\"model\":\"gpt\",\"choices\":[{\"index\":1,"
+        "\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}]}"
+        "\n\ndata: [DONE]\n\n", "completions: those that were seen");
+
+    memset(&answer, 0, sizeof(answer));
+    ask.api = SOMA_API_RESPONSES;
+    event(&answer, &ask, "response.created", "{\"type\":\"response.created\","
+          "\"sequence_number\":0,\"response\":{\"id\":\"r-1\","
+          "\"created_at\":1700,\"model\":\"gpt\",\"usage\":null}}");
+    event(&answer, &ask, "", "{\"type\":\"response.output_text.delta\","
+          "\"sequence_number\":41,\"delta\":\"a\"}");
+    soma_is_int(answer.done, 0, "a response goes on");
+    cut(&ask, &answer, "event: response.incomplete\ndata: {\"type\":"
+        "\"response.incomplete\",\"sequence_number\":42,\"response\":{"
+        "\"id\":\"r-1\",\"object\":\"response\",\"created_at\":1700,"
+        "\"status\":\"incomplete\",\"error\":null,\"incomplete_details\":"
+        "{\"reason\":\"max_output_tokens\"},\"model\":\"gpt\","
+        "\"output\":[],\"parallel_tool_calls\":true,\"tool_choice\":"
+        "\"auto\",\"tools\":[],\"usage\":{\"input_tokens\":5,"
+        "\"input_tokens_details\":{\"cached_tokens\":2},"
+        "\"output_tokens\":7,\"output_tokens_details\":"
+        "{\"reasoning_tokens\":3},\"total_tokens\":12}}}\n\n",
+        "a response is incomplete");
+}
+
+
 static void
 test_errors(void)
 {
@@ -963,6 +1156,8 @@ main(void)
     test_ask_bound();
     test_usage_chunk();
     test_text_len();
+    test_text();
+    test_cut();
     test_errors();
     test_responses();
     test_meaning();

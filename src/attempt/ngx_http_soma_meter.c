@@ -1,0 +1,373 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * What a stream has come to so far, held against what is reserved for it.
+ * More is reserved as it grows; where that is refused, it is cut.
+ */
+
+
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_vocabulary.h"
+
+
+#define NGX_HTTP_SOMA_HOLDS  2      /* of who asks, of who answers */
+
+
+struct ngx_http_soma_meter_s {
+    int64_t            reserved[NGX_HTTP_SOMA_HOLDS];   /* tokens, of the
+                                                           answer */
+    int64_t            slack[NGX_HTTP_SOMA_HOLDS][SOMA_AMOUNTS];
+                                    /* reserved for more prompt than it is */
+    int64_t            most;        /* that the provider was told of */
+    int64_t            counted;     /* of what went to the client */
+    int64_t            over;        /* tokens of channels that are over */
+    int64_t            bytes;       /* of them */
+    int64_t            text_len;    /* when it was looked at last */
+    int64_t            events;      /* that had text */
+    unsigned           channel;
+    unsigned           fresh:1;     /* "counted" is of the last event */
+    unsigned           exact:1;
+    soma_progress_t    before;      /* the event at hand */
+    soma_bpe_stream_t  stream;
+};
+
+
+static void ngx_http_soma_meter_text(void *data, unsigned channel,
+    const u_char *p, size_t len);
+static ngx_int_t ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t slice);
+static int64_t ngx_http_soma_meter_tokens(ngx_http_soma_meter_t *m);
+static int64_t ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_meter_t *m);
+static void ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t input);
+static ngx_int_t ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t tokens);
+
+
+void
+ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
+{
+    const soma_bpe_t       *bpe;
+    ngx_http_soma_ctx_t    *ctx;
+    ngx_http_soma_meter_t  *m;
+
+    ctx = a->ctx;
+
+    if (!ctx->metered || !a->event_stream || !a->good
+        || a->provider->dialect->bounds(ctx->ask.api) == NULL)
+    {
+        return;
+    }
+
+    m = ngx_palloc(ctx->request->pool, sizeof(ngx_http_soma_meter_t));
+    if (m == NULL) {
+        return;
+    }
+
+    bpe = ngx_http_soma_bpe(ctx->main, ctx->model);
+
+    ngx_memzero(m, offsetof(ngx_http_soma_meter_t, stream));
+    soma_bpe_stream_init(&m->stream, bpe);
+
+    ngx_http_soma_reserved(ctx, m->reserved, &m->most);
+    ngx_http_soma_meter_slack(ctx, m, 0, ctx->ask_input);
+
+    m->exact = (bpe != NULL && ctx->ask.n == 1);
+    m->fresh = 1;
+
+    if (bpe != NULL) {
+        ctx->answer.text = ngx_http_soma_meter_text;
+        ctx->answer.text_data = m;
+
+    } else if (m->reserved[0] >= m->most && m->reserved[1] >= m->most) {
+
+        /* an estimate does not argue with what the provider was told */
+
+        return;
+    }
+
+    ctx->meter = m;
+}
+
+
+/* texts of several choices come in turns: each piece is counted apart */
+
+static void
+ngx_http_soma_meter_text(void *data, unsigned channel, const u_char *p,
+    size_t len)
+{
+    ngx_http_soma_meter_t  *m = data;
+
+    if (channel != m->channel) {
+        m->over += soma_bpe_stream_tokens(&m->stream);
+        m->bytes += m->stream.bytes;
+        m->channel = channel;
+        soma_bpe_stream_init(&m->stream, m->stream.bpe);
+    }
+
+    if (!m->fresh
+        && m->bytes + m->stream.bytes + (int64_t) len
+           > ngx_min(m->reserved[0], m->reserved[1]))
+    {
+        m->counted = ngx_http_soma_meter_tokens(m);
+        m->fresh = 1;
+    }
+
+    soma_bpe_stream_add(&m->stream, p, len);
+}
+
+
+static int64_t
+ngx_http_soma_meter_tokens(ngx_http_soma_meter_t *m)
+{
+    return m->over + soma_bpe_stream_tokens(&m->stream);
+}
+
+
+void
+ngx_http_soma_meter_event(ngx_http_soma_ctx_t *ctx)
+{
+    ctx->meter->before = ctx->answer.progress;
+}
+
+
+ngx_int_t
+ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t                 n;
+    ngx_uint_t              i;
+    ngx_http_soma_meter_t  *m;
+
+    m = ctx->meter;
+
+    if (ctx->answer.text_len == m->text_len || ctx->answer.failed) {
+        return NGX_OK;
+    }
+
+    m->text_len = ctx->answer.text_len;
+    m->events++;
+
+    /* no token is less than a byte: mostly nothing is to be counted yet */
+
+    if (m->stream.bpe != NULL && !ctx->answer.usage.known
+        && m->bytes + m->stream.bytes
+           <= ngx_min(m->reserved[0], m->reserved[1]))
+    {
+        m->fresh = 0;
+        return NGX_OK;
+    }
+
+    n = ngx_http_soma_meter_count(ctx, m);
+
+    for (i = 0; i < NGX_HTTP_SOMA_HOLDS; i++) {
+        if (n > m->reserved[i]
+            && ngx_http_soma_meter_extend(ctx, m, i, n) != NGX_OK)
+        {
+            return NGX_BUSY;
+        }
+    }
+
+    m->counted = n;
+    m->fresh = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Without a vocabulary an estimate, which providers that send a token an
+ * event make a good one; it goes no further than what the provider was told.
+ */
+
+static int64_t
+ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m)
+{
+    int64_t  n;
+
+    if (m->stream.bpe != NULL) {
+        n = ngx_http_soma_meter_tokens(m);
+
+    } else {
+        n = soma_estimate_tokens(ctx->answer.text_len);
+        n = ngx_max(n, m->events);
+    }
+
+    if (!m->exact) {
+        n = ngx_min(n, m->most);
+    }
+
+    /* some providers report as they go */
+
+    if (ctx->answer.usage.known) {
+        n = ngx_max(n, ctx->answer.usage.output_tokens);
+    }
+
+    return n;
+}
+
+
+/* a hold was made for a prompt of "input" tokens, which turned out less */
+
+static void
+ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
+    ngx_uint_t which, int64_t input)
+{
+    const soma_price_t  *price;
+
+    if (input <= ctx->input_bound) {
+        return;
+    }
+
+    price = ctx->model->price;
+
+    m->slack[which][SOMA_TOKENS] += input - ctx->input_bound;
+    m->slack[which][SOMA_COST] +=
+        soma_price_bound(price, input, m->reserved[which])
+        - soma_price_bound(price, ctx->input_bound, m->reserved[which]);
+}
+
+
+/*
+ * A slice more, or half of one ..., or what the event at hand needs.  Where
+ * even that is refused, the prompt is counted: what its upper bound took too
+ * much is there.
+ */
+
+static ngx_int_t
+ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
+    ngx_uint_t which, int64_t tokens)
+{
+    int64_t     need, slice, input;
+    ngx_uint_t  i;
+
+    need = tokens - m->reserved[which];
+    slice = ngx_max(need, NGX_HTTP_SOMA_OUTPUT_SLICE);
+
+    for ( ;; ) {
+
+        if (ngx_http_soma_meter_take(ctx, m, which, slice) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        if (slice > need) {
+            slice = ngx_max(need, slice / 2);
+            continue;
+        }
+
+        input = ctx->input_bound;
+
+        if (ngx_http_soma_prompt_count(ctx) != NGX_OK) {
+            return NGX_BUSY;
+        }
+
+        for (i = 0; i < NGX_HTTP_SOMA_HOLDS; i++) {
+            ngx_http_soma_meter_slack(ctx, m, i, input);
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
+    ngx_uint_t which, int64_t slice)
+{
+    int64_t                from, left[SOMA_AMOUNTS], more[SOMA_AMOUNTS];
+    ngx_int_t              rc;
+    ngx_uint_t             i;
+    const soma_price_t    *price;
+    ngx_http_soma_hold_t  **hold;
+
+    hold = (which == 0) ? &ctx->hold : &ctx->attempt_hold;
+    price = ctx->model->price;
+    from = m->reserved[which];
+
+    ngx_memzero(more, sizeof(more));
+
+    more[SOMA_TOKENS] = slice;
+    more[SOMA_COST] = soma_price_bound(price, ctx->input_bound, from + slice)
+                      - soma_price_bound(price, ctx->input_bound, from);
+
+    for (i = 0; i < SOMA_AMOUNTS; i++) {
+        left[i] = m->slack[which][i] - more[i];
+
+        if (left[i] < 0) {
+            more[i] = -left[i];
+            left[i] = 0;
+
+        } else {
+            more[i] = 0;
+        }
+    }
+
+    rc = ngx_http_soma_quota_extend(ctx, hold, more);
+
+    if (rc == NGX_OK) {
+        m->reserved[which] = from + slice;
+        ngx_memcpy(m->slack[which], left, sizeof(left));
+    }
+
+    return rc;
+}
+
+
+int64_t
+ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx, ngx_uint_t *exact)
+{
+    ngx_http_soma_meter_t  *m;
+
+    m = ctx->meter;
+    *exact = m->exact;
+
+    if (ctx->cut) {
+        return m->counted;
+    }
+
+    return ngx_http_soma_meter_count(ctx, m);
+}
+
+
+ngx_int_t
+ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
+{
+    size_t                size;
+    u_char               *p;
+    soma_out_t            out;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                  "soma: a limit of \"%*s\" has nothing left for this stream, "
+                  "cut after %L tokens", ctx->identity.tenant.len,
+                  ctx->identity.tenant.data, ctx->meter->counted);
+
+    /* the event at hand does not go out, nor is it billed */
+
+    ctx->answer.progress = ctx->meter->before;
+
+    ctx->cut = 1;
+    ctx->complete = 1;
+    a->ended = 1;
+
+    ngx_http_soma_settle(ctx);
+
+    size = SOMA_CUT_EVENT_MAX
+           * (ctx->ask.n + ctx->answer.progress.choices + 2);
+
+    p = ngx_palloc(ctx->request->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    soma_out_init(&out, p, size);
+    soma_openai.cut(&out, &ctx->ask, &ctx->answer, &ctx->usage);
+
+    text->data = p;
+    text->len = out.pos - out.start;
+
+    return NGX_OK;
+}
