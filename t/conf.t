@@ -13,6 +13,14 @@ my $ROOT = soma_sha256('sk-root');
 my $prices = "$Soma::TOP/conf/prices.json";
 my $n = soma_nginx(start => 0, server => 'location / { return 204; }');
 
+my $secret = "secret file:$ENV{TEST_NGINX_DIR}/secret;";
+
+for (['secret', 'x' x 32], ['short', "12345\n"]) {
+    open my $fh, '>', "$ENV{TEST_NGINX_DIR}/$_->[0]" or die;
+    print $fh $_->[1];
+    close $fh;
+}
+
 soma_dir('ledger');
 mkdir "$ENV{TEST_NGINX_DIR}/empty";
 
@@ -106,6 +114,7 @@ sub provider { ["soma_provider p { dialect openai; "
 sub tenant { ["soma_tenant t { $_[0] }", '', $_[1]] }
 sub route { ["$E soma_model m provider=e; soma_route r { $_[0] }", '', $_[1]] }
 sub key { ["soma_tenant t { } soma_key $_[0];", '', $_[1]] }
+sub jwt { ["soma_tenant t { } soma_jwt j { $_[0] }", '', $_[1]] }
 sub model { ["$E soma_model m $_[0];", '', $_[1]] }
 
 my @bad = (
@@ -209,6 +218,41 @@ my @bad = (
     key("sk-plain tenant=t", qr/^(?!.*sk-plain).*"sha256:".*64 hex/),
     key("sha256:abc tenant=t", qr/64 hex digits/),
     key("sha256:$HASH user=alice", qr/needs tenant=/),
+    jwt('', qr/"j" needs keys: secret file:PATH, jwks/),
+    jwt("$secret", qr/"j" needs one of "tenant NAME"/),
+    jwt("$secret tenant t; claim tenant=org;", qr/needs one of "tenant NAME"/),
+    jwt("$secret tenant x;", qr/"x" of soma_jwt "j" is not configured/),
+    jwt("$secret tenant t; tenants t u;", qr/has "tenant" and "tenants"/),
+    jwt("$secret tenant t; color red;", qr/unknown directive "color" in soma_/),
+    jwt("$secret tenant t; leeway 2h;", qr/"leeway" in soma_jwt "j": 0 to 1h/),
+    jwt("$secret tenant t; refresh 1m;", qr/are for a jwks with a URL/),
+    jwt("$secret tenant t; algorithms RS256;", qr/has no key for any of its/),
+    jwt("$secret tenant t; algorithms RS512;", qr/HS256, RS256 and ES256 are/),
+    jwt("$secret tenant t; claim role=x;", qr/invalid "role=x" behind "claim"/),
+    jwt("$secret tenant t; claim user=a user=b;", qr/"claim user=" stands twi/),
+    jwt("$secret tenant t; issuer a b;", qr/number of words behind "issuer"/),
+    jwt("$secret tenant t; audience * x;", qr/any audience, and others/),
+    jwt("$secret tenant t; } soma_jwt j {", qr/soma_jwt "j" stands twice/),
+    jwt("$secret tenant t; } soma_jwt k { issuer k; $secret tenant t;",
+        qr/soma_jwt "j" needs an "issuer": with more than one/),
+    jwt("$secret tenant t; issuer k; } soma_jwt k { issuer k; $secret "
+        . 'tenant t;', qr/soma_jwt "j" and soma_jwt "k" have the same issuer/),
+    jwt("$secret jwks file:x; tenant t;", qr/one secret or one jwks/),
+    jwt('secret sk-very-secret; tenant t;', qr/file:PATH or env:NAME/),
+    jwt('secret env:SOMA_NOT_SET; tenant t;', qr/"SOMA_NOT_SET" of soma_jwt/),
+    jwt("secret file:$ENV{TEST_NGINX_DIR}/none; tenant t;", qr/cannot open/),
+    jwt("secret file:$ENV{TEST_NGINX_DIR}/short; tenant t;",
+        qr/"j" has 5 bytes: a secret of 32 to 4096 bytes is needed/),
+    jwt("jwks file:$ENV{TEST_NGINX_DIR}/short; tenant t;",
+        qr/of soma_jwt "j" is of no use: it is no JWK set/),
+    jwt('jwks http://login.example.com/k; tenant t;', qr/needs https:/),
+    jwt('jwks http://127.0.0.1.example.com/; tenant t;', qr/needs https:/),
+    jwt('jwks ftp://x/; tenant t;', qr/file:PATH or https:/),
+    jwt('jwks https://u:p@x/; tenant t;', qr/without a user/),
+    jwt('jwks https://x/; refresh 10ms; tenant t;', qr/1s to 24h is allowed/),
+    jwt("jwks https://x/; ssl_trusted_certificate "
+        . "$ENV{TEST_NGINX_DIR}/short; tenant t;", qr/has no certificate in/),
+    ['soma_tenant t { } soma_jwt "a b" { }', '', qr/invalid name "a b"/],
     key("sha256:$HASH tenant=t color=red", qr/"color=red" of "soma_key"/),
     key("sha256:$HASH tenant=t capabilities=god",
         qr/"capabilities=god".*admin/),

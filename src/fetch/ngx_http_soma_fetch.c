@@ -222,7 +222,7 @@ ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
 
 
 /*
- * A file of one's own is trusted alone.  Of the system's authorities the
+ * Authorities of one's own are trusted alone.  Of the system's authorities the
  * directory is taken where there is one: the one that is needed is read from
  * it, where the file with all of them would hold the worker up for a tenth of
  * a second.
@@ -231,10 +231,16 @@ static unsigned
 ngx_http_soma_fetch_trust(CURL *easy, ngx_http_soma_fetch_t *fetch)
 {
     unsigned                 rc;
+    struct curl_blob         blob;
     curl_version_info_data  *info;
 
-    if (fetch->ca_file.len) {
-        rc = curl_easy_setopt(easy, CURLOPT_CAINFO, fetch->ca_file.data);
+    if (fetch->ca.len) {
+        blob.data = fetch->ca.data;
+        blob.len = fetch->ca.len;
+        blob.flags = CURL_BLOB_NOCOPY;
+
+        rc = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+        rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         rc |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 
         return rc;
@@ -243,14 +249,10 @@ ngx_http_soma_fetch_trust(CURL *easy, ngx_http_soma_fetch_t *fetch)
     rc = CURLE_OK;
     info = curl_version_info(CURLVERSION_NOW);
 
-#if LIBCURL_VERSION_NUM >= 0x074600
-
     if (info->age >= CURLVERSION_SEVENTH && info->capath) {
         rc = curl_easy_setopt(easy, CURLOPT_CAPATH, info->capath);
         rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
     }
-
-#endif
 
     return rc;
 }

@@ -21,10 +21,9 @@
 #define NGX_HTTP_SOMA_FETCH_CONNECT   5000              /* ms, TLS included */
 
 
-/* strings end in a null byte that their length leaves out */
 typedef struct {
-    ngx_str_t       url;
-    ngx_str_t       ca_file;    /* empty: those of the system */
+    ngx_str_t       url;        /* ends in a null byte that is not counted */
+    ngx_str_t       ca;         /* PEM, must stay; empty: the system's */
     size_t          max;        /* of the body, at most ..._BODY_MAX */
     ngx_msec_t      timeout;    /* of the whole */
 } ngx_http_soma_fetch_t;

@@ -140,7 +140,7 @@ ngx_http_soma_jwks_slot(ngx_http_soma_jwks_zone_t *zone,
     rc = md != NULL
          && EVP_DigestInit_ex(md, EVP_sha256(), NULL)
          && EVP_DigestUpdate(md, jwt->url.data, jwt->url.len + 1)
-         && EVP_DigestUpdate(md, jwt->ca_file.data, jwt->ca_file.len)
+         && EVP_DigestUpdate(md, jwt->ca.data, jwt->ca.len)
          && EVP_DigestFinal_ex(md, name, &len);
 
     EVP_MD_CTX_free(md);
@@ -436,7 +436,7 @@ ngx_http_soma_jwks_fetch(ngx_http_soma_jwks_worker_t *w)
     ngx_http_soma_fetch_t  fetch;
 
     fetch.url = w->jwt->url;
-    fetch.ca_file = w->jwt->ca_file;
+    fetch.ca = w->jwt->ca;
     fetch.max = SOMA_JWKS_MAX;
     fetch.timeout = NGX_HTTP_SOMA_JWKS_TIMEOUT;
 

@@ -18,6 +18,7 @@
 #define NGX_HTTP_SOMA_JWT_MAX          16       /* soma_jwt blocks */
 #define NGX_HTTP_SOMA_JWT_AUDIENCES    32       /* of one */
 #define NGX_HTTP_SOMA_JWT_TENANTS      2048     /* bytes of the list */
+#define NGX_HTTP_SOMA_JWT_CA           1048576  /* bytes of a file */
 
 #define NGX_HTTP_SOMA_JWKS_SLOTS       64       /* URLs since nginx started */
 #define NGX_HTTP_SOMA_JWKS_ERROR       160      /* bytes */
@@ -58,7 +59,7 @@ typedef enum {
  * of them read it; times are of ngx_current_msec, the same in all workers.
  */
 typedef struct {
-    u_char                  name[SOMA_KEY_HASH];    /* of URL and CA file */
+    u_char                  name[SOMA_KEY_HASH];    /* of URL and CA */
     ngx_atomic_t            version;    /* 0: there never was a text */
     ngx_atomic_t            rounds;     /* fetches that came to an end */
     ngx_atomic_t            fetching;   /* the pid of who does */
@@ -92,7 +93,7 @@ struct ngx_http_soma_jwt_s {
     ngx_str_t                   claims[NGX_HTTP_SOMA_CLAIMS];
     soma_jwks_t                *set;        /* NULL: from the URL */
     ngx_str_t                   url;
-    ngx_str_t                   ca_file;
+    ngx_str_t                   ca;         /* PEM */
     ngx_http_soma_jwks_slot_t  *slot;       /* after init_zone, with a URL */
 };
 

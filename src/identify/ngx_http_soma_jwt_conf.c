@@ -10,6 +10,9 @@
 #include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_conf.h"
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
 
 typedef struct {
     const char   *name;
@@ -636,28 +639,43 @@ ngx_http_soma_jwt_tenants(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 static char *
 ngx_http_soma_jwt_ca(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 {
-    ngx_str_t        *value;
-    ngx_file_info_t   fi;
+    BIO        *bio;
+    X509       *x509;
+    ngx_str_t  *value, path, text;
 
-    if (jwt->ca_file.data) {
+    if (jwt->ca.data) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    jwt->ca_file = value[1];
+    path = value[1];
 
-    if (ngx_conf_full_name(cf->cycle, &jwt->ca_file, 1) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
+        || ngx_http_soma_read_file(cf, &path, NGX_HTTP_SOMA_JWT_CA, &text)
+           != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_file_info(jwt->ca_file.data, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "cannot find \"%V\" of soma_jwt \"%V\"",
-                           &jwt->ca_file, &jwt->name);
+    bio = BIO_new_mem_buf(text.data, (int) text.len);
+    x509 = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+
+    BIO_free(bio);
+    ERR_clear_error();
+
+    if (x509 == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" of soma_jwt \"%V\" has no certificate in "
+                           "PEM", &path, &jwt->name);
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    X509_free(x509);
+
+    jwt->ca.len = text.len;
+    jwt->ca.data = ngx_pstrdup(cf->pool, &text);
+
+    return jwt->ca.data ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -690,7 +708,7 @@ ngx_http_soma_jwt_complete(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     }
 
     if (jwt->url.len == 0
-        && (jwt->refresh != NGX_CONF_UNSET_MSEC || jwt->ca_file.len))
+        && (jwt->refresh != NGX_CONF_UNSET_MSEC || jwt->ca.len))
     {
         error = "has \"refresh\" or \"ssl_trusted_certificate\", which are "
                 "for a jwks with a URL";
