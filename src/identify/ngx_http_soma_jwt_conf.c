@@ -196,6 +196,7 @@ ngx_http_soma_jwt_secret(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     soma_jwks_t  *set;
 
     value = cf->args->elts;
+    env = NULL;
 
     if (ngx_http_soma_jwt_has(jwt)) {
         return "is not the only one: a soma_jwt has one secret or one jwks";
@@ -249,6 +250,11 @@ ngx_http_soma_jwt_secret(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     }
 
     ngx_memcpy(p, text.data, text.len);
+
+    if (text.data != (u_char *) env) {
+        ngx_explicit_memzero(text.data, text.len);
+    }
+
     text.data = p;
 
     if (soma_jwks_secret(set, ngx_http_soma_str(text), &error) != SOMA_OK) {
