@@ -157,10 +157,84 @@ $redis->cmd('PUBLISH', 'soma:changes', 'tenant acme');
 is(svc($one, 'k'), 200, 'by our own channel too');
 
 
+# by the endpoints
+
+sub admin {
+    my ($method, $uri, $body) = @_;
+    my $res = $one->request($method, "/soma/$uri",
+                            $body && soma_to_json($body),
+                            'x-api-key' => 'a',
+                            'Content-Type' => 'application/json');
+
+    $res->{json} = eval { soma_json($res->{body}) } || {};
+    $res->{code} = $res->{json}{error} && $res->{json}{error}{code};
+
+    return $res;
+}
+
+sub names { join ' ', map { $_->{name} } @{ $_[0]->{json}{tenants} } }
+
+is($one->get('/soma/tenants', 'x-api-key' => 'k')->{status}, 403, 'no admin');
+is(names(admin(GET => 'tenants')), 'acme ops', 'the list has the blocks');
+
+$res = admin(POST => 'tenants', { name => 'gamma', models => ['echo'],
+                                  limits => ['requests 3/hour'] });
+is($res->{status}, 201, 'a new tenant');
+is($res->{json}{source}, 'redis', 'of Redis');
+is(admin(POST => 'tenants', { name => 'gamma' })->{code}, 'tenant_exists',
+   'twice');
+$res = admin(POST => 'keys', { tenant => 'gamma', name => 'g' });
+is($res->{status}, 201, 'a key of it');
+my $g = $res->{json}{key};
+ok(both(sub { limits($_[0], $g) eq 'tenant:requests 3/hour' }), 'its limits');
+is(models($two, $g), 'echo', 'and models');
+is(names(admin(GET => 'tenants')), 'acme ops gamma', 'it is listed');
+is(names(admin(GET => 'tenants?limit=1&cursor=gamm')), 'gamma', 'by pages');
+is(admin(DELETE => 'tenants/gamma')->{code}, 'tenant_has_keys',
+   'not deleted while it has keys');
+is(admin(DELETE => 'keys/g')->{status}, 200, 'which go first');
+is(admin(DELETE => 'tenants/gamma')->{status}, 200, 'deleted');
+is(admin(GET => 'tenants/gamma')->{status}, 404, 'gone');
+is(admin(POST => 'tenants/gamma', { models => [] })->{status}, 404,
+   'no change makes one');
+
+$res = admin(POST => 'tenants/acme', { limits => ['requests  800/hour'] });
+is($res->{status}, 200, 'lines over a block');
+is("$res->{json}{source} @{ $res->{json}{overridden} }", 'both limits',
+   'which is said');
+is("@{ $res->{json}{models} }", 'echo', 'its models stay');
+ok(both(sub { limits($_[0], 'k') eq 'tenant:requests 800/hour' }),
+   'they count everywhere');
+$res = admin(POST => 'tenants/acme', { limits => undef, models => ['other'] });
+is("@{ $res->{json}{limits} }", 'requests 1000/hour', 'null: the block again');
+ok(both(sub { models($_[0], 'k') eq 'other' }), 'other models');
+is(admin(DELETE => 'tenants/acme')->{status}, 200, 'only the block');
+ok(both(sub { models($_[0], 'k') eq 'echo' }), 'everywhere');
+$res = admin(DELETE => 'tenants/acme');
+is($res->{status}, 409, 'which stands in the configuration');
+like($res->{body}, qr/soma_tenant block in .*nginx\.conf:\d+/, 'and where');
+
+is(admin(POST => 'tenants', $_->[0])->{status}, 400, $_->[1])
+    for [{}, 'no name'], [{ name => 'a b' }, 'a bad name'],
+        [{ name => 'x', limit => [] }, 'an unknown member'],
+        [{ name => 'x', limits => ['requests'] }, 'half a limit'];
+is(admin(PUT => 'tenants', {})->{headers}{allow}, 'GET, HEAD, POST', 'PUT');
+is(admin(POST => 'tenants', { name => 'keys' })->{status}, 201,
+   'a tenant called keys');
+is(admin(GET => 'tenants/keys')->{json}{name}, 'keys', 'is one');
+like($one->error_log, qr/\[notice\].*soma: tenant "gamma" was deleted by user/,
+     'the log says who');
+hset('acme', limits => 'requests 900/hour');
+ok(both(sub { limits($_[0], 'k') eq 'tenant:requests 900/hour' }), 'set');
+
+
 # Redis away
 
 $redis->stop;
 ok(soma_wait(10, sub { svc($one, 'k', 'deny') == 503 }), 'away: deny denies');
+$res = admin(POST => 'tenants', { name => 'x' });
+is("$res->{status} $res->{code} $res->{headers}{'retry-after'}",
+   '503 redis_unavailable 1', 'no changes now');
 is(svc($one, 'k'), 200, 'allow goes on');
 is(limits($one, 'k'), 'tenant:requests 900/hour', 'with what was known');
 $redis->start;

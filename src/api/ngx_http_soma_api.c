@@ -25,7 +25,8 @@ static ngx_http_soma_endpoint_t *ngx_http_soma_endpoint(
 static ngx_uint_t ngx_http_soma_is_training(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_live_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-static ngx_int_t ngx_http_soma_allow(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_allow(ngx_http_request_t *r,
+    const char *methods);
 static void ngx_http_soma_state_cleanup(void *data);
 
 
@@ -49,6 +50,10 @@ ngx_http_soma_api_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_soma_get_ctx(r);
 
+    if (ctx && ngx_http_soma_manage_is(r)) {
+        return ngx_http_soma_manage_handler(r, ctx);
+    }
+
     if (ctx && ngx_http_soma_is_training(r)) {
         return ngx_http_soma_training_handler(r);
     }
@@ -63,7 +68,8 @@ ngx_http_soma_api_handler(ngx_http_request_t *r)
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND,
                                    "unknown_endpoint",
                                    "there is no \"%V\" here, but usage, "
-                                   "health, config, locks, livez, readyz, "
+                                   "health, config, locks, keys, tenants, "
+                                   "livez, readyz, "
                                    "training/enable, training/disable and "
                                    "training/status/<tenant>", &r->uri);
     }
@@ -89,7 +95,7 @@ ngx_http_soma_api_open(ngx_http_request_t *r)
 {
     ngx_http_soma_endpoint_t  *endpoint;
 
-    if (ngx_http_soma_is_training(r)) {
+    if (ngx_http_soma_manage_is(r) || ngx_http_soma_is_training(r)) {
         return 0;
     }
 
@@ -151,22 +157,31 @@ ngx_http_soma_only_get(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_soma_allow(r) != NGX_OK) {
+    if (ctx == NULL) {
+        return ngx_http_soma_allow(r, "GET, HEAD") == NGX_OK
+               ? NGX_HTTP_NOT_ALLOWED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_soma_method_fault(r, ctx, "GET, HEAD");
+}
+
+
+ngx_int_t
+ngx_http_soma_method_fault(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    const char *methods)
+{
+    if (ngx_http_soma_allow(r, methods) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx == NULL) {
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-
     return ngx_http_soma_fault(ctx, SOMA_FAULT_METHOD, "method_not_allowed",
-                               "\"%V\" takes GET, not %V", &r->uri,
+                               "\"%V\" takes %s, not %V", &r->uri, methods,
                                &r->method_name);
 }
 
 
 static ngx_int_t
-ngx_http_soma_allow(ngx_http_request_t *r)
+ngx_http_soma_allow(ngx_http_request_t *r, const char *methods)
 {
     ngx_table_elt_t  *h;
 
@@ -179,7 +194,8 @@ ngx_http_soma_allow(ngx_http_request_t *r)
 
     h->hash = 1;
     ngx_str_set(&h->key, "Allow");
-    ngx_str_set(&h->value, "GET, HEAD");
+    h->value.data = (u_char *) methods;
+    h->value.len = ngx_strlen(methods);
 
     return NGX_OK;
 }

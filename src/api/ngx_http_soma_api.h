@@ -14,7 +14,7 @@
 
 
 /* content handler of soma_api: by the tail of the path usage, health,
- * config, locks, training/..., livez, readyz */
+ * config, locks, keys..., tenants..., training/..., livez, readyz */
 ngx_int_t ngx_http_soma_api_handler(ngx_http_request_t *r);
 
 /* 1: livez and readyz, which nobody needs a key for */

@@ -40,6 +40,10 @@ ngx_int_t ngx_http_soma_answer(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_soma_only_get(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
+/* 405 with the header Allow; methods is a constant */
+ngx_int_t ngx_http_soma_method_fault(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, const char *methods);
+
 /* a query's value, unescaped in r->pool; NGX_DECLINED: not there, or empty */
 ngx_int_t ngx_http_soma_arg(ngx_http_request_t *r, const char *name,
     soma_str_t *value);
@@ -75,6 +79,11 @@ ngx_int_t ngx_http_soma_ready_handler(ngx_http_request_t *r,
 ngx_int_t ngx_http_soma_config_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 ngx_int_t ngx_http_soma_locks_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+
+/* .../keys and .../tenants, and what is below them */
+ngx_uint_t ngx_http_soma_manage_is(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_manage_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
 

@@ -59,6 +59,9 @@ soma_fault_status(soma_fault_e fault)
     case SOMA_FAULT_METHOD:
         return 405;
 
+    case SOMA_FAULT_CONFLICT:
+        return 409;
+
     case SOMA_FAULT_TOO_LARGE:
         return 413;
 

@@ -129,6 +129,7 @@ typedef enum {
     SOMA_FAULT_NO_MODEL,                /* 404 model_not_found */
     SOMA_FAULT_NOT_FOUND,               /* 404 */
     SOMA_FAULT_METHOD,                  /* 405 */
+    SOMA_FAULT_CONFLICT,                /* 409 */
     SOMA_FAULT_TOO_LARGE,               /* 413 */
     SOMA_FAULT_LOCKED,                  /* 423 training_lock */
     SOMA_FAULT_RATE,                    /* 429 rate_limit_exceeded */

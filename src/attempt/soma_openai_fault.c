@@ -29,6 +29,7 @@ static const soma_openai_error_t  soma_openai_errors[] = {
     { "invalid_request_error",  "model_not_found" },
     { "invalid_request_error",  "not_found" },
     { "invalid_request_error",  "method_not_supported" },
+    { "invalid_request_error",  "conflict" },
     { "invalid_request_error",  "request_too_large" },
     { "training_lock",          "training_lock" },
     { "rate_limit_error",       "rate_limit_exceeded" },

@@ -1,0 +1,735 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * GET .../keys and .../keys/<id>, and the search by id that every change of a
+ * key begins with.
+ *
+ * The index tells which keys there are, their hashes what they are.  In a
+ * cluster the two lie in different slots, so nothing writes both at once: an
+ * entry is written before its hash and removed after it.  Hence every key
+ * that works is listed, and an entry may be left whose hash is gone (expired,
+ * deleted by hand, a node that died in between): it is not shown, and removed
+ * when it is old enough to be no key that is just being made.
+ */
+
+
+#include "ngx_http_soma_manage.h"
+
+
+#define NGX_HTTP_SOMA_HEX_LEN   (2 * SOMA_KEY_HASH)
+
+/* of a key without a name, as it stands in logs and records */
+#define NGX_HTTP_SOMA_SHORT_ID  12
+
+
+static ngx_int_t ngx_http_soma_keys_range(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_keys_entries(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_ask(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, ngx_http_soma_manage_reply_pt handler);
+static ngx_int_t ngx_http_soma_keys_listed(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static void ngx_http_soma_key_read(ngx_http_soma_manage_t *m,
+    ngx_http_soma_key_row_t *row, redisReply *reply);
+static void ngx_http_soma_key_field(ngx_http_soma_key_row_t *row,
+    soma_str_t field, soma_str_t value);
+static void ngx_http_soma_keys_write(soma_out_t *out, void *data);
+static void ngx_http_soma_keys_write_conf(soma_out_t *out,
+    ngx_http_soma_manage_t *m, ngx_uint_t *n);
+static ngx_int_t ngx_http_soma_keys_by_hash(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_keys_by_id(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_row(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_unknown(ngx_http_soma_manage_t *m);
+static void ngx_http_soma_keys_write_item(soma_out_t *out, void *data);
+
+
+ngx_int_t
+ngx_http_soma_keys_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_soma_manage_page(r, m);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_soma_arg(r, "tenant", &m->tenant) == NGX_OK
+        && !soma_tenant_valid(m->tenant))
+    {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "invalid_tenant",
+                                   "tenant= has 1 to %d letters, digits, "
+                                   "\".\", \"_\" and \"-\"", SOMA_TENANT_MAX);
+    }
+
+    if (ngx_array_init(&m->rows, r->pool, m->limit,
+                       sizeof(ngx_http_soma_key_row_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!m->ctx->main->redis.set) {
+        m->local = 1;
+        return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write,
+                                    m);
+    }
+
+    return ngx_http_soma_keys_range(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    u_char                *from;
+    soma_out_t            *out;
+    ngx_http_soma_call_t   call;
+
+    out = &call.out;
+
+    ngx_http_soma_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+
+    from = out->pos;
+
+    if (m->cursor.len) {
+
+        if (soma_entry_after(out, m->cursor) != SOMA_OK) {
+            return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
+                                       "invalid_cursor",
+                                       "cursor= is what the page before said "
+                                       "under \"cursor\"");
+        }
+
+    } else {
+        soma_put_cstr(out, "[tenant ");
+        soma_put_str(out, m->tenant);
+        soma_put_cstr(out, m->tenant.len ? " " : "");
+    }
+
+    ngx_http_soma_call_printed(&call, from);
+
+    from = out->pos;
+    soma_put_cstr(out, "(tenant");
+
+    if (m->tenant.len) {
+        soma_put_char(out, ' ');
+        soma_put_str(out, m->tenant);
+    }
+
+    soma_put_char(out, '!');
+    ngx_http_soma_call_printed(&call, from);
+
+    ngx_http_soma_call_cstr(&call, "LIMIT");
+    ngx_http_soma_call_cstr(&call, "0");
+    ngx_http_soma_call_int(&call, m->limit);
+
+    return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_entries);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_entries(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    size_t                    i;
+    u_char                   *p;
+    soma_out_t                out;
+    soma_str_t                text;
+    soma_entry_t              entry;
+    ngx_http_soma_key_row_t  *row;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (reply->element[i]->type != REDIS_REPLY_STRING) {
+            continue;
+        }
+
+        text.data = (u_char *) reply->element[i]->str;
+        text.len = reply->element[i]->len;
+        text = soma_str_dup(&m->ctx->arena, text);
+
+        if (text.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (soma_entry_parse(&entry, text) != SOMA_OK) {
+            continue;
+        }
+
+        row = ngx_array_push(&m->rows);
+        if (row == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
+        row->entry = entry;
+    }
+
+    if (reply->elements == m->limit && m->rows.nelts) {
+
+        p = ngx_pnalloc(r->pool, SOMA_ENTRY_MAX);
+        if (p == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        soma_out_init(&out, p, SOMA_ENTRY_MAX);
+        row = m->rows.elts;
+        soma_entry_cursor(&out, &row[m->rows.nelts - 1].entry);
+
+        m->next.data = out.start;
+        m->next.len = out.pos - out.start;
+    }
+
+    if (m->rows.nelts == 0) {
+        return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write,
+                                    m);
+    }
+
+    return ngx_http_soma_keys_ask(r, m, ngx_http_soma_keys_listed);
+}
+
+
+/* all the hashes in one go */
+
+static ngx_int_t
+ngx_http_soma_keys_ask(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    ngx_http_soma_manage_reply_pt handler)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+    m->got = 0;
+    m->sent = m->rows.nelts;
+
+    for (i = 0; i < m->rows.nelts; i++) {
+
+        rc = ngx_http_soma_manage_hash(r, m, NGX_HTTP_SOMA_KEY_PREFIX,
+                                       row[i].entry.hex, i, handler);
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_listed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    ngx_uint_t                i;
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+    reply = ngx_http_soma_manage_hashed(m, reply, &i);
+
+    if (reply != NULL) {
+        ngx_http_soma_key_read(m, &row[i], reply);
+
+        if (!row[i].there) {
+            ngx_http_soma_key_left_over(m, &row[i]);
+        }
+    }
+
+    if (++m->got < m->sent) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write, m);
+}
+
+
+static void
+ngx_http_soma_key_read(ngx_http_soma_manage_t *m,
+    ngx_http_soma_key_row_t *row, redisReply *reply)
+{
+    size_t      i;
+    soma_str_t  field, value;
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+
+        if (reply->element[i]->type != REDIS_REPLY_STRING
+            || reply->element[i + 1]->type != REDIS_REPLY_STRING)
+        {
+            continue;
+        }
+
+        field.data = (u_char *) reply->element[i]->str;
+        field.len = reply->element[i]->len;
+        value.data = (u_char *) reply->element[i + 1]->str;
+        value.len = reply->element[i + 1]->len;
+        value = soma_str_dup(&m->ctx->arena, value);
+
+        if (value.data != NULL) {
+            ngx_http_soma_key_field(row, field, value);
+        }
+    }
+
+    row->there = (row->identity.tenant.len != 0);
+}
+
+
+static void
+ngx_http_soma_key_field(ngx_http_soma_key_row_t *row, soma_str_t field,
+    soma_str_t value)
+{
+    int64_t  ms;
+
+    if (soma_identity_set(&row->identity, field, value) != SOMA_DECLINED) {
+        return;
+    }
+
+    if (soma_parse_time(value, &ms) != SOMA_OK) {
+        return;
+    }
+
+    if (soma_str_is(field, "created")) {
+        row->created = ms;
+
+    } else if (soma_str_is(field, "rotated")) {
+        row->rotated = ms;
+    }
+}
+
+
+void
+ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
+    ngx_http_soma_key_row_t *row)
+{
+    ngx_http_soma_call_t  call;
+
+    if (m->now - row->entry.created < NGX_HTTP_SOMA_STALE_MS) {
+        return;
+    }
+
+    ngx_http_soma_call(&call, "ZREM");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_call_entry(&call, &row->entry);
+    ngx_http_soma_manage_tell(&call);
+}
+
+
+static void
+ngx_http_soma_keys_write(soma_out_t *out, void *data)
+{
+    ngx_http_soma_manage_t *m = data;
+
+    ngx_uint_t                i, n;
+    ngx_http_soma_key_row_t  *row;
+
+    n = 0;
+    row = m->rows.elts;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_text(out, "source", m->local ? "configuration"
+                                                   : "redis");
+    ngx_http_soma_put_name(out, "keys");
+    soma_put_char(out, '[');
+
+    if (m->cursor.len == 0) {
+        ngx_http_soma_keys_write_conf(out, m, &n);
+    }
+
+    for (i = 0; i < m->rows.nelts; i++) {
+        if (row[i].there) {
+            soma_put_cstr(out, n++ ? "," : "");
+            ngx_http_soma_keys_print(out, &row[i], "redis",
+                                     (soma_str_t) soma_str_null);
+            soma_put_char(out, '}');
+        }
+    }
+
+    soma_put_cstr(out, "]");
+    ngx_http_soma_put_name(out, "cursor");
+
+    if (m->next.len) {
+        soma_put_json_str(out, m->next);
+
+    } else {
+        soma_put_cstr(out, "null");
+    }
+
+    soma_put_cstr(out, "}\n");
+}
+
+
+static void
+ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m,
+    ngx_uint_t *n)
+{
+    u_char                    buf[SOMA_KEY_ID_LEN];
+    ngx_uint_t                i;
+    ngx_http_soma_key_t      *key;
+    ngx_http_soma_key_row_t   row;
+
+    key = m->ctx->main->keys.elts;
+
+    for (i = 0; i < m->ctx->main->keys.nelts; i++) {
+
+        if (m->tenant.len
+            && !soma_str_eq(m->tenant, key[i].identity.tenant))
+        {
+            continue;
+        }
+
+        ngx_memzero(&row, sizeof(ngx_http_soma_key_row_t));
+        row.identity = key[i].identity;
+        ngx_http_soma_key_id(&key[i], &row.entry.id, buf);
+
+        soma_put_cstr(out, (*n)++ ? "," : "");
+        ngx_http_soma_keys_print(out, &row, "configuration",
+                                 (soma_str_t) soma_str_null);
+        soma_put_char(out, '}');
+    }
+}
+
+
+/* the closing brace is the caller's */
+
+void
+ngx_http_soma_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
+    const char *source, soma_str_t secret)
+{
+    soma_identity_t  *identity;
+
+    identity = &row->identity;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_string(out, "id", row->entry.id);
+
+    if (secret.len) {
+        ngx_http_soma_put_string(out, "key", secret);
+    }
+
+    ngx_http_soma_put_string(out, "tenant", identity->tenant);
+    ngx_http_soma_put_string(out, "user", identity->user);
+
+    ngx_http_soma_put_list(out, "capabilities",
+                           ngx_http_soma_capabilities(identity->capabilities),
+                           ',');
+    ngx_http_soma_put_list(out, "models", identity->models, ' ');
+    ngx_http_soma_put_list(out, "limits", identity->limits, ';');
+    ngx_http_soma_put_string(out, "tags", identity->tags);
+    ngx_http_soma_put_time(out, "expires", identity->expires);
+    ngx_http_soma_put_time(out, "created", row->created);
+
+    if (row->rotated) {
+        ngx_http_soma_put_time(out, "rotated", row->rotated);
+    }
+
+    ngx_http_soma_put_text(out, "source", source);
+}
+
+
+void
+ngx_http_soma_key_id(ngx_http_soma_key_t *key, soma_str_t *id, u_char *buf)
+{
+    *id = key->identity.key;
+
+    if (id->len == 0) {
+
+        id->data = buf;
+        id->len = ngx_hex_dump(buf, key->hash, NGX_HTTP_SOMA_SHORT_ID / 2)
+                  - buf;
+    }
+}
+
+
+ngx_http_soma_key_t *
+ngx_http_soma_keys_configured(ngx_http_soma_main_conf_t *smcf, soma_str_t id)
+{
+    u_char                buf[SOMA_KEY_ID_LEN], hash[SOMA_KEY_HASH];
+    soma_str_t            name;
+    ngx_uint_t            i, hashed;
+    ngx_http_soma_key_t  *key;
+
+    hashed = (soma_parse_hex(id, hash, sizeof(hash)) == SOMA_OK);
+    key = smcf->keys.elts;
+
+    for (i = 0; i < smcf->keys.nelts; i++) {
+
+        ngx_http_soma_key_id(&key[i], &name, buf);
+
+        if (soma_str_eq(name, id)
+            || (hashed && ngx_memcmp(hash, key[i].hash, sizeof(hash)) == 0))
+        {
+            return &key[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_http_soma_key_t       *key;
+    ngx_http_soma_call_t       call;
+    ngx_http_soma_key_row_t   *row;
+
+    if (ngx_array_init(&m->rows, r->pool, NGX_HTTP_SOMA_SAME_ID_MAX,
+                       sizeof(ngx_http_soma_key_row_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    key = ngx_http_soma_keys_configured(m->ctx->main, m->id);
+
+    if (key != NULL) {
+
+        if (m->found != ngx_http_soma_keys_item) {
+            return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                                       "configured_key",
+                                       "key \"%*s\" stands in the "
+                                       "configuration: change the soma_key "
+                                       "directive in %s:%ui",
+                                       m->id.len, m->id.data, key->file,
+                                       key->line);
+        }
+
+        row = ngx_array_push(&m->rows);
+
+        ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
+        row->identity = key->identity;
+        row->entry.id = m->id;
+        m->local = 1;
+
+        return m->found(r, m);
+    }
+
+    if (!m->ctx->main->redis.set) {
+        return (m->found == ngx_http_soma_keys_item)
+               ? ngx_http_soma_keys_unknown(m)
+               : ngx_http_soma_manage_no_redis(m);
+    }
+
+    if (m->id.len == NGX_HTTP_SOMA_HEX_LEN) {
+        return ngx_http_soma_keys_by_hash(r, m);
+    }
+
+    if (!soma_id_valid(m->id)) {
+        return ngx_http_soma_keys_unknown(m);
+    }
+
+    ngx_http_soma_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_call_range(&call, "id ", m->id);
+    ngx_http_soma_call_cstr(&call, "LIMIT");
+    ngx_http_soma_call_cstr(&call, "0");
+    ngx_http_soma_call_int(&call, NGX_HTTP_SOMA_SAME_ID_MAX);
+
+    return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_by_id);
+}
+
+
+/* a key that somebody wrote into Redis by hand is in no index */
+
+static ngx_int_t
+ngx_http_soma_keys_by_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    u_char                    hash[SOMA_KEY_HASH];
+    u_char                   *p;
+    ngx_http_soma_key_row_t  *row;
+
+    if (soma_parse_hex(m->id, hash, sizeof(hash)) != SOMA_OK) {
+        return ngx_http_soma_keys_unknown(m);
+    }
+
+    row = ngx_array_push(&m->rows);
+    p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_HEX_LEN);
+
+    if (row == NULL || p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
+    ngx_hex_dump(p, hash, SOMA_KEY_HASH);
+
+    row->entry.hex.data = p;
+    row->entry.hex.len = NGX_HTTP_SOMA_HEX_LEN;
+
+    return ngx_http_soma_keys_ask(r, m, ngx_http_soma_keys_row);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_by_id(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    size_t                    i;
+    soma_str_t                text;
+    ngx_http_soma_key_row_t  *row;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        text.data = (u_char *) reply->element[i]->str;
+        text.len = reply->element[i]->len;
+        text = soma_str_dup(&m->ctx->arena, text);
+
+        row = ngx_array_push(&m->rows);
+
+        if (row == NULL || text.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
+
+        if (soma_entry_parse(&row->entry, text) != SOMA_OK) {
+            m->rows.nelts--;
+        }
+    }
+
+    if (m->rows.nelts == 0) {
+        return ngx_http_soma_keys_unknown(m);
+    }
+
+    return ngx_http_soma_keys_ask(r, m, ngx_http_soma_keys_row);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_row(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    ngx_uint_t                i, n;
+    ngx_http_soma_key_row_t  *row, current;
+
+    row = m->rows.elts;
+    reply = ngx_http_soma_manage_hashed(m, reply, &i);
+
+    if (reply != NULL) {
+        ngx_http_soma_key_read(m, &row[i], reply);
+    }
+
+    if (row[i].entry.id.len == 0) {
+
+        /* by its hash: what the index would say of it */
+
+        row[i].entry.id = row[i].identity.key;
+
+        if (row[i].entry.id.len == 0) {
+            row[i].entry.id.data = row[i].entry.hex.data;
+            row[i].entry.id.len = NGX_HTTP_SOMA_SHORT_ID;
+        }
+
+        row[i].entry.tenant = row[i].identity.tenant;
+        row[i].entry.created = row[i].created;
+    }
+
+    if (++m->got < m->sent) {
+        return NGX_AGAIN;
+    }
+
+    n = 0;
+
+    for (i = 0; i < m->rows.nelts; i++) {
+
+        if (!row[i].there) {
+            ngx_http_soma_key_left_over(m, &row[i]);
+            continue;
+        }
+
+        current = row[i];
+
+        /* the one that was not rotated comes first */
+
+        if (current.rotated == 0 && n != 0) {
+            row[n] = row[0];
+            row[0] = current;
+
+        } else {
+            row[n] = current;
+        }
+
+        n++;
+    }
+
+    m->rows.nelts = n;
+
+    if (n == 0) {
+        return ngx_http_soma_keys_unknown(m);
+    }
+
+    return m->found(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_unknown(ngx_http_soma_manage_t *m)
+{
+    /* what begins so is a key, not its id: it is not repeated */
+
+    if (m->id.len >= 3 && ngx_memcmp(m->id.data, "sk-", 3) == 0) {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_NOT_FOUND,
+                                   "unknown_key",
+                                   "this looks like a key itself: the path "
+                                   "takes its id, as GET .../keys lists it");
+    }
+
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_NOT_FOUND, "unknown_key",
+                               "there is no key with the id \"%*s\": GET "
+                               ".../keys lists the ids", ngx_min(m->id.len,
+                               SOMA_KEY_ID_MAX), m->id.data);
+}
+
+
+ngx_int_t
+ngx_http_soma_keys_item(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write_item,
+                                m);
+}
+
+
+static void
+ngx_http_soma_keys_write_item(soma_out_t *out, void *data)
+{
+    ngx_http_soma_manage_t *m = data;
+
+    ngx_uint_t                i;
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+
+    ngx_http_soma_keys_print(out, &row[0], m->local ? "configuration"
+                                                    : "redis",
+                             (soma_str_t) soma_str_null);
+
+    if (m->rows.nelts > 1) {
+        ngx_http_soma_put_name(out, "old");
+        soma_put_char(out, '[');
+
+        for (i = 1; i < m->rows.nelts; i++) {
+            soma_put_cstr(out, i > 1 ? ",{" : "{");
+            ngx_http_soma_put_time(out, "rotated", row[i].rotated);
+            ngx_http_soma_put_time(out, "expires", row[i].identity.expires);
+            soma_put_char(out, '}');
+        }
+
+        soma_put_char(out, ']');
+    }
+
+    soma_put_cstr(out, "}\n");
+}

@@ -1,0 +1,824 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * GET and POST .../tenants, GET, POST and DELETE .../tenants/<name>.  What is
+ * written is the hash soma:tenant:<name>, whose fields take the place of the
+ * lines of a soma_tenant block; then the index soma:tenants, so that a name
+ * in it whose hash is gone is not shown, and the next change of a tenant that
+ * is missing in it puts it there.
+ */
+
+
+#include "ngx_http_soma_manage.h"
+#include "ngx_http_soma_cache.h"
+
+
+static ngx_int_t ngx_http_soma_tenants_ready(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_push(ngx_http_soma_manage_t *m,
+    soma_str_t name);
+static ngx_http_soma_tenant_t *ngx_http_soma_tenants_block(
+    ngx_http_soma_manage_t *m, soma_str_t name);
+static ngx_int_t ngx_http_soma_tenants_list(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_names(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_configured(ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_ask(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, ngx_http_soma_manage_reply_pt handler);
+static void ngx_http_soma_tenants_read(ngx_http_soma_manage_t *m,
+    redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_listed(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_item(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_got(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_show(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_unknown(ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_change(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_changed(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_indexed(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_delete(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_keys(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_key(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_drop(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_tenants_dropped(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_tenants_unlisted(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static void ngx_http_soma_tenants_write(soma_out_t *out, void *data);
+static void ngx_http_soma_tenants_write_item(soma_out_t *out, void *data);
+static void ngx_http_soma_tenants_write_gone(soma_out_t *out, void *data);
+static void ngx_http_soma_tenants_print(soma_out_t *out,
+    ngx_http_soma_manage_t *m, ngx_http_soma_tenant_row_t *row);
+static void ngx_http_soma_tenants_print_limits(soma_out_t *out,
+    ngx_http_soma_tenant_t *block);
+
+
+ngx_int_t
+ngx_http_soma_tenants_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    soma_str_t tail)
+{
+    m->id = tail;
+
+    if (tail.len == 0) {
+
+        if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+            m->op = ngx_http_soma_tenants_list;
+            return NGX_OK;
+        }
+
+        if (r->method == NGX_HTTP_POST) {
+            m->op = ngx_http_soma_tenants_change;
+            m->kind = SOMA_CHANGE_TENANT_NEW;
+            m->body = 1;
+            return NGX_OK;
+        }
+
+        return ngx_http_soma_method_fault(r, m->ctx, "GET, HEAD, POST");
+    }
+
+    if (!soma_tenant_valid(tail)) {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_NOT_FOUND,
+                                   "unknown_tenant",
+                                   "no such endpoint: there are .../tenants "
+                                   "and .../tenants/<name>, a name of 1 to "
+                                   "%d letters, digits, \".\", \"_\" and "
+                                   "\"-\"", SOMA_TENANT_MAX);
+    }
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        m->op = ngx_http_soma_tenants_item;
+        return NGX_OK;
+    }
+
+    if (r->method == NGX_HTTP_POST) {
+        m->op = ngx_http_soma_tenants_change;
+        m->kind = SOMA_CHANGE_TENANT;
+        m->body = 1;
+        return NGX_OK;
+    }
+
+    if (r->method == NGX_HTTP_DELETE) {
+        m->op = ngx_http_soma_tenants_delete;
+        return NGX_OK;
+    }
+
+    return ngx_http_soma_method_fault(r, m->ctx, "GET, HEAD, POST, DELETE");
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_ready(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    m->local = !m->ctx->main->redis.set;
+
+    return ngx_array_init(&m->rows, r->pool, 8,
+                          sizeof(ngx_http_soma_tenant_row_t));
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_push(ngx_http_soma_manage_t *m, soma_str_t name)
+{
+    ngx_http_soma_tenant_row_t  *row;
+
+    row = ngx_array_push(&m->rows);
+    if (row == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(row, sizeof(ngx_http_soma_tenant_row_t));
+    row->name = name;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_soma_tenant_t *
+ngx_http_soma_tenants_block(ngx_http_soma_manage_t *m, soma_str_t name)
+{
+    return ngx_http_soma_names_find(&m->ctx->main->tenant_names, name.data,
+                                    name.len);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_int_t             rc;
+    ngx_http_soma_call_t  call;
+
+    rc = ngx_http_soma_manage_page(r, m);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (m->cursor.len && !soma_tenant_valid(m->cursor)) {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "invalid_cursor",
+                                   "cursor= is what the page before said "
+                                   "under \"cursor\"");
+    }
+
+    if (ngx_http_soma_tenants_ready(r, m) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (m->local) {
+
+        if (ngx_http_soma_tenants_configured(m) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_soma_answer(r, NGX_HTTP_OK,
+                                    ngx_http_soma_tenants_write, m);
+    }
+
+    ngx_http_soma_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
+
+    if (m->cursor.len) {
+        ngx_http_soma_call_key(&call, "(", m->cursor);
+
+    } else {
+        ngx_http_soma_call_cstr(&call, "-");
+    }
+
+    ngx_http_soma_call_cstr(&call, "+");
+    ngx_http_soma_call_cstr(&call, "LIMIT");
+    ngx_http_soma_call_cstr(&call, "0");
+    ngx_http_soma_call_int(&call, m->limit);
+
+    return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_tenants_names);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_names(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    size_t      i;
+    soma_str_t  name;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (m->cursor.len == 0
+        && ngx_http_soma_tenants_configured(m) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    name = (soma_str_t) soma_str_null;
+
+    for (i = 0; i < reply->elements; i++) {
+
+        name.data = (u_char *) reply->element[i]->str;
+        name.len = reply->element[i]->len;
+        name = soma_str_dup(&m->ctx->arena, name);
+
+        if (name.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (soma_tenant_valid(name)
+            && ngx_http_soma_tenants_block(m, name) == NULL
+            && ngx_http_soma_tenants_push(m, name) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (reply->elements == m->limit) {
+        m->next = name;
+    }
+
+    if (m->rows.nelts == 0) {
+        return ngx_http_soma_answer(r, NGX_HTTP_OK,
+                                    ngx_http_soma_tenants_write, m);
+    }
+
+    return ngx_http_soma_tenants_ask(r, m, ngx_http_soma_tenants_listed);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_configured(ngx_http_soma_manage_t *m)
+{
+    ngx_uint_t                i;
+    ngx_http_soma_tenant_t  **tenant;
+
+    tenant = m->ctx->main->tenants.elts;
+
+    for (i = 0; i < m->ctx->main->tenants.nelts; i++) {
+        if (ngx_http_soma_tenants_push(m, ngx_http_soma_str(tenant[i]->name))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_ask(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    ngx_http_soma_manage_reply_pt handler)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_soma_tenant_row_t  *row;
+
+    row = m->rows.elts;
+    m->got = 0;
+    m->sent = m->rows.nelts;
+
+    for (i = 0; i < m->rows.nelts; i++) {
+
+        rc = ngx_http_soma_manage_hash(r, m, NGX_HTTP_SOMA_TENANT_PREFIX,
+                                       row[i].name, i, handler);
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_soma_tenants_read(ngx_http_soma_manage_t *m, redisReply *reply)
+{
+    size_t                       i;
+    int64_t                      ms;
+    ngx_uint_t                   n;
+    soma_str_t                   field, value;
+    ngx_http_soma_tenant_row_t  *row;
+
+    reply = ngx_http_soma_manage_hashed(m, reply, &n);
+
+    if (reply == NULL) {
+        return;
+    }
+
+    row = m->rows.elts;
+    row += n;
+
+    row->there = (reply->elements != 0);
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+
+        field.data = (u_char *) reply->element[i]->str;
+        field.len = reply->element[i]->len;
+        value.data = (u_char *) reply->element[i + 1]->str;
+        value.len = reply->element[i + 1]->len;
+        value = soma_str_dup(&m->ctx->arena, value);
+
+        if (value.data == NULL) {
+            continue;
+        }
+
+        if (soma_tenant_set(&row->tenant, field, value) == SOMA_ERROR) {
+            row->tenant.invalid = 1;
+
+        } else if (soma_str_is(field, "created")
+                   && soma_parse_time(value, &ms) == SOMA_OK)
+        {
+            row->created = ms;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_listed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    ngx_http_soma_tenants_read(m, reply);
+
+    if (++m->got < m->sent) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_tenants_write,
+                                m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_item(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    if (ngx_http_soma_tenants_ready(r, m) != NGX_OK
+        || ngx_http_soma_tenants_push(m, m->id) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (m->local) {
+        return ngx_http_soma_tenants_show(r, m);
+    }
+
+    return ngx_http_soma_tenants_ask(r, m, ngx_http_soma_tenants_got);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_got(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    ngx_http_soma_tenants_read(m, reply);
+
+    return ngx_http_soma_tenants_show(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_uint_t                   status;
+    ngx_http_soma_tenant_row_t  *row;
+
+    row = m->rows.elts;
+
+    if (!row->there && ngx_http_soma_tenants_block(m, row->name) == NULL) {
+        return ngx_http_soma_tenants_unknown(m);
+    }
+
+    status = (m->kind == SOMA_CHANGE_TENANT_NEW) ? NGX_HTTP_CREATED
+                                                 : NGX_HTTP_OK;
+
+    return ngx_http_soma_answer(r, status, ngx_http_soma_tenants_write_item,
+                                m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_unknown(ngx_http_soma_manage_t *m)
+{
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_NOT_FOUND, "unknown_tenant",
+                               "there is no tenant \"%*s\": POST .../tenants "
+                               "with {\"name\":\"%*s\"} makes it",
+                               m->id.len, m->id.data, m->id.len, m->id.data);
+}
+
+
+/* a block may get its hash by either way; a tenant that stands nowhere is
+ * made by POST .../tenants only, or a slip of the pen would make one */
+
+static ngx_int_t
+ngx_http_soma_tenants_change(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_uint_t             i;
+    const char            *there;
+    ngx_http_soma_call_t   call;
+
+    if (m->kind == SOMA_CHANGE_TENANT_NEW) {
+        m->id = m->change.value[SOMA_FIELD_NAME];
+        m->change.set &= ~(1u << SOMA_FIELD_NAME);
+        there = "0";
+
+    } else {
+        there = ngx_http_soma_tenants_block(m, m->id) ? "2" : "1";
+
+        if ((m->change.set | m->change.removed) == 0) {
+            return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
+                                       "invalid_request",
+                                       "nothing to change: say limits, "
+                                       "models or tags, null to remove one");
+        }
+    }
+
+    if (ngx_http_soma_tenants_ready(r, m) != NGX_OK
+        || ngx_http_soma_tenants_push(m, m->id) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (m->local) {
+        return ngx_http_soma_manage_no_redis(m);
+    }
+
+    ngx_http_soma_call(&call, "EVAL");
+    ngx_http_soma_call_cstr(&call, ngx_http_soma_manage_script);
+    ngx_http_soma_call_cstr(&call, "1");
+    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, m->id);
+    ngx_http_soma_call_cstr(&call, there);
+    ngx_http_soma_call_cstr(&call, "-");
+    ngx_http_soma_call_time(&call, m->now);
+    ngx_http_soma_call_change(&call, &m->change, m->change.set);
+
+    for (i = 0; i < SOMA_FIELDS; i++) {
+        if (m->change.removed & (1u << i)) {
+            ngx_http_soma_call_cstr(&call, soma_field_name(i));
+        }
+    }
+
+    m->written = 1;
+
+    return ngx_http_soma_manage_send(r, m, &call,
+                                     ngx_http_soma_tenants_changed);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_changed(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply)
+{
+    ngx_http_soma_call_t  call;
+
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+
+        if (m->kind != SOMA_CHANGE_TENANT_NEW) {
+            return ngx_http_soma_tenants_unknown(m);
+        }
+
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                                   "tenant_exists",
+                                   "there is a tenant \"%*s\" already: "
+                                   "change it with POST .../tenants/%*s",
+                                   m->id.len, m->id.data,
+                                   m->id.len, m->id.data);
+    }
+
+    ngx_http_soma_manage_drop(m, NGX_HTTP_SOMA_CACHE_TENANT, m->id);
+    ngx_http_soma_manage_log(r, m, "tenant",
+                             m->kind == SOMA_CHANGE_TENANT_NEW ? "created"
+                                                               : "changed",
+                             m->id, m->id);
+
+    ngx_http_soma_call(&call, "ZADD");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
+    ngx_http_soma_call_cstr(&call, "0");
+    ngx_http_soma_call_str(&call, m->id);
+
+    return ngx_http_soma_manage_send(r, m, &call,
+                                     ngx_http_soma_tenants_indexed);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_indexed(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply)
+{
+    (void) reply;
+
+    return ngx_http_soma_tenants_ask(r, m, ngx_http_soma_tenants_got);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_delete(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_http_soma_call_t  call;
+
+    if (ngx_http_soma_tenants_ready(r, m) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (m->local) {
+        return ngx_http_soma_manage_no_redis(m);
+    }
+
+    if (ngx_http_soma_tenants_block(m, m->id)) {
+        return ngx_http_soma_tenants_drop(r, m);
+    }
+
+    /* its keys would work on without its limits */
+
+    ngx_http_soma_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_call_range(&call, "tenant ", m->id);
+    ngx_http_soma_call_cstr(&call, "LIMIT");
+    ngx_http_soma_call_cstr(&call, "0");
+    ngx_http_soma_call_int(&call, NGX_HTTP_SOMA_SAME_ID_MAX);
+
+    return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_tenants_keys);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_keys(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    size_t                 i;
+    ngx_int_t              rc;
+    soma_str_t             text;
+    soma_entry_t           entry;
+    ngx_http_soma_call_t   call;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    m->got = 0;
+    m->sent = 0;
+
+    for (i = 0; i < reply->elements; i++) {
+
+        text.data = (u_char *) reply->element[i]->str;
+        text.len = reply->element[i]->len;
+
+        if (soma_entry_parse(&entry, text) != SOMA_OK) {
+            continue;
+        }
+
+        ngx_http_soma_call(&call, "EXISTS");
+        ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, entry.hex);
+
+        rc = ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_tenants_key);
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+
+        m->sent++;
+    }
+
+    return m->sent ? NGX_AGAIN : ngx_http_soma_tenants_drop(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_key(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    m->got++;
+
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 0
+        || m->got == NGX_HTTP_SOMA_SAME_ID_MAX)
+    {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                                   "tenant_has_keys",
+                                   "tenant \"%*s\" has keys, which would "
+                                   "work on without its limits: revoke them "
+                                   "first, GET .../keys?tenant=%*s lists "
+                                   "them", m->id.len, m->id.data,
+                                   m->id.len, m->id.data);
+    }
+
+    return (m->got < m->sent) ? NGX_AGAIN : ngx_http_soma_tenants_drop(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_drop(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_http_soma_call_t  call;
+
+    ngx_http_soma_call(&call, "DEL");
+    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, m->id);
+
+    m->written = 1;
+
+    return ngx_http_soma_manage_send(r, m, &call,
+                                     ngx_http_soma_tenants_dropped);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_dropped(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply)
+{
+    ngx_http_soma_call_t     call;
+    ngx_http_soma_tenant_t  *block;
+
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+
+        block = ngx_http_soma_tenants_block(m, m->id);
+
+        if (block == NULL) {
+            return ngx_http_soma_tenants_unknown(m);
+        }
+
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                                   "configured_tenant",
+                                   "tenant \"%*s\" stands in the "
+                                   "configuration: remove the soma_tenant "
+                                   "block in %s:%ui",
+                                   m->id.len, m->id.data, block->file,
+                                   block->line);
+    }
+
+    ngx_http_soma_manage_drop(m, NGX_HTTP_SOMA_CACHE_TENANT, m->id);
+    ngx_http_soma_manage_log(r, m, "tenant", "deleted", m->id, m->id);
+
+    ngx_http_soma_call(&call, "ZREM");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
+    ngx_http_soma_call_str(&call, m->id);
+
+    return ngx_http_soma_manage_send(r, m, &call,
+                                     ngx_http_soma_tenants_unlisted);
+}
+
+
+static ngx_int_t
+ngx_http_soma_tenants_unlisted(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply)
+{
+    (void) reply;
+
+    return ngx_http_soma_answer(r, NGX_HTTP_OK,
+                                ngx_http_soma_tenants_write_gone, m);
+}
+
+
+static void
+ngx_http_soma_tenants_write(soma_out_t *out, void *data)
+{
+    ngx_http_soma_manage_t *m = data;
+
+    ngx_uint_t                   i, n;
+    ngx_http_soma_tenant_row_t  *row;
+
+    n = 0;
+    row = m->rows.elts;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_text(out, "source", m->local ? "configuration"
+                                                   : "redis");
+    ngx_http_soma_put_name(out, "tenants");
+    soma_put_char(out, '[');
+
+    for (i = 0; i < m->rows.nelts; i++) {
+
+        if (!row[i].there
+            && ngx_http_soma_tenants_block(m, row[i].name) == NULL)
+        {
+            continue;
+        }
+
+        soma_put_cstr(out, n++ ? "," : "");
+        ngx_http_soma_tenants_print(out, m, &row[i]);
+    }
+
+    soma_put_char(out, ']');
+    ngx_http_soma_put_name(out, "cursor");
+
+    if (m->next.len) {
+        soma_put_json_str(out, m->next);
+
+    } else {
+        soma_put_cstr(out, "null");
+    }
+
+    soma_put_cstr(out, "}\n");
+}
+
+
+static void
+ngx_http_soma_tenants_write_item(soma_out_t *out, void *data)
+{
+    ngx_http_soma_manage_t *m = data;
+
+    ngx_http_soma_tenants_print(out, m, m->rows.elts);
+    soma_put_char(out, '\n');
+}
+
+
+static void
+ngx_http_soma_tenants_write_gone(soma_out_t *out, void *data)
+{
+    ngx_http_soma_manage_t *m = data;
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_string(out, "name", m->id);
+    ngx_http_soma_put_bool(out, "deleted", 1);
+    soma_put_cstr(out, "}\n");
+}
+
+
+/* what counts, and where it stands */
+
+static void
+ngx_http_soma_tenants_print(soma_out_t *out, ngx_http_soma_manage_t *m,
+    ngx_http_soma_tenant_row_t *row)
+{
+    soma_tenant_t            *tenant;
+    ngx_http_soma_tenant_t   *block;
+
+    tenant = &row->tenant;
+    block = ngx_http_soma_tenants_block(m, row->name);
+
+    soma_put_char(out, '{');
+    ngx_http_soma_put_string(out, "name", row->name);
+
+    if (tenant->has_limits) {
+        ngx_http_soma_put_list(out, "limits", tenant->limits, ';');
+
+    } else {
+        ngx_http_soma_tenants_print_limits(out, block);
+    }
+
+    ngx_http_soma_put_list(out, "models",
+                           tenant->has_models || block == NULL
+                           ? tenant->models
+                           : ngx_http_soma_str(block->models), ' ');
+    ngx_http_soma_put_string(out, "tags", tenant->tags);
+    ngx_http_soma_put_time(out, "created", row->created);
+    ngx_http_soma_put_text(out, "source",
+                           !row->there ? "configuration"
+                           : block == NULL ? "redis" : "both");
+
+    if (row->there && block != NULL) {
+
+        /* of the lines above, those of Redis */
+
+        ngx_http_soma_put_name(out, "overridden");
+        soma_put_char(out, '[');
+
+        if (tenant->has_limits) {
+            soma_put_cstr(out, "\"limits\"");
+        }
+
+        if (tenant->has_models) {
+            soma_put_cstr(out, tenant->has_limits ? ",\"models\""
+                                                  : "\"models\"");
+        }
+
+        soma_put_char(out, ']');
+    }
+
+    if (tenant->invalid) {
+        ngx_http_soma_put_bool(out, "invalid", 1);
+    }
+
+    soma_put_char(out, '}');
+}
+
+
+static void
+ngx_http_soma_tenants_print_limits(soma_out_t *out,
+    ngx_http_soma_tenant_t *block)
+{
+    ngx_uint_t     i;
+    soma_limit_t  *limit;
+
+    ngx_http_soma_put_name(out, "limits");
+    soma_put_char(out, '[');
+
+    if (block != NULL) {
+        limit = block->limits.elts;
+
+        for (i = 0; i < block->limits.nelts; i++) {
+            soma_put_cstr(out, i ? "," : "");
+            soma_put_json_str(out, limit[i].text);
+        }
+    }
+
+    soma_put_char(out, ']');
+}

@@ -1,0 +1,779 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * .../keys and .../tenants: who may, which of them a path means, the body,
+ * and the way to Redis and back.
+ */
+
+
+#include "ngx_http_soma_manage.h"
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_cache.h"
+
+
+#define NGX_HTTP_SOMA_MANAGE_RETRY   1000   /* ms until a client asks again */
+#define NGX_HTTP_SOMA_MANAGE_EVENTS  1000000    /* of a stream, not said */
+
+
+typedef enum {
+    NGX_HTTP_SOMA_MANAGE_NONE = 0,
+    NGX_HTTP_SOMA_MANAGE_KEYS,
+    NGX_HTTP_SOMA_MANAGE_TENANTS
+} ngx_http_soma_manage_e;
+
+
+static ngx_http_soma_manage_e ngx_http_soma_manage_path(ngx_http_request_t *r,
+    soma_str_t *tail);
+static size_t ngx_http_soma_manage_start(ngx_http_request_t *r,
+    ngx_uint_t *only);
+static void ngx_http_soma_manage_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_manage_read(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_manage_large(ngx_http_soma_manage_t *m);
+static void ngx_http_soma_manage_replied(ngx_http_request_t *r,
+    redisReply *reply);
+static ngx_int_t ngx_http_soma_manage_failed(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static void ngx_http_soma_call_member(ngx_http_soma_call_t *call,
+    const soma_entry_t *entry, ngx_uint_t by_tenant);
+static void ngx_http_soma_manage_event(ngx_http_soma_manage_t *m,
+    const char *what, const char *event, soma_str_t name, soma_str_t tenant);
+
+
+const char  ngx_http_soma_manage_script[] =
+    "local has = redis.call('EXISTS', KEYS[1])\n"
+    "if ARGV[1] ~= '2' and tonumber(ARGV[1]) ~= has then return 0 end\n"
+    "local n = tonumber(ARGV[4])\n"
+    "redis.call('HSETNX', KEYS[1], 'created', ARGV[3])\n"
+    "if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 5, 4 + n)) end\n"
+    "for i = 5 + n, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end\n"
+    "if ARGV[2] == '0' then\n"
+    "  redis.call('PERSIST', KEYS[1])\n"
+    "elseif ARGV[2] ~= '-' then\n"
+    "  redis.call('PEXPIREAT', KEYS[1], ARGV[2])\n"
+    "end\n"
+    "return 1\n";
+
+
+static const char  ngx_http_soma_manage_hash_script[] =
+    "return {tonumber(ARGV[1]), redis.pcall('HGETALL', KEYS[1])}\n";
+
+
+ngx_uint_t
+ngx_http_soma_manage_is(ngx_http_request_t *r)
+{
+    soma_str_t  tail;
+
+    return ngx_http_soma_manage_path(r, &tail) != NGX_HTTP_SOMA_MANAGE_NONE;
+}
+
+
+ngx_int_t
+ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    soma_str_t               tail;
+    ngx_http_soma_manage_e   what;
+    ngx_http_soma_manage_t  *m;
+
+    what = ngx_http_soma_manage_path(r, &tail);
+
+    if (!(ctx->identity.capabilities & SOMA_CAN_ADMIN)) {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN,
+                                   "admin_required",
+                                   "keys and tenants are managed with a key "
+                                   "that has the capability \"admin\"");
+    }
+
+    m = ngx_http_soma_state_create(r, sizeof(ngx_http_soma_manage_t));
+    if (m == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    m->ctx = ctx;
+    m->now = ngx_http_soma_now();
+
+    rc = (what == NGX_HTTP_SOMA_MANAGE_KEYS)
+         ? ngx_http_soma_keys_route(r, m, tail)
+         : ngx_http_soma_tenants_route(r, m, tail);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (m->body) {
+
+        if (r->headers_in.content_length_n > SOMA_CHANGE_BODY_MAX) {
+            return ngx_http_soma_manage_large(m);
+        }
+
+        r->request_body_in_single_buf = 1;
+
+        rc = ngx_http_read_client_request_body(r, ngx_http_soma_manage_body);
+
+        return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = m->op(r, m);
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_soma_wait(r);
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+/*
+ * Where "keys" or "tenants" stands as a word of the path; what is behind it,
+ * without its slash, is the tail.  A key may be called "usage", and a tenant
+ * "keys": so the first word below the location decides.
+ */
+
+static ngx_http_soma_manage_e
+ngx_http_soma_manage_path(ngx_http_request_t *r, soma_str_t *tail)
+{
+    u_char                  *p, *last, *end;
+    ngx_uint_t               only;
+    soma_str_t               word;
+    ngx_http_soma_manage_e   what;
+
+    p = r->uri.data + ngx_http_soma_manage_start(r, &only);
+    end = r->uri.data + r->uri.len;
+
+    while (p < end) {
+
+        word.data = p + 1;
+        last = ngx_strlchr(word.data, end, '/');
+        word.len = (last != NULL ? last : end) - word.data;
+
+        what = NGX_HTTP_SOMA_MANAGE_NONE;
+
+        if (soma_str_is(word, "keys")) {
+            what = NGX_HTTP_SOMA_MANAGE_KEYS;
+
+        } else if (soma_str_is(word, "tenants")) {
+            what = NGX_HTTP_SOMA_MANAGE_TENANTS;
+        }
+
+        if (what != NGX_HTTP_SOMA_MANAGE_NONE) {
+            tail->data = (last != NULL) ? last + 1 : end;
+            tail->len = end - tail->data;
+            return what;
+        }
+
+        if (only || soma_str_is(word, "training") || last == NULL) {
+            break;
+        }
+
+        p = last;
+    }
+
+    return NGX_HTTP_SOMA_MANAGE_NONE;
+}
+
+
+/* the slash at which to begin: the last one of a prefix location, below which
+ * only one word is looked at */
+
+static size_t
+ngx_http_soma_manage_start(ngx_http_request_t *r, ngx_uint_t *only)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    *only = 0;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return 0;
+    }
+#endif
+
+    if (clcf->exact_match || clcf->name.len < 2
+        || clcf->name.len > r->uri.len
+        || clcf->name.data[clcf->name.len - 1] != '/'
+        || ngx_memcmp(r->uri.data, clcf->name.data, clcf->name.len) != 0)
+    {
+        return 0;
+    }
+
+    *only = 1;
+
+    return clcf->name.len - 1;
+}
+
+
+static void
+ngx_http_soma_manage_body(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_soma_manage_t  *m;
+
+    m = ngx_http_soma_state_get(r);
+
+    rc = ngx_http_soma_manage_read(r, m);
+
+    if (rc == NGX_OK) {
+        rc = m->op(r, m);
+    }
+
+    if (rc == NGX_AGAIN) {
+        r->read_event_handler = ngx_http_test_reading;
+        r->write_event_handler = ngx_http_request_empty_handler;
+        return;
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_soma_manage_read(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    off_t         len;
+    u_char        buf[SOMA_CHANGE_ERROR_MAX];
+    soma_out_t    error;
+    ngx_chain_t  *cl;
+
+    len = 0;
+
+    if (r->request_body != NULL) {
+        for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
+            len += ngx_buf_size(cl->buf);
+        }
+    }
+
+    if (len > SOMA_CHANGE_BODY_MAX) {
+        return ngx_http_soma_manage_large(m);
+    }
+
+    if (len && ngx_http_soma_body_whole(m->ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    soma_out_init(&error, buf, sizeof(buf));
+
+    if (soma_change_read(&m->change, &m->ctx->arena, m->ctx->body, m->kind,
+                         m->now, &error)
+        != SOMA_OK)
+    {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
+                                   "invalid_request", "%*s",
+                                   (size_t) (error.pos - error.start),
+                                   error.start);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_manage_large(ngx_http_soma_manage_t *m)
+{
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_TOO_LARGE, "body_too_large",
+                               "the body of this request may have %d bytes",
+                               SOMA_CHANGE_BODY_MAX);
+}
+
+
+ngx_int_t
+ngx_http_soma_manage_no_redis(ngx_http_soma_manage_t *m)
+{
+    m->ctx->error.no_retry = 1;
+
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_UNAVAILABLE,
+                               "redis_required",
+                               "keys and tenants that are made at run time "
+                               "live in Redis: add soma_redis to the "
+                               "configuration, or write soma_key and "
+                               "soma_tenant there");
+}
+
+
+ngx_int_t
+ngx_http_soma_manage_page(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    int64_t     n;
+    soma_str_t  text;
+
+    m->limit = NGX_HTTP_SOMA_PAGE;
+
+    if (ngx_http_soma_arg(r, "limit", &text) == NGX_OK) {
+
+        if (soma_parse_int(text, &n) != SOMA_OK || n < 1
+            || n > NGX_HTTP_SOMA_PAGE_MAX)
+        {
+            return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
+                                       "invalid_limit",
+                                       "limit= is a number from 1 to %d",
+                                       NGX_HTTP_SOMA_PAGE_MAX);
+        }
+
+        m->limit = (ngx_uint_t) n;
+    }
+
+    (void) ngx_http_soma_arg(r, "cursor", &m->cursor);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_call(ngx_http_soma_call_t *call, const char *command)
+{
+    call->argc = 0;
+    soma_out_init(&call->out, call->buf, sizeof(call->buf));
+
+    ngx_http_soma_call_cstr(call, command);
+}
+
+
+void
+ngx_http_soma_call_str(ngx_http_soma_call_t *call, soma_str_t word)
+{
+    if (call->argc == NGX_HTTP_SOMA_CALL_ARGS) {
+        call->out.full = 1;
+        return;
+    }
+
+    call->argv[call->argc] = word.len ? (const char *) word.data : "";
+    call->argvlen[call->argc++] = word.len;
+}
+
+
+void
+ngx_http_soma_call_cstr(ngx_http_soma_call_t *call, const char *word)
+{
+    soma_str_t  s;
+
+    s.data = (u_char *) (uintptr_t) word;
+    s.len = ngx_strlen(word);
+
+    ngx_http_soma_call_str(call, s);
+}
+
+
+void
+ngx_http_soma_call_printed(ngx_http_soma_call_t *call, u_char *from)
+{
+    soma_str_t  s;
+
+    s.data = from;
+    s.len = call->out.pos - from;
+
+    ngx_http_soma_call_str(call, s);
+}
+
+
+void
+ngx_http_soma_call_int(ngx_http_soma_call_t *call, int64_t n)
+{
+    u_char  *from;
+
+    from = call->out.pos;
+    soma_put_int(&call->out, n);
+    ngx_http_soma_call_printed(call, from);
+}
+
+
+void
+ngx_http_soma_call_time(ngx_http_soma_call_t *call, int64_t ms)
+{
+    u_char  *from;
+
+    from = call->out.pos;
+    soma_put_time(&call->out, ms);
+    ngx_http_soma_call_printed(call, from);
+}
+
+
+void
+ngx_http_soma_call_key(ngx_http_soma_call_t *call, const char *prefix,
+    soma_str_t s)
+{
+    u_char  *from;
+
+    from = call->out.pos;
+    soma_put_cstr(&call->out, prefix);
+    soma_put_str(&call->out, s);
+    ngx_http_soma_call_printed(call, from);
+}
+
+
+void
+ngx_http_soma_call_range(ngx_http_soma_call_t *call, const char *prefix,
+    soma_str_t s)
+{
+    u_char       *from;
+    ngx_uint_t    i;
+    static const char  *const ends[] = { "[", " ", "(", "!" };
+
+    for (i = 0; i < 4; i += 2) {
+        from = call->out.pos;
+        soma_put_cstr(&call->out, ends[i]);
+        soma_put_cstr(&call->out, prefix);
+        soma_put_str(&call->out, s);
+        soma_put_cstr(&call->out, ends[i + 1]);
+        ngx_http_soma_call_printed(call, from);
+    }
+}
+
+
+void
+ngx_http_soma_call_change(ngx_http_soma_call_t *call,
+    const soma_change_t *change, unsigned set)
+{
+    int         count;
+    ngx_uint_t  i;
+
+    count = 0;
+
+    for (i = 0; i < SOMA_FIELDS; i++) {
+        count += (set & (1u << i)) ? 2 : 0;
+    }
+
+    ngx_http_soma_call_int(call, count);
+
+    for (i = 0; i < SOMA_FIELDS; i++) {
+        if (set & (1u << i)) {
+            ngx_http_soma_call_cstr(call, soma_field_name(i));
+            ngx_http_soma_call_str(call, change->value[i]);
+        }
+    }
+}
+
+
+soma_str_t
+ngx_http_soma_capabilities(unsigned bits)
+{
+    switch (bits & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE)) {
+
+    case SOMA_CAN_ADMIN:
+        return SOMA_STR("admin");
+
+    case SOMA_CAN_USAGE:
+        return SOMA_STR("usage");
+
+    case SOMA_CAN_ADMIN|SOMA_CAN_USAGE:
+        return SOMA_STR("admin,usage");
+
+    default:
+        return (soma_str_t) soma_str_null;
+    }
+}
+
+
+static void
+ngx_http_soma_call_member(ngx_http_soma_call_t *call,
+    const soma_entry_t *entry, ngx_uint_t by_tenant)
+{
+    u_char  *from;
+
+    from = call->out.pos;
+
+    if (by_tenant) {
+        soma_entry_by_tenant(&call->out, entry);
+
+    } else {
+        soma_entry_by_id(&call->out, entry);
+    }
+
+    ngx_http_soma_call_printed(call, from);
+}
+
+
+void
+ngx_http_soma_call_entry(ngx_http_soma_call_t *call,
+    const soma_entry_t *entry)
+{
+    ngx_http_soma_call_member(call, entry, 0);
+    ngx_http_soma_call_member(call, entry, 1);
+}
+
+
+void
+ngx_http_soma_call_scored(ngx_http_soma_call_t *call,
+    const soma_entry_t *entry)
+{
+    ngx_http_soma_call_cstr(call, "0");
+    ngx_http_soma_call_member(call, entry, 0);
+    ngx_http_soma_call_cstr(call, "0");
+    ngx_http_soma_call_member(call, entry, 1);
+}
+
+
+ngx_int_t
+ngx_http_soma_manage_send(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    ngx_http_soma_call_t *call, ngx_http_soma_manage_reply_pt reply)
+{
+    if (call->out.full) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    m->reply = reply;
+
+    if (ngx_http_soma_redis_request(r, ngx_http_soma_manage_replied,
+                                    call->argc, call->argv, call->argvlen)
+        != NGX_OK)
+    {
+        return ngx_http_soma_manage_failed(r, m, NULL);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_soma_manage_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    const char *prefix, soma_str_t name, ngx_uint_t row,
+    ngx_http_soma_manage_reply_pt reply)
+{
+    ngx_http_soma_call_t  call;
+
+    ngx_http_soma_call(&call, "EVAL");
+    ngx_http_soma_call_cstr(&call, ngx_http_soma_manage_hash_script);
+    ngx_http_soma_call_cstr(&call, "1");
+    ngx_http_soma_call_key(&call, prefix, name);
+    ngx_http_soma_call_int(&call, row);
+
+    return ngx_http_soma_manage_send(r, m, &call, reply);
+}
+
+
+redisReply *
+ngx_http_soma_manage_hashed(ngx_http_soma_manage_t *m, redisReply *reply,
+    ngx_uint_t *row)
+{
+    *row = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_INTEGER
+        || reply->element[0]->integer < 0
+        || (ngx_uint_t) reply->element[0]->integer >= m->rows.nelts)
+    {
+        return NULL;
+    }
+
+    *row = (ngx_uint_t) reply->element[0]->integer;
+
+    return reply->element[1]->type == REDIS_REPLY_ARRAY ? reply->element[1]
+                                                        : NULL;
+}
+
+
+void
+ngx_http_soma_manage_tell(ngx_http_soma_call_t *call)
+{
+    if (!call->out.full) {
+        (void) ngx_http_soma_redis_command(NULL, NULL, call->argc, call->argv,
+                                           call->argvlen);
+    }
+}
+
+
+static void
+ngx_http_soma_manage_replied(ngx_http_request_t *r, redisReply *reply)
+{
+    ngx_int_t                rc;
+    ngx_http_soma_manage_t  *m;
+
+    m = ngx_http_soma_state_get(r);
+
+    if (m->ctx->error.fault != SOMA_FAULT_NONE) {
+
+        /* one of several commands failed before: the request has ended */
+
+        return;
+    }
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        rc = ngx_http_soma_manage_failed(r, m, reply);
+
+    } else {
+        rc = m->reply(r, m, reply);
+    }
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_soma_resume(r, rc);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_soma_manage_failed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    const char  *way_out;
+
+    m->ctx->error.retry_ms = NGX_HTTP_SOMA_MANAGE_RETRY;
+
+    way_out = m->written ? "how far the change came is not known, look with "
+                           "GET before you try again"
+                         : "nothing was changed, try again in a moment";
+
+    if (reply != NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "soma: Redis refused a change of keys or tenants: "
+                      "\"%s\"", reply->str);
+
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_UNAVAILABLE,
+                                   "redis_refused",
+                                   "Redis refused, the error log says why: "
+                                   "%s", way_out);
+    }
+
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_UNAVAILABLE,
+                               "redis_unavailable", "Redis is away: %s",
+                               way_out);
+}
+
+
+/* this node forgets at once, the others as soon as they hear: Redis tells
+ * them itself where it can, and this is for where it cannot */
+
+void
+ngx_http_soma_manage_drop(ngx_http_soma_manage_t *m, ngx_uint_t kind,
+    soma_str_t name)
+{
+    u_char                hash[SOMA_KEY_HASH];
+    soma_str_t            raw;
+    ngx_http_soma_call_t  call;
+
+    raw = name;
+
+    if (kind == NGX_HTTP_SOMA_CACHE_KEY) {
+
+        if (soma_parse_hex(name, hash, sizeof(hash)) != SOMA_OK) {
+            return;
+        }
+
+        raw.data = hash;
+        raw.len = sizeof(hash);
+    }
+
+    ngx_http_soma_cache_drop(m->ctx->main, kind, raw);
+
+    ngx_http_soma_call(&call, "PUBLISH");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_REDIS_CHANGES);
+    ngx_http_soma_call_key(&call, kind == NGX_HTTP_SOMA_CACHE_KEY
+                                  ? "key " : "tenant ", name);
+    ngx_http_soma_manage_tell(&call);
+}
+
+
+void
+ngx_http_soma_manage_log(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    const char *what, const char *event, soma_str_t name, soma_str_t tenant)
+{
+    u_char           *p, of[SOMA_TENANT_MAX + 16];
+    soma_identity_t  *who;
+
+    who = &m->ctx->identity;
+    p = of;
+
+    if (!soma_str_eq(name, tenant)) {
+        p = ngx_slprintf(of, of + sizeof(of), " of tenant \"%*s\"",
+                         tenant.len, tenant.data);
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                  "soma: %s \"%*s\"%*s was %s by user \"%*s\" of tenant "
+                  "\"%*s\" with key \"%*s\"", what,
+                  name.len, name.data, (size_t) (p - of), of, event,
+                  who->user.len, who->user.len ? who->user.data
+                                               : (u_char *) "",
+                  who->tenant.len, who->tenant.data,
+                  who->key.len, who->key.len ? who->key.data : (u_char *) "");
+
+    ngx_http_soma_manage_event(m, what, event, name, tenant);
+}
+
+
+static void
+ngx_http_soma_manage_event(ngx_http_soma_manage_t *m, const char *what,
+    const char *event, soma_str_t name, soma_str_t tenant)
+{
+    u_char                     *from;
+    soma_out_t                 *out;
+    ngx_http_soma_call_t        call;
+    ngx_http_soma_main_conf_t  *smcf;
+
+    smcf = m->ctx->main;
+    out = &call.out;
+
+    ngx_http_soma_call(&call, "XADD");
+
+    from = out->pos;
+    soma_put_cstr(out, "soma:{");
+    soma_put_str(out, tenant);
+    soma_put_cstr(out, "}:events");
+    ngx_http_soma_call_printed(&call, from);
+
+    ngx_http_soma_call_cstr(&call, "MAXLEN");
+    ngx_http_soma_call_cstr(&call, "~");
+    ngx_http_soma_call_int(&call, smcf->ledger.events > 0
+                                  ? smcf->ledger.events
+                                  : NGX_HTTP_SOMA_MANAGE_EVENTS);
+    ngx_http_soma_call_cstr(&call, "*");
+    ngx_http_soma_call_cstr(&call, "admin");
+
+    from = out->pos;
+    soma_put_char(out, '{');
+    ngx_http_soma_put_text(out, "event", event);
+    ngx_http_soma_put_string(out, what, name);
+    ngx_http_soma_put_string(out, "by_tenant", m->ctx->identity.tenant);
+    ngx_http_soma_put_string(out, "by_user", m->ctx->identity.user);
+    ngx_http_soma_put_string(out, "by_key", m->ctx->identity.key);
+    ngx_http_soma_put_time(out, "at", m->now);
+    ngx_http_soma_put_string(out, "node", ngx_http_soma_str(smcf->node));
+    soma_put_char(out, '}');
+    ngx_http_soma_call_printed(&call, from);
+
+    ngx_http_soma_manage_tell(&call);
+}
+
+
+void
+ngx_http_soma_put_list(soma_out_t *out, const char *name, soma_str_t text,
+    u_char separator)
+{
+    u_char      *p, *end, *stop;
+    ngx_uint_t   n;
+    soma_str_t   item;
+
+    n = 0;
+    p = text.data;
+    end = text.len ? p + text.len : p;
+
+    ngx_http_soma_put_name(out, name);
+    soma_put_char(out, '[');
+
+    while (p < end) {
+        stop = ngx_strlchr(p, end, separator);
+
+        if (stop == NULL) {
+            stop = end;
+        }
+
+        item.data = p;
+        item.len = stop - p;
+        item = soma_str_trim(item);
+        p = stop + 1;
+
+        if (item.len) {
+            soma_put_cstr(out, n++ ? "," : "");
+            soma_put_json_str(out, item);
+        }
+    }
+
+    soma_put_char(out, ']');
+}
