@@ -9,9 +9,9 @@ use Test::More;
 
 my $TOOL = $ENV{SOMA_SANITIZER} ? "$Soma::BUILD/asan/soma-ledger"
                                 : "$Soma::BUILD/soma-ledger";
-my @TOOL = ($ENV{SOMA_VALGRIND} ? ('valgrind', '-q',
-                                   split ' ', $ENV{SOMA_VALGRIND}) : (),
-            $TOOL);
+
+# valgrind takes a second a run: it looks at every sixth
+my $WATCH = 6;
 
 my $redis = soma_redis();
 my $dir = soma_dir('ledger');
@@ -30,12 +30,14 @@ my $nginx = soma_nginx(workers => 2, http => "
         soma_key sha256:" . soma_sha256('sk-other') . ' tenant=other user=bob;',
     server => 'location /v1/ { soma_pass; }');
 
-my ($asked, $cost, %events) = (0, 0);
+my ($runs, $asked, $cost, %events, %cost) = (0, 0, 0);
 
 
 # the output, and the exit status in a list
 sub ledger {
-    my $command = join ' ', map { quotemeta } @TOOL, @_;
+    my @watch = $ENV{SOMA_VALGRIND} && $runs++ % $WATCH == 0
+                ? ('valgrind', '-q', split ' ', $ENV{SOMA_VALGRIND}) : ();
+    my $command = join ' ', map { quotemeta } @watch, $TOOL, @_;
     my $out = `$command 2>&1`;
 
     return wantarray ? ($out, $? >> 8) : $out;
@@ -59,8 +61,14 @@ sub ask {
 
         $asked++;
         $events{$tenant}++;
-        $cost += 150 * $usage->{prompt_tokens}
-                 + 600 * $usage->{completion_tokens} if $model eq 'echo';
+
+        next if $model ne 'echo';
+
+        my $nano = 150 * $usage->{prompt_tokens}
+                   + 600 * $usage->{completion_tokens};
+
+        $cost += $nano;
+        $cost{$tenant} += $nano;
     }
 }
 
@@ -159,14 +167,17 @@ is(scalar(split /,/, $row, -1), 48, 'CSV: its rows');
 $nginx->quit;
 is((ledger('verify', $dir))[1], 0, 'the journal that it left is whole');
 
-# damage: the longest segment, two whole records at least
+# damage: in the files of the writer that has most records
 
-my ($big) = sort { -s $b <=> -s $a || $a cmp $b }
-            grep { slurp($_) =~ /\A.{132}\S/s } glob("$dir/*.soma");
+my %of;
+
+$of{$_->{writer}}++ for @records;
+
+my ($id) = sort { $of{$b} <=> $of{$a} || $a cmp $b } keys %of;
+my ($big) = glob("$dir/$id-00000001.soma");
 my ($file) = $big =~ m{([^/]+)$};
-my ($id) = $file =~ /^(\w+)/;
 my $bytes = slurp($big);
-my $of = () = ledger('dump', "--writer=$id", $dir) =~ /\n/g;
+my $of = $of{$id};
 my $first = 128 + 16 + unpack 'V', substr $bytes, 128, 4;
 
 $first += -$first % 8;
@@ -248,5 +259,159 @@ like(ledger('verify', $copy), qr/00000009\.soma\.bad: a worker could not/,
 ($out, $status) = ledger('dump', $copy);
 is($status, 1, 'and what a dump leaves out');
 like($out, qr/it is left out/, 'is told');
+
+# Redis against the journal: the books balance, and after that each of them
+# is falsified in one place
+
+my @reconcile = ('reconcile', $dir, '--redis', $redis->url);
+
+($out, $status) = ledger(@reconcile);
+is($status, 0, 'the books balance') or diag($out);
+like($out, qr/^difference +0$/m, 'and the difference is 0');
+like($out, qr/^journals +$asked records of \d+ writers$/m, 'of all records');
+like($out, qr/^only in Redis +0 /m, 'none is in Redis only');
+
+my $dump = $redis->cmd('DUMP', "soma:{acme}:usage:$day");
+my $events = $redis->cmd('XRANGE', 'soma:{acme}:events', '-', '+');
+
+sub restore {
+    $redis->cmd('RESTORE', "soma:{acme}:usage:$day", 0, $dump, 'REPLACE');
+}
+
+
+# what reconcile says, without the counts
+sub told {
+    my ($out, $status) = ledger(@reconcile, @_);
+
+    return ($status, $out);
+}
+
+SKIP: {
+    skip 'the requests were on two days', 1 if $n != $asked;
+
+    $redis->cmd('HINCRBY', "soma:{acme}:usage:$day", 'local/echo/cost_nano',
+                -1);
+    ($status, $out) = told();
+    is($status, 1, 'one nano-USD less');
+    like($out, qr{^tenant[ ]acme[ ]$day[ ]local/echo[ ]cost_nano:[ ]\d+[ ]
+                   in[ ]Redis,[ ]\d+[ ]in[ ]the[ ]journals:[ ]
+                   difference[ ]-1$}mx, 'is told');
+    like($out, qr/^difference +-1 nano-USD, 0 tokens, 0 requests; 1 sums/m,
+        'to the nano-dollar');
+    restore();
+
+    $redis->cmd('DEL', "soma:{acme}:usage:$day");
+    ($status, $out) = told('--day', $day);
+    is($status, 1, "a day's sums lost");
+    like($out, qr/^difference +-$cost{acme} nano-USD/m, 'all of them');
+    restore();
+
+    $redis->cmd('XADD', 'soma:{acme}:events', '*', @{ $events->[3][1] });
+    ($status, $out) = told();
+    is($status, 1, 'a record twice in the stream');
+    like($out, qr/record \d+ of writer \w+ is in the stream more than once/,
+        'which one');
+    like($out, qr/^stream +1 records twice, 0 missing, 0 changed$/m,
+        'and how many');
+    is((ledger(@reconcile, '--tenant=other'))[1], 0,
+        'other tenants balance');
+    my $last = $redis->cmd('XREVRANGE', 'soma:{acme}:events', '+', '-',
+                           'COUNT', 1)->[0][0];
+    $redis->cmd('XDEL', 'soma:{acme}:events', $last);
+    ($status, $out) = told();
+    is($status, 0, 'taken out again') or diag($out);
+
+    is((told('--day', '2001-01-01'))[0], 0, 'another day has nothing');
+
+    # a journal without one writer's files: the stream has them
+
+    my $part = soma_dir('part');
+
+    write_file("$part/$_", slurp("$dir/$_"))
+        for grep { !/^$id/ } map { m{([^/]+)$} } glob("$dir/*.soma");
+
+    ($out, $status) = ledger('reconcile', $part, '--redis', $redis->url);
+    is($status, 0, 'a writer whose segments are not given') or diag($out);
+    like($out, qr/^only in Redis +$of records/m, 'is counted by the stream');
+
+    # a stream that was cut cannot tell
+
+    $redis->cmd('XTRIM', 'soma:{acme}:events', 'MAXLEN', '=', 0);
+    ($out, $status) = ledger('reconcile', $part, '--redis', $redis->url);
+    is($status, 0, 'and cut off, is no difference') or diag($out);
+    like($out, qr/of them are in no journal here and in the stream no more/,
+        'but told');
+    is((told())[0], 0, 'with all journals the sums are compared all the same');
+}
+
+# replay: into an empty Redis, and again
+
+$redis->cmd('FLUSHALL');
+($status, $out) = told();
+is($status, 1, 'Redis has lost everything');
+like($out, qr/^waiting +$asked records/m, 'so all of it waits');
+like($out, qr/^difference +-$cost nano-USD/m, 'all its cost');
+
+my @replay = ('replay', '--redis', $redis->url);
+
+like(ledger(@replay, '--tenant=other', $dir), qr/^sent +5$/m,
+    'replay: one tenant');
+like(ledger(@replay, $big), qr/^sent +\d+$/m, 'replay: one segment');
+($out, $status) = ledger(@replay, $dir);
+is($status, 0, 'replay: a directory') or diag($out);
+is((told())[0], 0, 'the books balance');
+($out, $status) = ledger(@replay, $dir);
+is($status, 0, 'again');
+like($out, qr/^records +$asked\nsent +0$/m, 'nothing is sent');
+is((told())[0], 0, 'the books balance still');
+is($redis->cmd('XLEN', 'soma:{acme}:events'), $events{acme},
+    'every record once');
+
+# a writer that Redis has been told to forget
+
+$redis->cmd('DEL', 'soma:{acme}:applied');
+($out, $status) = ledger(@replay, $dir);
+is($status, 1, 'a forgotten writer');
+like($out, qr/knows the writer no more: they are left out/, 'is left out');
+is($redis->cmd('XLEN', 'soma:{acme}:events'), $events{acme},
+    'nothing is sent twice');
+is((told())[0], 0, 'and the books balance without its number');
+
+# what Redis refuses, and Redis away
+
+$redis->cmd('FLUSHALL');
+$redis->cmd('SET', 'soma:{acme}:events', 'a string');
+($out, $status) = ledger(@replay, $dir);
+is($status, 1, 'a tenant that Redis refuses');
+like($out, qr/tenant "acme": Redis refuses its records: WRONGTYPE/, 'why');
+like($out, qr/^sent +5$/m, 'the others are sent');
+$redis->cmd('DEL', 'soma:{acme}:events');
+is((ledger(@replay, $dir))[1], 0, 'then the rest');
+is((told())[0], 0, 'the books balance');
+
+# a gateway that goes on
+
+$nginx->start;
+ask(20);
+($out, $status) = ledger(@reconcile, '--wait=20');
+is($status, 0, 'while records are shipped') or diag($out);
+like($out, qr/^waiting +0 /m, 'none waits in the end');
+$nginx->quit;
+
+$redis->stop;
+
+for ('reconcile', 'replay') {
+    ($out, $status) = ledger($_, $dir, '--redis', $redis->url);
+    is($status, 2, "$_: Redis away");
+    like($out, qr/^soma-ledger: Redis at .+: No such file|Connection refused/,
+        'is told');
+}
+
+for (['redis://', 2], ['http://x', 2], ['rediss://127.0.0.1', 2],
+     ['redis-cluster://127.0.0.1:1', 2])
+{
+    is((ledger('reconcile', $dir, '--redis', $_->[0]))[1], $_->[1],
+        "no such Redis: $_->[0]");
+}
 
 done_testing();

@@ -18,6 +18,7 @@
 #include "soma_base.h"
 #include "soma_journal.h"
 #include "soma_record.h"
+#include "soma_check.h"
 
 
 /* exit statuses */
@@ -52,6 +53,7 @@ typedef struct {
     ledger_format_e   format;
     unsigned          has_day:1;
     unsigned          force:1;
+    unsigned          before:1;     /* with a segment, those before it */
     unsigned          verbose:1;
 } ledger_opt_t;
 
@@ -99,7 +101,7 @@ int ledger_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* malloc() and realloc() that end the program when there is no memory */
 void *ledger_alloc(void *p, size_t size);
 
-/* an arena over ledger_alloc(); nothing of it is ever freed */
+/* an arena over ledger_alloc(), freed when the command is done */
 extern soma_arena_t  ledger_arena;
 
 /* a name to stdout, as it is or as a JSON string where it is unusual */
@@ -121,6 +123,9 @@ int ledger_same_writer(const ledger_files_t *files, size_t i);
 int ledger_map(const ledger_file_t *file, ledger_map_t *map);
 void ledger_unmap(ledger_map_t *map);
 
+/* soma_segment_check(), of a segment that may be written to meanwhile */
+soma_check_e ledger_walk(const ledger_map_t *map, soma_check_t *check);
+
 
 typedef struct {
     const ledger_file_t  *file;
@@ -131,6 +136,7 @@ typedef struct {
 typedef struct {
     uint64_t              bad;      /* records that cannot be read */
     uint64_t              twice;    /* of a segment that was given twice */
+    uint64_t              damaged;  /* segments, and those left out */
 } ledger_each_t;
 
 /* SOMA_OK to go on */

@@ -77,14 +77,21 @@ ledger_dump(const ledger_opt_t *opt)
         if (files.file[i].state == LEDGER_BROKEN
             || files.file[i].state == LEDGER_ASIDE)
         {
-            each.bad++;
             (void) ledger_error("%s: it is left out: %s", files.file[i].path,
                                 files.file[i].error ? files.file[i].error
                                 : "a worker could not read it");
         }
     }
 
-    return each.bad ? LEDGER_WRONG : LEDGER_OK;
+    if (each.bad || each.damaged) {
+        (void) ledger_error("%llu records cannot be read, %llu segments are "
+                            "damaged: soma-ledger verify tells",
+                            (unsigned long long) each.bad,
+                            (unsigned long long) each.damaged);
+        return LEDGER_WRONG;
+    }
+
+    return LEDGER_OK;
 }
 
 

@@ -23,9 +23,11 @@
 #define LEDGER_BAD          ".bad"
 
 
-static int ledger_directory(ledger_files_t *files, const char *path);
+static int ledger_directory(ledger_files_t *files, const char *path,
+    const ledger_file_t *before);
 static int ledger_entry(ledger_files_t *files, const char *dir,
-    const char *name);
+    const char *name, const ledger_file_t *before);
+static int ledger_before(ledger_files_t *files);
 static int ledger_file(ledger_files_t *files, char *path, const char *name,
     int given);
 static int ledger_header(ledger_file_t *file);
@@ -53,13 +55,17 @@ ledger_files(ledger_files_t *files, const ledger_opt_t *opt)
         }
 
         if (S_ISDIR(sb.st_mode)) {
-            rc = ledger_directory(files, opt->paths[p]);
+            rc = ledger_directory(files, opt->paths[p], NULL);
 
         } else {
             path = ledger_alloc(NULL, strlen(opt->paths[p]) + 1);
             strcpy(path, opt->paths[p]);
             rc = ledger_file(files, path, strrchr(path, '/')
                              ? strrchr(path, '/') + 1 : path, 1);
+
+            if (rc == LEDGER_OK && opt->before) {
+                rc = ledger_before(files);
+            }
         }
 
         if (rc != LEDGER_OK) {
@@ -97,8 +103,35 @@ ledger_files(ledger_files_t *files, const ledger_opt_t *opt)
 }
 
 
+/* the segments of the same writer before the file that was added last */
 static int
-ledger_directory(ledger_files_t *files, const char *path)
+ledger_before(ledger_files_t *files)
+{
+    int             rc;
+    char           *dir;
+    ledger_file_t   file;
+
+    file = files->file[files->n - 1];
+
+    if (!file.named) {
+        return LEDGER_OK;
+    }
+
+    dir = ledger_alloc(NULL, strlen(file.path) + 2);
+    strcpy(dir, file.path);
+    *(strrchr(dir, '/') ? strrchr(dir, '/') : dir) = '\0';
+
+    rc = ledger_directory(files, strchr(file.path, '/') ? dir : ".", &file);
+    free(dir);
+
+    return rc;
+}
+
+
+/* "before": only what is of its writer, and older */
+static int
+ledger_directory(ledger_files_t *files, const char *path,
+    const ledger_file_t *before)
 {
     int             rc;
     DIR            *dir;
@@ -123,7 +156,7 @@ ledger_directory(ledger_files_t *files, const char *path)
             break;
         }
 
-        rc = ledger_entry(files, path, entry->d_name);
+        rc = ledger_entry(files, path, entry->d_name, before);
     }
 
     (void) closedir(dir);
@@ -134,7 +167,8 @@ ledger_directory(ledger_files_t *files, const char *path)
 
 /* what is none of the journal's names is passed over */
 static int
-ledger_entry(ledger_files_t *files, const char *dir, const char *name)
+ledger_entry(ledger_files_t *files, const char *dir, const char *name,
+    const ledger_file_t *before)
 {
     char        *path;
     size_t       len, suffix;
@@ -149,7 +183,12 @@ ledger_entry(ledger_files_t *files, const char *dir, const char *name)
         s.len -= suffix;
     }
 
-    if (soma_segment_parse_name(s, &writer, &number) != SOMA_OK) {
+    if (soma_segment_parse_name(s, &writer, &number) != SOMA_OK
+        || (before
+            && (number >= before->number
+                || memcmp(writer.data, before->writer, SOMA_WRITER_LEN)
+                   != 0)))
+    {
         return LEDGER_OK;
     }
 
@@ -359,6 +398,36 @@ ledger_unmap(ledger_map_t *map)
 }
 
 
+/*
+ * Records that came while we looked behind the last one would look like
+ * damage: they do not when looked at again.
+ */
+soma_check_e
+ledger_walk(const ledger_map_t *map, soma_check_t *check)
+{
+    size_t    at;
+    unsigned  n;
+
+    soma_segment_check(&map->segment, check);
+
+    for (n = 0; check->kind != SOMA_CHECK_CLEAN; n++) {
+
+        at = check->at;
+        soma_segment_check(&map->segment, check);
+
+        if (check->at == at) {
+            break;
+        }
+
+        if (n == LEDGER_WALKS_MAX) {
+            check->kind = SOMA_CHECK_CLEAN;
+        }
+    }
+
+    return check->kind;
+}
+
+
 int
 ledger_each(const ledger_files_t *files, const ledger_opt_t *opt,
     ledger_record_pt callback, void *data, ledger_each_t *each)
@@ -373,6 +442,12 @@ ledger_each(const ledger_files_t *files, const ledger_opt_t *opt,
 
         if (!ledger_same_writer(files, i)) {
             last = 0;
+        }
+
+        if (files->file[i].state == LEDGER_ASIDE
+            || files->file[i].state == LEDGER_BROKEN)
+        {
+            each->damaged++;
         }
 
         if (files->file[i].state == LEDGER_SEGMENT
@@ -397,6 +472,7 @@ ledger_each_file(const ledger_file_t *file, const ledger_opt_t *opt,
     soma_str_t             payload;
     ledger_map_t           map;
     ledger_record_t        record;
+    soma_check_t           check;
     soma_segment_cursor_t  cursor;
 
     rc = ledger_map(file, &map);
@@ -435,6 +511,12 @@ ledger_each_file(const ledger_file_t *file, const ledger_opt_t *opt,
         }
 
         rc = callback(data, &record);
+    }
+
+    if (rc == SOMA_OK && map.error == NULL
+        && ledger_walk(&map, &check) == SOMA_CHECK_DAMAGED)
+    {
+        each->damaged++;
     }
 
     ledger_unmap(&map);

@@ -28,7 +28,15 @@ typedef struct {
 } ledger_command_t;
 
 
+typedef struct ledger_block_s  ledger_block_t;
+
+struct ledger_block_s {
+    _Alignas(max_align_t) ledger_block_t  *next;
+};
+
+
 static void *ledger_arena_alloc(void *data, size_t size);
+static void ledger_arena_free(void);
 static int ledger_option(const ledger_command_t *command, ledger_opt_t *opt,
     const char *arg);
 static int ledger_value(ledger_opt_t *opt, soma_str_t name, char *value);
@@ -48,6 +56,12 @@ static const char  ledger_help[] =
     "      --verbose             a line for every segment\n"
     "  dump DIR...               the records\n"
     "      --format=jsonl|csv    JSON lines (default), or CSV with a head\n"
+    "  replay DIR... --redis=URL sends to Redis what it does not have; of a\n"
+    "                            single segment also those before it\n"
+    "      --events=N            records kept in a tenant's stream [1000000]\n"
+    "      --force               also where Redis may have them already\n"
+    "  reconcile DIR... --redis=URL   compares the journals with Redis\n"
+    "      --wait=SECONDS        for records that are not shipped yet [0]\n"
     "\n"
     "  --tenant=NAME  --day=YYYY-MM-DD (of arrival, UTC)  --writer=ID\n"
     "                            these only (--day: not for replay, --writer:\n"
@@ -66,13 +80,18 @@ static const char  ledger_help[] =
 
 static const ledger_command_t  ledger_commands[] = {
     { "verify", ledger_verify, "verbose writer ", 0 },
-    { "dump", ledger_dump, "format tenant day writer ", 0 }
+    { "dump", ledger_dump, "format tenant day writer ", 0 },
+    { "replay", ledger_replay, "redis tenant writer events force timeout ",
+      1 },
+    { "reconcile", ledger_reconcile, "redis tenant day wait timeout ", 1 }
 };
 
 
 #define LEDGER_COMMANDS                                                       \
     (sizeof(ledger_commands) / sizeof(ledger_commands[0]))
 
+
+static ledger_block_t  *ledger_blocks;
 
 soma_arena_t  ledger_arena = { ledger_arena_alloc, NULL };
 
@@ -110,9 +129,28 @@ ledger_alloc(void *p, size_t size)
 static void *
 ledger_arena_alloc(void *data, size_t size)
 {
+    ledger_block_t  *block;
+
     (void) data;
 
-    return ledger_alloc(NULL, size);
+    block = ledger_alloc(NULL, sizeof(ledger_block_t) + size);
+    block->next = ledger_blocks;
+    ledger_blocks = block;
+
+    return block + 1;
+}
+
+
+static void
+ledger_arena_free(void)
+{
+    ledger_block_t  *block;
+
+    while (ledger_blocks) {
+        block = ledger_blocks;
+        ledger_blocks = block->next;
+        free(block);
+    }
 }
 
 
@@ -404,6 +442,7 @@ main(int argc, char **argv)
 
         if (rc == LEDGER_OK) {
             rc = ledger_commands[i].run(&opt);
+            ledger_arena_free();
         }
 
         if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -10,7 +10,6 @@
 
 #include "ledger.h"
 #include "soma_aggregate.h"
-#include "soma_check.h"
 
 
 typedef struct {
@@ -34,8 +33,6 @@ static void ledger_problem(ledger_verify_t *v, const ledger_file_t *file,
 static int ledger_verify_file(ledger_verify_t *v, const ledger_file_t *file);
 static void ledger_verify_follows(ledger_verify_t *v,
     const ledger_file_t *file);
-static void ledger_verify_walk(const ledger_map_t *map,
-    soma_check_t *check);
 static void ledger_verify_damage(ledger_verify_t *v,
     const ledger_file_t *file, const soma_check_t *check);
 static void ledger_verify_records(ledger_verify_t *v,
@@ -132,7 +129,7 @@ ledger_verify_file(ledger_verify_t *v, const ledger_file_t *file)
     }
 
     ledger_verify_follows(v, file);
-    ledger_verify_walk(&map, &check);
+    (void) ledger_walk(&map, &check);
     ledger_verify_damage(v, file, &check);
     ledger_verify_records(v, file, &map, check.last);
 
@@ -197,34 +194,6 @@ ledger_verify_follows(ledger_verify_t *v, const ledger_file_t *file)
                "them was cut\n", file->path, file->size, before->path,
                before->size);
         v->problems++;
-    }
-}
-
-
-/*
- * Records that came while we looked behind the last one would look like
- * damage: they do not when looked at again.
- */
-static void
-ledger_verify_walk(const ledger_map_t *map, soma_check_t *check)
-{
-    size_t    at;
-    unsigned  n;
-
-    soma_segment_check(&map->segment, check);
-
-    for (n = 0; check->kind != SOMA_CHECK_CLEAN && n < LEDGER_WALKS_MAX; n++)
-    {
-        at = check->at;
-        soma_segment_check(&map->segment, check);
-
-        if (check->at == at) {
-            return;
-        }
-    }
-
-    if (n == LEDGER_WALKS_MAX) {
-        check->kind = SOMA_CHECK_CLEAN;
     }
 }
 
