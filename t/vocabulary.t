@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use IO::Socket::INET;
 use Soma;
 use Test::More;
 
@@ -136,6 +137,28 @@ sub ask {
 }
 
 
+# the status, and what is left
+sub chunked {
+    my ($text) = @_;
+    my $body = qq({"model":"gpt-4o","max_tokens":20,"messages":[)
+               . qq({"role":"user","content":"$text"}]});
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                  PeerPort => $n->port) or die "$!\n";
+
+    print $s "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+             . "Authorization: Bearer sk-j\r\nConnection: close\r\n"
+             . "Content-Type: application/json\r\n"
+             . "Transfer-Encoding: chunked\r\n\r\n"
+             . join '', map { sprintf "%x\r\n%s\r\n", length $_, $_ }
+                        unpack('(a9)*', $body), '';
+
+    my $got = do { local $/; <$s> } // '';
+
+    return ($got =~ /^HTTP\S+ (\d+)/ ? $1 : 'none') . ' '
+           . ($got =~ /x-ratelimit-remaining-tokens: (\d+)/i ? $1 : 'none');
+}
+
+
 sub left {
     my ($res) = @_;
 
@@ -151,6 +174,8 @@ is(left(ask('gpt-4o', 'hello', 20)), '200 ' . (400 - 20 - 3 - 3 - 4 - 5),
    'without a vocabulary a byte is a token');
 is(left(ask('gpt-4o', $TEXT, 20)), '429 400',
    'and a longer text is more than the limit');
+is(chunked('hello'), '200 ' . (400 - 20 - 3 - 3 - 4 - 5),
+   'a body in chunks, whose end is a buffer of nothing');
 
 $n->stop;
 

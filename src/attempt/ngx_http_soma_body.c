@@ -106,6 +106,13 @@ ngx_http_soma_body_whole(ngx_http_soma_ctx_t *ctx)
 
         size = ngx_buf_size(cl->buf);
 
+        if (size == 0) {
+
+            /* the end of a chunked body: neither memory nor a file */
+
+            continue;
+        }
+
         if (ngx_buf_in_memory(cl->buf)) {
             p = ngx_cpymem(p, cl->buf->pos, size);
             continue;

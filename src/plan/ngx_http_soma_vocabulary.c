@@ -316,16 +316,20 @@ ngx_http_soma_prompt_note(soma_str_t owner, ngx_uint_t tight)
 int64_t
 ngx_http_soma_prompt_estimate(ngx_http_soma_ctx_t *ctx)
 {
+    int64_t            n;
     unsigned           traits;
     const soma_bpe_t  *bpe;
 
-    bpe = ngx_http_soma_bpe(ctx->main, ctx->model);
-
-    if (bpe == NULL || ngx_http_soma_body_whole(ctx) != NGX_OK) {
+    if (ngx_http_soma_body_whole(ctx) != NGX_OK) {
         return soma_estimate_tokens(ctx->ask.body_len);
     }
 
+    bpe = ngx_http_soma_bpe(ctx->main, ctx->model);
     traits = soma_prompt_traits(ngx_http_soma_str(ctx->model->target));
 
-    return soma_prompt_tokens(bpe, ctx->ask.api, traits, ctx->body);
+    n = soma_prompt_tokens(bpe, ctx->ask.api, traits, ctx->body);
+
+    /* the bytes of an image or of sound are no text */
+
+    return bpe ? n : ngx_min(n, soma_estimate_tokens(ctx->ask.body_len));
 }

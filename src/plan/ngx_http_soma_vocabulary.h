@@ -41,7 +41,7 @@ ngx_uint_t ngx_http_soma_prompt_tight(soma_str_t owner);
 void ngx_http_soma_prompt_note(soma_str_t owner, ngx_uint_t tight);
 
 /* what ctx->model read, where it does not say so itself: counted, or without
- * a vocabulary a token for four bytes */
+ * a vocabulary a token for four bytes of the body, if the bound is not less */
 int64_t ngx_http_soma_prompt_estimate(ngx_http_soma_ctx_t *ctx);
 
 
