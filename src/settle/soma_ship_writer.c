@@ -579,7 +579,11 @@ soma_ship_reply(soma_ship_writer_t *w, soma_ship_tenant_t *t,
         return;
     }
 
-    soma_ship_mark(w, t, 0, 0);
+    /* a call from before Redis was emptied may be answered behind the word
+     * of that: its answer is not the last one */
+
+    soma_ship_mark(w, t, t->recheck, 0);
+    t->recheck = 0;
 
     if (call == SOMA_SHIP_BATCH && applied == t->sent) {
         w->shipped += t->count;
@@ -635,6 +639,7 @@ soma_ship_failed(soma_ship_writer_t *w, soma_ship_tenant_t *t, int64_t now,
 
     t->retry = now + t->backoff;
     t->call = SOMA_SHIP_NONE;
+    t->recheck = 0;
     w->outstanding--;
 }
 
@@ -649,6 +654,7 @@ soma_ship_check(soma_ship_writer_t *w)
         for (t = w->chains[i]; t != NULL; t = t->next) {
             if (!t->forget) {
                 soma_ship_mark(w, t, 1, 0);
+                t->recheck = (t->call != SOMA_SHIP_NONE);
             }
         }
     }

@@ -74,6 +74,7 @@ struct soma_ship_tenant_s {
     soma_ship_call_e     call;
     unsigned             known:1;       /* "applied" is Redis' own word */
     unsigned             check:1;       /* ask again */
+    unsigned             recheck:1;     /* what it answers may be out of date */
     unsigned             forget:1;
     unsigned             behind:1;      /* wants records before the tip */
     uint16_t             len;

@@ -241,6 +241,10 @@ tenant_of(soma_ship_tenant_t *t)
 }
 
 
+/* Redis is emptied between the next round's calls and their replies */
+static unsigned  emptied;
+
+
 /* one round; trouble: percent of calls that go wrong */
 static int
 run(unsigned trouble)
@@ -277,6 +281,12 @@ run(unsigned trouble)
         }
 
         n++;
+    }
+
+    if (emptied && n != 0) {
+        emptied = 0;
+        memset(&redis, 0, sizeof(redis));
+        soma_ship_check(&w);
     }
 
     /* replies may come in any order when connections change in between */
@@ -503,6 +513,18 @@ test_silent_loss(soma_arena_t *arena)
 
     soma_ok(settled() && exact(1), "all come back after one tenant's word");
     soma_ok(w.rewinds >= TENANTS, "every tenant was asked");
+
+    /* one whose word comes before the reply to what it took away, and no
+     * other tenant to find it out */
+
+    reset(arena, 8);
+    append(5);
+    soma_ok(settled() && exact(1), "one record, one tenant");
+
+    append(5);
+    emptied = 1;
+    soma_ok(settled(), "a record that is gone when its reply comes");
+    soma_ok(settled() && exact(1), "is sent again, with the one before it");
 }
 
 
