@@ -8,6 +8,7 @@ use lib 't/lib';
 use Soma;
 use Nodes;
 use Test::More;
+use Time::HiRes ();
 
 plan skip_all => 'several servers, and timing' if $ENV{SOMA_VALGRIND};
 
@@ -50,11 +51,23 @@ sub statuses {
     return !grep { status($tenant) != $want } 1 .. 4;
 }
 
+# where a slot is on its way to, before it is there
+my $importing;
+
+sub look {
+    my @command = @_;
+
+    return $cluster->cmd(@command) unless $importing;
+
+    $importing->cmd('ASKING');
+    return $importing->cmd(@command);
+}
+
 sub day {
     my ($tenant) = @_;
     my @t = gmtime;
     my $today = sprintf '%04d-%02d-%02d', $t[5] + 1900, $t[4] + 1, $t[3];
-    my %sum = @{ $cluster->cmd('HGETALL', "soma:{$tenant}:usage:$today") };
+    my %sum = @{ look('HGETALL', "soma:{$tenant}:usage:$today") };
 
     return $sum{'local/echo/requests'} // 0;
 }
@@ -63,7 +76,7 @@ sub events {
     my ($tenant) = @_;
 
     return grep { grep { $_ eq 'usage' } @{ $_->[1] } }
-           @{ $cluster->cmd('XRANGE', "soma:{$tenant}:events", '-', '+') };
+           @{ look('XRANGE', "soma:{$tenant}:events", '-', '+') };
 }
 
 # everything that was answered is in Redis, once
@@ -151,11 +164,19 @@ my $tenant = 't2';
 my $from = $cluster->owner("soma:{$tenant}:events");
 
 $cluster->move($cluster->slot("soma:{$tenant}:events"), $from, $new,
-    each => sub { status($tenant) for 1 .. 5 },
-    before_end => sub { status($tenant) for 1 .. 20 });
+    each => sub { status($tenant) for 1 .. 5; Time::HiRes::sleep(0.15) },
+    before_end => sub {
+        status($tenant) for 1 .. 20;
+        $importing = ($cluster->nodes)[$new];
+        books('all keys are moved, the slot is not', $tenant);
+        $importing = undef;
+    });
 status($tenant) for 1 .. 20;
 
 is($cluster->owner("soma:{$tenant}:events"), $new, 'the slot has moved');
+my $met = join '', map { $_->cmd('INFO', 'errorstats') } $cluster->nodes;
+like($met, qr/errorstat_ASK:/, 'ASK was met');
+like($met, qr/errorstat_TRYAGAIN:/, 'TRYAGAIN was met');
 books('moved', $tenant);
 
 # and a key, whose change there is heard

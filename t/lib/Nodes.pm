@@ -22,6 +22,7 @@ package Nodes;
 #        delay => SECONDS        before each reply
 #        error => 'OOM ...', match => qr/XADD/  instead of the reply to a
 #                                command that matches; the server gets nothing
+#        raw => BYTES            the same, as they are
 #        times => N              of it, then through again
 #        cut => N                closes after N bytes of a reply to a match
 #        refuse => 1             closes each connection at once
@@ -478,10 +479,10 @@ sub pass {
 
     $matches = 0 if defined $self->{left} && $self->{left} <= 0;
 
-    if ($matches && $rule->{error}) {
+    if ($matches && defined($rule->{raw} // $rule->{error})) {
         $self->{left}-- if defined $self->{left};
         $self->hit;
-        print { $c->{client} } "-$rule->{error}\r\n";
+        print { $c->{client} } $rule->{raw} // "-$rule->{error}\r\n";
         return 1;
     }
 
