@@ -66,6 +66,16 @@ my $server = 'location /gate/ { soma_access; empty_gif; }
 
 sub token { my ($iss, $key) = @_; jwt($key, { iss => $iss, sub => 's' }) }
 sub gate { $_[0]->get('/gate/', Authorization => "Bearer $_[1]") }
+sub send_only {
+    my ($n, $token) = @_;
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                  PeerPort => $n->port) or die "$!\n";
+
+    print $s "GET /gate/ HTTP/1.0\r\nAuthorization: Bearer $token\r\n\r\n";
+    $s->flush;
+    return $s;
+}
+
 sub code { eval { soma_json($_[0]{body})->{error}{code} } // '' }
 
 sub health {
@@ -85,10 +95,14 @@ write_file('good.wait', 0.5);
 my $n = soma_nginx(name => 'good', workers => 2, server => $server,
                    http => $base . block('good', 'refresh 24h;'));
 
+my $t = token('good', $rs);
+my @early = map { send_only($n, $t) } 1 .. 12;
+close $early[$_] for 3, 7;              # who does not wait for the answer
 is(gate($n, token('good', $rs))->{status}, 200,
    'a token that comes before the keys waits for them');
+like(scalar readline($early[$_]), qr/ 200 /, 'so do others')
+    for grep { $_ != 3 && $_ != 7 } 0 .. 11;
 write_file('good.wait', 0);
-my $t = token('good', $rs);
 is(gate($n, $t)->{status}, 200, 'all workers know them') for 1 .. 12;
 is(fetches('good'), 1, 'they were fetched once');
 my ($one, $all) = health($n, 'good');
@@ -193,10 +207,7 @@ $n = soma_nginx(name => 'bad', server => $server, http => $base . $many . <<"E")
                       tenant acme; }
 E
 
-my $hung = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                 PeerPort => $n->port);
-print $hung "GET /gate/ HTTP/1.0\r\nAuthorization: Bearer "
-            . token('hang', $rs) . "\r\n\r\n";
+my $hung = send_only($n, token('hang', $rs));
 
 for my $name (sort(keys %why), 'closed', 'noname') {
     my $error = soma_wait(30, sub { health($n, $name)->{error} });

@@ -78,7 +78,7 @@ sub gate { push @tokens, $_[0];
 sub ask { $n->post('/v1/chat/completions', $_[1] // $chat,
                    Authorization => "Bearer $_[0]") }
 sub code { eval { soma_json($_[0]{body})->{error}{code} } // '' }
-sub who { my @l = split /\n/, Soma::slurp($n->dir . '/logs/who.log'); $l[-1] }
+sub who { my @l = split /\n/, Soma::slurp($n->dir . '/logs/who.log'); $l[-1] // '' }
 
 sub refused {
     my ($token, $status, $code, $name) = @_;
