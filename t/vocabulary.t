@@ -154,8 +154,10 @@ sub chunked {
 
     my $got = do { local $/; <$s> } // '';
 
-    return ($got =~ /^HTTP\S+ (\d+)/ ? $1 : 'none') . ' '
-           . ($got =~ /x-ratelimit-remaining-tokens: (\d+)/i ? $1 : 'none');
+    my ($status) = $got =~ /^HTTP\S+ (\d+)/;
+    my ($left) = $got =~ /x-ratelimit-remaining-tokens: (\d+)/i;
+
+    return ($status // 'none') . ' ' . ($left // 'none');
 }
 
 
