@@ -305,6 +305,56 @@ is(admin(GET => "keys/$_")->{json}{id}, $_, "$_ is shown")
 is($one->get('/readyz')->{status}, 200, 'readyz is where it was');
 
 
+# several at once, on both nodes: one of them wins
+
+sub at_once {
+    my ($uri, $body) = @_;
+    my $text = soma_to_json($body);
+    my @open = map {
+        my $fh = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $_->port) or die $!;
+
+        print $fh "POST $uri HTTP/1.0\r\nx-api-key: a\r\nContent-Length: "
+                  . length($text) . "\r\n\r\n$text";
+        $fh->flush;
+        $fh;
+    } ($one, $two) x 3;
+
+    return map { my $fh = $_; local $/; <$fh> } @open;
+}
+
+my @answers = at_once('/soma/keys', { tenant => 'acme', name => 'race' });
+my @won = grep { m{^HTTP/1.1 201 } } @answers;
+is(scalar(@won), 1, 'one of them makes the key');
+is(scalar(grep { m{^HTTP/1.1 409 } } @answers), 5, 'for the others it is');
+
+@answers = at_once('/soma/keys/race/rotate', { overlap => '1h' });
+@won = map { /"key":"(sk-soma-[^"]+)"/ } grep { m{^HTTP/1.1 200 } } @answers;
+push @secrets, @won;
+ok(@won >= 1, 'rotated by ' . @won);
+is(scalar(grep { svc($one, $_) != 200 } @won), 0, 'all that was shown works');
+ok(soma_wait(5, sub {
+       my $json = admin(GET => 'keys/race')->{json};
+
+       !exists $json->{rotated} && @{ $json->{old} } == @won
+       && !grep { !defined $_->{rotated} } @{ $json->{old} }
+   }), 'one is the current one, the others are old');
+
+# a client that leaves in the middle
+
+$redis->pause;
+my $left = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                 PeerPort => $one->port) or die $!;
+print $left "POST /soma/keys HTTP/1.1\r\nHost: x\r\nx-api-key: a\r\n"
+            . "Content-Length: 33\r\n\r\n"
+            . '{"tenant":"acme","name":"left-1"}';
+$left->flush;
+close $left;
+$redis->resume;
+ok(soma_wait(10, sub { admin(GET => 'keys')->{status} == 200 }),
+   'a client that left');
+
+
 # who did it
 
 my $told = 'soma: key "ci-bot" of tenant "acme" was created by user "root" '

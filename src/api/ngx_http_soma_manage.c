@@ -31,6 +31,7 @@ static void ngx_http_soma_manage_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_manage_read(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_manage_large(ngx_http_soma_manage_t *m);
+static void ngx_http_soma_manage_told(void *data, redisReply *reply);
 static void ngx_http_soma_manage_replied(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_soma_manage_failed(ngx_http_request_t *r,
@@ -574,8 +575,22 @@ void
 ngx_http_soma_manage_tell(ngx_http_soma_call_t *call)
 {
     if (!call->out.full) {
-        (void) ngx_http_soma_redis_command(NULL, NULL, call->argc, call->argv,
+        (void) ngx_http_soma_redis_command(ngx_http_soma_manage_told, NULL,
+                                           call->argc, call->argv,
                                            call->argvlen);
+    }
+}
+
+
+static void
+ngx_http_soma_manage_told(void *data, redisReply *reply)
+{
+    (void) data;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "soma: Redis refused to be told of a changed key or "
+                      "tenant: \"%s\"", reply->str);
     }
 }
 
