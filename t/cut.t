@@ -26,11 +26,16 @@ my $ledger = soma_dir('ledger');
 my $up = soma_upstream(responses => ['']);
 my $second = soma_upstream(name => 'second', responses => ['']);
 
+my $vocabulary = ($ENV{SOMA_BUILD} || "$Soma::TOP/build")
+                 . '/share/soma/o200k_base.soma';
+my $counted = -e $vocabulary ? "soma_vocabulary o200k_base $vocabulary;" : '';
+
 my $n = soma_nginx(http => <<"END", server => <<'END2');
     soma_zone 8m;
     soma_redis @{[ $redis->url ]};
     soma_ledger $ledger;
     soma_max_tokens trust;
+    $counted
     soma_provider p { dialect openai;
                       endpoint http://127.0.0.1:@{[ $up->port ]}/v1; }
     soma_provider tight { dialect openai; limit cost 0.00000003/day;
@@ -38,6 +43,7 @@ my $n = soma_nginx(http => <<"END", server => <<'END2');
     soma_model m provider=p input=0 output=0.001;
     soma_model dear provider=p input=0 output=0.003;
     soma_model small provider=p input=0 output=0.001 max_output=20;
+    soma_model gpt-4o provider=p input=0 output=0.001;
     soma_model tight-m provider=tight input=0 output=0.001;
     soma_tenant acme { limit cost 0.0000001/day per=user; }
     soma_tenant many { limit cost 0.000006/day; }
@@ -278,6 +284,32 @@ $up->reset(framed(event(chunk('word ' x 200), finish(), '[DONE]')));
 ask(++$user, {});
 is($res->{body}, $end . $done, 'nothing but the end');
 billed('nothing', output_tokens => 0, cost_nano => 0);
+
+# counted as the model does, wherever its events cut its words
+
+SKIP: {
+    skip 'no vocabulary', 7 unless $counted;
+
+    my $said = ' the' x 200;
+
+    for ([1, 400], [3, 399], [4, 400], [7, 399], [100, 400], [401, 0]) {
+        my ($size, $sent) = @$_;
+
+        $up->reset(framed(event((map { chunk($_) } $said =~ /(.{1,$size})/g),
+                                finish(), '[DONE]')));
+        ask(++$user, { model => 'gpt-4o' });
+        is(join('', $res->{body} =~ /"content":"([^"]*)"/g),
+           substr($said, 0, $sent), "counted: pieces of $size");
+        billed("pieces of $size", output_tokens => $sent ? 100 : 0,
+               cost_nano => $sent ? 100 : 0,
+               estimated => JSON::PP::false());
+    }
+
+    $up->reset(framed(event((chunk('\\u0020t\\u0068e')) x 150, finish(),
+                            '[DONE]')));
+    ask(++$user, { model => 'gpt-4o' });
+    is(() = $res->{body} =~ /u0068e/g, 100, 'counted: escapes');
+}
 
 # limits of tokens; of the provider; a bound said by the client
 

@@ -17,6 +17,9 @@ KEYS = {
     'sk-test': 'tenant=acme user=alice',
     'sk-some': 'tenant=some user=bob',
     'sk-poor': 'tenant=poor user=carl',
+    'sk-tight-1': 'tenant=tight user=1',
+    'sk-tight-2': 'tenant=tight user=2',
+    'sk-tight-3': 'tenant=tight user=3',
 }
 
 CONF = '''
@@ -62,10 +65,12 @@ http {
     soma_tenant acme { }
     soma_tenant some { models gpt-4o-mini made-up; }
     soma_tenant poor { limit requests 1/day; }
+    soma_tenant tight { limit tokens 100/day per=user; }
     %(keys)s
     server {
         listen 127.0.0.1:%(port)d;
         location /v1/ { soma_pass; }
+        location /trust/v1/ { soma_pass; soma_max_tokens trust; }
     }
 }
 '''

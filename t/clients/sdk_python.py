@@ -258,6 +258,70 @@ def test_abort():
            '%d parts, %r' % (parts, error))
 
 
+def test_budget():
+    def tight(n, e):
+        return openai.OpenAI(base_url=BASE.replace('/v1', '/trust/v1'),
+                             api_key='sk-tight-%d' % n, max_retries=0,
+                             timeout=20,
+                             default_headers={'x-replay-id': e['id']})
+
+    def long(api):
+        return max((e for e in by_id.values()
+                    if e['provider'] == 'openai' and e['api'] == api
+                    and e['stream']),
+                   key=lambda e: len(e['expected_text'] or ''))
+
+    e = long('chat.completions')
+    text, done, usage, ids = '', None, None, set()
+
+    for part in chat(tight(1, e), stream=True,
+                     stream_options={'include_usage': True}):
+        usage = part.usage or usage
+        ids.add(part.id)
+
+        for choice in part.choices:
+            text += choice.delta.content or ''
+            done = choice.finish_reason or done
+
+    tap.ok(0 < len(text) < len(e['expected_text'])
+           and e['expected_text'].startswith(text) and done == 'length',
+           'a spent budget: the answer ends for its length', (text, done))
+    tap.ok(usage is not None and usage.completion_tokens > 0
+           and 80 < usage.total_tokens <= 100, 'its usage is the limit', usage)
+    tap.ok(len(ids) == 1, 'under one id', ids)
+    raises(openai.RateLimitError, 'then nothing is left',
+           lambda: chat(tight(1, e), max_tokens=50))
+
+    e = long('completions')
+    text, done = '', None
+
+    for part in tight(2, e).completions.create(
+            model='gpt-4o-mini', prompt='x', stream=True):
+        text += part.choices[0].text
+        done = part.choices[0].finish_reason or done
+
+    tap.ok(0 < len(text) < len(e['expected_text']) and done == 'length',
+           'completions: the same', (text, done))
+
+    e = long('responses')
+    text, last = '', None
+
+    with tight(3, e).responses.stream(model='gpt-4o-mini', input='x') as events:
+        for event in events:
+            if event.type == 'response.output_text.delta':
+                text += event.delta
+
+            last = event
+
+    tap.ok(last.type == 'response.incomplete'
+           and last.response.incomplete_details.reason == 'max_output_tokens'
+           and last.response.status == 'incomplete'
+           and 80 < last.response.usage.total_tokens <= 100,
+           'responses: incomplete, and its usage', last)
+    tap.ok(e['expected_text'].startswith(text)
+           and len(text) < len(e['expected_text']), 'the text before it', text)
+
+
 def test_async():
     async def run():
         e = find('chat.completions', True, text=True)
@@ -285,7 +349,7 @@ def test_async():
 
 
 for test in (test_plain, test_tools, test_stream, test_other_apis,
-             test_errors, test_retries, test_abort, test_async):
+             test_errors, test_retries, test_abort, test_budget, test_async):
     try:
         test()
     except Exception as x:
