@@ -119,6 +119,9 @@ becomes('completions', '{"model":"gpt-4o","prompt":"a"}',
 becomes('completions', '{"model":"big","best_of":5,"n":2}',
         '{"max_tokens":20,"model":"big","best_of":5,"n":2}',
         'completions: the best of five');
+becomes('completions', '{"model":"big","prompt":["a","b","c","d","e"]}',
+        '{"max_tokens":20,"model":"big","prompt":["a","b","c","d","e"]}',
+        'completions: of five prompts');
 becomes('responses', '{"model":"big","input":"a"}',
         '{"max_output_tokens":100,"model":"big","input":"a"}', 'responses');
 becomes('embeddings', '{"model":"big","input":"a"}',

@@ -38,7 +38,7 @@ ngx_http_soma_output(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
         n = ctx->cap;
     }
 
-    return n * ctx->ask.n;
+    return n * ctx->ask.n * ctx->ask.prompts;
 }
 
 
@@ -307,5 +307,6 @@ ngx_http_soma_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
         *most = ctx->model->price->max_output;
     }
 
-    *most = *most > 0 ? *most * ctx->ask.n : INT64_MAX;
+    *most = *most > 0 ? *most * ctx->ask.n * ctx->ask.prompts
+                      : INT64_MAX;
 }

@@ -76,7 +76,7 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
     ngx_http_soma_reserved(ctx, m->reserved, &m->most);
     ngx_http_soma_meter_slack(ctx, m, 0, ctx->ask_input);
 
-    m->exact = (bpe != NULL && ctx->ask.n == 1);
+    m->exact = (bpe != NULL && ctx->ask.n == 1 && ctx->ask.prompts == 1);
     m->fresh = 1;
 
     if (bpe != NULL) {
@@ -355,8 +355,11 @@ ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
 
     ngx_http_soma_settle(ctx);
 
-    size = SOMA_CUT_EVENT_MAX
-           * (ctx->ask.n + ctx->answer.progress.choices + 2);
+    size = SOMA_CUT_EVENT_MAX * (ctx->answer.progress.choices + 2);
+
+    if (ctx->ask.api == SOMA_API_CHAT) {
+        size += SOMA_CUT_EVENT_MAX * ctx->ask.n;
+    }
 
     p = ngx_palloc(ctx->request->pool, size);
     if (p == NULL) {

@@ -190,6 +190,7 @@ ngx_http_soma_scan(ngx_http_soma_ctx_t *ctx)
 
     ctx->ask.max_tokens = -1;
     ctx->ask.n = 1;
+    ctx->ask.prompts = 1;
 
     if (ctx->ask.api == SOMA_API_TRANSCRIPTIONS
         || ctx->ask.api == SOMA_API_TRANSLATIONS)

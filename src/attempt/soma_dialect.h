@@ -55,7 +55,8 @@ typedef struct {
     soma_api_e         api;
     soma_str_t         model;           /* unescaped */
     int64_t            max_tokens;      /* of an answer, -1: not said */
-    int64_t            n;               /* answers made, at least 1 */
+    int64_t            n;               /* answers made, at least 1, */
+    int64_t            prompts;         /* to each of these, at least 1 */
     int64_t            bound;           /* what encode() says for a client
                                            that did not, 0: nothing */
     soma_tier_e        tier;
@@ -196,7 +197,8 @@ typedef struct {
      * What ends a stream that is cut because its budget is spent, as if it
      * had reached its bound: every choice ended for its length, the usage if
      * the client asked for it, the end.  At most SOMA_CUT_EVENT_MAX bytes for
-     * each of ask->n, of the choices seen, and twice more.
+     * each of the choices seen, of a chat for each of ask->n too, and twice
+     * more.
      */
     void  (*cut)(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
              const soma_usage_t *usage);

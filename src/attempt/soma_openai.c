@@ -26,6 +26,8 @@ static int soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
     soma_json_value_t *value, const char **error);
 static int soma_openai_ask_n(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
+static int soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value,
+    void *data);
 static int soma_openai_ask_tokens(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
 static int soma_openai_bounded_by(soma_api_e api, unsigned member);
@@ -166,6 +168,7 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
 
     ask->max_tokens = -1;
     ask->n = 1;
+    ask->prompts = 1;
 
     if (ask->scan == NULL) {
         if (ask->model.len == 0) {
@@ -237,6 +240,10 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
         }
     }
 
+    if (soma_openai_ask_prompts(ask, value, data) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
     *error = NULL;
 
     return SOMA_OK;
@@ -291,6 +298,45 @@ soma_openai_ask_n(soma_ask_t *ask, unsigned member, soma_json_value_t *value,
     }
 
     ask->n = (n > ask->n) ? n : ask->n;
+
+    return SOMA_OK;
+}
+
+
+/* completions answer each of several prompts; a list of numbers is one */
+
+static int
+soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data)
+{
+    int                rc;
+    int64_t            n;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  v, prompt;
+
+    if (ask->api != SOMA_API_COMPLETIONS
+        || ask->scan->span[SOMA_ASK_PROMPT].type != SOMA_JSON_ARRAY)
+    {
+        return SOMA_OK;
+    }
+
+    rc = soma_openai_value(ask, SOMA_ASK_PROMPT, value, data, &v);
+
+    if (rc != SOMA_OK || soma_json_first(&it, v.text) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    n = 0;
+
+    while (soma_json_next(&it, &name, &prompt) == SOMA_OK
+           && prompt.type != SOMA_JSON_NUMBER)
+    {
+        n++;
+    }
+
+    if (n > 1) {
+        ask->prompts = n;
+    }
 
     return SOMA_OK;
 }

@@ -352,6 +352,13 @@ test_ask_bound(void)
           "\"max_completion_tokens\":9,\"best_of\":2,\"n\":3}", -1, 3 },
         { SOMA_API_RESPONSES, "{\"model\":\"m\",\"max_tokens\":9,"
           "\"max_output_tokens\":5}", 5, 1 },
+        { SOMA_API_COMPLETIONS, "{\"model\":\"m\",\"n\":2,\"prompt\":"
+          "[\"a\",\"b\\u002c\",[1,2]]}", -1, 6 },
+        { SOMA_API_COMPLETIONS, "{\"model\":\"m\",\"prompt\":[1,2,3]}",
+          -1, 1 },
+        { SOMA_API_COMPLETIONS, "{\"model\":\"m\",\"prompt\":[]}", -1, 1 },
+        { SOMA_API_CHAT, "{\"model\":\"m\",\"prompt\":[\"a\",\"b\"]}",
+          -1, 1 },
         { SOMA_API_EMBEDDINGS, "{\"model\":\"m\",\"max_tokens\":9}",
           -1, 1 }
     };
@@ -362,7 +369,7 @@ test_ask_bound(void)
                                   STR(cases[i].body), arena),
                     SOMA_OK, "ask: %s", cases[i].body);
         soma_is_int(t.ask.max_tokens, cases[i].max, "its bound");
-        soma_is_int(t.ask.n, cases[i].n, "its answers");
+        soma_is_int(t.ask.n * t.ask.prompts, cases[i].n, "its answers");
     }
 
     soma_is_int(soma_test_ask(&t, &soma_openai, SOMA_API_COMPLETIONS,
