@@ -619,6 +619,12 @@ remove:
     {
         after = ngx_http_soma_segment_after(writer, s);
 
+        /* the clock was set back: what is in the future is of now */
+
+        if (s->acked > now) {
+            s->acked = now;
+        }
+
         if ((kept <= NGX_HTTP_SOMA_JOURNAL_KEPT_MAX
              || !ngx_http_soma_journal.ships)
             && (ngx_msec_t) (now - s->acked) * 1000
