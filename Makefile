@@ -16,6 +16,7 @@
 #   make clients        real SDKs and replayed traffic
 #   make style          the rules that a machine can check
 #   make check-clang    clang's warnings too
+#   make check-hiredis1 builds with hiredis 1.x and tests Redis with it, TLS too
 #   make deps           what build and run need; deps-test: what test needs
 #   make clean          all of build/ but the fetched source of nginx
 #
@@ -69,7 +70,7 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
 	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
 	deps-source unit fuzz test test-nginx test-asan test-valgrind clients style \
-	check-clang bench soak run stop clean
+	check-clang check-hiredis1 bench soak run stop clean
 
 all: build
 
@@ -101,7 +102,8 @@ $(BUILD)/nginx/Makefile: config tools/exports.map $(NGX)/conf_flags
 	@echo "configuring for nginx in $(NGX)"
 	@cd $(NGX) && bash -c '. ./conf_flags && ./configure \
 		"$${NGX_CONF_FLAGS[@]}" --with-cc=$(GCC) \
-		--with-cc-opt="$(NGX_CC)" --with-ld-opt="$(NGX_LD)" \
+		--with-cc-opt="$(HIREDIS_CC) $(NGX_CC)" \
+		--with-ld-opt="$(HIREDIS_LD) $(NGX_LD)" \
 		--add-dynamic-module=$(TOP) --builddir=$(BUILD)/nginx' \
 		>$(BUILD)/configure.log 2>&1 \
 		|| { tail -5 $(BUILD)/configure.log; rm -f $@; exit 1; }
@@ -234,6 +236,19 @@ $(BUILD)/clang/%.ok: %.c $(HEADERS) | $(BUILD)/nginx/Makefile
 	@touch $@
 
 check-clang: $(patsubst %.c,$(BUILD)/clang/%.ok,$(PLAIN) $(GLUE) $(LEDGER))
+
+
+# the newer hiredis: Debian 13's, beside the system's own
+
+HIREDIS1 := $(TOP)/build/deps/hiredis1/usr
+
+check-hiredis1:
+	@tools/deps hiredis1
+	@$(MAKE) --no-print-directory module B=$(BUILD)/hiredis1 \
+		HIREDIS_CC="-I$(HIREDIS1)/include" \
+		HIREDIS_LD="-L$(HIREDIS1)/lib/$(shell $(GCC) -print-multiarch)"
+	@SOMA_BUILD=$(BUILD)/hiredis1 prove t/redis.t t/redis_tls.t t/fault.t \
+		t/sentinel.t t/cluster.t
 
 
 # tests
