@@ -16,6 +16,12 @@
 
 static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
     const char *kind, soma_str_t name, ngx_array_t *limits);
+static ngx_int_t ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx,
+    ngx_uint_t waits);
+static ngx_int_t ngx_http_soma_admit_targets(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_admit_again(ngx_http_soma_ctx_t *ctx);
+static soma_str_t ngx_http_soma_owner(u_char *buf, const char *kind,
+    soma_str_t name);
 static ngx_array_t *ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx);
 
 
@@ -99,6 +105,17 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
     if (slcf->access && !slcf->pass && !ctx->admitted) {
         rc = ngx_http_soma_admit(ctx);
 
+        if (rc == NGX_AGAIN) {
+
+            if (ngx_http_soma_lease_wait(ctx, ngx_http_soma_admit_again)
+                != NGX_OK)
+            {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ctx->waiting = 1;
+        }
+
         if (rc != NGX_OK) {
             return rc;
         }
@@ -108,33 +125,58 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
 }
 
 
+static void
+ngx_http_soma_admit_again(ngx_http_soma_ctx_t *ctx)
+{
+    ctx->waiting = 0;
+    ctx->request->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(ctx->request);
+}
+
+
+/*
+ * All that is lacking is asked for before anything is waited for, so that it
+ * comes with one answer of Redis.  What was taken before stays taken.
+ */
 ngx_int_t
 ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_int_t     rc;
-    ngx_array_t  *limits;
+    ngx_int_t   rc;
+    ngx_uint_t  waits;
 
-    if (ctx->tenant && ctx->tenant->limits.nelts) {
+    waits = 0;
+
+    if (!ctx->tenant_admitted && ctx->tenant && ctx->tenant->limits.nelts) {
         rc = ngx_http_soma_reserve(ctx, "tenant:", ctx->identity.tenant,
                                    &ctx->tenant->limits);
-        if (rc != NGX_OK) {
+
+        if (rc != NGX_OK && rc != NGX_AGAIN) {
             return rc;
         }
+
+        waits = (rc == NGX_AGAIN);
+        ctx->tenant_admitted = !waits;
     }
 
-    if (ctx->identity.limits.len) {
-        limits = ngx_http_soma_key_limits(ctx);
+    if (!ctx->key_admitted && ctx->identity.limits.len) {
+        rc = ngx_http_soma_admit_key(ctx, waits);
 
-        if (limits == NULL) {
-            return ctx->error.fault == SOMA_FAULT_NONE
-                   ? NGX_HTTP_INTERNAL_SERVER_ERROR
-                   : soma_fault_status(ctx->error.fault);
-        }
-
-        rc = ngx_http_soma_reserve(ctx, "key:", ctx->identity.key, limits);
-        if (rc != NGX_OK) {
+        if (rc != NGX_OK && rc != NGX_AGAIN) {
             return rc;
         }
+
+        waits |= (rc == NGX_AGAIN);
+    }
+
+    if (ctx->main->redis.set && ctx->route != NULL
+        && ngx_http_soma_admit_targets(ctx) == NGX_AGAIN)
+    {
+        waits = 1;
+    }
+
+    if (waits) {
+        return NGX_AGAIN;
     }
 
     ctx->admitted = 1;
@@ -145,27 +187,113 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
 }
 
 
+/* waits: the tenant's limits are waited for, nothing is taken yet */
 static ngx_int_t
-ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
-    soma_str_t name, ngx_array_t *limits)
+ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx, ngx_uint_t waits)
 {
-    u_char                   buf[NGX_HTTP_SOMA_OWNER_MAX];
-    ngx_int_t                rc;
-    soma_out_t               out;
-    soma_str_t               owner;
-    ngx_http_soma_refusal_t  refusal;
+    u_char        buf[NGX_HTTP_SOMA_OWNER_MAX];
+    int64_t       want[SOMA_AMOUNTS];
+    ngx_int_t     rc;
+    ngx_array_t  *limits;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    limits = ngx_http_soma_key_limits(ctx);
+
+    if (limits == NULL) {
+        return ctx->error.fault == SOMA_FAULT_NONE
+               ? NGX_HTTP_INTERNAL_SERVER_ERROR
+               : soma_fault_status(ctx->error.fault);
+    }
+
+    if (waits) {
+        ngx_http_soma_wants(ctx, NULL, want);
+
+        return ngx_http_soma_quota_ensure(ctx,
+                     ngx_http_soma_owner(buf, "key:", ctx->identity.key),
+                     limits, want);
+    }
+
+    rc = ngx_http_soma_reserve(ctx, "key:", ctx->identity.key, limits);
+
+    ctx->key_admitted = (rc == NGX_OK);
+
+    return rc;
+}
+
+
+/* an attempt cannot wait: what its provider's limits need is leased ahead */
+static ngx_int_t
+ngx_http_soma_admit_targets(ngx_http_soma_ctx_t *ctx)
+{
+    u_char                     buf[NGX_HTTP_SOMA_OWNER_MAX];
+    int64_t                    want[SOMA_AMOUNTS];
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_http_soma_target_t    *target;
+    ngx_http_soma_provider_t  *provider;
+
+    rc = NGX_OK;
+    target = ctx->route->targets.elts;
+
+    for (i = 0; i < ctx->route->targets.nelts; i++) {
+        provider = target[i].model->provider;
+
+        if (provider->limits.nelts == 0 || provider->missing.len != 0) {
+            continue;
+        }
+
+        /* the scopes of a limit are read off it */
+
+        ctx->model = target[i].model;
+
+        ngx_http_soma_wants(ctx, ctx->model, want);
+
+        if (ngx_http_soma_quota_ensure(ctx,
+                          ngx_http_soma_owner(buf, "provider:",
+                                         ngx_http_soma_str(provider->name)),
+                          &provider->limits, want)
+            == NGX_AGAIN)
+        {
+            rc = NGX_AGAIN;
+        }
+
+        ctx->model = NULL;
+    }
+
+    return rc;
+}
+
+
+static soma_str_t
+ngx_http_soma_owner(u_char *buf, const char *kind, soma_str_t name)
+{
+    soma_out_t  out;
+    soma_str_t  owner;
+
+    soma_out_init(&out, buf, NGX_HTTP_SOMA_OWNER_MAX);
     soma_put_cstr(&out, kind);
     soma_put_str(&out, name);
 
     owner.data = buf;
     owner.len = out.pos - out.start;
 
-    rc = ngx_http_soma_bound_reserve(ctx, &ctx->hold, owner, limits, NULL,
-                                     NGX_HTTP_SOMA_OUTPUT_MIN, &refusal);
-    if (rc == NGX_OK) {
-        return NGX_OK;
+    return owner;
+}
+
+
+static ngx_int_t
+ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
+    soma_str_t name, ngx_array_t *limits)
+{
+    u_char                   buf[NGX_HTTP_SOMA_OWNER_MAX];
+    ngx_int_t                rc;
+    ngx_http_soma_refusal_t  refusal;
+
+    rc = ngx_http_soma_bound_reserve(ctx, &ctx->hold,
+                                     ngx_http_soma_owner(buf, kind, name),
+                                     limits, NULL, NGX_HTTP_SOMA_OUTPUT_MIN,
+                                     &refusal);
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
+        return rc;
     }
 
     if (rc == NGX_BUSY) {
@@ -174,6 +302,14 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
     }
 
     ctx->error.retry_ms = 1000;
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
+                                   "limit_store_unavailable",
+                                   "what is left of your limits cannot be "
+                                   "told now, Redis is away: try again in a "
+                                   "moment");
+    }
 
     return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE, "no_memory",
                                "the gateway's shared memory is full: enlarge "

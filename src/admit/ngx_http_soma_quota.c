@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_http_soma_quota_zone.h"
+#include "ngx_http_soma_lease.h"
+#include "ngx_http_soma_redis.h"
 
 
 typedef struct {
@@ -15,6 +16,7 @@ typedef struct {
     uint32_t                hash;
     int64_t                 want;
     soma_verdict_t          verdict;
+    unsigned                lacks:1;    /* its lease is too small */
 } ngx_http_soma_take_t;
 
 
@@ -30,9 +32,17 @@ static ngx_int_t ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
     const int64_t *want, ngx_uint_t trim);
 static void ngx_http_soma_quota_scope(ngx_http_soma_ctx_t *ctx,
     soma_scope_e per, soma_str_t *group, soma_str_t *value);
-static ngx_int_t ngx_http_soma_quota_check_locked(
-    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_takes_t *takes,
-    int64_t now, ngx_http_soma_refusal_t *refusal);
+static ngx_int_t ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes, int64_t now,
+    ngx_http_soma_refusal_t *refusal);
+static ngx_int_t ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_take_t *take, int64_t now);
+static void ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes);
+static void ngx_http_soma_quota_lack(ngx_http_soma_takes_t *takes,
+    ngx_http_soma_refusal_t *refusal);
+static void ngx_http_soma_quota_refuse(ngx_http_soma_take_t *take,
+    ngx_http_soma_refusal_t *refusal, ngx_uint_t first);
 static ngx_int_t ngx_http_soma_quota_take_locked(
     ngx_http_soma_main_conf_t *smcf, ngx_http_soma_takes_t *takes,
     ngx_http_soma_hold_t **hold, int64_t now);
@@ -77,7 +87,16 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
-    rc = ngx_http_soma_quota_check_locked(smcf, &takes, now, refusal);
+    rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, refusal);
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_soma_quota_need_locked(ctx, &takes);
+    }
+
+    if ((rc == NGX_AGAIN || rc == NGX_DECLINED) && hold != &ctx->hold) {
+        ngx_http_soma_quota_lack(&takes, refusal);
+        rc = NGX_BUSY;
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_http_soma_quota_take_locked(smcf, &takes, hold, now);
@@ -106,6 +125,43 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     }
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_soma_quota_ensure(ngx_http_soma_ctx_t *ctx, soma_str_t owner,
+    ngx_array_t *limits, const int64_t *want)
+{
+    int64_t                     now;
+    ngx_int_t                   rc;
+    ngx_http_soma_takes_t       takes;
+    ngx_http_soma_refusal_t     refusal;
+    ngx_http_soma_main_conf_t  *smcf;
+
+    smcf = ctx->main;
+
+    if (limits->nelts == 0 || !smcf->redis.set
+        || ngx_http_soma_quota_prepare(ctx, &takes, owner, limits, want, 0)
+           != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    now = ngx_http_soma_now();
+
+    ngx_shmtx_lock(&smcf->shpool->mutex);
+
+    rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, &refusal);
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_soma_quota_need_locked(ctx, &takes);
+    }
+
+    ngx_http_soma_quota_forget_locked(smcf->zone->quota, &takes);
+
+    ngx_shmtx_unlock(&smcf->shpool->mutex);
+
+    return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -189,6 +245,7 @@ ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
         take->hash = ngx_murmur_hash2(take->key, take->len);
         take->limit = &limit[i];
         take->state = NULL;
+        take->lacks = 0;
         take->want = want[limit[i].amount];
 
         if (trim
@@ -262,11 +319,11 @@ ngx_http_soma_quota_scope(ngx_http_soma_ctx_t *ctx, soma_scope_e per,
  */
 
 static ngx_int_t
-ngx_http_soma_quota_check_locked(ngx_http_soma_main_conf_t *smcf,
+ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_takes_t *takes, int64_t now,
     ngx_http_soma_refusal_t *refusal)
 {
-    ngx_int_t              rc;
+    ngx_int_t              rc, lease;
     ngx_uint_t             i;
     ngx_http_soma_take_t  *take;
 
@@ -275,33 +332,175 @@ ngx_http_soma_quota_check_locked(ngx_http_soma_main_conf_t *smcf,
     for (i = 0; i < takes->n; i++) {
         take = &takes->take[i];
 
-        take->state = ngx_http_soma_quota_state_locked(smcf, take->limit,
+        take->state = ngx_http_soma_quota_state_locked(ctx->main, take->limit,
                                                        take->key, take->len,
                                                        take->hash, now);
         if (take->state == NULL) {
             return NGX_ERROR;
         }
 
+        lease = NGX_OK;
+
         if (soma_quota_check(take->limit, &take->state->quota, now,
                              take->want, &take->verdict)
-            == SOMA_OK)
+            != SOMA_OK)
         {
-            continue;
+            lease = NGX_BUSY;
+
+        } else if (ctx->main->redis.set) {
+            lease = ngx_http_soma_quota_lease_locked(ctx, take, now);
+
+            if (lease == NGX_ERROR) {
+                return NGX_ERROR;
+            }
         }
 
-        if (rc == NGX_OK
-            || (refusal->verdict.retry_ms != -1
-                && (take->verdict.retry_ms == -1
-                    || take->verdict.retry_ms > refusal->verdict.retry_ms)))
-        {
-            refusal->limit = take->limit;
-            refusal->verdict = take->verdict;
-        }
+        if (lease == NGX_BUSY) {
+            ngx_http_soma_quota_refuse(take, refusal, rc != NGX_BUSY);
+            rc = NGX_BUSY;
 
-        rc = NGX_BUSY;
+        } else if (rc != NGX_BUSY && rc != NGX_DECLINED && lease != NGX_OK) {
+            rc = lease;
+        }
     }
 
     return rc;
+}
+
+
+/* what all nodes together have left; NGX_DECLINED: nobody can tell */
+
+static ngx_int_t
+ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_take_t *take, int64_t now)
+{
+    int            rc;
+    int64_t        msec;
+    soma_lease_t  *lease;
+
+    if (ngx_http_soma_lease_make_locked(ctx->main, take->state, take->limit,
+                                        ctx->identity.tenant, now)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    msec = ngx_http_soma_lease_now();
+    lease = &take->state->leased->lease;
+
+    rc = soma_lease_check(lease, msec, take->want,
+                          ctx->lease_after ? ctx->lease_after : UINT64_MAX);
+
+    if (rc == SOMA_AGAIN && (ctx->lease_late || !ngx_http_soma_redis_ready()))
+    {
+        rc = SOMA_ERROR;
+    }
+
+    switch (rc) {
+
+    case SOMA_OK:
+        soma_lease_verdict(take->limit, lease, msec, take->want, 0,
+                           &take->verdict);
+        return NGX_OK;
+
+    case SOMA_DECLINED:
+        soma_lease_verdict(take->limit, lease, msec, take->want, 1,
+                           &take->verdict);
+        return NGX_BUSY;
+
+    case SOMA_AGAIN:
+        take->lacks = 1;
+        return NGX_AGAIN;
+
+    default:
+
+        /* this node's own count still holds */
+
+        if (ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_ALLOW) {
+            return NGX_OK;
+        }
+
+        take->lacks = 1;
+        return NGX_DECLINED;
+    }
+}
+
+
+static void
+ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes)
+{
+    uint64_t                     bit;
+    ngx_uint_t                   i;
+    ngx_http_soma_take_t        *take;
+    ngx_http_soma_group_t       *group;
+    ngx_http_soma_quota_zone_t  *zone;
+
+    zone = ctx->main->zone->quota;
+
+    if (ctx->lease_after == 0) {
+        ctx->lease_after = zone->seq;
+    }
+
+    for (i = 0; i < takes->n; i++) {
+        take = &takes->take[i];
+
+        if (!take->lacks) {
+            continue;
+        }
+
+        group = take->state->leased->group;
+        bit = ngx_http_soma_lease_bit(group->hash);
+
+        if (!(ctx->lease_groups & bit)) {
+            ctx->lease_groups |= bit;
+            ctx->lease_news += zone->news[group->hash % NGX_HTTP_SOMA_NEWS];
+        }
+
+        ngx_http_soma_lease_need_locked(zone, take->state, take->want);
+    }
+
+    ngx_http_soma_lease_kick();
+}
+
+
+/* the one that cannot wait is refused for now */
+
+static void
+ngx_http_soma_quota_lack(ngx_http_soma_takes_t *takes,
+    ngx_http_soma_refusal_t *refusal)
+{
+    ngx_uint_t             i, first;
+    ngx_http_soma_take_t  *take;
+
+    first = 1;
+
+    for (i = 0; i < takes->n; i++) {
+        take = &takes->take[i];
+
+        if (take->lacks) {
+            soma_lease_verdict(take->limit, &take->state->leased->lease,
+                               ngx_http_soma_lease_now(), take->want, 1,
+                               &take->verdict);
+            ngx_http_soma_quota_refuse(take, refusal, first);
+            first = 0;
+        }
+    }
+}
+
+
+static void
+ngx_http_soma_quota_refuse(ngx_http_soma_take_t *take,
+    ngx_http_soma_refusal_t *refusal, ngx_uint_t first)
+{
+    if (first
+        || (refusal->verdict.retry_ms != -1
+            && (take->verdict.retry_ms == -1
+                || take->verdict.retry_ms > refusal->verdict.retry_ms)))
+    {
+        refusal->limit = take->limit;
+        refusal->verdict = take->verdict;
+    }
 }
 
 
@@ -341,6 +540,11 @@ ngx_http_soma_quota_take_locked(ngx_http_soma_main_conf_t *smcf,
 
         item->window = soma_quota_take(take->limit, &take->state->quota,
                                        take->want);
+
+        if (take->state->leased != NULL) {
+            ngx_http_soma_lease_take_locked(smcf->zone->quota, take->state,
+                                            item);
+        }
     }
 
     return NGX_OK;

@@ -35,6 +35,10 @@ ngx_int_t ngx_http_soma_quota_init_zone(ngx_http_soma_main_conf_t *smcf,
 /* takes a slot for this worker, gives back what dead ones held */
 ngx_int_t ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf);
 
+/* leases: after ngx_http_soma_redis_init_worker() */
+ngx_int_t ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
+    ngx_http_soma_main_conf_t *smcf);
+
 /*
  * Reserves want[amount] under every limit of "limits" (soma_limit_t), all or
  * none, and makes *hold (or adds to it).  owner: whose limits these are
@@ -42,7 +46,15 @@ ngx_int_t ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf);
  * off ctx (identity, model, provider of the model).  Where want[] of tokens
  * or cost passes the limit itself and "trim" is set, the limit is asked for.
  * ctx->rate is brought up to date.
- * NGX_OK; NGX_BUSY: refused, see refusal; NGX_ERROR: the zone is full.
+ *
+ * With Redis each limit is shared with other nodes by a lease, see
+ * soma_lease.h.  What the leases lack is asked for; then
+ *   a hold of who asks (&ctx->hold): NGX_AGAIN, the caller waits with
+ *   ngx_http_soma_lease_wait() and calls again;
+ *   a hold of who answers: NGX_BUSY, it cannot wait.
+ *
+ * NGX_OK; NGX_BUSY: refused, see refusal; NGX_AGAIN; NGX_DECLINED: Redis is
+ * away and soma_on_redis_down denies; NGX_ERROR: the zone is full.
  */
 ngx_int_t ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t **hold, soma_str_t owner, ngx_array_t *limits,
@@ -54,6 +66,23 @@ ngx_int_t ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
  */
 ngx_int_t ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t **hold, const int64_t *more);
+
+/*
+ * Nothing is taken, but what the leases lack is asked for, as above.
+ * NGX_AGAIN: there is something to wait for; else NGX_OK, also where the
+ * limits would refuse.
+ */
+ngx_int_t ngx_http_soma_quota_ensure(ngx_http_soma_ctx_t *ctx,
+    soma_str_t owner, ngx_array_t *limits, const int64_t *want);
+
+/*
+ * The request is suspended until leases that it lacked may be there, at most
+ * for Redis' timeout in all; then the handler is called.  NGX_ERROR.
+ */
+typedef void (*ngx_http_soma_wait_pt)(ngx_http_soma_ctx_t *ctx);
+
+ngx_int_t ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_wait_pt handler);
 
 /* used[amount]; *hold becomes NULL; NULL holds are fine */
 void ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,

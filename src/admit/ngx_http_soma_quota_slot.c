@@ -85,6 +85,37 @@ ngx_http_soma_quota_slot_holds(void)
 }
 
 
+ngx_uint_t
+ngx_http_soma_quota_slot_leave(ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_uint_t                   i, last;
+    ngx_http_soma_slot_t        *slot;
+    ngx_http_soma_quota_zone_t  *zone;
+
+    zone = smcf->zone->quota;
+    last = 1;
+
+    ngx_shmtx_lock(&smcf->shpool->mutex);
+
+    if (ngx_http_soma_slot != NULL) {
+        ngx_http_soma_slot->leaving = 1;
+    }
+
+    for (i = 0; i < NGX_HTTP_SOMA_SLOTS_MAX; i++) {
+        slot = &zone->slot[i];
+
+        if (slot->pid != 0 && !slot->leaving) {
+            last = 0;
+            break;
+        }
+    }
+
+    ngx_shmtx_unlock(&smcf->shpool->mutex);
+
+    return last;
+}
+
+
 static void
 ngx_http_soma_quota_timer(ngx_event_t *ev)
 {
@@ -199,6 +230,7 @@ ngx_http_soma_quota_bury(ngx_http_soma_main_conf_t *smcf,
 
         slot->pid = 0;
         slot->start = 0;
+        slot->leaving = 0;
     }
 
     ngx_shmtx_unlock(&smcf->shpool->mutex);
@@ -252,6 +284,7 @@ ngx_http_soma_quota_slot(ngx_http_soma_main_conf_t *smcf)
     if (found != NULL) {
         found->pid = ngx_pid;
         found->start = start;
+        found->leaving = 0;
     }
 
     ngx_shmtx_unlock(&smcf->shpool->mutex);

@@ -9,6 +9,7 @@
  */
 
 
+#include "ngx_http_soma_lease.h"
 #include "ngx_http_soma_lock_table.h"
 #include "ngx_http_soma_quota_zone.h"
 
@@ -16,8 +17,6 @@
 static ngx_http_soma_state_t *ngx_http_soma_quota_make_locked(
     ngx_http_soma_main_conf_t *smcf, soma_limit_t *limit, u_char *key,
     size_t len, uint32_t hash, int64_t now);
-static void *ngx_http_soma_quota_alloc_locked(ngx_http_soma_main_conf_t *smcf,
-    size_t size, int64_t now);
 static ngx_uint_t ngx_http_soma_quota_evict_locked(
     ngx_http_soma_main_conf_t *smcf, int64_t now);
 static ngx_uint_t ngx_http_soma_quota_idle(ngx_http_soma_state_t *state,
@@ -68,6 +67,10 @@ ngx_http_soma_quota_init_zone(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
 
     ngx_queue_init(&zone->spare);
 
+    if (ngx_http_soma_lease_init_zone(zone) != NGX_OK) {
+        goto failed;
+    }
+
     zone->locks = ngx_http_soma_lock_table_create(smcf->shpool);
     if (zone->locks == NULL) {
         goto failed;
@@ -87,16 +90,11 @@ failed:
 }
 
 
-/* the state comes back held */
-
 ngx_http_soma_state_t *
-ngx_http_soma_quota_state_locked(ngx_http_soma_main_conf_t *smcf,
-    soma_limit_t *limit, u_char *key, size_t len, uint32_t hash, int64_t now)
+ngx_http_soma_quota_find_locked(ngx_http_soma_quota_zone_t *zone,
+    const u_char *key, size_t len, uint32_t hash)
 {
-    ngx_http_soma_state_t       *state;
-    ngx_http_soma_quota_zone_t  *zone;
-
-    zone = smcf->zone->quota;
+    ngx_http_soma_state_t  *state;
 
     for (state = zone->bucket[hash & zone->mask];
          state != NULL;
@@ -108,6 +106,23 @@ ngx_http_soma_quota_state_locked(ngx_http_soma_main_conf_t *smcf,
             break;
         }
     }
+
+    return state;
+}
+
+
+/* the state comes back held */
+
+ngx_http_soma_state_t *
+ngx_http_soma_quota_state_locked(ngx_http_soma_main_conf_t *smcf,
+    soma_limit_t *limit, u_char *key, size_t len, uint32_t hash, int64_t now)
+{
+    ngx_http_soma_state_t       *state;
+    ngx_http_soma_quota_zone_t  *zone;
+
+    zone = smcf->zone->quota;
+
+    state = ngx_http_soma_quota_find_locked(zone, key, len, hash);
 
     if (state == NULL) {
         state = ngx_http_soma_quota_make_locked(smcf, limit, key, len, hash,
@@ -236,6 +251,10 @@ ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
         soma_quota_settle(&limit, &state->quota, now, item->window,
                           item->taken, n);
 
+        if (state->leased != NULL) {
+            ngx_http_soma_lease_settle_locked(zone, state, item, n);
+        }
+
         ngx_http_soma_quota_unhold_locked(zone, state);
     }
 }
@@ -279,7 +298,7 @@ ngx_http_soma_quota_make_locked(ngx_http_soma_main_conf_t *smcf,
 }
 
 
-static void *
+void *
 ngx_http_soma_quota_alloc_locked(ngx_http_soma_main_conf_t *smcf,
     size_t size, int64_t now)
 {
@@ -351,6 +370,10 @@ ngx_http_soma_quota_idle(ngx_http_soma_state_t *state, int64_t now)
     limit.window = state->window;
     limit.limit = state->limit;
 
+    if (state->leased != NULL && state->leased->active) {
+        return 0;
+    }
+
     quota = state->quota;
 
     return soma_quota_check(&limit, &quota, now, 0, &verdict) == SOMA_OK
@@ -379,6 +402,10 @@ ngx_http_soma_quota_drop_locked(ngx_http_soma_main_conf_t *smcf,
 
     ngx_queue_remove(&state->queue);
     zone->nstates--;
+
+    if (state->leased != NULL) {
+        ngx_http_soma_lease_drop_locked(smcf, state);
+    }
 
     ngx_slab_free_locked(smcf->shpool, state);
 }

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_soma_quota.h"
+#include "soma_lease.h"
 
 
 #define NGX_HTTP_SOMA_SLOTS_MAX      1024   /* workers, dying ones with them */
@@ -24,8 +25,13 @@
 
 #define NGX_HTTP_SOMA_WINDOWS        (SOMA_WINDOW_MONTH + 1)
 
+#define NGX_HTTP_SOMA_GROUP_BUCKETS  1024
+#define NGX_HTTP_SOMA_NEWS           64     /* counters of answers */
+
 
 typedef struct ngx_http_soma_state_s  ngx_http_soma_state_t;
+typedef struct ngx_http_soma_group_s  ngx_http_soma_group_t;
+typedef struct ngx_http_soma_leased_s ngx_http_soma_leased_t;
 
 /*
  * One scope under one limit.  It knows its limit by value: the configuration
@@ -41,7 +47,38 @@ struct ngx_http_soma_state_s {
     uint16_t                len;
     u_char                  amount;
     u_char                  window;
+    ngx_http_soma_leased_t *leased;     /* NULL: no Redis */
     u_char                  key[1];     /* owner, limit text, scope value */
+};
+
+
+/* what of a state is shared with other nodes, through Redis */
+struct ngx_http_soma_leased_s {
+    ngx_queue_t             queue;      /* of its group, while active */
+    ngx_http_soma_state_t  *state;
+    ngx_http_soma_group_t  *group;
+    soma_lease_t            lease;
+    uint16_t                len;
+    unsigned                active:1;   /* Redis is told of it */
+    u_char                  name[1];    /* its key in Redis */
+};
+
+
+/* states whose keys in Redis share one hash tag: one call, one at a time */
+struct ngx_http_soma_group_s {
+    ngx_http_soma_group_t  *next;       /* in its bucket */
+    ngx_queue_t             queue;      /* by due, while any lease is active */
+    ngx_queue_t             leases;
+    ngx_uint_t              nstates;
+    int64_t                 due;        /* monotonic ms */
+    int64_t                 flight;     /* when the call was sent, 0: none */
+    int64_t                 after;      /* due when it will be answered */
+    uint64_t                seq;        /* of the call */
+    uint32_t                ups;        /* connections known to its keys */
+    uint32_t                hash;
+    uint16_t                len;
+    unsigned                queued:1;
+    u_char                  tag[1];
 };
 
 
@@ -49,6 +86,7 @@ typedef struct {
     ngx_http_soma_state_t  *state;
     int64_t                 window;     /* what soma_quota_take() returned */
     int64_t                 taken;
+    uint32_t                epoch;      /* of the lease */
 } ngx_http_soma_hold_item_t;
 
 
@@ -63,6 +101,7 @@ typedef struct {
     ngx_pid_t    pid;                   /* 0: free */
     uint64_t     start;                 /* ticks since boot, 0: unknown */
     ngx_queue_t  holds;
+    ngx_uint_t   leaving;               /* a graceful exit has begun */
 } ngx_http_soma_slot_t;
 
 
@@ -79,6 +118,12 @@ typedef struct {
     ngx_uint_t               nspare;
     int64_t                  reaped;    /* ms UTC */
     void                    *locks;     /* of training */
+    ngx_http_soma_group_t   *group[NGX_HTTP_SOMA_GROUP_BUCKETS];
+    ngx_queue_t              groups;    /* active, by due */
+    uint64_t                 seq;       /* of leases and their calls */
+    uint32_t                 ups;       /* connections that came up */
+    uint32_t                 news[NGX_HTTP_SOMA_NEWS];  /* by group's hash */
+    u_char                   instance[SOMA_LEASE_INSTANCE];
     ngx_http_soma_slot_t     slot[NGX_HTTP_SOMA_SLOTS_MAX];
 } ngx_http_soma_quota_zone_t;
 
@@ -87,6 +132,11 @@ typedef struct {
 ngx_http_soma_state_t *ngx_http_soma_quota_state_locked(
     ngx_http_soma_main_conf_t *smcf, soma_limit_t *limit, u_char *key,
     size_t len, uint32_t hash, int64_t now);
+ngx_http_soma_state_t *ngx_http_soma_quota_find_locked(
+    ngx_http_soma_quota_zone_t *zone, const u_char *key, size_t len,
+    uint32_t hash);
+void *ngx_http_soma_quota_alloc_locked(ngx_http_soma_main_conf_t *smcf,
+    size_t size, int64_t now);
 void ngx_http_soma_quota_unhold_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t *state);
 ngx_http_soma_hold_t *ngx_http_soma_quota_hold_locked(
@@ -100,6 +150,9 @@ void ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
 
 /* where a new hold goes: NULL when this process has no slot */
 ngx_queue_t *ngx_http_soma_quota_slot_holds(void);
+
+/* this worker's graceful exit begins; 1: no other worker stays */
+ngx_uint_t ngx_http_soma_quota_slot_leave(ngx_http_soma_main_conf_t *smcf);
 
 /* how long a process has been there, 0: unknown; *dead is set for one that
  * only waits to be buried */

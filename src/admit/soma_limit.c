@@ -120,8 +120,8 @@ soma_limit_number(int64_t *value, soma_str_t word, int scale,
     if (soma_parse_decimal(word, scale, value) != SOMA_OK
         || *value > SOMA_LIMIT_MAX)
     {
-        *error = "limit is too large: allowed is up to 1000000000g, "
-                 "or 1000000000 USD";
+        *error = "limit is too large: allowed is up to 9000000g, "
+                 "or 9000000 USD";
         return SOMA_ERROR;
     }
 

@@ -13,7 +13,6 @@ __extension__ typedef __int128  soma_wide_t;
 
 
 static int64_t soma_narrow(soma_wide_t n);
-static int64_t soma_window_ms(soma_window_e window);
 static int64_t soma_window_start(soma_window_e window, int64_t now);
 static int64_t soma_window_next(soma_window_e window, int64_t start);
 static void soma_bucket_refill(const soma_limit_t *limit,
@@ -41,8 +40,7 @@ soma_narrow(soma_wide_t n)
 }
 
 
-/* of a bucket; 0: no bucket */
-static int64_t
+int64_t
 soma_window_ms(soma_window_e window)
 {
     switch (window) {

@@ -17,7 +17,9 @@
 #include "soma_base.h"
 
 
-#define SOMA_LIMIT_MAX       1000000000000000000    /* 1e18: 1e9 USD in nano */
+/* 9e15, 9,000,000 USD in nano: Redis' scripts count exactly to 2^53 */
+#define SOMA_LIMIT_MAX       9000000000000000
+
 #define SOMA_LIMIT_WORDS     3          /* amount, number/window, per= */
 #define SOMA_LIMITS_MAX      8          /* in one text of limits */
 #define SOMA_QUOTA_SKEW_MS   10000      /* clocks of workers differ by less */
@@ -100,6 +102,9 @@ int soma_limits_parse(soma_limit_t *limit, unsigned max, unsigned *n,
 const char *soma_amount_name(soma_amount_e amount);
 const char *soma_window_name(soma_window_e window);
 const char *soma_scope_name(soma_scope_e scope);
+
+/* of a rate's window; 0: no rate */
+int64_t soma_window_ms(soma_window_e window);
 
 /*
  * May "want" be taken now?  SOMA_OK or SOMA_DECLINED; verdict filled both

@@ -12,12 +12,15 @@
 #include "ngx_http_soma_api.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
 #include "soma_multipart.h"
 
 
 static void ngx_http_soma_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_run(ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_resume(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_scan(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_ask_json(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx);
@@ -148,7 +151,22 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
         return rc;
     }
 
+    return ngx_http_soma_go_on(ctx);
+}
+
+
+/* from where a request may have waited for what its limits lease */
+static ngx_int_t
+ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
     rc = ngx_http_soma_admit(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return ngx_http_soma_lease_wait(ctx, ngx_http_soma_resume) == NGX_OK
+               ? NGX_DONE : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -161,6 +179,19 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
     }
 
     return ngx_http_soma_attempt(ctx);
+}
+
+
+static void
+ngx_http_soma_resume(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_soma_go_on(ctx);
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(ctx->request, rc);
+    }
 }
 
 

@@ -49,6 +49,7 @@ typedef struct ngx_http_soma_tenant_s     ngx_http_soma_tenant_t;
 typedef struct ngx_http_soma_jwt_s        ngx_http_soma_jwt_t;
 typedef struct ngx_http_soma_ctx_s        ngx_http_soma_ctx_t;
 typedef struct ngx_http_soma_hold_s       ngx_http_soma_hold_t;
+typedef struct ngx_http_soma_wait_s       ngx_http_soma_wait_t;
 typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
 typedef struct ngx_http_soma_meter_s      ngx_http_soma_meter_t;
 
@@ -291,6 +292,11 @@ struct ngx_http_soma_ctx_s {
     /* admit */
     ngx_http_soma_hold_t           *hold;           /* of who asks */
     ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
+    ngx_http_soma_wait_t           *wait;           /* for a lease */
+    uint64_t                        lease_after;    /* what is told later
+                                                       is an answer to us */
+    uint64_t                        lease_groups;   /* what it waits for */
+    uint32_t                        lease_news;
     ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];
     int64_t                         input_bound;    /* tokens reserved, 0:
                                                        no limit asks */
@@ -335,6 +341,9 @@ struct ngx_http_soma_ctx_s {
     unsigned                        tenant_failed:1;    /* it cannot tell */
     unsigned                        tenant_waits:1; /* phases wait for it */
     unsigned                        unlocked:1; /* lock was checked */
+    unsigned                        tenant_admitted:1;
+    unsigned                        key_admitted:1;
+    unsigned                        lease_late:1;   /* no more waiting */
     unsigned                        admitted:1; /* quotas hold something */
     unsigned                        metered:1;  /* tokens or cost among it */
     unsigned                        waiting:1;  /* for Redis, for keys */
