@@ -113,7 +113,7 @@ soma_lease_check(soma_lease_t *lease, int64_t now, int64_t want,
         return SOMA_AGAIN;
     }
 
-    if (after != UINT64_MAX && lease->ack > after) {
+    if (after != UINT64_MAX && lease->heard > after) {
         return SOMA_DECLINED;
     }
 
@@ -262,6 +262,12 @@ soma_lease_give(soma_lease_t *lease, int64_t now, int all)
         return;
     }
 
+    /* what was granted a moment ago waits for those who needed it */
+
+    if (now - lease->sent < SOMA_LEASE_BEAT_MS / 2) {
+        return;
+    }
+
     keep = soma_lease_add(lease->need, 2 * lease->ahead);
 
     if (lease->avail > keep) {
@@ -352,6 +358,7 @@ soma_lease_reply(soma_lease_t *lease, const soma_lease_item_t *item,
 
     lease->seq = 0;
     lease->ack = item->seq;
+    lease->heard = item->seq;
 
     if (reply->since != 0 && lease->since != 0
         && reply->since != lease->since)

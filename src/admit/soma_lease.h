@@ -77,7 +77,8 @@ typedef struct {
     int64_t   sent;         /* time of the call in flight */
     int64_t   forgiven;     /* debt that this call takes to Redis */
     uint64_t  seq;          /* its sequence, 0: none */
-    uint64_t  ack;          /* sequence of the last answer */
+    uint64_t  ack;          /* sequence of the last answer, or of its birth */
+    uint64_t  heard;        /* sequence of the last answer, or 0 */
     uint64_t  failed;       /* sequence of the last call without one */
 
     uint32_t  epoch;        /* changes when the window turns */

@@ -1,0 +1,293 @@
+# Redis' side of leases: the script, alone, with a clock of the test's.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Soma;
+use Test::More;
+use POSIX ();
+
+my $redis = soma_redis();
+my $script = script();
+my $key = 'soma:{t}:quota:q';
+my $now = 1795230245678;        # 2026-11-21T03:04:05.678Z
+my $day = 86400000;
+my $seq = 100;
+
+my %acked;
+
+my @names = qw(applied since grant free whole used turn flags);
+
+
+# the text as the compiler sees it, with another clock
+sub script {
+    open my $in, '<', "$Soma::TOP/src/admit/soma_lease_script.c" or die;
+    my $source = do { local $/; <$in> };
+
+    open $in, '<', "$Soma::TOP/src/admit/soma_lease.h" or die;
+    my %define = do { local $/; <$in> } =~ /^#define (\w+)\s+"(\d+)"/mg;
+
+    $source =~ s/.*soma_lease_script\[\] =//s;
+    $source =~ s{/\*.*?\*/}{}gs;
+    $source =~ s/\b(SOMA_\w+)/"$define{$1}"/g;
+
+    my $text = join '', $source =~ /"((?:[^"\\]|\\.)*)"/g;
+
+    $text =~ s/\\n/\n/g;
+    $text =~ s/redis\.call\('TIME'\)/{redis.call('GET', 'clock'), '0'}/;
+    $text =~ s/t\[1\] \* 1000/tonumber(t[1])/;
+
+    return $text;
+}
+
+
+sub reset_all {
+    $redis->cmd('FLUSHALL');
+    $seq = 100;
+    %acked = ();
+}
+
+
+sub at { $now = shift; }
+
+
+# sync(node, window, limit, need => 1, ...)
+sub sync {
+    my ($node, $window, $limit, %a) = @_;
+    my $n = $a{seq} // ++$seq;
+    my $ack = $a{ack} // $acked{$node} // 1;
+
+    # "lost": the answer
+    $acked{$node} = $n unless $a{lost};
+
+    $redis->cmd('SET', 'clock', $now);
+
+    my $r = $redis->cmd('EVAL', $script, 1, $key, $node, $a{ttl} // 6000, $n,
+                        $a{fresh} // 0, $window, $limit, $a{state} // 0,
+                        $ack, map { $a{$_} // 0 }
+                        qw(need ahead held used total since whole));
+    my %r;
+    @r{@names} = @$r;
+
+    return \%r;
+}
+
+
+# a bucket
+
+my $r = sync('a', 'm', 600, need => 100);
+is_deeply($r, { applied => 1, since => 0, grant => 100, free => 500,
+                whole => 600, used => 0, turn => 0, flags => 0 },
+          'a full bucket grants');
+is(sync('a', 'm', 600, held => 100, seq => $seq)->{applied}, 0,
+   'the same call again does nothing');
+
+$r = sync('b', 'm', 600, need => 10, ahead => 1000);
+is($r->{grant}, 125, 'ahead of need: what is free over twice the nodes');
+is($r->{free}, 375, 'the rest');
+
+$r = sync('a', 'm', 600, state => 1, used => 30, held => 70);
+is($r->{whole}, 570, 'what was used is gone');
+is($r->{free}, 375, 'what was leased was not free anyway');
+
+at($now + 1000);
+$r = sync('a', 'm', 600, state => 1, held => 70);
+is($r->{whole}, 580, '10 a second flow in');
+at($now + 55);
+$r = sync('a', 'm', 600, state => 1, held => 70);
+at($now + 45);
+$r = sync('a', 'm', 600, state => 1, held => 70);
+is($r->{whole}, 581, 'no part of one is lost');
+at($now - 5000);
+$r = sync('a', 'm', 600, state => 1, held => 70);
+is($r->{whole}, 581, 'a clock that stepped back changes nothing');
+at($now + 5000);
+$r = sync('a', 'm', 600, state => 1, held => 70);
+is($r->{whole}, 581, 'the same moment again neither');
+
+$r = sync('a', 'm', 600, state => 1, used => 20, held => 50, lost => 1);
+is($r->{whole}, 561, 'an answer that was lost:');
+$r = sync('a', 'm', 600, state => 1, used => 25, held => 45);
+is($r->{whole}, 556, 'told again, counted once');
+$r = sync('a', 'm', 600, state => 1, used => 25, held => 20);
+is($r->{whole}, 531, 'new use after an answer counts');
+
+at($now + 6001);
+$r = sync('a', 'm', 600, state => 1, held => 20);
+is($r->{free}, 571, 'the slice of b, which said no more, is free again');
+
+$r = sync('a', 'm', 600, state => 2);
+ok(!exists $redis->hash($key)->{'n:a'}, 'who leaves has no row');
+ok($redis->cmd('PTTL', $key) > 3600000, 'the key goes when nobody needs it');
+
+$r = sync('c', 'm', 600, need => 700);
+is($r->{grant}, 591, 'a part, when there is no more');
+is($r->{free}, 0, 'then nothing is free');
+$r = sync('d', 'm', 600, need => 5);
+is($r->{grant}, 0, 'nothing');
+is($r->{flags}, 1, 'and all are told that somebody starves');
+at($now + 100);
+is(sync('c', 'm', 600, state => 1, held => 591)->{flags}, 1,
+   'all');
+at($now + 60000);
+is(sync('c', 'm', 600, state => 1, used => 700)->{whole}, -100,
+   'a bucket may owe');
+
+# large numbers
+
+reset_all();
+my $most = 9_000_000_000_000_000;
+$r = sync('a', 'h', $most, need => $most);
+is($r->{grant}, $most, 'the largest limit');
+$r = sync('a', 'h', $most, state => 1, used => $most);
+is($r->{whole}, 0, 'is used');
+at($now + 1);
+$r = sync('a', 'h', $most, state => 1);
+is($r->{whole}, 2_500_000_000, 'a 3,600,000th of it is back after 1 ms');
+at($now + 1799999);
+$r = sync('a', 'h', $most, state => 1);
+is($r->{whole}, '4500000000000000', 'half of it after half an hour');
+reset_all();
+$r = sync('a', 's', 7, need => 7);
+$r = sync('a', 's', 7, state => 1, used => 7);
+for (1 .. 7) {
+    at($now + 100);
+    $r = sync('a', 's', 7, state => 1);
+}
+is($r->{whole}, 4, '7 a second, in tenths of a second');
+at($now + 300);
+$r = sync('a', 's', 7, state => 1);
+is($r->{whole}, 7, 'exactly 7 after one');
+
+# a budget of a day
+
+reset_all();
+at(1795230245678);
+my $start = $now - $now % $day;
+$r = sync('a', 'D', 1000, need => 300);
+is($r->{since}, $start, 'a day begins at midnight');
+is($r->{turn}, $start + $day - $now, 'and ends');
+sync('b', 'D', 1000, need => 300);
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          used => 200, total => 200, held => 100);
+is($r->{whole}, 800, 'used');
+is($r->{free}, 400, 'leased and used');
+is($r->{used}, 200, 'its own part');
+at($now + 7000);
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          total => 200, held => 100);
+is($r->{free}, 700, 'the slice of a dead one is free again');
+sync('b', 'D', 1000, state => 1, since => $start, used => 250,
+     total => 250, held => 50);
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          total => 200, held => 100);
+is($r->{free}, 400, 'it was not dead: what it says counts');
+
+# the same instance with a state that it forgot and made anew
+$r = sync('b', 'D', 1000, ack => $seq + 1, used => 5);
+is($r->{used}, 255, 'what is known of it stays');
+
+at($start + $day - 1);
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          total => 200, held => 100);
+is($r->{turn}, 1, 'the last ms');
+at($start + $day);
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          total => 210, used => 10, held => 100, need => 1000);
+is($r->{since}, $start + $day, 'the next day');
+is($r->{grant}, 1000, 'is new');
+is($r->{used}, 0, 'the old use is the old day\'s');
+is($r->{flags}, 0, 'nothing was lost by that');
+at($now - 3000);
+$r = sync('a', 'D', 1000, state => 1, since => $start + $day,
+          total => 10, used => 10, held => 990);
+is($r->{since}, $start + $day, 'a clock that stepped back turns nothing back');
+is($r->{whole}, 990, 'and forgets nothing');
+
+# months
+
+for (['2026-11-21', '2026-11-01', '2026-12-01'],
+     ['2026-12-31', '2026-12-01', '2027-01-01'],
+     ['2027-01-01', '2027-01-01', '2027-02-01'],
+     ['2028-02-29', '2028-02-01', '2028-03-01'],
+     ['2027-02-28', '2027-02-01', '2027-03-01'],
+     ['2100-02-28', '2100-02-01', '2100-03-01'],
+     ['2024-03-01', '2024-03-01', '2024-04-01'])
+{
+    my ($at, $since, $next) = map {
+        my ($y, $m, $d) = split /-/;
+        local $ENV{TZ} = 'UTC';
+        POSIX::tzset();
+        POSIX::mktime(0, 0, 0, $d, $m - 1, $y - 1900) * 1000
+    } @$_;
+
+    reset_all();
+    at($at + 12345);
+    $r = sync('a', 'M', 1000, need => 1);
+    is($r->{since}, $since, "$_->[0] is in the month of $_->[1]");
+    is($r->{turn}, $next - $at - 12345, "until $_->[2]");
+}
+
+# concurrency
+
+reset_all();
+$r = sync('a', 'c', 20, need => 5);
+is($r->{grant}, 5, 'concurrency');
+$r = sync('b', 'c', 20, need => 16);
+is($r->{grant}, 15, 'never more than the limit');
+at($now + 6001);
+$r = sync('a', 'c', 20, state => 1, held => 5);
+is($r->{free}, 15, 'places of a dead node return');
+
+# Redis lost what it had
+
+reset_all();
+at(1795230245678);
+sync('a', 'D', 1000, need => 300);
+sync('b', 'D', 1000, need => 300);
+$redis->cmd('FLUSHALL');
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          used => 200, total => 200, held => 100, need => 500);
+is($r->{grant}, 0, 'emptied: who knows what others hold');
+is($r->{flags}, 2, 'it is told');
+is($r->{whole}, 800, 'what was used is told anew');
+at($now + 5999);
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          total => 200, held => 100, need => 500);
+is($r->{grant}, 0, 'until all leases were told or have expired');
+sync('b', 'D', 1000, state => 1, since => $start, total => 0,
+     held => 300);
+at($now + 6001);
+$r = sync('a', 'D', 1000, state => 1, since => $start,
+          total => 200, held => 100, need => 500);
+is($r->{grant}, 500, 'then as before');
+
+reset_all();
+$r = sync('a', 'm', 100, state => 1, ack => 50, whole => 40, used => 10);
+is($r->{whole}, 30, 'a bucket goes on from what was known of it');
+
+reset_all();
+sync('a', 'm', 100, need => 10, fresh => 1);
+like($redis->hash($key)->{run}, qr/^\w{40}$/, 'the server is known');
+$r = sync('a', 'm', 100, state => 1, held => 10, fresh => 1);
+is($r->{flags}, 0, 'a new connection to the same one');
+$redis->cmd('HSET', $key, 'run', 'another');
+$r = sync('a', 'm', 100, state => 1, held => 10, fresh => 1,
+          need => 1);
+is($r->{flags}, 2, 'another server may not know all leases');
+
+# rows of the forgotten
+
+reset_all();
+sync("x$_", 'D', 1000000, used => 1) for 1 .. 70;
+at($now + 6000 + 3600001);
+$r = sync('a', 'D', 1000000);
+is($r->{whole}, 1000000 - 70, 'many rows are added to the base');
+is(scalar(grep { /^n:/ } keys %{ $redis->hash($key) }), 1, 'and go');
+is($redis->hash($key)->{base}, 70, 'all of them');
+
+$redis->cmd('SET', $key, 'x');
+ok(!eval { sync('a', 'D', 1); 1 }, 'another type is an error');
+
+done_testing();
