@@ -9,6 +9,7 @@
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_quota.h"
+#include "ngx_http_soma_vocabulary.h"
 
 
 #define NGX_HTTP_SOMA_OWNER_MAX  (SOMA_TENANT_MAX + 64)
@@ -205,6 +206,11 @@ ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx, ngx_uint_t waits)
     }
 
     if (waits) {
+
+        if (ctx->input_bound == 0 && ctx->ask.api != SOMA_API_NONE) {
+            ngx_http_soma_prompt_bound(ctx);
+        }
+
         ngx_http_soma_wants(ctx, NULL, want);
 
         return ngx_http_soma_quota_ensure(ctx,
@@ -239,6 +245,10 @@ ngx_http_soma_admit_targets(ngx_http_soma_ctx_t *ctx)
 
         if (provider->limits.nelts == 0 || provider->missing.len != 0) {
             continue;
+        }
+
+        if (ctx->input_bound == 0) {
+            ngx_http_soma_prompt_bound(ctx);
         }
 
         /* the scopes of a limit are read off it */

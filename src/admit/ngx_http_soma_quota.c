@@ -38,7 +38,7 @@ static ngx_int_t ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
 static ngx_int_t ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_take_t *take, int64_t now);
 static void ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_takes_t *takes);
+    ngx_http_soma_takes_t *takes, ngx_uint_t waits);
 static void ngx_http_soma_quota_lack(ngx_http_soma_takes_t *takes,
     ngx_http_soma_refusal_t *refusal);
 static void ngx_http_soma_quota_refuse(ngx_http_soma_take_t *take,
@@ -90,7 +90,7 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, refusal);
 
     if (rc == NGX_AGAIN) {
-        ngx_http_soma_quota_need_locked(ctx, &takes);
+        ngx_http_soma_quota_need_locked(ctx, &takes, hold == &ctx->hold);
     }
 
     if ((rc == NGX_AGAIN || rc == NGX_DECLINED) && hold != &ctx->hold) {
@@ -154,7 +154,7 @@ ngx_http_soma_quota_ensure(ngx_http_soma_ctx_t *ctx, soma_str_t owner,
     rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, &refusal);
 
     if (rc == NGX_AGAIN) {
-        ngx_http_soma_quota_need_locked(ctx, &takes);
+        ngx_http_soma_quota_need_locked(ctx, &takes, 1);
     }
 
     ngx_http_soma_quota_forget_locked(smcf->zone->quota, &takes);
@@ -426,9 +426,11 @@ ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
 }
 
 
+/* waits: it will be there to take it; else it tries smaller ones at once */
+
 static void
 ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_takes_t *takes)
+    ngx_http_soma_takes_t *takes, ngx_uint_t waits)
 {
     uint64_t                     bit;
     ngx_uint_t                   i;
@@ -445,7 +447,9 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
     for (i = 0; i < takes->n; i++) {
         take = &takes->take[i];
 
-        if (!take->lacks) {
+        if (!take->lacks
+            || (!waits && take->state->leased->lease.need != 0))
+        {
             continue;
         }
 
@@ -482,6 +486,10 @@ ngx_http_soma_quota_lack(ngx_http_soma_takes_t *takes,
             soma_lease_verdict(take->limit, &take->state->leased->lease,
                                ngx_http_soma_lease_now(), take->want, 1,
                                &take->verdict);
+
+            take->verdict.remaining =
+                                ngx_max(0, take->state->leased->lease.avail);
+
             ngx_http_soma_quota_refuse(take, refusal, first);
             first = 0;
         }
