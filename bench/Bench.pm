@@ -169,7 +169,7 @@ http {
     soma_tenant acme {
         limit requests 1000000000/minute per=user;
         limit tokens 1000000000000/hour;
-        limit cost 1000000000/day;
+        limit cost 9000000/day;
         limit concurrency 100000;
     }
 

@@ -250,16 +250,13 @@ ngx_http_soma_lease_take_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t *state, ngx_http_soma_hold_item_t *item)
 {
     int64_t                  due;
-    soma_limit_t             limit;
     ngx_http_soma_leased_t  *leased;
 
     leased = state->leased;
     due = leased->lease.due;
 
-    ngx_http_soma_lease_limit(state, &limit);
-
-    item->epoch = soma_lease_take(&limit, &leased->lease,
-                                  ngx_http_soma_lease_now(), item->taken);
+    item->epoch = soma_lease_take(&leased->lease, ngx_http_soma_lease_now(),
+                                  item->taken);
 
     if (!leased->active || leased->lease.due < due) {
         ngx_http_soma_lease_rest_locked(leased);

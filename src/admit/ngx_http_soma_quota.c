@@ -24,6 +24,7 @@ typedef struct {
     u_char                  buf[NGX_HTTP_SOMA_STATE_KEYS];
     ngx_http_soma_take_t    take[NGX_HTTP_SOMA_HOLD_MAX];
     ngx_uint_t              n;
+    unsigned                part:1;     /* what is left will do as well */
 } ngx_http_soma_takes_t;
 
 
@@ -149,6 +150,10 @@ ngx_http_soma_quota_ensure(ngx_http_soma_ctx_t *ctx, soma_str_t owner,
 
     now = ngx_http_soma_now();
 
+    /* a reservation that does not fit may be lowered to what does */
+
+    takes.part = 1;
+
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
     rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, &refusal);
@@ -257,6 +262,7 @@ ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
     }
 
     takes->n = limits->nelts;
+    takes->part = 0;
 
     return NGX_OK;
 }
@@ -347,7 +353,16 @@ ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
         {
             lease = NGX_BUSY;
 
-        } else if (ctx->main->redis.set) {
+            if (takes->part && take->verdict.remaining > 0
+                && (take->limit->amount == SOMA_TOKENS
+                    || take->limit->amount == SOMA_COST))
+            {
+                take->want = take->verdict.remaining;
+                lease = NGX_OK;
+            }
+        }
+
+        if (lease == NGX_OK && ctx->main->redis.set) {
             lease = ngx_http_soma_quota_lease_locked(ctx, take, now);
 
             if (lease == NGX_ERROR) {

@@ -19,6 +19,7 @@ static int soma_lease_calendar(soma_window_e window);
 static void soma_lease_shift(soma_lease_t *lease, int64_t n);
 static void soma_lease_expire(soma_lease_t *lease, int64_t now);
 static void soma_lease_sample(soma_lease_t *lease, int64_t now);
+static int64_t soma_lease_first(int64_t want);
 static int soma_lease_idle(const soma_lease_t *lease, int64_t now);
 static void soma_lease_give(soma_lease_t *lease, int64_t now, int all);
 static void soma_lease_turned(soma_lease_t *lease,
@@ -125,18 +126,49 @@ soma_lease_check(soma_lease_t *lease, int64_t now, int64_t want,
 }
 
 
+/* nothing is known of the demand yet */
+static int64_t
+soma_lease_first(int64_t want)
+{
+    return soma_lease_amount(soma_muldiv(soma_lease_amount(want),
+                                         SOMA_LEASE_FIRST, 1));
+}
+
+
+int
+soma_lease_credit(const soma_limit_t *limit, soma_lease_t *lease,
+    int64_t want)
+{
+    want = soma_lease_amount(want);
+
+    if (lease->expires == 0 || lease->tight
+        || lease->free / SOMA_LEASE_CREDIT < want
+        || lease->free < limit->limit / SOMA_LEASE_CREDIT_PART)
+    {
+        return SOMA_DECLINED;
+    }
+
+    lease->free -= want;
+
+    return SOMA_OK;
+}
+
+
 void
 soma_lease_need(soma_lease_t *lease, int64_t now, int64_t want)
 {
     lease->need = soma_lease_add(lease->need, soma_lease_amount(want));
     lease->taken = now;
     lease->due = now;
+
+    if (lease->ahead == 0) {
+        lease->ahead = soma_lease_first(want);
+    }
 }
 
 
 uint32_t
-soma_lease_take(const soma_limit_t *limit, soma_lease_t *lease, int64_t now,
-    int64_t want)
+soma_lease_take(soma_lease_t *lease, int64_t now, int64_t want)
 {
     int64_t  soon;
 
@@ -154,11 +186,7 @@ soma_lease_take(const soma_limit_t *limit, soma_lease_t *lease, int64_t now,
         lease->size = want;
 
         if (lease->ahead == 0) {
-            lease->ahead = soma_lease_amount(soma_muldiv(want,
-                                                       SOMA_LEASE_FIRST, 1));
-            if (lease->ahead > limit->limit) {
-                lease->ahead = limit->limit;
-            }
+            lease->ahead = soma_lease_first(want);
         }
     }
 
