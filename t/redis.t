@@ -160,6 +160,25 @@ ok(soma_wait(5, sub { $nginx->error_log =~ /NOAUTH/ }),
     'a missing password is told');
 $nginx->stop;
 
+# a password from a file and from the environment, a socket, a database
+
+my $dir = soma_dir('secrets');
+
+open my $fh, '>', "$dir/password" or die $!;
+print $fh "pa55word\n";
+close $fh;
+$ENV{SOMA_REDIS_PASSWORD} = 'pa55word';
+
+for my $password ("file:$dir/password", 'env:SOMA_REDIS_PASSWORD') {
+    $nginx = gateway('unix:' . $redis->socket . "?db=3 password=$password",
+                     name => 'secret');
+    ok(soma_wait(5, sub { statuses($nginx, 'sk-one', 200) }),
+       'password=' . ($password =~ s/:.*//r));
+    my $res = $nginx->get('/soma/health');
+    unlike($nginx->error_log . $res->{body}, qr/pa55word/, 'is not shown');
+    $nginx->stop;
+}
+
 # a user who may do little: no tracking, its own channels only
 
 r('ACL', 'SETUSER', 'soma', 'on', '>s3cret', '~*', 'resetchannels',

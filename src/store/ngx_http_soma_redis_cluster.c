@@ -6,8 +6,9 @@
  * is needed.
  *
  * The map is CLUSTER SLOTS of any node that answers.  It is asked for again
- * every POLL ms, since a worker that serves from its cache sends nothing that
- * could be redirected, and yet must listen to a master that is new; and
+ * every POLL ms at the latest, since a worker that serves from its cache
+ * sends nothing that could be redirected, and yet must listen to a master
+ * that is new; and
  * sooner when something is in doubt.  MOVED corrects one slot at once.
  *
  * A node is in the table as long as it has slots, is named by the
@@ -21,7 +22,8 @@
 
 
 #define NGX_HTTP_SOMA_CLUSTER_POLL     500      /* ms */
-#define NGX_HTTP_SOMA_CLUSTER_DOUBT    50       /* ms, and then half chance */
+#define NGX_HTTP_SOMA_CLUSTER_DOUBT    50       /* ms, half of it chance */
+#define NGX_HTTP_SOMA_CLUSTER_FAILS    6        /* that the pause grows */
 #define NGX_HTTP_SOMA_CLUSTER_WANTED   10000    /* ms that an ASK is good for */
 #define NGX_HTTP_SOMA_CLUSTER_RANGES   16384    /* of a reply, read */
 #define NGX_HTTP_SOMA_CLUSTER_NONE     255      /* no such node */
@@ -48,6 +50,7 @@ typedef struct {
     u_char                       slots[SOMA_SLOTS];
     u_char                       fresh[SOMA_SLOTS];     /* being read */
     ngx_uint_t                   turn;      /* whom to ask for the map */
+    ngx_uint_t                   fails;     /* of it, one after the other */
     ngx_event_t                  poll;
     ngx_connection_t             dummy;
     const char                  *error;
@@ -79,6 +82,7 @@ static void ngx_http_soma_cluster_host(ngx_http_soma_node_t *from,
     redisReply *master, ngx_str_t *host);
 static void ngx_http_soma_cluster_take(void);
 static void ngx_http_soma_cluster_tidy(void);
+static void ngx_http_soma_cluster_failed(void);
 static void ngx_http_soma_cluster_later(ngx_msec_t delay);
 
 
@@ -469,17 +473,44 @@ ngx_http_soma_redis_cluster_moved(ngx_http_soma_link_t *from,
 }
 
 
+/* a pause after a failure is not cut short */
 void
 ngx_http_soma_redis_cluster_doubt(void)
 {
-    if (!ngx_http_soma_cluster.asking) {
-        ngx_http_soma_cluster_later(NGX_HTTP_SOMA_CLUSTER_DOUBT / 2
-                                    + (ngx_msec_t) ngx_random()
-                                      % (NGX_HTTP_SOMA_CLUSTER_DOUBT / 2));
+    ngx_event_t  *ev;
+
+    ev = &ngx_http_soma_cluster.poll;
+
+    if (ngx_http_soma_cluster.asking || ngx_http_soma_cluster.fails) {
+        return;
+    }
+
+    if (!ev->timer_set
+        || (ngx_msec_int_t) (ev->timer.key - ngx_current_msec)
+           > NGX_HTTP_SOMA_CLUSTER_DOUBT)
+    {
+        ngx_http_soma_cluster_later(NGX_HTTP_SOMA_CLUSTER_DOUBT);
     }
 }
 
 
+static void
+ngx_http_soma_cluster_failed(void)
+{
+    ngx_msec_t  delay;
+
+    delay = NGX_HTTP_SOMA_CLUSTER_DOUBT << ngx_http_soma_cluster.fails;
+
+    if (ngx_http_soma_cluster.fails < NGX_HTTP_SOMA_CLUSTER_FAILS) {
+        ngx_http_soma_cluster.fails++;
+    }
+
+    ngx_http_soma_cluster_later(ngx_min(delay,
+                                        NGX_HTTP_SOMA_REDIS_BACKOFF_MAX));
+}
+
+
+/* half of the time is chance, lest all workers come at the same moment */
 static void
 ngx_http_soma_cluster_later(ngx_msec_t delay)
 {
@@ -491,18 +522,13 @@ ngx_http_soma_cluster_later(ngx_msec_t delay)
 
     ev = &ngx_http_soma_cluster.poll;
 
+    /* the nearer time of a timer that is set would be taken for the same */
+
     if (ev->timer_set) {
-
-        if ((ngx_msec_int_t) (ev->timer.key - ngx_current_msec)
-            <= (ngx_msec_int_t) delay)
-        {
-            return;
-        }
-
         ngx_del_timer(ev);
     }
 
-    ngx_add_timer(ev, delay);
+    ngx_add_timer(ev, delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1));
 }
 
 
@@ -534,14 +560,16 @@ ngx_http_soma_cluster_ask(void)
     argv[1] = "SLOTS";
     len[1] = sizeof("SLOTS") - 1;
 
-    if (link
-        && ngx_http_soma_redis_link_send(link, ngx_http_soma_cluster_told,
+    if (link == NULL
+        || ngx_http_soma_redis_link_send(link, ngx_http_soma_cluster_told,
                                          link->owner, 2, argv, len)
-           == NGX_OK)
+           != NGX_OK)
     {
-        ngx_http_soma_cluster.asking = 1;
+        ngx_http_soma_cluster_failed();
+        return;
     }
 
+    ngx_http_soma_cluster.asking = 1;
     ngx_http_soma_cluster_later(NGX_HTTP_SOMA_CLUSTER_POLL);
 }
 
@@ -603,12 +631,13 @@ ngx_http_soma_cluster_told(void *data, redisReply *reply)
     if (reply == NULL
         || ngx_http_soma_cluster_read(from, reply) != NGX_OK)
     {
-        ngx_http_soma_redis_cluster_doubt();
+        ngx_http_soma_cluster_failed();
         return;
     }
 
     known = cl->known;
     cl->known = 1;
+    cl->fails = 0;
 
     ngx_http_soma_cluster_take();
 

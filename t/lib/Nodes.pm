@@ -27,6 +27,11 @@ package Nodes;
 #        cut => N                closes after N bytes of a reply to a match
 #        refuse => 1             closes each connection at once
 #     ->hits  how often the rule took effect
+#
+# A name server that knows one name:
+#
+#     my $dns = soma_dns('127.0.0.1');    # ->port  ->tell(ADDRESS) or
+#     undef: there is no such name
 
 use strict;
 use warnings;
@@ -36,7 +41,7 @@ use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Soma;
 
-our @EXPORT = qw(soma_cluster soma_sentinels soma_redis_proxy);
+our @EXPORT = qw(soma_cluster soma_sentinels soma_redis_proxy soma_dns);
 
 
 sub soma_cluster {
@@ -117,6 +122,30 @@ sub soma_redis_proxy {
     }
 
     close $listen;
+
+    return $self;
+}
+
+
+sub soma_dns {
+    my ($address) = @_;
+    my $self = bless {}, 'Nodes::DNS';
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                       Proto => 'udp') or die "dns: $!\n";
+
+    $self->{dir} = Soma::soma_dir('dns');
+    $self->{port} = $socket->sockport;
+    $self->tell($address);
+    push @Soma::started, $self;
+
+    $self->{pid} = fork // die "fork: $!\n";
+
+    if ($self->{pid} == 0) {
+        $SIG{TERM} = $SIG{INT} = sub { POSIX::_exit(0) };
+        $self->run($socket);
+    }
+
+    close $socket;
 
     return $self;
 }
@@ -539,6 +568,54 @@ sub whole {
     }
 
     return 1;
+}
+
+
+package Nodes::DNS;
+
+use strict;
+use warnings;
+
+
+sub port { $_[0]{port} }
+
+
+sub tell {
+    my ($self, $address) = @_;
+
+    open my $fh, '>', "$self->{dir}/new" or die "dns: $!\n";
+    print $fh $address // '';
+    close $fh;
+    rename "$self->{dir}/new", "$self->{dir}/address" or die "dns: $!\n";
+}
+
+
+sub finish {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+
+    kill TERM => $pid;
+    Soma::reap($pid, 5);
+}
+
+
+# RFC 1035: the question comes back, with an address of a second's life
+sub run {
+    my ($self, $socket) = @_;
+
+    while (1) {
+        my $peer = recv($socket, my $query, 512, 0) // next;
+        my $address = Soma::slurp("$self->{dir}/address");
+        my ($question) = substr($query, 12) =~ /\A((?:[^\0].*?)?\0....)/s
+            or next;
+        my $answer = $address
+            ? "\xc0\x0c" . pack('n n N n C4', 1, 1, 1, 4, split /\./, $address)
+            : '';
+
+        send $socket, substr($query, 0, 2)
+            . pack('n5', $address ? 0x8180 : 0x8183, 1, $address ? 1 : 0, 0, 0)
+            . $question . $answer, 0, $peer;
+    }
 }
 
 
