@@ -340,6 +340,28 @@ ok(soma_wait(5, sub {
        && !grep { !defined $_->{rotated} } @{ $json->{old} }
    }), 'one is the current one, the others are old');
 
+# a node that died in a rotation left a key that nobody knows
+
+my $half = soma_sha256('nobody has this');
+$redis->cmd('HSET', "soma:key:$half", tenant => 'acme', name => 'race',
+            created => '2026-01-01T00:00:00.000Z');
+$redis->cmd('HSET', "soma:key:$_", created => '2026-01-01T00:00:00.000Z')
+    for map { soma_sha256($_) } @won;
+$redis->cmd('DEL', 'soma:keys');
+$redis->cmd('ZADD', 'soma:keys', 0, "id race acme $_ 1767225600000",
+            0, "tenant acme race $_ 1767225600000")
+    for $half, soma_sha256($won[-1]);
+$res = admin(POST => 'keys/race/rotate', { overlap => 0 });
+is($res->{status}, 200, 'the next rotation');
+push @secrets, $res->{json}{key};
+is($redis->cmd('EXISTS', "soma:key:$half"), 0, 'ends it');
+is(admin(POST => 'keys/race/rotate', { overlap => 0 })->{status}, 200,
+   'and another');
+is(admin(DELETE => 'keys/race')->{status}, 200, 'and away with it');
+ok(!grep({ /race/ } @{ $redis->cmd('ZRANGE', 'soma:keys', 0, -1) }),
+   'out of the index');
+
+
 # a client that leaves in the middle
 
 $redis->pause;

@@ -26,6 +26,18 @@ static const char  ngx_http_soma_keys_reserve_script[] =
     "redis.call('ZADD', KEYS[1], 0, ARGV[3], 0, ARGV[4])\n"
     "return 1\n";
 
+/* KEYS: index.  ARGV: range of the id, how many members were seen there (0:
+ * not looked), the two new members, the two of the old key.  0: others came
+ * in between */
+
+static const char  ngx_http_soma_keys_rotate_script[] =
+    "local n = tonumber(ARGV[3])\n"
+    "local l = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2])\n"
+    "if n ~= 0 and #l ~= n then return 0 end\n"
+    "redis.call('ZADD', KEYS[1], 0, ARGV[4], 0, ARGV[5], 0, ARGV[6],\n"
+    "           0, ARGV[7])\n"
+    "return 1\n";
+
 /* KEYS: the old key.  ARGV: now, when it ends, when Redis drops it (0: at
  * once).  0: it is gone, or was rotated meanwhile */
 
@@ -73,6 +85,11 @@ static ngx_int_t ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_retire(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_retire_row(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_keys_retired(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_meanwhile(ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_rotated(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_delete(ngx_http_request_t *r,
@@ -628,6 +645,10 @@ ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
                                    row->entry.id.len, row->entry.id.data);
     }
 
+    if (m->busy) {
+        return ngx_http_soma_keys_meanwhile(m);
+    }
+
     if (ngx_http_soma_keys_make(r, m) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -639,12 +660,17 @@ ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     /* a key that was written by hand is listed from now on */
 
-    ngx_http_soma_call(&call, "ZADD");
+    ngx_http_soma_call(&call, "EVAL");
+    ngx_http_soma_call_cstr(&call, ngx_http_soma_keys_rotate_script);
+    ngx_http_soma_call_cstr(&call, "1");
     ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-    ngx_http_soma_call_scored(&call, &m->made.entry);
-    ngx_http_soma_call_scored(&call, &row->entry);
+    ngx_http_soma_call_range(&call, "id ", row->entry.id);
+    ngx_http_soma_call_int(&call, m->entries);
+    ngx_http_soma_call_entry(&call, &m->made.entry);
+    ngx_http_soma_call_entry(&call, &row->entry);
 
     m->written = 1;
+    m->got = 0;
 
     return ngx_http_soma_manage_send(r, m, &call,
                                      ngx_http_soma_keys_rotate_write);
@@ -655,9 +681,26 @@ static ngx_int_t
 ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply)
 {
-    (void) reply;
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+        return ngx_http_soma_keys_meanwhile(m);
+    }
 
     return ngx_http_soma_keys_write_new(r, m, ngx_http_soma_keys_retire);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_meanwhile(ngx_http_soma_manage_t *m)
+{
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                               "rotated_meanwhile",
+                               "key \"%*s\" is rotated or revoked by "
+                               "somebody else just now: look with GET",
+                               row->entry.id.len, row->entry.id.data);
 }
 
 
@@ -665,15 +708,24 @@ static ngx_int_t
 ngx_http_soma_keys_retire(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     redisReply *reply)
 {
-    int64_t                   end;
-    ngx_http_soma_call_t      call;
-    ngx_http_soma_key_row_t  *row;
-
     if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    return ngx_http_soma_keys_retire_row(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_retire_row(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m)
+{
+    int64_t                   end;
+    ngx_http_soma_call_t      call;
+    ngx_http_soma_key_row_t  *row;
+
     row = m->rows.elts;
+    row += m->got;
     end = m->now + m->change.overlap;
 
     if (row->identity.expires == 0 || end < row->identity.expires) {
@@ -703,9 +755,11 @@ ngx_http_soma_keys_rotated(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t  *row;
 
     row = m->rows.elts;
+    row += m->got;
 
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
-
+    if ((reply->type != REDIS_REPLY_INTEGER || reply->integer != 1)
+        && m->got == 0)
+    {
         /* nobody has seen the new one: it goes as it came */
 
         ngx_http_soma_call(&call, "DEL");
@@ -718,21 +772,43 @@ ngx_http_soma_keys_rotated(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         ngx_http_soma_call_entry(&call, &m->made.entry);
         ngx_http_soma_manage_tell(&call);
 
-        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
-                                   "rotated_meanwhile",
-                                   "key \"%*s\" was rotated or revoked by "
-                                   "somebody else meanwhile",
-                                   row->entry.id.len, row->entry.id.data);
+        return ngx_http_soma_keys_meanwhile(m);
     }
 
     if (m->change.overlap == 0) {
         ngx_http_soma_call(&call, "ZREM");
         ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
         ngx_http_soma_call_entry(&call, &row->entry);
-        ngx_http_soma_manage_tell(&call);
+
+        return ngx_http_soma_manage_send(r, m, &call,
+                                         ngx_http_soma_keys_retired);
     }
 
-    ngx_http_soma_keys_forget(m, row);
+    return ngx_http_soma_keys_retired(r, m, reply);
+}
+
+
+/* a node that died in a rotation leaves a key that nobody has seen beside the
+ * one in use: both end now */
+
+static ngx_int_t
+ngx_http_soma_keys_retired(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    ngx_http_soma_key_row_t  *row;
+
+    (void) reply;
+
+    row = m->rows.elts;
+
+    ngx_http_soma_keys_forget(m, &row[m->got]);
+
+    while (++m->got < m->rows.nelts) {
+        if (row[m->got].rotated == 0) {
+            return ngx_http_soma_keys_retire_row(r, m);
+        }
+    }
+
     ngx_http_soma_keys_forget(m, &m->made);
     ngx_http_soma_manage_log(r, m, "key", "rotated", m->made.entry.id,
                              m->made.entry.tenant);
@@ -800,8 +876,28 @@ static ngx_int_t
 ngx_http_soma_keys_unlisted(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     redisReply *reply)
 {
+    ngx_http_soma_key_row_t  *row;
+
     (void) reply;
 
+    /* somebody may have rotated it while it was revoked: none is left when
+     * none is found */
+
+    row = m->rows.elts;
+    m->made = *row;
+    m->id = row->entry.id;
+
+    if (++m->passes == NGX_HTTP_SOMA_REVOKE_PASSES) {
+        return ngx_http_soma_keys_meanwhile(m);
+    }
+
+    return ngx_http_soma_keys_find(r, m);
+}
+
+
+ngx_int_t
+ngx_http_soma_keys_gone(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
     return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write_gone,
                                 m);
 }
@@ -812,13 +908,9 @@ ngx_http_soma_keys_write_gone(soma_out_t *out, void *data)
 {
     ngx_http_soma_manage_t *m = data;
 
-    ngx_http_soma_key_row_t  *row;
-
-    row = m->rows.elts;
-
     soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "id", row->entry.id);
-    ngx_http_soma_put_string(out, "tenant", row->identity.tenant);
+    ngx_http_soma_put_string(out, "id", m->made.entry.id);
+    ngx_http_soma_put_string(out, "tenant", m->made.identity.tenant);
     ngx_http_soma_put_bool(out, "revoked", 1);
     soma_put_cstr(out, "}\n");
 }

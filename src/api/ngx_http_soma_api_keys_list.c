@@ -44,6 +44,8 @@ static ngx_int_t ngx_http_soma_keys_by_id(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_row(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_none(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_unknown(ngx_http_soma_manage_t *m);
 static void ngx_http_soma_keys_write_item(soma_out_t *out, void *data);
 
@@ -243,7 +245,7 @@ ngx_http_soma_keys_listed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         ngx_http_soma_key_read(m, &row[i], reply);
 
         if (!row[i].there) {
-            ngx_http_soma_key_left_over(m, &row[i]);
+            (void) ngx_http_soma_key_left_over(m, &row[i]);
         }
     }
 
@@ -308,20 +310,24 @@ ngx_http_soma_key_field(ngx_http_soma_key_row_t *row, soma_str_t field,
 }
 
 
-void
+/* 1: the entry is taken out; 0: it may be of a key that is being made */
+
+ngx_uint_t
 ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row)
 {
     ngx_http_soma_call_t  call;
 
     if (m->now - row->entry.created < NGX_HTTP_SOMA_STALE_MS) {
-        return;
+        return 0;
     }
 
     ngx_http_soma_call(&call, "ZREM");
     ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
     ngx_http_soma_call_entry(&call, &row->entry);
     ngx_http_soma_manage_tell(&call);
+
+    return 1;
 }
 
 
@@ -493,7 +499,7 @@ ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     key = ngx_http_soma_keys_configured(m->ctx->main, m->id);
 
-    if (key != NULL) {
+    if (key != NULL && m->passes == 0) {
 
         if (m->found != ngx_http_soma_keys_item) {
             return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
@@ -582,6 +588,8 @@ ngx_http_soma_keys_by_id(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    m->entries = reply->elements;
+
     for (i = 0; i < reply->elements; i++) {
 
         text.data = (u_char *) reply->element[i]->str;
@@ -602,7 +610,7 @@ ngx_http_soma_keys_by_id(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     }
 
     if (m->rows.nelts == 0) {
-        return ngx_http_soma_keys_unknown(m);
+        return ngx_http_soma_keys_none(r, m);
     }
 
     return ngx_http_soma_keys_ask(r, m, ngx_http_soma_keys_row);
@@ -613,7 +621,7 @@ static ngx_int_t
 ngx_http_soma_keys_row(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     redisReply *reply)
 {
-    ngx_uint_t                i, n;
+    ngx_uint_t                i, n, working, young;
     ngx_http_soma_key_row_t  *row, current;
 
     row = m->rows.elts;
@@ -643,15 +651,30 @@ ngx_http_soma_keys_row(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     }
 
     n = 0;
+    working = 0;
+    young = 0;
 
     for (i = 0; i < m->rows.nelts; i++) {
 
         if (!row[i].there) {
-            ngx_http_soma_key_left_over(m, &row[i]);
+
+            if (ngx_http_soma_key_left_over(m, &row[i])) {
+                m->entries -= (m->entries != 0);
+
+            } else {
+                m->busy = 1;
+            }
+
             continue;
         }
 
         current = row[i];
+
+        if (current.rotated == 0) {
+            working++;
+            young |= (m->now - current.entry.created
+                      < NGX_HTTP_SOMA_STALE_MS);
+        }
 
         /* the one that was not rotated comes first */
 
@@ -668,11 +691,25 @@ ngx_http_soma_keys_row(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
     m->rows.nelts = n;
 
+    /* between a new key and the end of the old one there are two */
+
+    if (working > 1 && young) {
+        m->busy = 1;
+    }
+
     if (n == 0) {
-        return ngx_http_soma_keys_unknown(m);
+        return ngx_http_soma_keys_none(r, m);
     }
 
     return m->found(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_none(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    return m->passes ? ngx_http_soma_keys_gone(r, m)
+                     : ngx_http_soma_keys_unknown(m);
 }
 
 

@@ -501,17 +501,6 @@ ngx_http_soma_call_entry(ngx_http_soma_call_t *call,
 }
 
 
-void
-ngx_http_soma_call_scored(ngx_http_soma_call_t *call,
-    const soma_entry_t *entry)
-{
-    ngx_http_soma_call_cstr(call, "0");
-    ngx_http_soma_call_member(call, entry, 0);
-    ngx_http_soma_call_cstr(call, "0");
-    ngx_http_soma_call_member(call, entry, 1);
-}
-
-
 ngx_int_t
 ngx_http_soma_manage_send(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_http_soma_call_t *call, ngx_http_soma_manage_reply_pt reply)

@@ -24,6 +24,7 @@
 #define NGX_HTTP_SOMA_PAGE            100       /* of a list, not said */
 #define NGX_HTTP_SOMA_PAGE_MAX        1000
 #define NGX_HTTP_SOMA_SAME_ID_MAX     8         /* a key and its old ones */
+#define NGX_HTTP_SOMA_REVOKE_PASSES   8
 #define NGX_HTTP_SOMA_CALL_ARGS       40
 #define NGX_HTTP_SOMA_CALL_TEXT       8192      /* bytes of printed ones */
 
@@ -80,6 +81,8 @@ struct ngx_http_soma_manage_s {
                                                    ..._tenant_row_t */
     ngx_uint_t                      sent;
     ngx_uint_t                      got;
+    ngx_uint_t                      entries;    /* of the id, in the index */
+    ngx_uint_t                      passes;     /* of a revocation */
 
     soma_str_t                      tenant;     /* of a list */
     soma_str_t                      cursor;
@@ -90,6 +93,8 @@ struct ngx_http_soma_manage_s {
     soma_str_t                      secret;     /* shown once */
     unsigned                        body:1;     /* there may be one */
     unsigned                        local:1;    /* no Redis is configured */
+    unsigned                        busy:1;     /* somebody makes a key of
+                                                   this id just now */
     unsigned                        again:1;    /* a left over id was freed */
     unsigned                        written:1;  /* Redis was asked to change */
 };
@@ -126,9 +131,7 @@ void ngx_http_soma_call_range(ngx_http_soma_call_t *call, const char *prefix,
 void ngx_http_soma_call_change(ngx_http_soma_call_t *call,
     const soma_change_t *change, unsigned set);
 
-/* the two members of an entry; and with their scores */
-void ngx_http_soma_call_scored(ngx_http_soma_call_t *call,
-    const soma_entry_t *entry);
+/* the two members of an entry */
 void ngx_http_soma_call_entry(ngx_http_soma_call_t *call,
     const soma_entry_t *entry);
 
@@ -185,12 +188,14 @@ ngx_int_t ngx_http_soma_keys_find(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 ngx_http_soma_key_t *ngx_http_soma_keys_configured(
     ngx_http_soma_main_conf_t *smcf, soma_str_t id);
-void ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
+ngx_uint_t ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row);
 void ngx_http_soma_key_id(ngx_http_soma_key_t *key, soma_str_t *id,
     u_char *buf);
 void ngx_http_soma_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
     const char *source, soma_str_t secret);
+ngx_int_t ngx_http_soma_keys_gone(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
 ngx_int_t ngx_http_soma_keys_item(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 
