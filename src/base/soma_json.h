@@ -63,6 +63,7 @@ typedef struct {
     unsigned char  escaped;     /* behind a backslash */
     unsigned char  hex;         /* a bit for each hex digit still to come */
     unsigned char  fault;       /* soma_json_fault_e */
+    unsigned char  marked;      /* soma_json_scan_marked() */
 } soma_json_skip_t;
 
 
@@ -133,6 +134,14 @@ int soma_json_scan_end(soma_json_scan_t *scan);
  * index in "want" and its first byte's offset; SOMA_DECLINED: there is none */
 int soma_json_scan_partial(const soma_json_scan_t *scan, unsigned *index,
     size_t *start);
+
+/*
+ * Whether a string of a nested value may be "image_url", "input_audio",
+ * "file" or begin with "file_", however it is spelt.  Never 0 where there is
+ * one; now and then 1 without: where a piece ends within such a string, and
+ * for escapes of small letters.
+ */
+int soma_json_scan_marked(const soma_json_scan_t *scan);
 
 /* "portable", "sse2" or "avx2": what this machine runs; a test may choose
  * with soma_json_scan_use("portable"): SOMA_DECLINED where it cannot run */

@@ -130,6 +130,29 @@ soma_block_plain(soma_block_t b)
 }
 
 
+SOMA_VECTOR_INLINE __m256i
+soma_vector_stops(__m256i v)
+{
+    __m256i  stop;
+
+    stop = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
+                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+
+    return _mm256_or_si256(stop,
+               _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)),
+                                 v));
+}
+
+
+SOMA_VECTOR_INLINE int
+soma_block_calm(soma_block_t b)
+{
+    return _mm256_movemask_epi8(_mm256_or_si256(soma_vector_stops(b.low),
+                                                soma_vector_stops(b.high)))
+           == 0;
+}
+
+
 SOMA_VECTOR_INLINE uint64_t
 soma_block_control(soma_block_t b)
 {

@@ -10,6 +10,8 @@
  *     soma_block_eq()        which are that byte
  *     soma_block_control()   which are below 0x20
  *     soma_block_plain()     true when none is below 0x20
+ *     soma_block_calm()      true when none is a quote, a backslash or below
+ *                            0x20
  *     soma_block_either()    which are that byte or it without 0x20, a bit
  *                            that it has
  *     soma_block_upper()     which have the bit 0x20
@@ -242,37 +244,91 @@ soma_block_levels(soma_json_walk_t *w, uint64_t opening, uint64_t closing,
 }
 
 
-SOMA_BLOCK_INLINE int
-soma_block_nest_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
+/* the bytes that have less than n behind them in their block */
+SOMA_BLOCK_INLINE uint64_t
+soma_block_last(soma_json_block_t *b, unsigned n)
 {
-    int                end;
-    uint64_t           inside, wrong, hex, opening, closing;
-    soma_json_block_t  b;
+    return ~(uint64_t) 0 << (b->n > n ? b->n - n : 0);
+}
 
-    soma_block_read(&b, p, n, w->escaped);
 
-    if ((b.quote | b.broken | w->hex | ~w->quoted) == 0
-        && soma_block_plain(b.block))
-    {
-        w->escaped = b.follow;
-        return SOMA_STEP_ON;
+/*
+ * Strings that open, and escapes that may stand for a letter, of which a name
+ * may be made that the scanner watches for.  "at" is where the block's bytes
+ * are among all at hand.
+ */
+SOMA_BLOCK_INLINE void
+soma_block_marks(soma_json_skip_t *skip, soma_json_block_t *b,
+    uint64_t opening, const unsigned char *at, const unsigned char *end)
+{
+    uint64_t  left;
+
+    left = (soma_block_eq(b->block, 'i') | soma_block_eq(b->block, 'f')) >> 1;
+    left = (left | soma_block_last(b, 1)) & opening;
+
+    if (left == 0) {
+        return;
     }
+
+    /* image_url, input_audio, file: mostly the third letter tells */
+
+    left &= soma_block_last(b, 3)
+            | (soma_block_eq(b->block, 'a') | soma_block_eq(b->block, 'p')
+               | soma_block_eq(b->block, 'l')) >> 3;
+
+    for ( /* void */ ; left != 0; left &= left - 1) {
+        soma_json_mark_string(skip, at + __builtin_ctzll(left) + 1, end);
+    }
+}
+
+
+SOMA_BLOCK_INLINE void
+soma_block_spelt(soma_json_skip_t *skip, soma_json_block_t *b,
+    const unsigned char *at, const unsigned char *end)
+{
+    uint64_t  left, zero, digit;
+
+    /* u005 u006 u007 */
+
+    zero = soma_block_eq(b->block, '0');
+    digit = soma_block_eq(b->block, '5') | soma_block_eq(b->block, '6')
+            | soma_block_eq(b->block, '7');
+
+    left = (zero >> 1 & zero >> 2 & digit >> 3) | soma_block_last(b, 3);
+    left &= b->broken & soma_block_eq(b->block, 'u');
+
+    for ( /* void */ ; left != 0; left &= left - 1) {
+        soma_json_mark_escape(skip, at + __builtin_ctzll(left) + 1, end);
+    }
+}
+
+
+/*
+ * What a block is that does not begin and end in the midst of a string, or
+ * has a fault; its quotes and escapes are known.
+ */
+SOMA_BLOCK_INLINE int
+soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
+    soma_json_block_t *b, const unsigned char *at, const unsigned char *end)
+{
+    int       stop;
+    uint64_t  inside, wrong, hex, opening, closing;
 
     hex = w->hex;
     wrong = 0;
 
-    if (b.broken | hex) {
-        wrong = soma_block_wrong(&b, soma_block_valid(n), &hex);
+    if (b->broken | hex) {
+        wrong = soma_block_wrong(b, soma_block_valid(b->n), &hex);
     }
 
     /* the opening quote is inside, the closing one is not */
-    inside = soma_block_inside(b.quote) ^ w->quoted;
+    inside = soma_block_inside(b->quote) ^ w->quoted;
 
-    wrong |= soma_block_odd(b.block) & ~inside;
-    wrong |= soma_block_control(b.block) & inside;
+    wrong |= soma_block_odd(b->block) & ~inside;
+    wrong |= soma_block_control(b->block) & inside;
 
-    opening = soma_block_either(b.block, '{') & ~inside;
-    closing = soma_block_either(b.block, '}') & ~inside;
+    opening = soma_block_either(b->block, '{') & ~inside;
+    closing = soma_block_either(b->block, '}') & ~inside;
 
     if (wrong
         || w->depth + (uint64_t) __builtin_popcountll(opening) > SOMA_BLOCK)
@@ -280,20 +336,22 @@ soma_block_nest_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
         return SOMA_STEP_WRONG;
     }
 
-    end = SOMA_STEP_ON;
+    soma_block_marks(skip, b, b->quote & inside, at, end);
+
+    stop = SOMA_STEP_ON;
 
     if (opening | closing) {
-        end = soma_block_levels(w, opening, closing,
-                                soma_block_upper(b.block));
+        stop = soma_block_levels(w, opening, closing,
+                                 soma_block_upper(b->block));
 
-        if (end == SOMA_STEP_WRONG) {
-            return end;
+        if (stop == SOMA_STEP_WRONG) {
+            return stop;
         }
     }
 
-    if (end == SOMA_STEP_ON) {
-        w->quoted = 0 - ((inside >> (n - 1)) & 1);
-        w->escaped = b.follow;
+    if (stop == SOMA_STEP_ON) {
+        w->quoted = 0 - ((inside >> (b->n - 1)) & 1);
+        w->escaped = b->follow;
         w->hex = hex;
 
     } else {
@@ -302,7 +360,55 @@ soma_block_nest_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
         w->hex = 0;
     }
 
-    return end;
+    return stop;
+}
+
+
+/* p is "at", or a copy of what is there among spaces */
+SOMA_BLOCK_INLINE int
+soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
+    const unsigned char *p, size_t n, const unsigned char *at,
+    const unsigned char *end)
+{
+    uint64_t           all, slash;
+    soma_json_block_t  b;
+
+    b.block = soma_block_load(p);
+
+    if ((w->escaped | w->hex | ~w->quoted) == 0 && soma_block_calm(b.block)) {
+        return SOMA_STEP_ON;
+    }
+
+    b.bytes = p;
+    b.n = n;
+    b.escaped = 0;
+    b.broken = 0;
+    b.follow = 0;
+    b.quote = soma_block_eq(b.block, '"');
+    slash = soma_block_eq(b.block, '\\');
+
+    if (slash | w->escaped) {
+        all = b.quote | slash | soma_block_eq(b.block, 'n');
+
+        soma_block_escapes(&b, slash, w->escaped);
+
+        b.quote &= ~b.escaped;
+        b.broken = b.escaped & ~all;
+
+        if (b.broken) {
+            b.broken &= ~soma_block_simple(b.block, p, b.broken);
+            soma_block_spelt(skip, &b, at, end);
+        }
+
+        if ((b.quote | b.broken | w->hex | ~w->quoted) == 0
+            && soma_block_plain(b.block))
+        {
+            w->escaped = b.follow;
+            return SOMA_STEP_ON;
+        }
+    }
+
+    return soma_block_brackets(w, skip, &b, at, end);
 }
 
 
@@ -369,12 +475,13 @@ soma_block_nest(soma_json_skip_t *skip, const unsigned char *p, size_t len)
         n = SOMA_BLOCK;
 
         if (len - i >= SOMA_BLOCK) {
-            end = soma_block_nest_step(&w, p + i, SOMA_BLOCK);
+            end = soma_block_nest_step(&w, skip, p + i, n, p + i, p + len);
 
         } else {
             n = len - i;
-            end = soma_block_nest_step(&w, soma_block_rest(rest, p + i, n),
-                                       n);
+            end = soma_block_nest_step(&w, skip,
+                                       soma_block_rest(rest, p + i, n), n,
+                                       p + i, p + len);
         }
 
         if (end == SOMA_STEP_ON) {

@@ -225,6 +225,13 @@ soma_json_scan_partial(const soma_json_scan_t *scan, unsigned *index,
 }
 
 
+int
+soma_json_scan_marked(const soma_json_scan_t *scan)
+{
+    return scan->skip.marked;
+}
+
+
 static const unsigned char *
 soma_json_token(soma_json_scan_t *scan, const unsigned char *p,
     const unsigned char *end)

@@ -65,6 +65,47 @@ const unsigned char  soma_json_class[256] = {
 };
 
 
+static const soma_str_t  soma_json_marks[] = {
+    soma_string("image_url\""),
+    soma_string("input_audio\""),
+    soma_string("file\""),
+    soma_string("file_")
+};
+
+
+void
+soma_json_mark_string(soma_json_skip_t *skip, const unsigned char *p,
+    const unsigned char *end)
+{
+    size_t  i, n, len;
+
+    len = (size_t) (end - p);
+
+    for (i = 0; i < sizeof(soma_json_marks) / sizeof(soma_str_t); i++) {
+        n = soma_json_marks[i].len < len ? soma_json_marks[i].len : len;
+
+        if (memcmp(soma_json_marks[i].data, p, n) == 0) {
+            skip->marked = 1;
+            return;
+        }
+    }
+}
+
+
+/* the names are of small letters and "_": \u005F, \u0061 to \u007A */
+
+void
+soma_json_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
+    const unsigned char *end)
+{
+    if (end - p < 3
+        || (p[0] == '0' && p[1] == '0' && p[2] >= '5' && p[2] <= '7'))
+    {
+        skip->marked = 1;
+    }
+}
+
+
 int
 soma_json_push(soma_json_skip_t *skip, int c)
 {
@@ -139,6 +180,7 @@ soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
 
         case '"':
             skip->quoted = 1;
+            soma_json_mark_string(skip, p + i + 1, p + len);
             break;
 
         case '{':
@@ -221,7 +263,16 @@ soma_json_skip_string(soma_json_skip_t *skip, const unsigned char *p,
             }
 
             skip->escaped = 0;
-            skip->hex = (c == 'u') ? 0x0f : 0;
+            skip->hex = 0;
+
+            if (c == 'u') {
+                skip->hex = 0x0f;
+
+                if (skip->depth > 0) {
+                    soma_json_mark_escape(skip, p + i + 1, p + len);
+                }
+            }
+
             continue;
         }
 

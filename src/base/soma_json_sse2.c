@@ -120,6 +120,26 @@ soma_block_plain(soma_block_t b)
 }
 
 
+SOMA_VECTOR_INLINE __m128i
+soma_vector_stops(__m128i v)
+{
+    return _mm_or_si128(_mm_or_si128(soma_vector_is(v, '"'),
+                                     soma_vector_is(v, '\\')),
+                        soma_vector_range(v, 0, 0x1f));
+}
+
+
+SOMA_VECTOR_INLINE int
+soma_block_calm(soma_block_t b)
+{
+    soma_block_each(b, soma_vector_stops(v));
+
+    return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(b.v[0], b.v[1]),
+                                          _mm_or_si128(b.v[2], b.v[3])))
+           == 0;
+}
+
+
 SOMA_VECTOR_INLINE uint64_t
 soma_block_control(soma_block_t b)
 {

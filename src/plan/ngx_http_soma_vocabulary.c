@@ -263,6 +263,11 @@ ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
         return;
     }
 
+    if (ctx->ask.scan != NULL && !soma_json_scan_marked(ctx->ask.scan)) {
+        ctx->input_bound = soma_prompt_bound(ctx->ask.body_len);
+        return;
+    }
+
     ctx->input_bound = ngx_http_soma_prompt_most(ctx, 0);
 }
 

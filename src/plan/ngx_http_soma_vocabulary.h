@@ -25,7 +25,8 @@ const soma_bpe_t *ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
 
 /*
  * How many tokens the prompt is, for limits: ctx->input_bound.  First an
- * upper bound, which costs next to nothing; counted only when that is more
+ * upper bound, which costs next to nothing where the body has no images,
+ * sound or files in it; counted only when that is more
  * than a limit has left.  Of several targets the one with the most counts.
  * NGX_DECLINED: it was counted before, or is no less for being counted.
  */

@@ -620,3 +620,19 @@ soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
 
     return prompt.tokens;
 }
+
+
+/*
+ * A text is no more tokens than bytes, and what is added pays for itself in
+ * bytes that are no text: a message its {} and the comma or bracket behind,
+ * which are SOMA_PROMPT_MESSAGE; SOMA_PROMPT_NAME the name of its member; a
+ * message that is no object, both of them.  What comes once stands here: a
+ * parser takes "tools" and "functions" once each, however often they come.
+ */
+
+int64_t
+soma_prompt_bound(size_t body_len)
+{
+    return (int64_t) body_len + SOMA_PROMPT_REPLY + SOMA_PROMPT_HARMONY
+           + 2 * SOMA_PROMPT_TOOLS;
+}

@@ -38,6 +38,13 @@
 unsigned soma_prompt_traits(soma_str_t model);
 
 /*
+ * A bound from the length of a JSON body alone, where it has nothing in it
+ * that may be more tokens than bytes: an image, a file.  Looser than that of
+ * soma_prompt_tokens(), but nothing is read for it.
+ */
+int64_t soma_prompt_bound(size_t body_len);
+
+/*
  * The tokens of a whole body, which soma_json_scan() took where it is JSON.
  * bpe NULL: an upper bound instead of a count, a token a byte of text; it
  * needs a hundredth of the time.  What the provider adds from elsewhere (a

@@ -86,6 +86,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             {
                 fail(oracle_kinds[i], "not the same as portable");
             }
+
+            fault = (rc == SOMA_OK) ? oracle_marks(data, size, &scan, 0)
+                                    : NULL;
+            if (fault != NULL) {
+                fail(oracle_kinds[i], fault);
+            }
         }
     }
 

@@ -29,6 +29,25 @@ need(int cond)
 }
 
 
+static int64_t
+again(soma_str_t body, const char *name)
+{
+    size_t   i, n;
+    int64_t  tokens;
+
+    n = strlen(name);
+    tokens = 0;
+
+    for (i = 0; i + n <= body.len; i++) {
+        if (memcmp(body.data + i, name, n) == 0) {
+            tokens += SOMA_PROMPT_TOOLS;
+        }
+    }
+
+    return tokens;
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -71,6 +90,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         && soma_json_scan_end(&scan) == SOMA_OK)
     {
         need(tokens <= bound);
+
+        /* the length of a body is a bound of what has nothing special in it;
+         * of "tools" that come again a parser takes one */
+
+        if (!soma_json_scan_marked(&scan)
+            && memchr(body.data, '\\', body.len) == NULL)
+        {
+            need(bound <= soma_prompt_bound(body.len)
+                          + again(body, "\"tools\"")
+                          + again(body, "\"functions\""));
+        }
     }
 
     return 0;

@@ -91,6 +91,95 @@ oracle_scan(soma_json_scan_t *scan, const unsigned char *p, size_t len,
 }
 
 
+/* is this string, from behind its quote, one that is watched for? */
+static inline int
+oracle_name(const unsigned char *p, size_t len)
+{
+    size_t         i, n;
+    unsigned       u;
+    unsigned char  s[12];
+
+    n = 0;
+
+    for (i = 0; i < len && p[i] != '"' && n < sizeof(s); i++) {
+
+        if (p[i] == '\\' && len - i > 5 && p[i + 1] == 'u') {
+            if (sscanf((const char *) p + i + 2, "%4x", &u) != 1) {
+                return 0;
+            }
+
+            s[n++] = u < 0x80 ? (unsigned char) u : 0xff;
+            i += 5;
+
+        } else {
+            s[n++] = p[i];
+        }
+    }
+
+    return (n == 9 && memcmp(s, "image_url", n) == 0)
+           || (n == 11 && memcmp(s, "input_audio", n) == 0)
+           || (n == 4 && memcmp(s, "file", n) == 0)
+           || (n >= 5 && memcmp(s, "file_", 5) == 0);
+}
+
+
+static inline int
+oracle_marked(const unsigned char *p, size_t len)
+{
+    size_t  i, depth;
+
+    depth = 0;
+
+    for (i = 0; i < len; i++) {
+
+        switch (p[i]) {
+
+        case '"':
+            if (depth > 1 && oracle_name(p + i + 1, len - i - 1)) {
+                return 1;
+            }
+
+            for (i++; i < len && p[i] != '"'; i++) {
+                i += (p[i] == '\\');
+            }
+
+            break;
+
+        case '[':
+        case '{':
+            depth++;
+            break;
+
+        case ']':
+        case '}':
+            depth--;
+        }
+    }
+
+    return 0;
+}
+
+
+/* 1 without such a name, only where a piece ends or a letter is escaped */
+static inline const char *
+oracle_marks(const unsigned char *p, size_t len, const soma_json_scan_t *scan,
+    int whole)
+{
+    size_t  i;
+
+    if (oracle_marked(p, len)) {
+        return soma_json_scan_marked(scan) ? NULL : "a name is not seen";
+    }
+
+    for (i = 0; i + 6 <= len; i++) {
+        whole &= memcmp(p + i, "\\u00", 4) != 0;
+    }
+
+    return whole && soma_json_scan_marked(scan) ? "a name that is not there"
+                                                : NULL;
+}
+
+
 static inline int
 oracle_same(soma_json_scan_t *a, soma_json_scan_t *b)
 {

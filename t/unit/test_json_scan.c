@@ -98,6 +98,14 @@ scan_all_ways(const unsigned char *p, size_t len, soma_json_scan_t *whole,
                 *fault = oracle_kinds[i];
                 return rc;
             }
+
+            if (rc == SOMA_OK) {
+                *fault = oracle_marks(p, len, &scan, 0);
+
+                if (*fault != NULL) {
+                    return rc;
+                }
+            }
         }
     }
 
@@ -682,6 +690,59 @@ test_generated(void)
 }
 
 
+/* at each place of a block, whole and cut; in strings and out of them */
+
+static void
+test_marks(void)
+{
+    int               want;
+    char              body[512];
+    size_t            i, k, pad, len;
+    const char       *fault, *found;
+    soma_json_scan_t  scan;
+
+    static const char *const  texts[] = {
+        "{\"image_url\":1}", "{\"input_audio\":{}}", "[\"file\"]",
+        "{\"a\":1,\"file_id\":1}", "{\"file_data\":1}",
+        "{\"i\\u006dage_url\":1}", "{\"file\\u005Fid\":1}",
+        "{\"\\u0066ile\":1}",
+        "\"image_ur\"", "\"image_urls\"", "\"input_image\"", "\"fil\"",
+        "\"files\"", "\"file-id\"", "\"a file\"", "\"if (i)\"",
+        "\"\\\"file\\\"\"", "\"\\\\file\"", "\"\\n\\u04f6\"",
+        "{\"id\":1,\"function\":\"input\"}"
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        found = NULL;
+        want = i < 8;
+
+        for (pad = 0; pad < 140; pad++) {
+            len = (size_t) sprintf(body, "{\"file\":[\"%*s\",%s,\"%*s\"]}",
+                                   (int) pad, "", texts[i],
+                                   (int) (140 - pad), "");
+
+            (void) scan_all_ways((unsigned char *) body, len, &scan, &fault);
+            found = fault ? fault : found;
+
+            for (k = 0; k < ORACLE_KINDS; k++) {
+                if (soma_json_scan_use(oracle_kinds[k]) != SOMA_OK) {
+                    continue;
+                }
+
+                if (oracle_scan(&scan, (unsigned char *) body, len, NULL, 0)
+                    != SOMA_OK || soma_json_scan_marked(&scan) != want)
+                {
+                    found = oracle_kinds[k];
+                }
+            }
+        }
+
+        soma_ok(found == NULL, "%s is seen, or is none: %s", texts[i],
+                found ? found : "by all");
+    }
+}
+
+
 static void
 test_kinds(void)
 {
@@ -711,6 +772,7 @@ main(void)
     test_names();
     test_depth();
     test_generated();
+    test_marks();
     test_kinds();
 
     return soma_done();
