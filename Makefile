@@ -70,7 +70,7 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
 	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
 	deps-source unit fuzz test test-nginx test-asan test-valgrind clients style \
-	check-clang check-hiredis1 bench soak run stop clean
+	check-clang check-hiredis1 bench soak chaos run stop clean
 
 all: build
 
@@ -284,6 +284,13 @@ bench: build
 
 soak: build
 	@bench/soak
+
+
+# rounds of trouble, after each of which the books must balance
+
+chaos: build
+	@t/chaos/run $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SEED),--seed=$(SEED)) \
+	    $(if $(REDIS),--redis=$(REDIS)) $(CHAOS)
 
 
 # a gateway to look at

@@ -79,11 +79,11 @@ package Soma;
 #
 # nginx: soma_nginx(main => '', events => '', http => '', server => '',
 #                   workers => 1, log_level => 'info', name => 'nginx',
-#                   start => 1)
+#                   start => 1, daemon => 0)
 #   "server" goes into a server listening on ->port; %%PORT%% and %%DIR%% are
 #   replaced in all of them. Without "server", "http" brings its own.
 #   ->port ->dir ->pid ->workers (pids)  ->start ->reload ->quit ->stop
-#   ->kill (all of it, SIGKILL)  ->kill_worker(SIGNAL) ->test (the output and
+#   ->kill (all of it, SIGKILL)  ->upgrade (USR2)  ->kill_worker(SIGNAL) ->test (the output and
 #   exit code of nginx -t)  ->configure(http => ...) (writes it anew)
 #   ->error_log (text) ->access_log ->memory (kB of RSS of the workers)
 #   ->get(URI, HEADERS...) ->post(URI, BODY, HEADERS...)
@@ -277,13 +277,25 @@ sub reap {
     my ($pid, $seconds) = @_;
 
     return 1 if soma_wait($seconds, sub {
-        waitpid($pid, POSIX::WNOHANG()) != 0
+        my $got = waitpid $pid, POSIX::WNOHANG();
+
+        # -1: no child of ours, a daemon
+        $got > 0 || ($got == -1 && ended($pid))
     });
 
     kill KILL => $pid;
     waitpid $pid, 0;
 
     return 0;
+}
+
+
+# a zombie that waits for its parent has ended too
+sub ended {
+    my ($pid) = @_;
+    my ($state) = slurp("/proc/$pid/stat") =~ /^.*\) (\S)/s;
+
+    return !$state || $state =~ /[ZX]/;
 }
 
 
@@ -651,6 +663,8 @@ sub cmd {
     $self->{conn} ||= IO::Socket::UNIX->new(Peer => $self->{socket})
         or die "redis: $!\n";
     $self->{conn}->autoflush(1);
+    setsockopt $self->{conn}, Socket::SOL_SOCKET(), Socket::SO_RCVTIMEO(),
+               pack('l!l!', $Soma::TIMEOUT, 0);
 
     local $SIG{PIPE} = 'IGNORE';
     my $reply = eval {
@@ -1047,7 +1061,7 @@ END
 
 sub command {
     my ($self, @args) = @_;
-    my @command = ($ENV{TEST_NGINX_BINARY}, '-p', $self->{dir},
+    my @command = (binary(), '-p', $self->{dir},
                    '-c', "$self->{dir}/nginx.conf",
                    '-e', "$self->{dir}/logs/error.log", @args);
 
@@ -1055,6 +1069,20 @@ sub command {
         if $ENV{SOMA_VALGRIND};
 
     return @command;
+}
+
+
+# with its path: for an upgrade nginx executes itself again
+sub binary {
+    my $name = $ENV{TEST_NGINX_BINARY};
+
+    return $name if $name =~ m{/};
+
+    for my $dir (split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin') {
+        return "$dir/$name" if -x "$dir/$name";
+    }
+
+    return $name;
 }
 
 
@@ -1072,14 +1100,32 @@ sub test {
 }
 
 
+sub pid_file {
+    my ($self) = @_;
+
+    return (Soma::slurp("$self->{dir}/nginx.pid") =~ /(\d+)/)[0];
+}
+
+
 sub start {
     my ($self) = @_;
 
+    unlink "$self->{dir}/nginx.pid";
+
     $self->{pid} = Soma::spawn("$self->{dir}/logs/output",
-                               $self->command('-g', 'daemon off;'));
+                               $self->{daemon} ? $self->command
+                               : $self->command('-g', 'daemon off;'));
+
+    if ($self->{daemon}) {
+        waitpid $self->{pid}, 0;
+        $self->{pid} = Soma::soma_wait($Soma::TIMEOUT,
+                                       sub { $self->pid_file })
+            or die "nginx does not start: " . $self->error_log;
+    }
 
     Soma::soma_wait(Soma::soma_slow() ? 60 : $Soma::TIMEOUT, sub {
-        waitpid($self->{pid}, POSIX::WNOHANG()) == 0
+        ($self->{daemon} ? !Soma::ended($self->{pid})
+                         : waitpid($self->{pid}, POSIX::WNOHANG()) == 0)
             or die "nginx does not start: "
                    . Soma::slurp("$self->{dir}/logs/output")
                    . $self->error_log;
@@ -1143,6 +1189,28 @@ sub kill_worker {
     });
 
     return $pid;
+}
+
+
+# a new binary takes over (USR2, then QUIT to the old one); only a daemon does
+# that
+sub upgrade {
+    my ($self) = @_;
+    my $old = $self->{pid};
+
+    kill USR2 => $old;
+
+    my $new = Soma::soma_wait($Soma::TIMEOUT, sub {
+        my $pid = $self->pid_file;
+
+        local $self->{pid} = $pid;
+        $pid && $pid != $old && $self->workers >= $self->{workers} && $pid
+    }) or return;
+
+    $self->{pid} = $new;
+    kill QUIT => $old;
+
+    return Soma::reap($old, $Soma::TIMEOUT);
 }
 
 
