@@ -125,7 +125,7 @@ like($res->{body}, qr/soma:tenant:beta mended/, 'the way out');
 is($one->get('/soma/config', 'x-api-key' => 'b')->{status}, 200,
    'the endpoints work all the same');
 like($one->error_log, qr/field "limits" of soma:tenant:beta/, 'the log');
-hset('beta', limits => 'requests 5/hour');
+hset('beta', limits => 'requests 500/hour');
 ok(both(sub { svc($_[0], 'b') == 200 }), 'mended');
 
 
