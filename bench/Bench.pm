@@ -128,8 +128,25 @@ sub read_file {
 }
 
 
+# tenants beside the one of most parts, each with one key: KEY and a number
+our $TENANTS = 100;
+
+
+sub tenants {
+    return join "\n", map {
+        my $hash = Digest::SHA::sha256_hex(sprintf '%s%05d', $KEY, $_);
+
+        "    soma_tenant t$_ { limit requests 1000000/minute;\n"
+        . "        limit tokens 1000000000000/hour;\n"
+        . "        limit cost 1000000/day; limit concurrency 1000; }\n"
+        . "    soma_key sha256:$hash tenant=t$_ user=u$_;"
+    } 0 .. $TENANTS - 1;
+}
+
+
 sub config {
     my $hash = Digest::SHA::sha256_hex($KEY);
+    my $tenants = tenants();
     my $user = $> == 0 ? 'user root;' : '';
 
     return <<"END";
@@ -153,7 +170,8 @@ http {
     client_body_buffer_size 1m;
 
     soma_zone 64m;
-    soma_redis unix:$DIR/redis.sock;
+    # on two cores all of this waits for each other
+    soma_redis unix:$DIR/redis.sock timeout=2s;
     soma_ledger $DIR/ledger;
     soma_prices $TOP/conf/prices.json;
     soma_training_lock on;
@@ -174,6 +192,8 @@ http {
     }
 
     soma_key sha256:$hash tenant=acme user=alice;
+
+$tenants
 
     upstream bare {
         server 127.0.0.1:$MOCK;
@@ -328,8 +348,17 @@ sub redis {
 }
 
 
+# commands that the gateway sent, and all that Redis ran: scripts' own too
 sub redis_commands {
-    return redis('info', 'stats') =~ /total_commands_processed:(\d+)/ ? $1 : 0;
+    my $socket = listens($SOMA) or die "bench: no nginx\n";
+
+    print $socket "GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n";
+
+    my $text = join '', <$socket>;
+    my ($sent) = $text =~ /^soma_redis_commands_total (\d+)/m;
+    my ($all) = redis('info', 'stats') =~ /total_commands_processed:(\d+)/;
+
+    return ($sent || 0, $all || 0);
 }
 
 
@@ -360,6 +389,8 @@ sub load_command {
             $o{requests} ? ('-n', $o{requests}) : (),
             $o{seconds} ? ('-t', $o{seconds}) : (),
             $o{stream} ? ('-s', $o{stream}) : (),
+            $o{keys} ? ('-m', $o{keys}) : (),
+            $o{rate} ? ('-r', $o{rate}) : (),
             '-d', defined $o{rest} ? $o{rest} : 100);
 }
 

@@ -7,8 +7,10 @@
  *
  *     load -p PORT -u PATH -f BODY [-c CONNECTIONS] [-k KEY]
  *          [-n REQUESTS | -t SECONDS] [-s "CHUNKS DELAY"]
- *          [-w PID] [-d MS] [-h]
+ *          [-w PID] [-d MS] [-h] [-m KEYS] [-r RATE]
  *
+ * -m: connections take turns with so many keys, KEY with a number behind it.
+ * -r: not more than so many requests a second.
  * -s asks the mock provider for streams.  -w is the process whose CPU time
  * is read before and after, user and kernel; -d waits before the second
  * reading, for work that is put off but belongs to the requests.  -h opens
@@ -59,6 +61,8 @@ typedef struct {
     int      in_body;
     int      first;         /* bytes of the body came */
     long     begun;
+    char    *message;
+    void    *next;          /* of those that have nothing to do yet */
 } conn_t;
 
 
@@ -74,10 +78,13 @@ static struct {
     int          pid;
     int          delay;
     int          hold;
-} opt = { 0, "/", NULL, "", NULL, 1, 0, 0, 0, 0, 0 };
+    int          keys;
+    long         rate;
+} opt = { 0, "/", NULL, "", NULL, 1, 0, 0, 0, 0, 0, 1, 0 };
 
-static char       *message;
 static size_t      message_len;
+static conn_t     *idle;
+static long        started;
 static char        input[INPUT_MAX];
 static unsigned   *times, *firsts;
 static size_t      ntimes, nfirsts;
@@ -119,12 +126,19 @@ die(const char *what)
 }
 
 
-static void
-make_message(void)
+static char *
+make_message(int number)
 {
     int      fd;
-    char    *body;
+    char    *body, *message;
+    char     key[16];
     ssize_t  len;
+
+    key[0] = '\0';
+
+    if (opt.keys > 1) {
+        snprintf(key, sizeof(key), "%05d", number % opt.keys);
+    }
 
     body = malloc(BODY_MAX);
     fd = open(opt.body, O_RDONLY);
@@ -139,15 +153,17 @@ make_message(void)
         "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
         "User-Agent: OpenAI/Python 1.99.9\r\nAccept: application/json\r\n"
         "Accept-Encoding: gzip, deflate\r\nContent-Type: application/json\r\n"
-        "Authorization: Bearer %s\r\nX-Stainless-Lang: python\r\n"
+        "Authorization: Bearer %s%s\r\nX-Stainless-Lang: python\r\n"
         "X-Stainless-Package-Version: 1.99.9\r\n%s%s%s"
-        "Content-Length: %zd\r\n\r\n", opt.path, opt.port, opt.key,
+        "Content-Length: %zd\r\n\r\n", opt.path, opt.port, opt.key, key,
         opt.stream ? "x-mock: " : "", opt.stream ? opt.stream : "",
         opt.stream ? "\r\n" : "", len);
 
     memcpy(message + message_len, body, len);
     message_len += len;
     free(body);
+
+    return message;
 }
 
 
@@ -190,7 +206,7 @@ write_some(conn_t *c)
 {
     ssize_t  n;
 
-    n = send(c->fd, message + c->sent, message_len - c->sent, MSG_NOSIGNAL);
+    n = send(c->fd, c->message + c->sent, message_len - c->sent, MSG_NOSIGNAL);
 
     if (n > 0) {
         c->sent += n;
@@ -210,13 +226,21 @@ begin(conn_t *c)
         return;
     }
 
+    if (opt.rate && now_ns(CLOCK_MONOTONIC) - started
+                    < (long) (begun * 1e9 / opt.rate))
+    {
+        c->next = idle;
+        idle = c;
+        return;
+    }
+
     begun++;
     c->got = 0;
     c->in_body = 0;
     c->first = 0;
     memset(c->tail, 0, sizeof(c->tail));
     c->begun = now_ns(CLOCK_MONOTONIC);
-    c->sent = send(c->fd, message, message_len, MSG_NOSIGNAL);
+    c->sent = send(c->fd, c->message, message_len, MSG_NOSIGNAL);
 
     if (c->sent == (size_t) -1) {
         c->sent = 0;
@@ -377,7 +401,7 @@ options(int argc, char **argv)
 {
     int  ch;
 
-    while ((ch = getopt(argc, argv, "p:u:f:c:n:t:s:k:w:d:h")) != -1) {
+    while ((ch = getopt(argc, argv, "p:u:f:c:n:t:s:k:w:d:hm:r:")) != -1) {
         switch (ch) {
         case 'p': opt.port = atoi(optarg); break;
         case 'u': opt.path = optarg; break;
@@ -390,11 +414,13 @@ options(int argc, char **argv)
         case 'w': opt.pid = atoi(optarg); break;
         case 'd': opt.delay = atoi(optarg); break;
         case 'h': opt.hold = 1; break;
+        case 'm': opt.keys = atoi(optarg); break;
+        case 'r': opt.rate = atol(optarg); break;
         default: exit(2);
         }
     }
 
-    if (opt.port == 0 || opt.body == NULL || opt.conns < 1
+    if (opt.port == 0 || opt.body == NULL || opt.conns < 1 || opt.keys < 1
         || opt.conns > CONNS_MAX)
     {
         fprintf(stderr, "load: see the top of load.c\n");
@@ -421,12 +447,18 @@ loop(void)
 {
     int                  i, n;
     long                 busy;
-    conn_t              *c;
+    conn_t              *c, *next;
     struct epoll_event   events[EVENTS_MAX];
 
     busy = now_ns(CLOCK_MONOTONIC);
 
-    while (done < begun) {
+    while (done < begun
+           || (idle && now_ns(CLOCK_MONOTONIC) < deadline))
+    {
+        for (c = idle, idle = NULL; c; c = next) {
+            next = c->next;
+            begin(c);
+        }
 
         /* awake, as the mock is: see there */
 
@@ -472,7 +504,6 @@ main(int argc, char **argv)
     struct rlimit  files = { CONNS_MAX + 64, CONNS_MAX + 64 };
 
     options(argc, argv);
-    make_message();
     setrlimit(RLIMIT_NOFILE, &files);
 
     ep = epoll_create1(0);
@@ -481,11 +512,14 @@ main(int argc, char **argv)
     firsts = malloc(TIMES_MAX * sizeof(unsigned));
 
     for (i = 0; i < opt.conns; i++) {
+        conns[i].message = i < opt.keys ? make_message(i)
+                                        : conns[i % opt.keys].message;
         dial(&conns[i]);
     }
 
     cpu = cpu_ns();
     start = now_ns(CLOCK_MONOTONIC);
+    started = start;
 
     if (opt.seconds > 0) {
         deadline = start + (long) (opt.seconds * 1e9);

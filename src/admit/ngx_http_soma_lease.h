@@ -22,7 +22,7 @@
 #define NGX_HTTP_SOMA_LEASE_POLL   5        /* ms, for what others were told */
 #define NGX_HTTP_SOMA_LEASE_CALLS  256      /* groups, a tick */
 #define NGX_HTTP_SOMA_LEASE_LOOKS  512      /* leases of a group, a call */
-#define NGX_HTTP_SOMA_LEASE_EARLY  250      /* ms, to go along with another */
+#define NGX_HTTP_SOMA_LEASE_EARLY  1500     /* ms, to go along with another */
 #define NGX_HTTP_SOMA_LEASE_LATE   200      /* ms beyond Redis' timeout, then
                                                another worker sends anew */
 #define NGX_HTTP_SOMA_LEASE_BYTES  65536    /* keys of states in a call */

@@ -190,7 +190,9 @@ soma_lease_take(soma_lease_t *lease, int64_t now, int64_t want)
         }
     }
 
-    if (lease->avail < lease->slice / 2) {
+    /* what is held comes back but for what was used of it */
+
+    if (lease->used > lease->slice / 2 || lease->avail < lease->size) {
         soon = lease->sent + SOMA_LEASE_SOON_MS;
 
         if (soon < lease->due) {
@@ -230,7 +232,7 @@ soma_lease_settle(const soma_limit_t *limit, soma_lease_t *lease,
 
 /*
  * A slice is what was spent lately, times the time it shall last, and what
- * requests held beyond it at the worst moment.  It grows at once and shrinks
+ * requests held beyond it at the worst moment, twice.  It grows at once and shrinks
  * by halves.
  */
 static void
@@ -246,17 +248,29 @@ soma_lease_sample(soma_lease_t *lease, int64_t now)
 
     swing = lease->high - lease->low - lease->spent;
     ahead = soma_muldiv(lease->spent, SOMA_LEASE_AHEAD_MS, past);
-    ahead = soma_lease_add(soma_lease_amount(ahead), soma_lease_amount(swing));
+    ahead = soma_lease_add(soma_lease_amount(ahead),
+                           2 * soma_lease_amount(swing));
+
+    if (past < SOMA_LEASE_SHRINK_MS) {
+
+        /* a burst counts, a pause does not yet */
+
+        if (ahead > lease->ahead) {
+            lease->ahead = soma_lease_amount(ahead);
+        }
+
+        return;
+    }
 
     if (ahead < lease->ahead / 2) {
         ahead = lease->ahead / 2;
     }
 
-    if (ahead < lease->size) {
-        ahead = lease->size;
+    if (ahead < SOMA_LEASE_LEAST * lease->size) {
+        ahead = SOMA_LEASE_LEAST * lease->size;
     }
 
-    lease->ahead = ahead;
+    lease->ahead = soma_lease_amount(ahead);
     lease->spent = 0;
     lease->size = 0;
     lease->sample = now;

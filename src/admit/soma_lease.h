@@ -29,9 +29,11 @@
 #define SOMA_LEASE_SOON_MS     100      /* between top-ups, and questions
                                            that Redis just said no to */
 #define SOMA_LEASE_SAMPLE_MS   200      /* shorter ones tell nothing */
+#define SOMA_LEASE_SHRINK_MS   1000     /* a sample that makes slices smaller */
 #define SOMA_LEASE_AHEAD_MS    4000     /* of spending, in a slice */
 #define SOMA_LEASE_CREDIT      16       /* times as much must be free */
 #define SOMA_LEASE_CREDIT_PART 50       /* and this part of the limit */
+#define SOMA_LEASE_LEAST       4        /* requests, in any slice */
 #define SOMA_LEASE_FIRST       16       /* requests, in the first slice */
 #define SOMA_LEASE_KEYS_MAX    32       /* of one script call */
 #define SOMA_LEASE_ROWS_MAX    "64"     /* of a key, then old ones are added

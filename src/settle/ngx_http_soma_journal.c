@@ -457,7 +457,7 @@ ngx_http_soma_journal_write(u_char *data, size_t len)
     j->own.last = j->current->segment.seq;
     j->appended++;
 
-    if (j->ships && (++j->unread >= SOMA_SHIP_RECORDS_MAX || ngx_exiting)) {
+    if (j->ships && (++j->unread >= NGX_HTTP_SOMA_SHIP_FULL || ngx_exiting)) {
         ngx_http_soma_shipper_wake();
     }
 

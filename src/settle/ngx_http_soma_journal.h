@@ -25,6 +25,10 @@
                                                    writer, with Redis */
 #define NGX_HTTP_SOMA_JOURNAL_QUEUE_MAX 4096    /* records without a disk */
 #define NGX_HTTP_SOMA_JOURNAL_TICK      1000    /* ms */
+
+/* records that are shipped at once, however many tenants they have */
+#define NGX_HTTP_SOMA_SHIP_FULL         (SOMA_SHIP_ROUND_MAX * 3 / 4)
+
 #define NGX_HTTP_SOMA_JOURNAL_SCAN      5000    /* ms */
 #define NGX_HTTP_SOMA_JOURNAL_STEP      (512 * 1024)    /* made ready at once */
 #define NGX_HTTP_SOMA_JOURNAL_STEP_WAIT 5       /* ms between two */

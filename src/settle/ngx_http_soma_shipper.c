@@ -12,6 +12,8 @@
 
 
 #define NGX_HTTP_SOMA_SHIP_TICK   100       /* ms */
+#define NGX_HTTP_SOMA_SHIP_GATHER 2000      /* ms, while records keep coming */
+#define NGX_HTTP_SOMA_SHIP_FEW    16        /* records a tick: no load */
 #define NGX_HTTP_SOMA_SHIP_DRAIN  2000      /* ms that an exit waits for us */
 #define NGX_HTTP_SOMA_SHIP_TOLD   60        /* s before the same word again */
 #define NGX_HTTP_SOMA_SHIP_ERROR  200
@@ -33,6 +35,8 @@ typedef struct {
     ngx_event_t                 tick;
     ngx_event_t                 wake;       /* posted */
     ngx_event_t                 drain;      /* keeps an exiting worker */
+    ngx_msec_t                  last_round; /* of our own records */
+    uint64_t                    last_seen;  /* the last of them, a tick ago */
     time_t                      told;
     uint32_t                    told_hash;
     u_char                      error[NGX_HTTP_SOMA_SHIP_ERROR];
@@ -46,7 +50,8 @@ static void ngx_http_soma_shipper_exit(void *data);
 static void ngx_http_soma_shipper_tick(ngx_event_t *ev);
 static void ngx_http_soma_shipper_wake_event(ngx_event_t *ev);
 static void ngx_http_soma_shipper_drain(ngx_event_t *ev);
-static void ngx_http_soma_shipper_run(void);
+static ngx_uint_t ngx_http_soma_shipper_gathers(void);
+static void ngx_http_soma_shipper_run(ngx_uint_t own);
 static ngx_int_t ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer);
 static ngx_int_t ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
     soma_ship_tenant_t *tenant);
@@ -194,19 +199,45 @@ ngx_http_soma_shipper_tick(ngx_event_t *ev)
 {
     ngx_add_timer(ev, NGX_HTTP_SOMA_SHIP_TICK);
 
-    ngx_http_soma_shipper_run();
+    ngx_http_soma_shipper_run(!ngx_http_soma_shipper_gathers());
+}
+
+
+/*
+ * A call for each tenant ten times a second would cost Redis more than the
+ * records do: while they keep coming they wait for each other.
+ */
+static ngx_uint_t
+ngx_http_soma_shipper_gathers(void)
+{
+    uint64_t                  waiting, came;
+    ngx_http_soma_writer_t   *own;
+    ngx_http_soma_shipper_t  *ship;
+
+    ship = &ngx_http_soma_shipper;
+    own = &ngx_http_soma_journal.own;
+
+    waiting = own->last + 1 - ngx_min(own->ship.position, own->last + 1);
+    came = own->last - ngx_min(ship->last_seen, own->last);
+    ship->last_seen = own->last;
+
+    return came > NGX_HTTP_SOMA_SHIP_FEW
+           && ngx_queue_empty(&ngx_http_soma_journal.waiting)
+           && waiting < NGX_HTTP_SOMA_SHIP_FULL
+           && ngx_current_msec - ship->last_round < NGX_HTTP_SOMA_SHIP_GATHER
+           && !ngx_exiting;
 }
 
 
 static void
 ngx_http_soma_shipper_wake_event(ngx_event_t *ev)
 {
-    ngx_http_soma_shipper_run();
+    ngx_http_soma_shipper_run(1);
 }
 
 
 static void
-ngx_http_soma_shipper_run(void)
+ngx_http_soma_shipper_run(ngx_uint_t own)
 {
     ngx_int_t                 rc;
     ngx_queue_t              *q;
@@ -222,9 +253,14 @@ ngx_http_soma_shipper_run(void)
     }
 
     ship->held = 0;
-    j->unread = 0;
 
-    rc = ngx_http_soma_shipper_round(&j->own);
+    rc = NGX_OK;
+
+    if (own) {
+        j->unread = 0;
+        ship->last_round = ngx_current_msec;
+        rc = ngx_http_soma_shipper_round(&j->own);
+    }
 
     for (q = ngx_queue_head(&j->adopted);
          q != ngx_queue_sentinel(&j->adopted);
@@ -384,7 +420,7 @@ ngx_http_soma_shipper_reply(void *data, redisReply *reply)
 
         /* a few records wait for the tick: large batches are cheaper */
 
-        n = writer->own && !ngx_exiting ? SOMA_SHIP_RECORDS_MAX : 1;
+        n = writer->own && !ngx_exiting ? NGX_HTTP_SOMA_SHIP_FULL : 1;
 
         if (writer->last + 1 >= writer->ship.position + n || ngx_exiting) {
             ngx_http_soma_shipper_wake();

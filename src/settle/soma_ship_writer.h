@@ -23,7 +23,7 @@
 
 #define SOMA_SHIP_TENANTS_MAX   16384   /* known at a time */
 #define SOMA_SHIP_TENANT_CHAINS 1024    /* power of two */
-#define SOMA_SHIP_ROUND_MAX     4096    /* records of a round */
+#define SOMA_SHIP_ROUND_MAX     16384   /* records of a round */
 #define SOMA_SHIP_SCAN_MAX      16384   /* records read for a round */
 #define SOMA_SHIP_CHECKS_MAX    256     /* questions of a round */
 #define SOMA_SHIP_BACKOFF_MIN   100     /* ms */
