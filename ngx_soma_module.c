@@ -288,5 +288,6 @@ ngx_http_soma_exit_worker(ngx_cycle_t *cycle)
     ngx_http_soma_identify_exit_worker();
     ngx_http_soma_jwt_exit_worker();
     ngx_http_soma_redis_exit_worker(cycle);
+    ngx_http_soma_lease_file_exit();
     ngx_http_soma_journal_exit_worker(cycle);
 }

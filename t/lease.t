@@ -33,6 +33,7 @@ my %tenant = (
     conc  => 'limit concurrency 7;',
     prov  => '',
     dead  => 'limit requests 60/day;',
+    again => 'limit requests 1000/day;',
     flush => 'limit requests 1000/day;',
     stop  => 'limit requests 1000/day;',
     both  => 'limit requests 1000/day; limit concurrency 50;'
@@ -314,6 +315,23 @@ soma_wait(15, sub {
     return $got >= 60 - $told;
 });
 is($got, 60 - $told, 'which others could spend');
+
+# a node that was killed as a whole and comes back tells what it had used
+
+my $again = node('again');
+is(ask($again, 'again')->{status}, 200, "request $_") for 1 .. 7;
+my ($gone) = grep { /^n:/ } keys %{ quota('again') };
+$again->kill;
+ok($again->start, 'it comes back');
+ok(soma_wait(10, sub {
+    my @row = split ' ', quota('again')->{$gone};
+    $row[2] == 0 && $row[3] == 7
+}), 'all seven are counted, and nothing is held');
+is(scalar(() = glob "$Soma::DIR/ledger-again/leases-*"), 1,
+   'the file of what was before is gone');
+$again->quit;
+is(scalar(() = glob "$Soma::DIR/ledger-again/leases-*"), 0,
+   'and at a good end there is none');
 
 # Redis is emptied: what was used is told again
 

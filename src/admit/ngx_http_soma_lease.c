@@ -277,6 +277,7 @@ ngx_http_soma_lease_settle_locked(ngx_http_soma_quota_zone_t *zone,
 
     ngx_http_soma_lease_limit(state, &limit);
     soma_lease_settle(&limit, &leased->lease, item->epoch, item->taken, used);
+    ngx_http_soma_lease_save_locked(zone, leased);
 
     if (!leased->active) {
         ngx_http_soma_lease_awake_locked(zone, leased);
@@ -306,6 +307,7 @@ ngx_http_soma_lease_drop_locked(ngx_http_soma_main_conf_t *smcf,
     leased = state->leased;
     group = leased->group;
 
+    ngx_http_soma_lease_unsave_locked(leased);
     ngx_http_soma_lease_rest_locked(leased);
     ngx_slab_free_locked(smcf->shpool, leased);
     state->leased = NULL;

@@ -26,6 +26,7 @@
 #define NGX_HTTP_SOMA_LEASE_LATE   200      /* ms beyond Redis' timeout, then
                                                another worker sends anew */
 #define NGX_HTTP_SOMA_LEASE_BYTES  65536    /* keys of states in a call */
+#define NGX_HTTP_SOMA_LEASE_ADOPT  1000     /* ms between two looks */
 #define NGX_HTTP_SOMA_LEASE_TOLD   10       /* s between complaints */
 
 
@@ -78,6 +79,13 @@ void ngx_http_soma_lease_kick(void);
 /* ngx_http_soma_lease_wait.c: requests that wait may look again */
 void ngx_http_soma_lease_wake(void);
 void ngx_http_soma_lease_wait_init(ngx_http_soma_main_conf_t *smcf);
+
+/* ngx_http_soma_lease_file.c: what outlives a kill of all processes */
+void ngx_http_soma_lease_file_init(ngx_http_soma_main_conf_t *smcf);
+void ngx_http_soma_lease_adopt(void);
+void ngx_http_soma_lease_save_locked(ngx_http_soma_quota_zone_t *zone,
+    ngx_http_soma_leased_t *leased);
+void ngx_http_soma_lease_unsave_locked(ngx_http_soma_leased_t *leased);
 
 /* what an answer for that group changes */
 #define ngx_http_soma_lease_bit(hash)                                         \

@@ -43,6 +43,7 @@ typedef struct {
     ngx_event_t                 tick;
     ngx_event_t                 kick;       /* posted */
     time_t                      told;
+    ngx_msec_t                  adopted;    /* time of the last look */
     unsigned                    set:1;
     unsigned                    leaving:1;  /* a graceful exit has begun */
     unsigned                    last:1;     /* no worker stays */
@@ -106,6 +107,8 @@ ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
 
     ngx_http_soma_lease_lua.text = soma_lease_script;
 
+    ngx_http_soma_lease_file_init(smcf);
+
     sync->smcf = smcf;
     sync->set = 1;
 
@@ -136,7 +139,18 @@ ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
 static void
 ngx_http_soma_lease_tick(ngx_event_t *ev)
 {
+    ngx_http_soma_lease_sync_t  *sync;
+
+    sync = &ngx_http_soma_lease_sync;
+
     ngx_http_soma_lease_run();
+
+    if (ngx_current_msec - sync->adopted >= NGX_HTTP_SOMA_LEASE_ADOPT
+        && !ngx_exiting)
+    {
+        sync->adopted = ngx_current_msec;
+        ngx_http_soma_lease_adopt();
+    }
 
     ngx_add_timer(ev, NGX_HTTP_SOMA_LEASE_TICK);
 }
@@ -393,6 +407,7 @@ ngx_http_soma_lease_fill_locked(ngx_http_soma_group_t *group, int64_t now)
             if (soma_lease_quiet(&leased->lease, now)
                 && (!leased->lease.known || leased->lease.since != 0))
             {
+                ngx_http_soma_lease_unsave_locked(leased);
                 ngx_http_soma_lease_rest_locked(leased);
 
             } else if (!ngx_http_soma_lease_pick_locked(leased, &names, now)) {
@@ -451,6 +466,8 @@ ngx_http_soma_lease_pick_locked(ngx_http_soma_leased_t *leased,
 
     soma_lease_send(&limit, &leased->lease, call->seq, now,
                     ngx_http_soma_lease_sync.last, &key->item);
+    ngx_http_soma_lease_save_locked(ngx_http_soma_lease_sync.smcf->zone->quota,
+                                    leased);
 
     return 1;
 }
@@ -653,6 +670,7 @@ ngx_http_soma_lease_book_key_locked(ngx_http_soma_group_t *group,
         answer.flags = element[7]->integer;
 
         soma_lease_reply(&leased->lease, &key->item, &answer, now);
+        ngx_http_soma_lease_save_locked(zone, leased);
     }
 
     if (leased->active) {

@@ -39,6 +39,8 @@ ngx_int_t ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf);
 ngx_int_t ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);
 
+void ngx_http_soma_lease_file_exit(void);
+
 /*
  * Reserves want[amount] under every limit of "limits" (soma_limit_t), all or
  * none, and makes *hold (or adds to it).  owner: whose limits these are

@@ -59,6 +59,7 @@ struct ngx_http_soma_leased_s {
     ngx_http_soma_group_t  *group;
     soma_lease_t            lease;
     uint16_t                len;
+    uint16_t                saved;      /* entry of the file, from 1 */
     unsigned                active:1;   /* Redis is told of it */
     u_char                  name[1];    /* its key in Redis */
 };
@@ -124,6 +125,8 @@ typedef struct {
     uint32_t                 ups;       /* connections that came up */
     uint32_t                 news[NGX_HTTP_SOMA_NEWS];  /* by group's hash */
     u_char                   instance[SOMA_LEASE_INSTANCE];
+    uint32_t                 save_next; /* entry of the file */
+    uint32_t                 unsaved;   /* some worker has no such file */
     ngx_http_soma_slot_t     slot[NGX_HTTP_SOMA_SLOTS_MAX];
 } ngx_http_soma_quota_zone_t;
 

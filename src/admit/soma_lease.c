@@ -232,8 +232,8 @@ soma_lease_settle(const soma_limit_t *limit, soma_lease_t *lease,
 
 /*
  * A slice is what was spent lately, times the time it shall last, and what
- * requests held beyond it at the worst moment, twice.  It grows at once and shrinks
- * by halves.
+ * requests held beyond it at the worst moment, twice.  It grows at once and
+ * shrinks by halves.
  */
 static void
 soma_lease_sample(soma_lease_t *lease, int64_t now)
