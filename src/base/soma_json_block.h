@@ -364,6 +364,28 @@ soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
 }
 
 
+/* a block in the midst of a string, with escapes or a fault */
+SOMA_BLOCK_INLINE int
+soma_block_within(soma_json_walk_t *w, soma_json_block_t *b)
+{
+    uint64_t  hex;
+
+    hex = w->hex;
+
+    if (!soma_block_plain(b->block)
+        || ((b->broken | hex)
+            && soma_block_wrong(b, soma_block_valid(b->n), &hex)))
+    {
+        return SOMA_STEP_WRONG;
+    }
+
+    w->escaped = b->follow;
+    w->hex = hex;
+
+    return SOMA_STEP_ON;
+}
+
+
 /* p is "at", or a copy of what is there among spaces */
 SOMA_BLOCK_INLINE int
 soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
@@ -400,12 +422,10 @@ soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
             soma_block_spelt(skip, &b, at, end);
         }
 
-        if ((b.quote | b.broken | w->hex | ~w->quoted) == 0
-            && soma_block_plain(b.block))
-        {
-            w->escaped = b.follow;
-            return SOMA_STEP_ON;
-        }
+    }
+
+    if ((b.quote | ~w->quoted) == 0) {
+        return soma_block_within(w, &b);
     }
 
     return soma_block_brackets(w, skip, &b, at, end);

@@ -463,6 +463,65 @@ ngx_http_soma_redis_link_ready(ngx_http_soma_link_t *link)
 }
 
 
+/* "*3\r\n", "$11\r\n" */
+static u_char *
+ngx_http_soma_redis_link_head(u_char *p, u_char kind, size_t n)
+{
+    u_char  *last, digits[NGX_SIZE_T_LEN];
+
+    last = digits + sizeof(digits);
+
+    do {
+        *--last = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+
+    *p++ = kind;
+    p = ngx_cpymem(p, last, digits + sizeof(digits) - last);
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
+}
+
+
+/*
+ * Of the protocol of Redis, RESP 2: an array of bulk strings.  hiredis would
+ * write it too, through the format of a string for each argument, of which a
+ * shipment has hundreds.
+ */
+
+static ngx_int_t
+ngx_http_soma_redis_link_write(ngx_http_soma_link_t *link,
+    ngx_http_soma_link_call_t *call, int argc, const char **argv,
+    const size_t *argvlen, size_t size)
+{
+    int      i, rc;
+    u_char  *p, *buf;
+
+    buf = ngx_alloc(size + (argc + 1) * (NGX_SIZE_T_LEN + sizeof("$\r\n\r\n")),
+                    ngx_cycle->log);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_http_soma_redis_link_head(buf, '*', argc);
+
+    for (i = 0; i < argc; i++) {
+        p = ngx_http_soma_redis_link_head(p, '$', argvlen[i]);
+        p = ngx_cpymem(p, argv[i], argvlen[i]);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    rc = redisAsyncFormattedCommand(link->ac, ngx_http_soma_redis_link_reply,
+                                    call, (char *) buf, p - buf);
+    ngx_free(buf);
+
+    return rc == REDIS_OK ? NGX_OK : NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     ngx_http_soma_redis_pt handler, void *data, int argc, const char **argv,
@@ -497,9 +556,8 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     call->data = data;
     call->sent = ngx_current_msec;
 
-    if (redisAsyncCommandArgv(link->ac, ngx_http_soma_redis_link_reply, call,
-                              argc, argv, argvlen)
-        != REDIS_OK)
+    if (ngx_http_soma_redis_link_write(link, call, argc, argv, argvlen, size)
+        != NGX_OK)
     {
         /* on its way down, hiredis takes nothing any more */
         link->counts->declined++;
