@@ -11,6 +11,7 @@ use Time::HiRes qw(sleep time);
 
 my $COUNT = soma_slow() ? 300 : 1000;   # the limits are half of it
 my $HALF = $COUNT / 2;
+my $TIMEOUT = soma_slow() ? '5s' : '1s';
 my $redis = soma_redis();
 my $trace = "$Soma::DIR/trace";
 
@@ -51,7 +52,7 @@ sub http {
 
     return "
         soma_zone 4m;
-        soma_redis $ENV{TEST_NGINX_REDIS} timeout=1s;
+        soma_redis $ENV{TEST_NGINX_REDIS} timeout=$TIMEOUT;
         soma_ledger $ledger;
         soma_on_redis_down $down;
         soma_training_lock off;
@@ -68,14 +69,33 @@ sub http {
 sub node {
     my ($name, $down) = @_;
 
-    return soma_nginx(name => $name, workers => 2,
-                      http => http($name, $down // 'deny'),
-                      server => 'location /v1/ { soma_pass; }
-                                 location /s/ { soma_access;
-                                                return 200 "ok\n"; }');
+    my $node = soma_nginx(name => $name, workers => 2,
+                          http => http($name, $down // 'deny'),
+                          server => 'location /v1/ { soma_pass; }
+                                     location /s/ { soma_access;
+                                                    return 200 "ok\n"; }');
+
+    ready($node) or die "$name has no connection to Redis";
+
+    return $node;
 }
 
 my @n = map { node("n$_") } 1 .. 3;
+
+# a worker that has no connection yet can only turn requests away
+sub ready {
+    my ($node) = @_;
+
+    return soma_wait(10, sub {
+        my %up;
+
+        for my $line (split /^/, $node->error_log) {
+            $up{$1} = 1 if $line =~ /(\d+)#\d+: soma redis: connection .*is up/;
+        }
+
+        return !grep { !$up{$_} } $node->workers;
+    });
+}
 
 
 # in flight at the provider, in the order of what happened
@@ -319,7 +339,8 @@ is($got, 60 - $told, 'which others could spend');
 # a node that was killed as a whole and comes back tells what it had used
 
 my $again = node('again');
-is(ask($again, 'again')->{status}, 200, "request $_") for 1 .. 7;
+ok(soma_wait(10, sub { ask($again, 'again')->{status} == 200 }), 'request 1');
+is(ask($again, 'again')->{status}, 200, "request $_") for 2 .. 7;
 my ($gone) = grep { /^n:/ } keys %{ quota('again') };
 $again->kill;
 ok($again->start, 'it comes back');
