@@ -9,6 +9,7 @@
 
 #define SOMA_ASK_N_MAX           1024
 #define SOMA_ASK_TOKENS_MAX      1000000000     /* more is taken as this */
+#define SOMA_ASK_PROMPTS_MAX     65536          /* times N times TOKENS fits */
 #define SOMA_ASK_MODEL_MAX       512
 #define SOMA_ASK_BOUND_MAX       32             /* of "":, and a number */
 #define SOMA_JSON_ESCAPED_MAX    6              /* bytes of one, \u0000 */
@@ -27,7 +28,7 @@ static int soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
 static int soma_openai_ask_n(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
 static int soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value,
-    void *data);
+    void *data, const char **error);
 static int soma_openai_ask_tokens(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
 static int soma_openai_bounded_by(soma_api_e api, unsigned member);
@@ -240,7 +241,7 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
         }
     }
 
-    if (soma_openai_ask_prompts(ask, value, data) != SOMA_OK) {
+    if (soma_openai_ask_prompts(ask, value, data, error) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -306,7 +307,8 @@ soma_openai_ask_n(soma_ask_t *ask, unsigned member, soma_json_value_t *value,
 /* completions answer each of several prompts; a list of numbers is one */
 
 static int
-soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data)
+soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data,
+    const char **error)
 {
     int                rc;
     int64_t            n;
@@ -331,7 +333,10 @@ soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data)
     while (soma_json_next(&it, &name, &prompt) == SOMA_OK
            && prompt.type != SOMA_JSON_NUMBER)
     {
-        n++;
+        if (++n > SOMA_ASK_PROMPTS_MAX) {
+            *error = "\"prompt\" has more than 65536 texts";
+            return SOMA_ERROR;
+        }
     }
 
     if (n > 1) {
