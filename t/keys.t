@@ -295,6 +295,15 @@ ok(soma_wait(5, sub {
    }), 'an old one is removed');
 
 
+# names as long as a hash
+
+my $long = 'long-' . 'z' x 59;
+is(make(name => $long)->{json}{id}, $long, 'a name of 64 characters');
+is(admin(GET => "keys/$long")->{json}{id}, $long, 'is found');
+is(admin(DELETE => "keys/$long")->{status}, 200, 'and revoked');
+is(make(name => 'f' x 64)->{status}, 400, 'but not one of 64 hex digits');
+
+
 # names that are words of the path
 
 is(make(name => $_)->{status}, 201, "a key called $_")

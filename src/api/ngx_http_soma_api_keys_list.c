@@ -39,7 +39,7 @@ static void ngx_http_soma_keys_write(soma_out_t *out, void *data);
 static void ngx_http_soma_keys_write_conf(soma_out_t *out,
     ngx_http_soma_manage_t *m, ngx_uint_t *n);
 static ngx_int_t ngx_http_soma_keys_by_hash(ngx_http_request_t *r,
-    ngx_http_soma_manage_t *m);
+    ngx_http_soma_manage_t *m, u_char *hash);
 static ngx_int_t ngx_http_soma_keys_by_id(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_row(ngx_http_request_t *r,
@@ -486,6 +486,7 @@ ngx_http_soma_keys_configured(ngx_http_soma_main_conf_t *smcf, soma_str_t id)
 ngx_int_t
 ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
+    u_char                     hash[SOMA_KEY_HASH];
     ngx_http_soma_key_t       *key;
     ngx_http_soma_call_t       call;
     ngx_http_soma_key_row_t   *row;
@@ -527,8 +528,8 @@ ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
                : ngx_http_soma_manage_no_redis(m);
     }
 
-    if (m->id.len == NGX_HTTP_SOMA_HEX_LEN) {
-        return ngx_http_soma_keys_by_hash(r, m);
+    if (soma_parse_hex(m->id, hash, sizeof(hash)) == SOMA_OK) {
+        return ngx_http_soma_keys_by_hash(r, m, hash);
     }
 
     if (!soma_id_valid(m->id)) {
@@ -549,15 +550,11 @@ ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 /* a key that somebody wrote into Redis by hand is in no index */
 
 static ngx_int_t
-ngx_http_soma_keys_by_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_keys_by_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    u_char *hash)
 {
-    u_char                    hash[SOMA_KEY_HASH];
     u_char                   *p;
     ngx_http_soma_key_row_t  *row;
-
-    if (soma_parse_hex(m->id, hash, sizeof(hash)) != SOMA_OK) {
-        return ngx_http_soma_keys_unknown(m);
-    }
 
     row = ngx_array_push(&m->rows);
     p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_HEX_LEN);

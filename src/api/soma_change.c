@@ -392,6 +392,7 @@ soma_change_value(soma_change_t *change, soma_arena_t *arena,
 {
     soma_str_t       name, *value;
     soma_scope_e     scope;
+    unsigned char    hash[SOMA_KEY_HASH];
     soma_identity_t  identity;
 
     value = &change->value[field];
@@ -417,6 +418,16 @@ soma_change_value(soma_change_t *change, soma_arena_t *arena,
                                      "has 1 to 128 letters, digits, \".\", "
                                      "\"_\" and \"-\", and begins neither "
                                      "with \".\" nor with \"sk-\"");
+        }
+
+        /* in a path it would be taken for the hash of another key */
+
+        if (kind == SOMA_CHANGE_KEY_NEW
+            && soma_parse_hex(*value, hash, sizeof(hash)) == SOMA_OK)
+        {
+            return soma_change_wrong(error, field,
+                                     "must not be 64 hex digits, which are "
+                                     "the hash of a key");
         }
 
         return SOMA_OK;

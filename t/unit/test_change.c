@@ -145,6 +145,9 @@ test_bad(void)
           "unknown member \"nmae\": allowed are tenant, name, user, capab" },
         { SOMA_CHANGE_KEY_NEW, "{\"tenant\":\"a\",\"name\":\"sk-abc\"}",
           "\"name\" has 1" },
+        { SOMA_CHANGE_KEY_NEW, "{\"tenant\":\"a\",\"name\":\""
+          "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff"
+          "\"}", "\"name\" must not be 64 hex digits" },
         { SOMA_CHANGE_KEY_NEW, "{\"tenant\":\"a\",\"name\":\"..\"}",
           "\"name\" has 1" },
         { SOMA_CHANGE_KEY_NEW, "{\"tenant\":\"a\",\"name\":\"a/b\"}",
