@@ -6,6 +6,7 @@ use warnings;
 
 use lib 't/lib';
 use Soma;
+use Nodes;
 use Test::More;
 
 my $redis = soma_redis();
@@ -385,6 +386,36 @@ $redis->resume;
 ok(soma_wait(10, sub { admin(GET => 'keys')->{status} == 200 }),
    'a client that left');
 
+# a revocation goes on without its client, to the last of the old keys
+
+my $proxy = soma_redis_proxy($redis);
+my $patient = soma_nginx(name => 'patient', server => $where,
+                         http => "soma_zone 8m; $who
+                               soma_redis @{[ $proxy->url ]} timeout=30s;");
+
+my @works = make(name => 'left-2')->{json}{key};
+$res = admin(POST => 'keys/left-2/rotate', { overlap => '1h' });
+push @secrets, $res->{json}{key};
+push @works, $res->{json}{key};
+ok(all($_, 200), 'a key and its old one') for @works;
+ok(soma_wait(10, sub {
+       $patient->get('/soma/keys', 'x-api-key' => 'a')->{status} == 200
+   }), 'a node whose Redis is slow');
+
+$proxy->rule(match => qr/^DEL /, delay => 0.3);
+$left = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                              PeerPort => $patient->port) or die $!;
+print $left "DELETE /soma/keys/left-2 HTTP/1.1\r\nHost: x\r\n"
+            . "x-api-key: a\r\n\r\n";
+$left->flush;
+ok(soma_wait(10, sub { $proxy->hits }), 'one is being revoked');
+close $left;
+ok(soma_wait(10, sub {
+       !grep { / left-2 / } @{ $redis->cmd('ZRANGE', 'soma:keys', 0, -1) }
+   }), 'the last step is done');
+ok(all($_, 401), 'both are revoked') for @works;
+$proxy->rule;
+
 
 # who did it
 
@@ -445,7 +476,7 @@ $all .= $_->error_log . admin(GET => 'keys')->{body} for $one, $two;
 is(scalar(grep { index($all, $_) >= 0 } @secrets), 0,
    'none of ' . @secrets . ' keys in Redis, logs or lists');
 
-for ($one, $two, $none) {
+for ($one, $two, $patient, $none) {
     ok($_->quit, 'the end');
     unlike($_->error_log, qr/\[(?:alert|crit|emerg)\]/, 'without an alert');
 }

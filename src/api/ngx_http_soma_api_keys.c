@@ -166,11 +166,13 @@ ngx_http_soma_keys_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         m->found = ngx_http_soma_keys_change;
         m->kind = SOMA_CHANGE_KEY;
         m->body = 1;
+        m->alone = 1;
         return NGX_OK;
     }
 
     if (r->method == NGX_HTTP_DELETE) {
         m->found = ngx_http_soma_keys_delete;
+        m->alone = 1;
         return NGX_OK;
     }
 

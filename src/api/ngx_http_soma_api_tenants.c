@@ -82,6 +82,7 @@ ngx_http_soma_tenants_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
             m->op = ngx_http_soma_tenants_change;
             m->kind = SOMA_CHANGE_TENANT_NEW;
             m->body = 1;
+            m->alone = 1;
             return NGX_OK;
         }
 
@@ -106,11 +107,13 @@ ngx_http_soma_tenants_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         m->op = ngx_http_soma_tenants_change;
         m->kind = SOMA_CHANGE_TENANT;
         m->body = 1;
+        m->alone = 1;
         return NGX_OK;
     }
 
     if (r->method == NGX_HTTP_DELETE) {
         m->op = ngx_http_soma_tenants_delete;
+        m->alone = 1;
         return NGX_OK;
     }
 

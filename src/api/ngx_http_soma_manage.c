@@ -27,6 +27,8 @@ static ngx_http_soma_manage_e ngx_http_soma_manage_path(ngx_http_request_t *r,
     soma_str_t *tail);
 static size_t ngx_http_soma_manage_start(ngx_http_request_t *r,
     ngx_uint_t *only);
+static void ngx_http_soma_manage_reading(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
 static void ngx_http_soma_manage_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_manage_read(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
@@ -126,10 +128,20 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     if (rc == NGX_AGAIN) {
         ngx_http_soma_wait(r);
+        ngx_http_soma_manage_reading(r, m);
         return NGX_DONE;
     }
 
     return rc;
+}
+
+
+static void
+ngx_http_soma_manage_reading(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    r->read_event_handler = m->alone ? ngx_http_block_reading
+                                     : ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
 }
 
 
@@ -228,8 +240,7 @@ ngx_http_soma_manage_body(ngx_http_request_t *r)
     }
 
     if (rc == NGX_AGAIN) {
-        r->read_event_handler = ngx_http_test_reading;
-        r->write_event_handler = ngx_http_request_empty_handler;
+        ngx_http_soma_manage_reading(r, m);
         return;
     }
 

@@ -97,6 +97,7 @@ struct ngx_http_soma_manage_s {
                                                    this id just now */
     unsigned                        again:1;    /* a left over id was freed */
     unsigned                        written:1;  /* Redis was asked to change */
+    unsigned                        alone:1;    /* goes on without its client */
 };
 
 
@@ -145,7 +146,12 @@ extern const char  ngx_http_soma_manage_script[];
 /* "admin,usage" of the bits */
 soma_str_t ngx_http_soma_capabilities(unsigned bits);
 
-/* NGX_AGAIN: "reply" will be called; else what the request ends with */
+/*
+ * NGX_AGAIN: "reply" will be called; else what the request ends with.
+ *
+ * A client that leaves ends its request.  With m->alone it does not: a
+ * revocation of several keys must not stop at the first of them.
+ */
 ngx_int_t ngx_http_soma_manage_send(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, ngx_http_soma_call_t *call,
     ngx_http_soma_manage_reply_pt reply);
