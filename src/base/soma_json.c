@@ -166,6 +166,7 @@ soma_json_quoted(const unsigned char *p, const unsigned char *end)
         return NULL;
     }
 
+    skip.depth = 0;
     skip.quoted = 1;
     skip.escaped = 0;
     skip.hex = 0;

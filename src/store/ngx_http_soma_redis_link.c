@@ -514,6 +514,9 @@ ngx_http_soma_redis_link_write(ngx_http_soma_link_t *link,
         *p++ = LF;
     }
 
+    /* hiredis looks for an argument behind the last one */
+    *p = '\0';
+
     rc = redisAsyncFormattedCommand(link->ac, ngx_http_soma_redis_link_reply,
                                     call, (char *) buf, p - buf);
     ngx_free(buf);
