@@ -144,7 +144,11 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
 
     m = ctx->meter;
 
-    if (ctx->answer.text_len == m->text_len || ctx->answer.failed) {
+    /* text behind the end of a stream is nobody's */
+
+    if (ctx->settled || ctx->answer.failed
+        || ctx->answer.text_len == m->text_len)
+    {
         return NGX_OK;
     }
 
