@@ -296,7 +296,7 @@ test_text(void)
 
     for (i = 0; i < 64; i++) {
         for (n = 0; n < 3; n++) {
-            v = (int64_t) ((uint64_t) 1 << i) + (int64_t) n - 1;
+            v = (int64_t) (((uint64_t) 1 << i) + n - 1);
             snprintf(want, sizeof(want), "%lld", (long long) v);
 
             soma_out_init(&out, json, sizeof(json));
