@@ -42,9 +42,9 @@ my $whole = soma_sse((map { chunk("t$_") } 1 .. 30),
                      '{"choices":[{"delta":{},"finish_reason":"stop"}]}',
                      '[DONE]');
 
-# streams go on over two reloads
+# streams go on over two reloads, which take their time under valgrind
 
-$up->reset({ raw => $whole, piece => 80, delay => 0.06 });
+$up->reset({ raw => $whole, piece => 80, delay => soma_slow() ? 0.4 : 0.12 });
 
 my @streams = map {
     $n->open('POST', '/v1/chat/completions', '{"model":"m","stream":true,'
@@ -91,7 +91,7 @@ for (0 .. 3) {
     ok($streams[$_]{complete}, "stream $_ is whole");
 }
 
-ok(soma_wait(3, sub {
+ok(soma_wait(soma_slow() ? 15 : 3, sub {
     $n->post('/v1/chat/completions', $echo, @alice)->{status} == 200
 }), 'their places are free');
 
