@@ -400,8 +400,11 @@ ngx_http_soma_redis_listen_message(redisAsyncContext *ac, void *data,
             listen->link.backoff = NGX_HTTP_SOMA_REDIS_BACKOFF_MIN;
             listen->waits = 0;
 
-            /* what was read before this moment may have changed unheard */
+            /* what was read before this moment may have changed unheard, and
+             * Redis may have been emptied */
+
             ngx_http_soma_redis_listen_stale();
+            ngx_http_soma_redis_flushed();
         }
 
         return;
