@@ -181,17 +181,6 @@ ngx_http_soma_redis_ready(void)
 }
 
 
-ngx_uint_t
-ngx_http_soma_redis_ready_for(soma_str_t key)
-{
-    if (!ngx_http_soma_redis_worker.cluster) {
-        return ngx_http_soma_redis_ready();
-    }
-
-    return ngx_http_soma_redis_cluster_ready_slot(soma_slot(key));
-}
-
-
 const char *
 ngx_http_soma_redis_error(void)
 {

@@ -68,9 +68,6 @@ void ngx_http_soma_redis_exit_worker(ngx_cycle_t *cycle);
 /* 1: connected, ready for commands (in a cluster: those of some key) */
 ngx_uint_t ngx_http_soma_redis_ready(void);
 
-/* as above, for commands with this key */
-ngx_uint_t ngx_http_soma_redis_ready_for(soma_str_t key);
-
 /* why it is not: a constant or a bounded text, for /soma/health */
 const char *ngx_http_soma_redis_error(void);
 

@@ -307,24 +307,6 @@ ngx_http_soma_redis_cluster_ready(void)
 }
 
 
-ngx_uint_t
-ngx_http_soma_redis_cluster_ready_slot(ngx_uint_t slot)
-{
-    ngx_uint_t             i;
-    ngx_http_soma_node_t  *node;
-
-    i = ngx_http_soma_cluster.slots[slot];
-
-    if (i == NGX_HTTP_SOMA_CLUSTER_NONE) {
-        return 0;
-    }
-
-    node = &ngx_http_soma_cluster.node[i];
-
-    return node->link.state == NGX_HTTP_SOMA_LINK_READY || !node->link.told;
-}
-
-
 const char *
 ngx_http_soma_redis_cluster_error(void)
 {

@@ -246,7 +246,6 @@ void ngx_http_soma_redis_sentinel_exit(void);
 ngx_int_t ngx_http_soma_redis_cluster_init(void);
 void ngx_http_soma_redis_cluster_exit(void);
 ngx_uint_t ngx_http_soma_redis_cluster_ready(void);
-ngx_uint_t ngx_http_soma_redis_cluster_ready_slot(ngx_uint_t slot);
 const char *ngx_http_soma_redis_cluster_error(void);
 ngx_uint_t ngx_http_soma_redis_cluster_pending(void);
 ngx_http_soma_link_t *ngx_http_soma_redis_cluster_any(void);
