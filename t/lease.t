@@ -348,11 +348,25 @@ ok(soma_wait(10, sub {
     my @row = split ' ', quota('again')->{$gone};
     $row[2] == 0 && $row[3] == 7
 }), 'all seven are counted, and nothing is held');
-is(scalar(() = glob "$Soma::DIR/ledger-again/leases-*"), 1,
-   'the file of what was before is gone');
+
+# and tells it again when Redis has lost it, and so does who comes after it
+
+sub left { scalar(() = glob "$Soma::DIR/ledger-again/leases-*") }
+
+$redis->cmd('FLUSHALL');
+ok(soma_wait(10, sub { used('again') == 7 }), 'told again');
+ok(soma_wait(10, sub { ask($again, 'again')->{status} == 200 }),
+   'the eighth, by who tells of seven');
 $again->quit;
-is(scalar(() = glob "$Soma::DIR/ledger-again/leases-*"), 0,
-   'and at a good end there is none');
+is(left(), 2, 'the files of both stay for the day');
+is(used('again'), 8, 'eight were used');
+$redis->cmd('FLUSHALL');
+ok($again->start, 'a third');
+ok(soma_wait(10, sub { used('again') == 8 }), 'which tells of eight');
+ok((-s (glob "$Soma::DIR/ledger-again/leases-*")[0]) < 100_000
+   || (-s (glob "$Soma::DIR/ledger-again/leases-*")[1]) < 100_000,
+   'what need not be told again takes no room');
+$again->quit;
 
 # Redis is emptied: what was used is told again
 

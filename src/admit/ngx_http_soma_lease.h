@@ -80,9 +80,11 @@ void ngx_http_soma_lease_kick(void);
 void ngx_http_soma_lease_wake(void);
 void ngx_http_soma_lease_wait_init(ngx_http_soma_main_conf_t *smcf);
 
+/* ngx_http_soma_lease_orphan.c: tells what instances that are gone used */
+void ngx_http_soma_orphans_look(ngx_http_soma_main_conf_t *smcf);
+
 /* ngx_http_soma_lease_file.c: what outlives a kill of all processes */
 void ngx_http_soma_lease_file_init(ngx_http_soma_main_conf_t *smcf);
-void ngx_http_soma_lease_adopt(void);
 void ngx_http_soma_lease_save_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_leased_t *leased);
 void ngx_http_soma_lease_unsave_locked(ngx_http_soma_leased_t *leased);

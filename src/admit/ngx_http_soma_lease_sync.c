@@ -43,7 +43,7 @@ typedef struct {
     ngx_event_t                 tick;
     ngx_event_t                 kick;       /* posted */
     time_t                      told;
-    ngx_msec_t                  adopted;    /* time of the last look */
+    ngx_msec_t                  looked;     /* for orphans */
     unsigned                    set:1;
     unsigned                    leaving:1;  /* a graceful exit has begun */
     unsigned                    last:1;     /* no worker stays */
@@ -54,8 +54,7 @@ static void ngx_http_soma_lease_tick(ngx_event_t *ev);
 static void ngx_http_soma_lease_kicked(ngx_event_t *ev);
 static void ngx_http_soma_lease_up(void *data);
 static void ngx_http_soma_lease_exit(void *data);
-static void ngx_http_soma_lease_all_due(ngx_uint_t up);
-static void ngx_http_soma_lease_recount_locked(int64_t now);
+static void ngx_http_soma_lease_all_due(ngx_uint_t lost);
 static void ngx_http_soma_lease_run(void);
 static ngx_uint_t ngx_http_soma_lease_gather_locked(int64_t now);
 static void ngx_http_soma_lease_fill_locked(ngx_http_soma_group_t *group,
@@ -145,11 +144,9 @@ ngx_http_soma_lease_tick(ngx_event_t *ev)
 
     ngx_http_soma_lease_run();
 
-    if (ngx_current_msec - sync->adopted >= NGX_HTTP_SOMA_LEASE_ADOPT
-        && !ngx_exiting)
-    {
-        sync->adopted = ngx_current_msec;
-        ngx_http_soma_lease_adopt();
+    if (ngx_current_msec - sync->looked >= NGX_HTTP_SOMA_LEASE_ADOPT) {
+        sync->looked = ngx_current_msec;
+        ngx_http_soma_orphans_look(sync->smcf);
     }
 
     ngx_add_timer(ev, NGX_HTTP_SOMA_LEASE_TICK);
@@ -182,17 +179,20 @@ static void
 ngx_http_soma_lease_up(void *data)
 {
     ngx_http_soma_lease_sync_t  *sync;
+    ngx_http_soma_quota_zone_t  *zone;
 
     sync = &ngx_http_soma_lease_sync;
-
-    ngx_http_soma_lease_all_due(data != NULL);
+    zone = sync->smcf->zone->quota;
 
     ngx_shmtx_lock(&sync->smcf->shpool->mutex);
 
-    ngx_http_soma_lease_recount_locked(ngx_http_soma_lease_now());
+    zone->ups += (data != NULL);
+    zone->losses++;
 
     ngx_shmtx_unlock(&sync->smcf->shpool->mutex);
 
+    ngx_http_soma_lease_all_due(1);
+    ngx_http_soma_orphans_look(sync->smcf);
     ngx_http_soma_lease_kick();
 }
 
@@ -214,13 +214,13 @@ ngx_http_soma_lease_exit(void *data)
 }
 
 
+/* lost: what was told long ago is told again too */
 static void
-ngx_http_soma_lease_all_due(ngx_uint_t up)
+ngx_http_soma_lease_all_due(ngx_uint_t lost)
 {
     int64_t                      now;
     ngx_uint_t                   i;
-    ngx_queue_t                 *q;
-    ngx_http_soma_group_t       *group;
+    ngx_http_soma_state_t       *state;
     ngx_http_soma_leased_t      *leased;
     ngx_http_soma_main_conf_t   *smcf;
     ngx_http_soma_quota_zone_t  *zone;
@@ -231,53 +231,27 @@ ngx_http_soma_lease_all_due(ngx_uint_t up)
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
-    zone->ups += (up != 0);
-
-    for (i = 0; i < NGX_HTTP_SOMA_GROUP_BUCKETS; i++) {
-
-        for (group = zone->group[i]; group; group = group->next) {
-
-            for (q = ngx_queue_head(&group->leases);
-                 q != ngx_queue_sentinel(&group->leases);
-                 q = ngx_queue_next(q))
-            {
-                leased = ngx_queue_data(q, ngx_http_soma_leased_t, queue);
-                leased->lease.due = now;
-            }
-
-            if (!ngx_queue_empty(&group->leases)) {
-                ngx_http_soma_lease_due_locked(zone, group, now);
-            }
-        }
-    }
-
-    ngx_shmtx_unlock(&smcf->shpool->mutex);
-}
-
-
-/* what was used in a window and told long ago, Redis may have lost */
-static void
-ngx_http_soma_lease_recount_locked(int64_t now)
-{
-    ngx_uint_t                   i;
-    ngx_http_soma_state_t       *state;
-    ngx_http_soma_leased_t      *leased;
-    ngx_http_soma_quota_zone_t  *zone;
-
-    zone = ngx_http_soma_lease_sync.smcf->zone->quota;
-
     for (i = 0; i <= zone->mask; i++) {
 
         for (state = zone->bucket[i]; state; state = state->next) {
             leased = state->leased;
 
-            if (leased != NULL && !leased->active && leased->lease.total > 0) {
-                leased->lease.recount = 1;
+            if (leased == NULL) {
+                continue;
+            }
+
+            if (lost) {
+                soma_lease_recount(&leased->lease, now);
+            }
+
+            if (leased->active || leased->lease.recount) {
                 leased->lease.due = now;
                 ngx_http_soma_lease_awake_locked(zone, leased);
             }
         }
     }
+
+    ngx_shmtx_unlock(&smcf->shpool->mutex);
 }
 
 
@@ -407,7 +381,12 @@ ngx_http_soma_lease_fill_locked(ngx_http_soma_group_t *group, int64_t now)
             if (soma_lease_quiet(&leased->lease, now)
                 && (!leased->lease.known || leased->lease.since != 0))
             {
-                ngx_http_soma_lease_unsave_locked(leased);
+                /* what a window counts is told again when Redis loses it */
+
+                if (leased->lease.total == 0) {
+                    ngx_http_soma_lease_unsave_locked(leased);
+                }
+
                 ngx_http_soma_lease_rest_locked(leased);
 
             } else if (!ngx_http_soma_lease_pick_locked(leased, &names, now)) {

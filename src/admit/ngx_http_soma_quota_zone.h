@@ -27,6 +27,7 @@
 
 #define NGX_HTTP_SOMA_GROUP_BUCKETS  1024
 #define NGX_HTTP_SOMA_NEWS           64     /* counters of answers */
+#define NGX_HTTP_SOMA_ORPHANS_MAX    16     /* files kept, once told */
 
 
 typedef struct ngx_http_soma_state_s  ngx_http_soma_state_t;
@@ -106,6 +107,13 @@ typedef struct {
 } ngx_http_soma_slot_t;
 
 
+/* an instance that is gone, and whose use may have to be told again */
+typedef struct {
+    u_char       instance[SOMA_LEASE_INSTANCE];
+    uint32_t     told;                  /* losses when it was told last */
+} ngx_http_soma_gone_t;
+
+
 /*
  * Nothing here points into a process: no function pointer (a module may be
  * loaded elsewhere after a reload), no string of a configuration.
@@ -123,10 +131,13 @@ typedef struct {
     ngx_queue_t              groups;    /* active, by due */
     uint64_t                 seq;       /* of leases and their calls */
     uint32_t                 ups;       /* connections that came up */
+    uint32_t                 losses;    /* times Redis may have lost data */
     uint32_t                 news[NGX_HTTP_SOMA_NEWS];  /* by group's hash */
     u_char                   instance[SOMA_LEASE_INSTANCE];
     uint32_t                 save_next; /* entry of the file */
     uint32_t                 unsaved;   /* some worker has no such file */
+    uint32_t                 gone_next; /* oldest of these */
+    ngx_http_soma_gone_t     gone[NGX_HTTP_SOMA_ORPHANS_MAX];
     ngx_http_soma_slot_t     slot[NGX_HTTP_SOMA_SLOTS_MAX];
 } ngx_http_soma_quota_zone_t;
 

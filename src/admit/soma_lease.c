@@ -363,6 +363,7 @@ soma_lease_send(const soma_limit_t *limit, soma_lease_t *lease, uint64_t seq,
     lease->seq = seq;
     lease->sent = now;
     lease->need = 0;
+    lease->recounts |= lease->recount;
     lease->recount = 0;
     lease->due = now + (lease->tight ? SOMA_LEASE_TIGHT_MS
                                      : SOMA_LEASE_BEAT_MS);
@@ -401,6 +402,7 @@ soma_lease_reply(soma_lease_t *lease, const soma_lease_item_t *item,
     lease->seq = 0;
     lease->ack = item->seq;
     lease->heard = item->seq;
+    lease->recounts = 0;
 
     if (reply->since != 0 && lease->since != 0
         && reply->since != lease->since)
@@ -444,11 +446,21 @@ soma_lease_reply(soma_lease_t *lease, const soma_lease_item_t *item,
 
 
 void
+soma_lease_recount(soma_lease_t *lease, int64_t now)
+{
+    lease->recount = (lease->total > 0);
+    lease->due = now;
+}
+
+
+void
 soma_lease_fail(soma_lease_t *lease, uint64_t seq, int64_t now)
 {
     if (lease->seq == seq) {
         lease->seq = 0;
         lease->forgiven = 0;
+        lease->recount |= lease->recounts;
+        lease->recounts = 0;
     }
 
     if (seq > lease->failed) {
@@ -462,7 +474,7 @@ int
 soma_lease_quiet(const soma_lease_t *lease, int64_t now)
 {
     return lease->avail == 0 && lease->out == 0 && lease->used == 0
-           && lease->seq == 0 && !lease->recount
+           && lease->seq == 0 && !lease->recount && !lease->recounts
            && soma_lease_idle(lease, now);
 }
 

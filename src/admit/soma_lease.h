@@ -89,6 +89,7 @@ typedef struct {
     unsigned  known:1;      /* Redis has a row of ours */
     unsigned  tight:1;      /* others starve */
     unsigned  recount:1;    /* to be told again, though quiet */
+    unsigned  recounts:1;   /* a call in flight does */
 } soma_lease_t;
 
 
@@ -178,6 +179,13 @@ void soma_lease_send(const soma_limit_t *limit, soma_lease_t *lease,
 /* books the answer; one of another call than the last is left alone */
 void soma_lease_reply(soma_lease_t *lease, const soma_lease_item_t *item,
     const soma_lease_reply_t *reply, int64_t now);
+
+/*
+ * Redis may have lost what it was told, before or after calls that are in
+ * flight: what was used in the window is told again, and again until a call
+ * that is sent after this moment was answered.
+ */
+void soma_lease_recount(soma_lease_t *lease, int64_t now);
 
 /* no answer came, or an error */
 void soma_lease_fail(soma_lease_t *lease, uint64_t seq, int64_t now);

@@ -782,6 +782,53 @@ test_flush(void)
 }
 
 
+/* Redis is emptied between a call and its answer, or while a lease rests */
+static void
+test_recount(void)
+{
+    node_t             *node;
+    world_t             w;
+    soma_lease_item_t   item;
+    soma_lease_reply_t  reply;
+
+    world_init(&w, make(SOMA_COST, SOMA_WINDOW_DAY, 1000), 0);
+    world_exact(&w);
+    w.length = DAY;
+    node = &w.node[0];
+
+    soma_lease_need(&node->lease, w.now, 600);
+    node_sync(&w, 0);
+    (void) soma_lease_take(&node->lease, w.now, 600);
+    soma_lease_settle(&w.limit, &node->lease, 0, 600, 600);
+    w.now += 2 * SOMA_LEASE_BEAT_MS;
+
+    soma_lease_send(&w.limit, &node->lease, ++node->seq, w.now, 0, &item);
+    model_sync(&w, 0, &item, &reply);
+    memset(&w.redis, 0, sizeof(w.redis));
+    soma_lease_recount(&node->lease, w.now);
+    soma_lease_reply(&node->lease, &item, &reply, w.now);
+    soma_is_int(soma_lease_quiet(&node->lease, w.now), 0,
+                "an answer from before says nothing of what came after");
+
+    soma_lease_send(&w.limit, &node->lease, ++node->seq, w.now, 0, &item);
+    soma_lease_fail(&node->lease, item.seq, w.now);
+    soma_is_int(soma_lease_quiet(&node->lease, w.now), 0,
+                "a call without an answer does not either");
+
+    node_sync(&w, 0);
+    soma_is_int(w.redis.row[0].used, 600, "600 are told again");
+    soma_is_int(soma_lease_quiet(&node->lease, w.now), 1, "once");
+
+    soma_lease_recount(&node->lease, w.now);
+    soma_is_int(soma_lease_quiet(&node->lease, w.now), 0, "and at each loss");
+
+    memset(&node->lease, 0, sizeof(soma_lease_t));
+    soma_lease_recount(&node->lease, w.now + DAY);
+    soma_is_int(soma_lease_quiet(&node->lease, w.now + DAY), 1,
+                "who used nothing has nothing to tell");
+}
+
+
 static void
 test_turn(void)
 {
@@ -893,6 +940,7 @@ main(void)
     test_expiry();
     test_refusal();
     test_flush();
+    test_recount();
     test_turn();
     test_calls();
     test_spendable();
