@@ -287,6 +287,30 @@ is($r->{whole}, 1000000 - 70, 'many rows are added to the base');
 is(scalar(grep { /^n:/ } keys %{ $redis->hash($key) }), 1, 'and go');
 is($redis->hash($key)->{base}, 70, 'all of them');
 
+$r = sync('x7', 'D', 1000000, state => 1, since => $r->{since}, total => 3,
+          used => 2, need => 10);
+is($r->{whole}, 1000000 - 72, 'one that comes back is counted once');
+is($r->{used}, 3, 'with what it used since');
+is($r->{grant}, 10, 'and nothing was lost');
+is($redis->hash($key)->{base}, 69, 'the base is the others\'');
+$r = sync('x8', 'D', 1000000, used => 4);
+is($r->{used}, 5, 'also when it has forgotten what it was');
+is($r->{whole}, 1000000 - 76, 'all is counted');
+unlike($redis->hash($key)->{folded}, qr/x[78] /, 'they are rows again');
+like($redis->hash($key)->{folded}, qr/(?:^|;)x70 1;/, 'the others are not');
+
+at($now + $day);
+$r = sync('x9', 'D', 1000000, state => 1, since => $r->{since}, total => 1);
+is($r->{whole}, 1000000, 'another day');
+ok(!exists $redis->hash($key)->{folded}, 'has no such past');
+
+reset_all();
+sync(sprintf('%016x', $_), 'D', 1000000, used => 1) for 1 .. 400;
+at($now + 6000 + 3600001);
+$r = sync('a', 'D', 1000000);
+is($r->{whole}, 1000000 - 400, 'very many');
+cmp_ok(length $redis->hash($key)->{folded}, '<=', 8192, 'are not all named');
+
 $redis->cmd('SET', $key, 'x');
 ok(!eval { sync('a', 'D', 1); 1 }, 'another type is an error');
 

@@ -39,6 +39,8 @@
 #define SOMA_LEASE_ROWS_MAX    "64"     /* of a key, then old ones are added
                                            to its base */
 #define SOMA_LEASE_FOLD_MS     "3600000"
+#define SOMA_LEASE_FOLDED_MAX  "8192"   /* bytes, of who is in the base: some
+                                           300 instances */
 #define SOMA_LEASE_INSTANCE    16       /* hex digits of an instance's name */
 #define SOMA_LEASE_KEY_MAX     2048     /* bytes of a Redis key */
 

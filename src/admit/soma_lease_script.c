@@ -6,6 +6,7 @@
  *
  *     whole at spare        of a bucket: its level, when, and the remainder
  *     since base            of a window: its start, use of forgotten rows
+ *     folded                "INSTANCE used;" of the rows in base, newest last
  *     mend run hungry       times, and the server's run id
  *     n:INSTANCE            seq from held used part exp
  *
@@ -70,7 +71,8 @@ const char soma_lease_script[] =
     " exp = tonumber(x) }\n"
     "        n = n + 1\n"
     "      end\n"
-    "    elseif all[i] == 'run' then f.run = all[i + 1]\n"
+    "    elseif all[i] == 'run' or all[i] == 'folded' then\n"
+    "      f[all[i]] = all[i + 1]\n"
     "    else f[all[i]] = tonumber(all[i + 1]) end\n"
     "  end\n"
     "  return f, rows, n\n"
@@ -103,7 +105,8 @@ const char soma_lease_script[] =
     "    if f.since and start > f.since then\n"
     "      for name in pairs(rows) do del[#del + 1] = name end\n"
     "      rows, row, n = {}, nil, 0\n"
-    "      f.base = nil\n"
+    "      if f.folded then del[#del + 1] = 'folded' end\n"
+    "      f.base, f.folded = nil, nil\n"
     "      put('base', 0)\n"
     "    end\n"
     "    if f.since ~= start then put('since', start) end\n"
@@ -111,6 +114,18 @@ const char soma_lease_script[] =
     " or 32 * day)) - now)\n"
     "    turned = since ~= 0 and since ~= start\n"
     "    if turned then held = 0 end\n"
+    "  end\n"
+
+    /* one that rested so long that its row was added to the base is back */
+    "  local folded = f.folded\n"
+    "  if not row and folded then\n"
+    "    local back = string.match(folded, ARGV[1] .. ' (%d+);')\n"
+    "    if back then\n"
+    "      row = { seq = ack, from = 0, held = 0, used = tonumber(back),"
+    " part = 0, exp = 0 }\n"
+    "      put('base', (f.base or 0) - row.used)\n"
+    "      folded = string.gsub(folded, ARGV[1] .. ' %d+;', '')\n"
+    "    end\n"
     "  end\n"
 
     "  local lost = state ~= 0 and not turned"
@@ -157,15 +172,24 @@ const char soma_lease_script[] =
     "        del[#del + 1] = name\n"
     "      elseif calendar and n > " SOMA_LEASE_ROWS_MAX
     " and now - r.exp > " SOMA_LEASE_FOLD_MS " then\n"
-    "        f.base = (f.base or 0) + r.used\n"
+    "        put('base', (f.base or 0) + r.used)\n"
+    "        folded = (folded or '') .. string.sub(name, 3) .. ' '"
+    " .. text(r.used) .. ';'\n"
     "        r.used = 0\n"
-    "        put('base', f.base)\n"
     "        del[#del + 1] = name\n"
     "      end\n"
     "      if calendar then whole = whole - r.used end\n"
     "    end\n"
     "  end\n"
     "  if calendar then whole = whole - mine - (f.base or 0) end\n"
+
+    "  if folded ~= f.folded then\n"
+    "    while #folded > " SOMA_LEASE_FOLDED_MAX " do\n"
+    "      folded = string.match(folded, ';(.*)')\n"
+    "    end\n"
+    "    set[#set + 1] = 'folded'\n"
+    "    set[#set + 1] = folded\n"
+    "  end\n"
 
     /* leases that Redis knows nothing of may be out there */
     "  if lost or (run and f.run and f.run ~= run) then\n"
