@@ -91,51 +91,76 @@ soma_put_char(soma_out_t *out, int c)
 }
 
 
-static inline unsigned
-soma_digits(uint64_t n)
+static inline unsigned char *
+soma_put4(unsigned char *p, unsigned n)
 {
-    unsigned  digits;
+    memcpy(p, &soma_pairs[2 * (n / 100)], 2);
+    memcpy(p + 2, &soma_pairs[2 * (n % 100)], 2);
 
-    for (digits = 1; n >= 10000; n /= 10000) {
-        digits += 4;
+    return p + 4;
+}
+
+
+/* n is below 10000, without zeros before it */
+static inline unsigned char *
+soma_put_first(unsigned char *p, unsigned n)
+{
+    if (n >= 1000) {
+        return soma_put4(p, n);
     }
 
-    return digits + (n >= 10) + (n >= 100) + (n >= 1000);
+    if (n >= 100) {
+        *p++ = (unsigned char) ('0' + n / 100);
+        n %= 100;
+
+    } else if (n < 10) {
+        *p = (unsigned char) ('0' + n);
+        return p + 1;
+    }
+
+    memcpy(p, &soma_pairs[2 * n], 2);
+
+    return p + 2;
+}
+
+
+static unsigned char *
+soma_put_long(unsigned char *p, uint64_t n)
+{
+    unsigned  i;
+    uint16_t  rest[SOMA_INT_LEN / 4];
+
+    for (i = 0; n >= 10000; n /= 10000) {
+        rest[i++] = (uint16_t) (n % 10000);
+    }
+
+    p = soma_put_first(p, (unsigned) n);
+
+    while (i > 0) {
+        p = soma_put4(p, rest[--i]);
+    }
+
+    return p;
 }
 
 
 size_t
 soma_int_text(unsigned char *p, int64_t n)
 {
-    size_t          sign;
     uint64_t        u;
-    unsigned        digits;
-    unsigned char  *at;
+    unsigned char  *start;
 
     u = (uint64_t) n;
-    sign = 0;
+    start = p;
 
     if (n < 0) {
         *p++ = '-';
         u = 0 - u;
-        sign = 1;
     }
 
-    digits = soma_digits(u);
+    p = (u < 10000) ? soma_put_first(p, (unsigned) u) : soma_put_long(p, u);
 
-    for (at = p + digits; u >= 100; u /= 100) {
-        at -= 2;
-        memcpy(at, &soma_pairs[2 * (u % 100)], 2);
-    }
-
-    if (u >= 10) {
-        memcpy(p, &soma_pairs[2 * u], 2);
-
-    } else {
-        *p = (unsigned char) ('0' + u);
-    }
-
-    return sign + digits;
+    return (size_t) (p - start);
 }
 
 
@@ -149,12 +174,6 @@ soma_put_int(soma_out_t *out, int64_t n)
     }
 
     if ((size_t) (out->end - out->pos) >= SOMA_INT_LEN) {
-
-        if ((uint64_t) n < 10) {
-            *out->pos++ = (unsigned char) ('0' + n);
-            return;
-        }
-
         out->pos += soma_int_text(out->pos, n);
         return;
     }

@@ -18,138 +18,111 @@
 #define SOMA_RECORD_ESTIMATED   0x04
 #define SOMA_RECORD_FLAGS       0x07
 
-#define SOMA_RECORD_KEY_MAX     32      /* a key is copied in one go */
-
 /* the ints that are narrower than their place, and one string: where they
  * stand in the binary form */
 #define SOMA_RECORD_AT_STATUS   1
 #define SOMA_RECORD_AT_ATTEMPTS 2
 #define SOMA_RECORD_AT_TENANT   2
 
-#define soma_record_at(field)   offsetof(soma_record_t, field)
+#define SOMA_RECORD_INLINE  static inline __attribute__((always_inline))
 
 
 _Static_assert(SOMA_RECORD_FIXED + SOMA_RECORD_STRS * SOMA_RECORD_STR_MAX
                <= SOMA_RECORD_MAX, "the longest record fits");
 
 
-typedef enum {
-    SOMA_RECORD_STR = 0,
-    SOMA_RECORD_INT,
-    SOMA_RECORD_INT32,
-    SOMA_RECORD_RARE,           /* left out of the JSON when 0 */
-    SOMA_RECORD_LATE,           /* null in the JSON when negative */
-    SOMA_RECORD_IS_STREAM,
-    SOMA_RECORD_IS_ESTIMATED,
-    SOMA_RECORD_TIER
-} soma_record_type_e;
+/*
+ * In the order of the JSON; the binary form takes the ints and the strings of
+ * it in the same order: a new one goes with a new version.  X is given what a
+ * field is, its name and its place:
+ *
+ *     STR, INT
+ *     INT32
+ *     RARE        an int, left out of the JSON when 0
+ *     LATE        an int, null in the JSON when negative
+ *     STREAM, ESTIMATED, TIER
+ *
+ * Those who asked and what they asked for are mostly those of the record
+ * before, and so is what ends the record: SOMA_RECORD_WHO, SOMA_RECORD_TAIL.
+ */
+#define SOMA_RECORD_ID(X)                                                     \
+    X(STR, "id", id)                                                          \
+    X(INT, "time", time)
+
+#define SOMA_RECORD_WHO(X)                                                    \
+    X(STR, "node", node)                                                      \
+    X(STR, "tenant", tenant)                                                  \
+    X(STR, "user", user)                                                      \
+    X(STR, "key", key)                                                        \
+    X(STR, "session", session)                                                \
+    X(STR, "route", route)                                                    \
+    X(STR, "model", model)                                                    \
+    X(STR, "provider", provider)                                              \
+    X(STR, "target", target)                                                  \
+    X(STR, "api", api)
+
+#define SOMA_RECORD_WHAT(X)                                                   \
+    X(STREAM, "stream", stream)                                               \
+    X(INT32, "status", status)                                                \
+    X(STR, "error", error)                                                    \
+    X(INT32, "attempts", attempts)                                            \
+    X(INT, "input_tokens", usage.input_tokens)                                \
+    X(INT, "cached_tokens", usage.cached_tokens)                              \
+    X(INT, "cache_write_tokens", usage.cache_write_tokens)                    \
+    X(RARE, "cache_write_1h_tokens", usage.cache_write_1h_tokens)             \
+    X(INT, "output_tokens", usage.output_tokens)                              \
+    X(INT, "reasoning_tokens", usage.reasoning_tokens)                        \
+    X(INT, "audio_input_tokens", usage.audio_input_tokens)                    \
+    X(INT, "audio_output_tokens", usage.audio_output_tokens)                  \
+    X(RARE, "image_input_tokens", usage.image_input_tokens)                   \
+    X(RARE, "image_output_tokens", usage.image_output_tokens)                 \
+    X(RARE, "queries", usage.queries)                                         \
+    X(RARE, "images", usage.images)                                           \
+    X(RARE, "characters", usage.characters)                                   \
+    X(RARE, "audio_ms", usage.audio_ms)                                       \
+    X(TIER, "service_tier", usage.tier)                                       \
+    X(ESTIMATED, "estimated", usage.estimated)                                \
+    X(INT, "cost_nano", cost.total)                                           \
+    X(INT, "cost_input_nano", cost.input)                                     \
+    X(INT, "cost_cached_nano", cost.cached)                                   \
+    X(INT, "cost_cache_write_nano", cost.cache_write)                         \
+    X(INT, "cost_output_nano", cost.output)                                   \
+    X(INT, "cost_reasoning_nano", cost.reasoning)                             \
+    X(INT, "cost_audio_nano", cost.audio)                                     \
+    X(INT, "cost_other_nano", cost.other)                                     \
+    X(INT, "latency_ms", latency_ms)                                          \
+    X(LATE, "first_token_ms", first_token_ms)                                 \
+    X(STR, "query_hash", query_hash)
+
+#define SOMA_RECORD_TAIL(X)                                                   \
+    X(STR, "cache", cache)                                                    \
+    X(STR, "tags", tags)                                                      \
+    X(STR, "catalogue", catalogue)
+
+#define SOMA_RECORD_EACH(X)                                                   \
+    SOMA_RECORD_ID(X)                                                         \
+    SOMA_RECORD_WHO(X)                                                        \
+    SOMA_RECORD_WHAT(X)                                                       \
+    SOMA_RECORD_TAIL(X)
 
 
-typedef struct {
-    char                 key[SOMA_RECORD_KEY_MAX];  /* with quotes, comma and
-                                                       colon */
-    unsigned char        len;
-    unsigned char        type;      /* soma_record_type_e */
-    uint16_t             offset;
-} soma_record_field_t;
+_Static_assert(offsetof(soma_record_t, api)
+               == offsetof(soma_record_t, node)
+                  + (SOMA_RECORD_WHO_STRS - 1) * sizeof(soma_str_t)
+               && offsetof(soma_record_t, catalogue)
+                  == offsetof(soma_record_t, cache)
+                     + (SOMA_RECORD_TAIL_STRS - 1) * sizeof(soma_str_t),
+               "strings of the same kind stand in a row");
 
 
-#define soma_record_field(name, type, offset)                                 \
-    { ",\"" name "\":", sizeof(name) + 3, type, offset }
-
-
-static int64_t soma_record_get(const soma_record_t *record,
-    const soma_record_field_t *field);
-static int soma_record_is_int(const soma_record_field_t *field);
-static void soma_record_put64(unsigned char *p, int64_t n);
+static unsigned char *soma_record_put64(unsigned char *p, int64_t n);
 static int64_t soma_record_get64(const unsigned char *p);
 static size_t soma_record_cut(soma_str_t s);
 static int soma_record_head(const unsigned char *buf, size_t len);
-static void soma_record_json_tier(soma_out_t *out, const soma_record_t *record,
-    const soma_record_field_t *field);
-static void soma_record_json_bool(soma_out_t *out, unsigned value);
-
-
-/* in the order of the JSON; the binary form takes the ints and the strings
- * of it in the same order: a new one goes with a new version */
-static const soma_record_field_t  soma_record_fields[] = {
-
-    soma_record_field("id", SOMA_RECORD_STR, soma_record_at(id)),
-    soma_record_field("time", SOMA_RECORD_INT, soma_record_at(time)),
-    soma_record_field("node", SOMA_RECORD_STR, soma_record_at(node)),
-    soma_record_field("tenant", SOMA_RECORD_STR, soma_record_at(tenant)),
-    soma_record_field("user", SOMA_RECORD_STR, soma_record_at(user)),
-    soma_record_field("key", SOMA_RECORD_STR, soma_record_at(key)),
-    soma_record_field("session", SOMA_RECORD_STR, soma_record_at(session)),
-    soma_record_field("route", SOMA_RECORD_STR, soma_record_at(route)),
-    soma_record_field("model", SOMA_RECORD_STR, soma_record_at(model)),
-    soma_record_field("provider", SOMA_RECORD_STR, soma_record_at(provider)),
-    soma_record_field("target", SOMA_RECORD_STR, soma_record_at(target)),
-    soma_record_field("api", SOMA_RECORD_STR, soma_record_at(api)),
-    soma_record_field("stream", SOMA_RECORD_IS_STREAM, 0),
-    soma_record_field("status", SOMA_RECORD_INT32, soma_record_at(status)),
-    soma_record_field("error", SOMA_RECORD_STR, soma_record_at(error)),
-    soma_record_field("attempts", SOMA_RECORD_INT32, soma_record_at(attempts)),
-    soma_record_field("input_tokens", SOMA_RECORD_INT,
-                      soma_record_at(usage.input_tokens)),
-    soma_record_field("cached_tokens", SOMA_RECORD_INT,
-                      soma_record_at(usage.cached_tokens)),
-    soma_record_field("cache_write_tokens", SOMA_RECORD_INT,
-                      soma_record_at(usage.cache_write_tokens)),
-    soma_record_field("cache_write_1h_tokens", SOMA_RECORD_RARE,
-                      soma_record_at(usage.cache_write_1h_tokens)),
-    soma_record_field("output_tokens", SOMA_RECORD_INT,
-                      soma_record_at(usage.output_tokens)),
-    soma_record_field("reasoning_tokens", SOMA_RECORD_INT,
-                      soma_record_at(usage.reasoning_tokens)),
-    soma_record_field("audio_input_tokens", SOMA_RECORD_INT,
-                      soma_record_at(usage.audio_input_tokens)),
-    soma_record_field("audio_output_tokens", SOMA_RECORD_INT,
-                      soma_record_at(usage.audio_output_tokens)),
-    soma_record_field("image_input_tokens", SOMA_RECORD_RARE,
-                      soma_record_at(usage.image_input_tokens)),
-    soma_record_field("image_output_tokens", SOMA_RECORD_RARE,
-                      soma_record_at(usage.image_output_tokens)),
-    soma_record_field("queries", SOMA_RECORD_RARE,
-                      soma_record_at(usage.queries)),
-    soma_record_field("images", SOMA_RECORD_RARE,
-                      soma_record_at(usage.images)),
-    soma_record_field("characters", SOMA_RECORD_RARE,
-                      soma_record_at(usage.characters)),
-    soma_record_field("audio_ms", SOMA_RECORD_RARE,
-                      soma_record_at(usage.audio_ms)),
-    soma_record_field("service_tier", SOMA_RECORD_TIER, 0),
-    soma_record_field("estimated", SOMA_RECORD_IS_ESTIMATED, 0),
-    soma_record_field("cost_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.total)),
-    soma_record_field("cost_input_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.input)),
-    soma_record_field("cost_cached_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.cached)),
-    soma_record_field("cost_cache_write_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.cache_write)),
-    soma_record_field("cost_output_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.output)),
-    soma_record_field("cost_reasoning_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.reasoning)),
-    soma_record_field("cost_audio_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.audio)),
-    soma_record_field("cost_other_nano", SOMA_RECORD_INT,
-                      soma_record_at(cost.other)),
-    soma_record_field("latency_ms", SOMA_RECORD_INT,
-                      soma_record_at(latency_ms)),
-    soma_record_field("first_token_ms", SOMA_RECORD_LATE,
-                      soma_record_at(first_token_ms)),
-    soma_record_field("query_hash", SOMA_RECORD_STR,
-                      soma_record_at(query_hash)),
-    soma_record_field("cache", SOMA_RECORD_STR, soma_record_at(cache)),
-    soma_record_field("tags", SOMA_RECORD_STR, soma_record_at(tags)),
-    soma_record_field("catalogue", SOMA_RECORD_STR, soma_record_at(catalogue))
-};
-
-
-#define SOMA_RECORD_FIELDS                                                    \
-    (sizeof(soma_record_fields) / sizeof(soma_record_fields[0]))
+static void soma_record_json_tier(soma_out_t *out,
+    const soma_record_t *record);
+static int soma_record_same(const soma_str_t *a, const soma_str_t *b,
+    unsigned n);
 
 
 static const char *const  soma_record_tiers[] = {
@@ -161,30 +134,7 @@ static const char *const  soma_record_tiers[] = {
     (sizeof(soma_record_tiers) / sizeof(soma_record_tiers[0]))
 
 
-static int
-soma_record_is_int(const soma_record_field_t *field)
-{
-    return field->type >= SOMA_RECORD_INT && field->type <= SOMA_RECORD_LATE;
-}
-
-
-static int64_t
-soma_record_get(const soma_record_t *record,
-    const soma_record_field_t *field)
-{
-    const unsigned char  *p;
-
-    p = (const unsigned char *) record + field->offset;
-
-    if (field->type == SOMA_RECORD_INT32) {
-        return *(const int32_t *) (const void *) p;
-    }
-
-    return *(const int64_t *) (const void *) p;
-}
-
-
-static void
+static unsigned char *
 soma_record_put64(unsigned char *p, int64_t n)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -192,6 +142,8 @@ soma_record_put64(unsigned char *p, int64_t n)
 #endif
 
     memcpy(p, &n, sizeof(n));
+
+    return p + sizeof(n);
 }
 
 
@@ -230,14 +182,25 @@ soma_record_cut(soma_str_t s)
 }
 
 
+#define SOMA_ENCODE_INT(place)    ints = soma_record_put64(ints, record->place);
+#define SOMA_ENCODE_INT32(place)  SOMA_ENCODE_INT(place)
+#define SOMA_ENCODE_RARE(place)   SOMA_ENCODE_INT(place)
+#define SOMA_ENCODE_LATE(place)   SOMA_ENCODE_INT(place)
+#define SOMA_ENCODE_STR(place)
+#define SOMA_ENCODE_STREAM(place)
+#define SOMA_ENCODE_ESTIMATED(place)
+#define SOMA_ENCODE_TIER(place)
+
+#define SOMA_ENCODE(kind, name, place)  SOMA_ENCODE_##kind(place)
+
+
 size_t
 soma_record_encode(const soma_record_t *record, unsigned char *buf,
     size_t size)
 {
-    size_t                      i, len;
-    unsigned char              *p, *ints, *lens, *end;
-    const soma_str_t           *s;
-    const soma_record_field_t  *field;
+    size_t             i, len;
+    unsigned char     *p, *ints, *lens, *end;
+    const soma_str_t  *s;
 
     if (size < SOMA_RECORD_FIXED) {
         return 0;
@@ -255,31 +218,25 @@ soma_record_encode(const soma_record_t *record, unsigned char *buf,
     buf[4] = SOMA_RECORD_STRS;
 
     ints = buf + SOMA_RECORD_HEAD;
-    lens = ints + 8 * SOMA_RECORD_INTS;
+
+    SOMA_RECORD_EACH(SOMA_ENCODE)
+
+    lens = ints;
     p = lens + SOMA_RECORD_STRS;
     end = buf + size;
+    s = &record->id;
 
-    for (i = 0; i < SOMA_RECORD_FIELDS; i++) {
-        field = &soma_record_fields[i];
+    for (i = 0; i < SOMA_RECORD_STRS; i++, s++) {
+        len = soma_record_cut(*s);
 
-        if (soma_record_is_int(field)) {
-            soma_record_put64(ints, soma_record_get(record, field));
-            ints += 8;
-
-        } else if (field->type == SOMA_RECORD_STR) {
-            s = (const void *) ((const unsigned char *) record
-                                + field->offset);
-            len = soma_record_cut(*s);
-
-            if (len > (size_t) (end - p)) {
-                return 0;
-            }
-
-            *lens++ = (unsigned char) len;
-
-            soma_copy(p, s->data, len);
-            p += len;
+        if (len > (size_t) (end - p)) {
+            return 0;
         }
+
+        *lens++ = (unsigned char) len;
+
+        soma_copy(p, s->data, len);
+        p += len;
     }
 
     return (size_t) (p - buf);
@@ -304,16 +261,34 @@ soma_record_head(const unsigned char *buf, size_t len)
 }
 
 
+#define SOMA_DECODE_INT(place)                                                \
+    record->place = soma_record_get64(ints);                                  \
+    ints += sizeof(int64_t);
+
+#define SOMA_DECODE_INT32(place)                                              \
+    n = soma_record_get64(ints);                                              \
+    ints += sizeof(int64_t);                                                  \
+    wide |= n ^ (int32_t) n;                                                  \
+    record->place = (int32_t) n;
+
+#define SOMA_DECODE_RARE(place)  SOMA_DECODE_INT(place)
+#define SOMA_DECODE_LATE(place)  SOMA_DECODE_INT(place)
+#define SOMA_DECODE_STR(place)
+#define SOMA_DECODE_STREAM(place)
+#define SOMA_DECODE_ESTIMATED(place)
+#define SOMA_DECODE_TIER(place)
+
+#define SOMA_DECODE(kind, name, place)  SOMA_DECODE_##kind(place)
+
+
 int
 soma_record_decode(soma_record_t *record, const unsigned char *buf,
     size_t len)
 {
-    size_t                      i;
-    int64_t                     n;
-    soma_str_t                 *s;
-    unsigned char              *to;
-    const unsigned char        *p, *ints, *lens, *end;
-    const soma_record_field_t  *field;
+    size_t                i;
+    int64_t               n, wide;
+    soma_str_t           *s;
+    const unsigned char  *p, *ints, *lens, *end;
 
     if (soma_record_head(buf, len) != SOMA_OK) {
         return SOMA_ERROR;
@@ -327,40 +302,28 @@ soma_record_decode(soma_record_t *record, const unsigned char *buf,
     record->usage.tier = buf[2];
 
     ints = buf + SOMA_RECORD_HEAD;
-    lens = ints + 8 * SOMA_RECORD_INTS;
+    wide = 0;
+
+    SOMA_RECORD_EACH(SOMA_DECODE)
+
+    if (wide) {
+        return SOMA_ERROR;
+    }
+
+    lens = ints;
     p = lens + SOMA_RECORD_STRS;
     end = buf + len;
+    s = &record->id;
 
-    for (i = 0; i < SOMA_RECORD_FIELDS; i++) {
-        field = &soma_record_fields[i];
-        to = (unsigned char *) record + field->offset;
+    for (i = 0; i < SOMA_RECORD_STRS; i++, s++) {
+        s->len = *lens++;
+        s->data = (unsigned char *) p;
 
-        if (soma_record_is_int(field)) {
-            n = soma_record_get64(ints);
-            ints += 8;
-
-            if (field->type != SOMA_RECORD_INT32) {
-                *(int64_t *) (void *) to = n;
-                continue;
-            }
-
-            if (n < INT32_MIN || n > INT32_MAX) {
-                return SOMA_ERROR;
-            }
-
-            *(int32_t *) (void *) to = (int32_t) n;
-
-        } else if (field->type == SOMA_RECORD_STR) {
-            s = (void *) to;
-            s->len = *lens++;
-            s->data = (unsigned char *) p;
-
-            if (s->len > (size_t) (end - p)) {
-                return SOMA_ERROR;
-            }
-
-            p += s->len;
+        if (s->len > (size_t) (end - p)) {
+            return SOMA_ERROR;
         }
+
+        p += s->len;
     }
 
     return p == end ? SOMA_OK : SOMA_ERROR;
@@ -407,34 +370,42 @@ soma_record_tenant(soma_str_t *tenant, const unsigned char *buf, size_t len)
 
 
 /* the key, in as few steps as can be where there is room */
-static inline void
-soma_record_json_key(soma_out_t *out, const soma_record_field_t *field)
+SOMA_RECORD_INLINE void
+soma_record_json_key(soma_out_t *out, const char *key, size_t len)
 {
-    if ((size_t) (out->end - out->pos) < SOMA_RECORD_KEY_MAX) {
-        soma_put(out, field->key, field->len);
+    if ((size_t) (out->end - out->pos) < len) {
+        soma_put(out, key, len);
         return;
     }
 
-    memcpy(out->pos, field->key, SOMA_RECORD_KEY_MAX);
-    out->pos += field->len;
+    memcpy(out->pos, key, len);
+    out->pos += len;
 }
 
 
-static void
-soma_record_json_bool(soma_out_t *out, unsigned value)
+SOMA_RECORD_INLINE void
+soma_record_json_int(soma_out_t *out, const char *key, size_t len, int64_t n)
 {
-    if (value) {
-        soma_put(out, "true", 4);
-
-    } else {
-        soma_put(out, "false", 5);
+    if ((size_t) (out->end - out->pos) < len + SOMA_INT_LEN) {
+        soma_put(out, key, len);
+        soma_put_int(out, n);
+        return;
     }
+
+    memcpy(out->pos, key, len);
+    out->pos += len;
+
+    if ((uint64_t) n < 10) {
+        *out->pos++ = (unsigned char) ('0' + n);
+        return;
+    }
+
+    out->pos += soma_int_text(out->pos, n);
 }
 
 
 static void
-soma_record_json_tier(soma_out_t *out, const soma_record_t *record,
-    const soma_record_field_t *field)
+soma_record_json_tier(soma_out_t *out, const soma_record_t *record)
 {
     unsigned  tier;
 
@@ -444,83 +415,143 @@ soma_record_json_tier(soma_out_t *out, const soma_record_t *record,
         return;
     }
 
-    soma_record_json_key(out, field);
-    soma_put_char(out, '"');
+    soma_put_cstr(out, ",\"service_tier\":\"");
     soma_put_cstr(out, soma_record_tiers[tier]);
     soma_put_char(out, '"');
 }
 
 
-static inline void
-soma_record_json_int(soma_out_t *out, const soma_record_field_t *field,
-    int64_t n)
+static int
+soma_record_same(const soma_str_t *a, const soma_str_t *b, unsigned n)
 {
-    if (field->type == SOMA_RECORD_RARE && n == 0) {
-        return;
+    size_t    len;
+    unsigned  i;
+
+    if (a[0].data == NULL || b[0].data == NULL) {
+        return 0;
     }
 
-    soma_record_json_key(out, field);
+    /* behind one another, as decoded ones are: one comparison does */
 
-    if (field->type == SOMA_RECORD_LATE && n < 0) {
-        soma_put(out, "null", 4);
-        return;
+    len = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (a[i].len != b[i].len || a[i].data != a[0].data + len
+            || b[i].data != b[0].data + len)
+        {
+            return 0;
+        }
+
+        len += a[i].len;
     }
 
-    if ((uint64_t) n < 10 && out->pos != out->end && !out->full) {
-        *out->pos++ = (unsigned char) ('0' + n);
-        return;
-    }
-
-    soma_put_int(out, n);
+    return memcmp(a[0].data, b[0].data, len) == 0;
 }
 
 
+/* with the comma before the key: the first one becomes the brace */
+#define SOMA_JSON_KEY(name)  ",\"" name "\":", sizeof(name) + 3
+
+#define SOMA_JSON_STR(name, place)                                            \
+    soma_record_json_key(out, SOMA_JSON_KEY(name));                           \
+    soma_put_json_str(out, record->place);
+
+#define SOMA_JSON_INT(name, place)                                            \
+    soma_record_json_int(out, SOMA_JSON_KEY(name), record->place);
+
+#define SOMA_JSON_INT32(name, place)  SOMA_JSON_INT(name, place)
+
+#define SOMA_JSON_RARE(name, place)                                           \
+    if (record->place) {                                                      \
+        SOMA_JSON_INT(name, place)                                            \
+    }
+
+#define SOMA_JSON_LATE(name, place)                                           \
+    if (record->place < 0) {                                                  \
+        soma_record_json_key(out, SOMA_JSON_KEY(name));                       \
+        soma_put(out, "null", 4);                                             \
+                                                                              \
+    } else {                                                                  \
+        SOMA_JSON_INT(name, place)                                            \
+    }
+
+#define SOMA_JSON_BOOL(name, place)                                           \
+    soma_record_json_key(out, SOMA_JSON_KEY(name));                           \
+    soma_put_cstr(out, record->place ? "true" : "false");
+
+#define SOMA_JSON_STREAM(name, place)     SOMA_JSON_BOOL(name, place)
+#define SOMA_JSON_ESTIMATED(name, place)  SOMA_JSON_BOOL(name, place)
+#define SOMA_JSON_TIER(name, place)       soma_record_json_tier(out, record);
+
+#define SOMA_JSON(kind, name, place)  SOMA_JSON_##kind(name, place)
+
+
 void
-soma_record_json(soma_out_t *out, const soma_record_t *record)
+soma_record_json_next(soma_out_t *out, const soma_record_t *record,
+    soma_record_memo_t *memo)
 {
-    size_t                      i;
-    unsigned char              *start;
-    const soma_str_t           *s;
-    const soma_record_field_t  *field;
+    unsigned char  *start, *who, *tail;
 
     start = out->pos;
 
-    for (i = 0; i < SOMA_RECORD_FIELDS; i++) {
-        field = &soma_record_fields[i];
+    SOMA_RECORD_ID(SOMA_JSON)
 
-        switch (field->type) {
+    who = out->pos;
 
-        case SOMA_RECORD_STR:
-            s = (const void *) ((const unsigned char *) record
-                                + field->offset);
-            soma_record_json_key(out, field);
-            soma_put_json_str(out, *s);
-            break;
+    if (memo->who.len
+        && soma_record_same(&record->node, memo->who_strs,
+                            SOMA_RECORD_WHO_STRS))
+    {
+        soma_put(out, memo->who.data, memo->who.len);
 
-        case SOMA_RECORD_IS_STREAM:
-            soma_record_json_key(out, field);
-            soma_record_json_bool(out, record->stream);
-            break;
-
-        case SOMA_RECORD_IS_ESTIMATED:
-            soma_record_json_key(out, field);
-            soma_record_json_bool(out, record->usage.estimated);
-            break;
-
-        case SOMA_RECORD_TIER:
-            soma_record_json_tier(out, record, field);
-            break;
-
-        default:
-            soma_record_json_int(out, field, soma_record_get(record, field));
-        }
+    } else {
+        SOMA_RECORD_WHO(SOMA_JSON)
     }
 
-    /* the first key came with a comma */
+    memo->who.data = who;
+    memo->who.len = (size_t) (out->pos - who);
+
+    SOMA_RECORD_WHAT(SOMA_JSON)
+
+    tail = out->pos;
+
+    if (memo->tail.len
+        && soma_record_same(&record->cache, memo->tail_strs,
+                            SOMA_RECORD_TAIL_STRS))
+    {
+        soma_put(out, memo->tail.data, memo->tail.len);
+
+    } else {
+        SOMA_RECORD_TAIL(SOMA_JSON)
+    }
+
+    memo->tail.data = tail;
+    memo->tail.len = (size_t) (out->pos - tail);
+
+    memcpy(memo->who_strs, &record->node, sizeof(memo->who_strs));
+    memcpy(memo->tail_strs, &record->cache, sizeof(memo->tail_strs));
+
+    if (out->full) {
+        memo->who.len = 0;
+        memo->tail.len = 0;
+    }
 
     if (out->pos != start) {
         *start = '{';
     }
 
     soma_put_char(out, '}');
+}
+
+
+void
+soma_record_json(soma_out_t *out, const soma_record_t *record)
+{
+    soma_record_memo_t  memo;
+
+    memo.who.len = 0;
+    memo.tail.len = 0;
+
+    soma_record_json_next(out, record, &memo);
 }

@@ -26,9 +26,14 @@
 #define SOMA_RECORD_JSON_MAX (6 * SOMA_RECORD_MAX)
 
 
+#define SOMA_RECORD_WHO_STRS   10   /* node to api */
+#define SOMA_RECORD_TAIL_STRS  3    /* cache to catalogue */
+
+
 typedef struct {
     int64_t       time;             /* ms UTC, of the request's arrival */
-    soma_str_t    id;               /* request id */
+    soma_str_t    id;               /* request id; all strings in a row, as
+                                       they stand in the binary form */
     soma_str_t    node;
     soma_str_t    tenant;
     soma_str_t    user;
@@ -52,6 +57,15 @@ typedef struct {
     soma_usage_t  usage;
     soma_cost_t   cost;
 } soma_record_t;
+
+
+/* what soma_record_json_next() has of the record before; both lens 0: none */
+typedef struct {
+    soma_str_t    who;              /* JSON, where it was put */
+    soma_str_t    tail;
+    soma_str_t    who_strs[SOMA_RECORD_WHO_STRS];
+    soma_str_t    tail_strs[SOMA_RECORD_TAIL_STRS];
+} soma_record_memo_t;
 
 
 /*
@@ -97,6 +111,12 @@ int soma_record_tenant(soma_str_t *tenant, const unsigned char *buf,
  * record whose strings are within SOMA_RECORD_STR_MAX, as decoded ones are.
  */
 void soma_record_json(soma_out_t *out, const soma_record_t *record);
+
+/* the same, quicker where who asked for what is as in the record before,
+ * whose strings and JSON must still stand where they stood.  Both are to be
+ * decoded ones to be told alike */
+void soma_record_json_next(soma_out_t *out, const soma_record_t *record,
+    soma_record_memo_t *memo);
 
 
 #endif /* SOMA_RECORD_H */

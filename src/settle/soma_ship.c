@@ -90,6 +90,7 @@ const char soma_ship_script[] =
     "return tonumber(ARGV[4])\n";
 
 
+static void soma_ship_forget(soma_ship_batch_t *batch);
 static int soma_ship_hour(soma_ship_batch_t *batch, int64_t time,
     unsigned *day, unsigned *hour);
 static int soma_ship_slot(int64_t *slots, unsigned *n, int64_t value,
@@ -123,6 +124,7 @@ soma_ship_start(soma_ship_batch_t *batch, soma_str_t writer,
     batch->nkeys = 0;
     batch->argc = 0;
 
+    soma_ship_forget(batch);
     soma_out_init(&batch->json, batch->bytes, sizeof(batch->bytes));
 }
 
@@ -140,11 +142,12 @@ soma_ship_add(soma_ship_batch_t *batch, uint64_t seq,
     }
 
     start = batch->json.pos;
-    soma_record_json(&batch->json, record);
+    soma_record_json_next(&batch->json, record, &batch->memo);
 
     if (batch->json.full) {
         batch->json.pos = start;
         batch->json.full = 0;
+        soma_ship_forget(batch);
         return SOMA_DECLINED;
     }
 
@@ -152,6 +155,7 @@ soma_ship_add(soma_ship_batch_t *batch, uint64_t seq,
 
     if (group == NULL) {
         batch->json.pos = start;
+        soma_ship_forget(batch);
         return SOMA_DECLINED;
     }
 
@@ -169,6 +173,15 @@ soma_ship_add(soma_ship_batch_t *batch, uint64_t seq,
     batch->last = seq;
 
     return SOMA_OK;
+}
+
+
+/* the JSON that it points into is written over */
+static void
+soma_ship_forget(soma_ship_batch_t *batch)
+{
+    batch->memo.who.len = 0;
+    batch->memo.tail.len = 0;
 }
 
 

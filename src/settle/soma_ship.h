@@ -70,6 +70,7 @@ typedef struct {
     int64_t            events;      /* kept in the stream, about */
 
     soma_out_t         json;
+    soma_record_memo_t memo;        /* of the record added last */
     unsigned           nrecords;
     soma_str_t         record[SOMA_SHIP_RECORDS_MAX * 2];   /* id, JSON */
 

@@ -92,6 +92,37 @@ test_out(void)
 
 
 static void
+test_digits(void)
+{
+    int       i, wrong;
+    char      text[SOMA_INT_LEN + 1];
+    size_t    len;
+    int64_t   n, power;
+
+    wrong = 0;
+
+    for (n = -10001; n <= 100001; n++) {
+        len = soma_int_text((unsigned char *) buf, n);
+        wrong += len != (size_t) snprintf(text, sizeof(text), "%lld",
+                                          (long long) n)
+                 || memcmp(buf, text, len) != 0;
+    }
+
+    for (power = 10; power < INT64_MAX / 10; power *= 10) {
+        for (i = -101; i <= 101; i++) {
+            n = (i & 1) ? power + i : -power * 5 + i;
+            len = soma_int_text((unsigned char *) buf, n);
+            wrong += len != (size_t) snprintf(text, sizeof(text), "%lld",
+                                              (long long) n)
+                     || memcmp(buf, text, len) != 0;
+        }
+    }
+
+    soma_is_int(wrong, 0, "integers as printf has them");
+}
+
+
+static void
 test_put(void)
 {
     soma_out_t  out;
@@ -527,6 +558,7 @@ int
 main(void)
 {
     test_out();
+    test_digits();
     test_put();
     test_json_str();
     test_str();

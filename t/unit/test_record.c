@@ -400,6 +400,64 @@ test_json(void)
 }
 
 
+/* with the JSON of the record before at hand it is the same, whatever has
+ * changed since */
+static void
+test_next(void)
+{
+    size_t              len, i, n, wrong;
+    soma_str_t         *s;
+    soma_out_t          out, plain;
+    unsigned char       bytes[40][SOMA_RECORD_MAX], text[SOMA_RECORD_JSON_MAX];
+    soma_record_t       r, back;
+    soma_record_memo_t  memo;
+
+    static unsigned char  all[40 * 4096];
+
+    memo.who.len = 0;
+    memo.tail.len = 0;
+    wrong = 0;
+
+    fill(&r);
+    soma_out_init(&out, all, sizeof(all));
+
+    for (i = 0; i < 40; i++) {
+
+        /* each string once on its way, then nothing, then one to the next */
+
+        s = &r.id + i % (SOMA_RECORD_STRS + 2);
+
+        if (i % (SOMA_RECORD_STRS + 2) < SOMA_RECORD_STRS) {
+            *s = (i % 3) ? SOMA_STR("another\n") : SOMA_STR("");
+        }
+
+        r.time++;
+        r.usage.input_tokens += 1000;
+
+        len = soma_record_encode(&r, bytes[i], sizeof(bytes[i]));
+        (void) soma_record_decode(&back, bytes[i], len);
+
+        n = (size_t) (out.pos - out.start);
+        soma_record_json_next(&out, &back, &memo);
+
+        soma_out_init(&plain, text, sizeof(text));
+        soma_record_json(&plain, &back);
+
+        wrong += (plain.pos - plain.start != out.pos - out.start - (long) n)
+                 || memcmp(text, all + n, (size_t) (plain.pos - text)) != 0;
+    }
+
+    soma_is_int(wrong, 0, "JSON behind another record's");
+
+    n = memo.who.len;
+    soma_ok(n != 0 && !out.full, "is all there");
+    soma_out_init(&out, text, 300);
+    soma_record_json_next(&out, &back, &memo);
+    soma_ok(out.full && memo.who.len == 0,
+            "what did not fit is not remembered");
+}
+
+
 static void
 test_speed(void)
 {
@@ -454,6 +512,7 @@ main(void)
     test_tenant();
     test_text();
     test_json();
+    test_next();
     test_speed();
 
     return soma_done();
