@@ -7,9 +7,7 @@
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_quota.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "soma_xxh3.h"
 
 
 #define NGX_HTTP_SOMA_HASH_WHOLE  16384     /* a longer body: both its ends */
@@ -303,42 +301,56 @@ ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
 }
 
 
+/* however the body came in pieces, its hash is the same */
+
 void
 ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx)
 {
-    size_t         len, n, head;
-    uint64_t       hash;
-    ngx_chain_t   *cl;
+    size_t        len, n, at, tail;
+    u_char       *p, buf[NGX_HTTP_SOMA_HASH_WHOLE + sizeof(size_t)];
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
 
-    hash = ctx->ask.body_len;
-    head = 0;
+    len = ctx->ask.body_len;
+    cl = ctx->request->request_body->bufs;
 
-    for (cl = ctx->request->request_body->bufs; cl; cl = cl->next) {
+    if (len <= NGX_HTTP_SOMA_HASH_WHOLE && cl && cl->next == NULL
+        && ngx_buf_in_memory(cl->buf))
+    {
+        ctx->query_hash = soma_xxh3(cl->buf->pos, cl->buf->last - cl->buf->pos);
+        return;
+    }
 
-        if (!ngx_buf_in_memory(cl->buf)) {
+    p = buf;
+    tail = 0;
+
+    if (len > NGX_HTTP_SOMA_HASH_WHOLE) {
+        tail = len - NGX_HTTP_SOMA_HASH_WHOLE / 2;
+        p = ngx_cpymem(p, &len, sizeof(size_t));
+    }
+
+    for (at = 0; cl && at < len; cl = cl->next, at += n) {
+        b = cl->buf;
+        n = 0;
+
+        if (!ngx_buf_in_memory(b)) {
             continue;
         }
 
-        len = cl->buf->last - cl->buf->pos;
+        n = ngx_min((size_t) (b->last - b->pos), len - at);
 
-        if (ctx->ask.body_len <= NGX_HTTP_SOMA_HASH_WHOLE) {
-            hash = XXH3_64bits_withSeed(cl->buf->pos, len, hash);
-            continue;
+        if (tail && at < NGX_HTTP_SOMA_HASH_WHOLE / 2) {
+            p = ngx_cpymem(p, b->pos,
+                           ngx_min(n, NGX_HTTP_SOMA_HASH_WHOLE / 2 - at));
         }
 
-        n = ngx_min(len, NGX_HTTP_SOMA_HASH_WHOLE / 2);
-
-        if (head == 0) {
-            hash = XXH3_64bits_withSeed(cl->buf->pos, n, hash);
-            head = 1;
-        }
-
-        if (cl->next == NULL) {
-            hash = XXH3_64bits_withSeed(cl->buf->last - n, n, hash);
+        if (at + n > tail) {
+            p = ngx_cpymem(p, b->pos + (tail > at ? tail - at : 0),
+                           at + n - ngx_max(tail, at));
         }
     }
 
-    ctx->query_hash = hash;
+    ctx->query_hash = soma_xxh3(buf, p - buf);
 }
 
 

@@ -1,0 +1,30 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * XXH3, 64 bits, seed 0 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md):
+ * tells texts apart, and proves nothing.
+ */
+
+
+#ifndef SOMA_XXH3_H
+#define SOMA_XXH3_H
+
+
+#include "soma_base.h"
+
+
+/* clang has another way to say what a file is compiled for */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define SOMA_XXH3_WIDE  1
+#endif
+
+
+uint64_t soma_xxh3(const void *data, size_t len);
+
+#if (SOMA_XXH3_WIDE)
+uint64_t soma_xxh3_avx2(const void *data, size_t len);
+#endif
+
+
+#endif /* SOMA_XXH3_H */
