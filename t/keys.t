@@ -372,20 +372,6 @@ ok(!grep({ /race/ } @{ $redis->cmd('ZRANGE', 'soma:keys', 0, -1) }),
    'out of the index');
 
 
-# a client that leaves in the middle
-
-$redis->pause;
-my $left = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                 PeerPort => $one->port) or die $!;
-print $left "POST /soma/keys HTTP/1.1\r\nHost: x\r\nx-api-key: a\r\n"
-            . "Content-Length: 33\r\n\r\n"
-            . '{"tenant":"acme","name":"left-1"}';
-$left->flush;
-close $left;
-$redis->resume;
-ok(soma_wait(10, sub { admin(GET => 'keys')->{status} == 200 }),
-   'a client that left');
-
 # a revocation goes on without its client, to the last of the old keys
 
 my $proxy = soma_redis_proxy($redis);
@@ -403,8 +389,8 @@ ok(soma_wait(10, sub {
    }), 'a node whose Redis is slow');
 
 $proxy->rule(match => qr/^DEL /, delay => 0.3);
-$left = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                              PeerPort => $patient->port) or die $!;
+my $left = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                 PeerPort => $patient->port) or die $!;
 print $left "DELETE /soma/keys/left-2 HTTP/1.1\r\nHost: x\r\n"
             . "x-api-key: a\r\n\r\n";
 $left->flush;

@@ -209,6 +209,21 @@ ok(soma_wait(2, sub { ask('sk-alice')->{status} == 423 }),
 $redis->cmd('DEL', 'training:lock:acme');
 ok(soma_wait(2, sub { ask('sk-alice')->{status} == 200 }), 'gone again');
 
+# a tenant of which nothing is known here is refused without asking
+
+sub hashes { ($redis->cmd('INFO', 'commandstats')
+              =~ /cmdstat_hgetall:calls=(\d+)/)[0] // 0 }
+
+training('enable', { tenant => 'umbrella', user => 'x' });
+ok(soma_wait(2, sub { ask('sk-bob')->{status} == 423 }), 'locked');
+$redis->cmd('PUBLISH', 'soma:changes', 'tenant umbrella');
+my $asked = hashes();
+is(scalar(grep { $nginx->get('/v1/models', 'x-api-key' => 'sk-bob')
+                     ->{status} == 423 } 1 .. 20), 20, 'refused');
+cmp_ok(hashes() - $asked, '<', 10, 'Redis is not asked each time');
+training('disable', { tenant => 'umbrella', user => 'x' });
+ok(soma_wait(2, sub { ask('sk-bob')->{status} == 200 }), 'lifted');
+
 # its time is over
 
 $res = training('enable', { tenant => 'acme', user => 'short', ttl => '1s' });

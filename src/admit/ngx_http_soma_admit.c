@@ -31,6 +31,7 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
     ngx_str_t                  path;
+    ngx_uint_t                 lock;
     ngx_http_soma_ctx_t       *ctx;
     ngx_http_soma_loc_conf_t  *slcf;
 
@@ -71,6 +72,23 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    /* the lock's own endpoints work while it holds */
+
+    path = ngx_http_soma_path(r);
+    lock = slcf->training_lock && !slcf->api && !ctx->unlocked
+           && !(slcf->pass && ngx_http_soma_path_begins(&path, "/training/"));
+
+    if (lock) {
+
+        /* who is refused anyway has nothing asked about his tenant */
+
+        rc = ngx_http_soma_lock_known(ctx);
+
+        if (rc != NGX_OK && rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
     rc = ngx_http_soma_tenant_begin(r, ctx);
 
     if (rc != NGX_OK) {
@@ -83,13 +101,7 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
         return (rc == NGX_OK) ? NGX_DECLINED : rc;
     }
 
-    path = ngx_http_soma_path(r);
-
-    if (slcf->training_lock && !ctx->unlocked
-        && !(slcf->pass && ngx_http_soma_path_begins(&path, "/training/")))
-    {
-        /* the lock's own endpoints work while it holds */
-
+    if (lock && !ctx->unlocked) {
         rc = ngx_http_soma_lock_check(r, ctx);
 
         if (rc != NGX_OK) {

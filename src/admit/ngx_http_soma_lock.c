@@ -28,7 +28,7 @@ static ngx_int_t ngx_http_soma_lock_refuse(ngx_http_soma_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_soma_lock_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_lock_known(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_http_soma_main_conf_t  *smcf;
@@ -39,10 +39,6 @@ ngx_http_soma_lock_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     if (ctx->error.fault != SOMA_FAULT_NONE) {
         return soma_fault_status(ctx->error.fault);
-    }
-
-    if (ctx->waiting) {
-        return NGX_AGAIN;
     }
 
     smcf = ctx->main;
@@ -65,7 +61,20 @@ ngx_http_soma_lock_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    rc = ngx_http_soma_lock_cached(ctx, NGX_HTTP_SOMA_LOCK_FRESH);
+    return ngx_http_soma_lock_cached(ctx, NGX_HTTP_SOMA_LOCK_FRESH);
+}
+
+
+ngx_int_t
+ngx_http_soma_lock_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ctx->waiting) {
+        return NGX_AGAIN;
+    }
+
+    rc = ngx_http_soma_lock_known(ctx);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -172,13 +181,13 @@ ngx_http_soma_lock_ask(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    rc = ngx_http_soma_suspend(r);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     ctx->waiting = 1;
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_AGAIN;
 }
@@ -222,10 +231,7 @@ ngx_http_soma_lock_handler(ngx_http_request_t *r, redisReply *reply)
         }
     }
 
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
+    ngx_http_soma_proceed(r);
 }
 
 

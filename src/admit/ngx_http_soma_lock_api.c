@@ -431,10 +431,9 @@ ngx_http_soma_training_ask(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
+    rc = ngx_http_soma_suspend(r);
 
-    return NGX_AGAIN;
+    return (rc == NGX_OK) ? NGX_AGAIN : rc;
 }
 
 

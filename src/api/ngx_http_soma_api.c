@@ -269,13 +269,20 @@ ngx_http_soma_arg(ngx_http_request_t *r, const char *name, soma_str_t *value)
 }
 
 
-void
+ngx_int_t
 ngx_http_soma_wait(ngx_http_request_t *r)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_soma_suspend(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     r->main->count++;
 
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
+    return NGX_DONE;
 }
 
 

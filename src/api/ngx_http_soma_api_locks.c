@@ -84,9 +84,7 @@ ngx_http_soma_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return ngx_http_soma_locks_local(r, st);
     }
 
-    ngx_http_soma_wait(r);
-
-    return NGX_DONE;
+    return ngx_http_soma_wait(r);
 }
 
 

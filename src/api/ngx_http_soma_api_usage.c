@@ -369,9 +369,7 @@ ngx_http_soma_usage_ask(ngx_http_request_t *r,
         return ngx_http_soma_usage_local(r, st);
     }
 
-    ngx_http_soma_wait(r);
-
-    return NGX_DONE;
+    return ngx_http_soma_wait(r);
 }
 
 

@@ -48,9 +48,9 @@ ngx_int_t ngx_http_soma_method_fault(ngx_http_request_t *r,
 ngx_int_t ngx_http_soma_arg(ngx_http_request_t *r, const char *name,
     soma_str_t *value);
 
-/* a handler waits for Redis: as count++ and NGX_DONE, abort noticed; then
- * ends the request with what a handler would return */
-void ngx_http_soma_wait(ngx_http_request_t *r);
+/* a handler waits for Redis and returns what this does (NGX_DONE, a client
+ * that leaves is noticed); then it ends with what a handler would return */
+ngx_int_t ngx_http_soma_wait(ngx_http_request_t *r);
 void ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc);
 
 /* what a waiting endpoint remembers of its request: "size" zeroed bytes */

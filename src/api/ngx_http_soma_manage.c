@@ -27,7 +27,7 @@ static ngx_http_soma_manage_e ngx_http_soma_manage_path(ngx_http_request_t *r,
     soma_str_t *tail);
 static size_t ngx_http_soma_manage_start(ngx_http_request_t *r,
     ngx_uint_t *only);
-static void ngx_http_soma_manage_reading(ngx_http_request_t *r,
+static ngx_int_t ngx_http_soma_manage_wait(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static void ngx_http_soma_manage_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_manage_read(ngx_http_request_t *r,
@@ -126,9 +126,14 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     rc = m->op(r, m);
 
-    if (rc == NGX_AGAIN) {
-        ngx_http_soma_wait(r);
-        ngx_http_soma_manage_reading(r, m);
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    rc = ngx_http_soma_manage_wait(r, m);
+
+    if (rc == NGX_OK) {
+        r->main->count++;
         return NGX_DONE;
     }
 
@@ -136,12 +141,17 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 }
 
 
-static void
-ngx_http_soma_manage_reading(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+static ngx_int_t
+ngx_http_soma_manage_wait(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    r->read_event_handler = m->alone ? ngx_http_block_reading
-                                     : ngx_http_test_reading;
+    if (!m->alone) {
+        return ngx_http_soma_suspend(r);
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_OK;
 }
 
 
@@ -240,8 +250,11 @@ ngx_http_soma_manage_body(ngx_http_request_t *r)
     }
 
     if (rc == NGX_AGAIN) {
-        ngx_http_soma_manage_reading(r, m);
-        return;
+        rc = ngx_http_soma_manage_wait(r, m);
+
+        if (rc == NGX_OK) {
+            return;
+        }
     }
 
     ngx_http_finalize_request(r, rc);

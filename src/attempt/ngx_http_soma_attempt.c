@@ -110,16 +110,14 @@ ngx_http_soma_wait(ngx_http_soma_attempt_t *a)
     r = a->ctx->request;
 
     cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
+
+    if (cln == NULL || ngx_http_soma_suspend(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
     cln->handler = ngx_http_soma_wait_cleanup;
     cln->data = a;
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     a->dummy.fd = (ngx_socket_t) -1;
     a->dummy.data = a;

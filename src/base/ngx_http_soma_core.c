@@ -52,6 +52,30 @@ ngx_http_soma_get_ctx(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_soma_suspend(ngx_http_request_t *r)
+{
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_proceed(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
 void *
 ngx_http_soma_names_find(ngx_array_t *names, const u_char *data, size_t len)
 {

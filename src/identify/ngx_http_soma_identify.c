@@ -339,9 +339,13 @@ ngx_http_soma_ask_redis(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
     }
 
+    rc = ngx_http_soma_suspend(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ctx->waiting = 1;
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_AGAIN;
 }
@@ -375,10 +379,7 @@ ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
         }
     }
 
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
+    ngx_http_soma_proceed(r);
 }
 
 

@@ -650,6 +650,14 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
         return NGX_DECLINED;
     }
 
+    if (rc == NGX_OK) {
+        ngx_http_soma_jwks_fetch(w);
+    }
+
+    if (ngx_http_soma_suspend(r) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     cln->handler = ngx_http_soma_jwks_unwait;
     cln->data = waiter;
 
@@ -660,13 +668,6 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
         ngx_add_timer(&ngx_http_soma_jwks_waiting.timer,
                       NGX_HTTP_SOMA_JWKS_POLL);
     }
-
-    if (rc == NGX_OK) {
-        ngx_http_soma_jwks_fetch(w);
-    }
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_AGAIN;
 }
@@ -725,10 +726,7 @@ ngx_http_soma_jwks_poll(ngx_event_t *ev)
 
         ngx_http_set_log_request(c->log, r);
 
-        r->read_event_handler = ngx_http_block_reading;
-        r->write_event_handler = ngx_http_core_run_phases;
-
-        ngx_http_core_run_phases(r);
+        ngx_http_soma_proceed(r);
         ngx_http_run_posted_requests(c);
     }
 

@@ -141,12 +141,17 @@ ngx_http_soma_tenant_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 ngx_int_t
 ngx_http_soma_tenant_end(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
+    ngx_int_t  rc;
+
     if (ctx->tenant_asked) {
+        rc = ngx_http_soma_suspend(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
         ctx->tenant_waits = 1;
         ctx->waiting = 1;
-
-        r->read_event_handler = ngx_http_test_reading;
-        r->write_event_handler = ngx_http_request_empty_handler;
 
         return NGX_AGAIN;
     }
@@ -277,10 +282,7 @@ ngx_http_soma_tenant_handler(ngx_http_request_t *r, redisReply *reply)
     ctx->tenant_waits = 0;
     ctx->waiting = 0;
 
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
+    ngx_http_soma_proceed(r);
 }
 
 
