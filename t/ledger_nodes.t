@@ -91,6 +91,26 @@ is($status, 0, 'replayed through a sentinel') or diag($out);
 like($out, qr/^sent +@{[ 2 * @TENANTS * $ASKED ]}$/m, 'all records');
 balanced('there', $s->url, 0, @dirs);
 
+# a sentinel with a password, and Redis with another
+
+$s->{sentinels}[0]->cmd('ACL', 'SETUSER', 'default', 'resetpass', '>guard');
+$s->{$_}->cmd('ACL', 'SETUSER', 'default', 'resetpass', '>treasure')
+    for qw(master replica);
+
+{
+    local $ENV{SOMA_REDIS_PASSWORD} = 'treasure';
+
+    ($out, $status) = ledger('reconcile', @dirs, '--redis', $s->url);
+    isnt($status, 0, 'the sentinel wants its own password');
+    like($out, qr/NOAUTH/, 'and says so');
+    unlike($out, qr/treasure/, 'no password is told');
+
+    local $ENV{SOMA_REDIS_SENTINEL_PASSWORD} = 'guard';
+
+    ($out, $status) = ledger('reconcile', @dirs, '--redis', $s->url);
+    is($status, 0, 'passwords of both') or diag($out);
+}
+
 $_->cmd('FLUSHALL') for $cluster->nodes;
 ($out, $status) = ledger('replay', @dirs, '--redis', $cluster->url(1));
 is($status, 0, 'replayed into a cluster') or diag($out);

@@ -33,7 +33,8 @@ typedef struct {
 typedef struct {
     soma_redis_url_t  url;
     struct timeval    timeout;
-    const char       *password;
+    const char       *password;     /* of the environment */
+    const char       *sentinel_password;
     ledger_node_t     node[LEDGER_NODES_MAX];
     unsigned          nodes;
     unsigned          at;
@@ -84,6 +85,7 @@ ledger_redis_open(const ledger_opt_t *opt)
 
     ledger_store.timeout.tv_sec = opt->timeout;
     ledger_store.password = getenv("SOMA_REDIS_PASSWORD");
+    ledger_store.sentinel_password = getenv("SOMA_REDIS_SENTINEL_PASSWORD");
 
     if (ledger_store.url.kind == SOMA_REDIS_UNIX) {
         if (ledger_node((char *) ledger_store.url.path.data,
@@ -158,7 +160,8 @@ ledger_connect(const char *host, int port)
 }
 
 
-/* a password in the URL goes before that of the environment */
+/* a password in the URL goes before that of the environment, and is Redis'
+ * own: sentinels have another, or none */
 static int
 ledger_login(redisContext *c, unsigned sentinel)
 {
@@ -166,13 +169,21 @@ ledger_login(redisContext *c, unsigned sentinel)
     size_t        len[3];
     redisReply   *reply;
     const char   *argv[3];
-    soma_str_t    password;
+    soma_str_t    password, user;
+    const char   *secret;
 
+    secret = sentinel ? ledger_store.sentinel_password : ledger_store.password;
     password = ledger_store.url.password;
+    user = ledger_store.url.user;
 
-    if (password.len == 0 && ledger_store.password && !sentinel) {
-        password.data = (unsigned char *) ledger_store.password;
-        password.len = strlen(ledger_store.password);
+    if (sentinel) {
+        password.len = 0;
+        user.len = 0;
+    }
+
+    if (password.len == 0 && secret != NULL) {
+        password.data = (unsigned char *) secret;
+        password.len = strlen(secret);
     }
 
     if (password.len != 0) {
@@ -180,9 +191,9 @@ ledger_login(redisContext *c, unsigned sentinel)
         len[0] = sizeof("AUTH") - 1;
         argc = 1;
 
-        if (ledger_store.url.user.len) {
-            argv[argc] = (char *) ledger_store.url.user.data;
-            len[argc++] = ledger_store.url.user.len;
+        if (user.len) {
+            argv[argc] = (char *) user.data;
+            len[argc++] = user.len;
         }
 
         argv[argc] = (char *) password.data;
@@ -248,6 +259,11 @@ ledger_sentinels(void)
             continue;
         }
 
+        if (ledger_login(c, 1) != LEDGER_OK) {
+            redisFree(c);
+            continue;
+        }
+
         reply = redisCommand(c, "SENTINEL get-master-addr-by-name %b",
                              ledger_store.url.master.data,
                              ledger_store.url.master.len);
@@ -257,6 +273,11 @@ ledger_sentinels(void)
              && ledger_node(reply->element[0]->str, reply->element[0]->len,
                             atoi(reply->element[1]->str))
                 == LEDGER_OK;
+
+        if (reply && reply->type == REDIS_REPLY_ERROR) {
+            (void) ledger_error("sentinel %s:%d: %s", host, h->port,
+                                reply->str);
+        }
 
         if (reply) {
             freeReplyObject(reply);
