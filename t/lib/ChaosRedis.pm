@@ -195,6 +195,10 @@ sub reshard {
     $self->resume;
     $self->start_killed;
 
+    # a master that has just come back is not yet one for all others
+
+    $self->{cluster}->settled($MASTERS);
+
     my $from = $n % $MASTERS;
     my $to = ($from + 1) % $MASTERS;
     my @slots = $self->used_slots($self->{server}[$from]);
