@@ -379,7 +379,10 @@ soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
 
         if (++q < end && *q == ':') {
             scan->state = SOMA_SCAN_VALUE;
-            q++;
+
+            if (++q < end && !(soma_json_class[*q] & SOMA_JSON_SPACE)) {
+                return soma_json_begin_value(scan, q, end);
+            }
         }
 
         return q;
@@ -731,6 +734,8 @@ static const unsigned char *
 soma_json_begin_value(soma_json_scan_t *scan, const unsigned char *p,
     const unsigned char *end)
 {
+    const unsigned char  *q;
+
     scan->start = soma_json_at(scan, p);
 
     switch (*p) {
@@ -766,6 +771,20 @@ soma_json_begin_value(soma_json_scan_t *scan, const unsigned char *p,
         }
 
         scan->type = SOMA_JSON_NUMBER;
+
+        /* nearly all are digits only */
+
+        if (*p >= '1') {
+            for (q = p + 1; q < end && *q >= '0' && *q <= '9'; q++) {
+                /* void */
+            }
+
+            if (q < end && *q != '.' && (*q | 0x20) != 'e') {
+                soma_json_end_value(scan, q);
+                return q;
+            }
+        }
+
         scan->state = SOMA_SCAN_NUMBER;
         scan->step = (*p == '-') ? SOMA_NUMBER_MINUS
                      : (*p == '0') ? SOMA_NUMBER_ZERO : SOMA_NUMBER_INT;

@@ -10,16 +10,34 @@
 #include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_settle.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 
 #define NGX_HTTP_SOMA_KEY_PREFIX   "soma:key:"
+#define NGX_HTTP_SOMA_SEEN_MAX     128         /* longer credentials: hashed */
 #define NGX_HTTP_SOMA_KEY_NAME     (sizeof(NGX_HTTP_SOMA_KEY_PREFIX) - 1      \
                                     + 2 * SOMA_KEY_HASH)
 
 
+/*
+ * The credential that came last over a client's connection, and its hash:
+ * the next request mostly has the same.  Whom it belongs to is asked anew
+ * every time.
+ */
+typedef struct {
+    size_t   len;
+    u_char   credential[NGX_HTTP_SOMA_SEEN_MAX];
+    u_char   hash[SOMA_KEY_HASH];
+} ngx_http_soma_seen_t;
+
+
 static ngx_int_t ngx_http_soma_find_credential(ngx_http_request_t *r,
     soma_str_t *credential);
+static ngx_int_t ngx_http_soma_hash_seen(ngx_http_request_t *r,
+    soma_str_t credential, u_char *hash);
+static ngx_http_soma_seen_t *ngx_http_soma_seen(ngx_http_request_t *r);
+static void ngx_http_soma_seen_cleanup(void *data);
 static ngx_int_t ngx_http_soma_hash_key(soma_str_t credential, u_char *hash);
 static soma_identity_t *ngx_http_soma_configured_key(
     ngx_http_soma_main_conf_t *smcf, u_char *hash);
@@ -108,7 +126,7 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
                                    "\"x-api-key: KEY\"");
     }
 
-    if (ngx_http_soma_hash_key(credential, ctx->key_hash) != NGX_OK) {
+    if (ngx_http_soma_hash_seen(r, credential, ctx->key_hash) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -211,6 +229,87 @@ ngx_http_soma_find_credential(ngx_http_request_t *r, soma_str_t *credential)
     }
 
     return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_soma_hash_seen(ngx_http_request_t *r, soma_str_t credential,
+    u_char *hash)
+{
+    ngx_http_soma_seen_t  *seen;
+
+    /* a stream's connection is its own, and a first request may be the only
+     * one: what is kept is for a connection that is used again */
+
+    if (r->http_version >= NGX_HTTP_VERSION_20 || r->connection->requests < 2
+        || credential.len > NGX_HTTP_SOMA_SEEN_MAX)
+    {
+        return ngx_http_soma_hash_key(credential, hash);
+    }
+
+    seen = ngx_http_soma_seen(r);
+
+    if (seen == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* not memcmp(): a proxy may send many clients' keys over one connection,
+     * and none of them is to learn how much of its guess was right */
+
+    if (seen->len == credential.len
+        && CRYPTO_memcmp(seen->credential, credential.data, credential.len)
+           == 0)
+    {
+        ngx_memcpy(hash, seen->hash, SOMA_KEY_HASH);
+        return NGX_OK;
+    }
+
+    seen->len = 0;
+
+    if (ngx_http_soma_hash_key(credential, hash) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(seen->credential, credential.data, credential.len);
+    ngx_memcpy(seen->hash, hash, SOMA_KEY_HASH);
+    seen->len = credential.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_soma_seen_t *
+ngx_http_soma_seen(ngx_http_request_t *r)
+{
+    ngx_pool_t            *pool;
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_soma_seen_t  *seen;
+
+    pool = r->connection->pool;
+
+    for (cln = pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_soma_seen_cleanup) {
+            return cln->data;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_soma_seen_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    seen = cln->data;
+    seen->len = 0;
+    cln->handler = ngx_http_soma_seen_cleanup;
+
+    return seen;
+}
+
+
+static void
+ngx_http_soma_seen_cleanup(void *data)
+{
+    ngx_explicit_memzero(data, sizeof(ngx_http_soma_seen_t));
 }
 
 

@@ -28,17 +28,59 @@ static int soma_set_expires(soma_identity_t *identity, soma_str_t value);
 static int soma_model_match(soma_str_t pattern, soma_str_t model);
 
 
+/* where the first byte is that no credential has, if it has any */
+static size_t
+soma_key_clean(soma_str_t s)
+{
+    size_t    i;
+    uint64_t  v, low, del;
+
+    static const uint64_t  ones = 0x0101010101010101u;
+    static const uint64_t  high = 0x8080808080808080u;
+
+    for (i = 0; s.len - i >= sizeof(v); i += sizeof(v)) {
+        memcpy(&v, s.data + i, sizeof(v));
+
+        low = (v - ones * (' ' + 1)) & ~v;
+        del = v ^ (ones * 0x7f);
+        del = (del - ones) & ~del;
+
+        if ((low | del) & high) {
+            break;
+        }
+    }
+
+    while (i < s.len && s.data[i] > ' ' && s.data[i] != 0x7f) {
+        i++;
+    }
+
+    return i;
+}
+
+
 int
 soma_key_bearer(soma_str_t value, soma_str_t *credential)
 {
-    size_t      i, max;
+    size_t      max;
     soma_str_t  rest, scheme;
 
-    value = soma_str_trim(value);
-    rest = value;
+    if (value.len > 7 && memcmp(value.data, "Bearer ", 7) == 0) {
 
-    if (soma_str_word(&rest, &scheme) && soma_str_case_is(scheme, "bearer")) {
-        value = soma_str_trim(rest);
+        /* as everybody writes it */
+
+        value.data += 7;
+        value.len -= 7;
+        value = soma_str_trim(value);
+
+    } else {
+        value = soma_str_trim(value);
+        rest = value;
+
+        if (soma_str_word(&rest, &scheme)
+            && soma_str_case_is(scheme, "bearer"))
+        {
+            value = soma_str_trim(rest);
+        }
     }
 
     max = SOMA_KEY_MAX;
@@ -51,10 +93,8 @@ soma_key_bearer(soma_str_t value, soma_str_t *credential)
         return SOMA_DECLINED;
     }
 
-    for (i = 0; i < value.len; i++) {
-        if (value.data[i] <= ' ' || value.data[i] == 0x7f) {
-            return SOMA_DECLINED;
-        }
+    if (soma_key_clean(value) != value.len) {
+        return SOMA_DECLINED;
     }
 
     *credential = value;

@@ -39,9 +39,11 @@ str(const char *s)
 static void
 test_bearer(void)
 {
-    size_t      i;
-    char        big[SOMA_KEY_MAX + 2];
-    soma_str_t  key;
+    int            c, rc;
+    size_t         i, at, wrong;
+    char           big[SOMA_KEY_MAX + 2];
+    soma_str_t     key;
+    unsigned char  text[40];
 
     static const char *const  good[][2] = {
         { "Bearer sk-abc", "sk-abc" },
@@ -80,6 +82,31 @@ test_bearer(void)
     soma_is_int(soma_key_bearer(key, &key), SOMA_OK, "the longest");
     key.len = SOMA_KEY_MAX + 1;
     soma_is_int(soma_key_bearer(key, &key), SOMA_DECLINED, "too long");
+
+    /* a byte that no credential has, wherever it stands */
+
+    wrong = 0;
+
+    for (i = 1; i <= 40; i++) {
+        for (at = 0; at < i; at++) {
+            for (c = 0; c < 256; c++) {
+                memset(text, 'k', i);
+                text[at] = (unsigned char) c;
+                key = (soma_str_t) { i, text };
+
+                rc = soma_key_bearer(key, &key);
+
+                if (c == ' ' || c == '\t') {
+                    continue;       /* what is trimmed, or ends a word */
+                }
+
+                wrong += rc != (c <= ' ' || c == 0x7f ? SOMA_DECLINED
+                                                      : SOMA_OK);
+            }
+        }
+    }
+
+    soma_is_int(wrong, 0, "any byte at any place");
 }
 
 
