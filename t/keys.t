@@ -216,6 +216,33 @@ ok(all($res->{json}{key}, 200), 'the new one works');
 $new = $res->{json}{key};
 
 
+# rotated again and again: old keys that work are bounded, ended ones are in
+# nobody's way
+
+my @turns = make(name => 'turns')->{json}{key};
+
+sub turn {
+    my $turned = admin(POST => 'keys/turns/rotate', { overlap => '1h' });
+
+    push @turns, $turned->{json}{key} if $turned->{status} == 200;
+    return $turned->{code} // $turned->{status};
+}
+
+is(turn(), 200, 'rotated') for 1 .. 7;
+is(turn(), 'rotated_too_often', 'eight keys of one id are enough');
+$redis->cmd('HSET', 'soma:key:' . soma_sha256($_), expires => time - 1)
+    for @turns[0, 3];
+is(turn(), 200, 'two of them have ended') for 1 .. 2;
+is(turn(), 'rotated_too_often', 'the others have not');
+is(scalar @{ admin(GET => 'keys/turns')->{json}{old} }, 7, 'as is shown');
+$redis->cmd('DEL', 'soma:key:' . soma_sha256($turns[-1]));
+is(turn(), 'key_gone', 'only old ones are left');
+is(admin(DELETE => 'keys/turns')->{status}, 200, 'which can be revoked');
+is($redis->cmd('EXISTS', map { 'soma:key:' . soma_sha256($_) } @turns), 0,
+   'all of them');
+push @secrets, @turns;
+
+
 # revoked
 
 $res = admin(DELETE => 'keys/ci-bot');

@@ -193,6 +193,27 @@ is(names(admin(GET => 'tenants?limit=1&cursor=gamm')), 'gamma', 'by pages');
 is(admin(DELETE => 'tenants/gamma')->{code}, 'tenant_has_keys',
    'not deleted while it has keys');
 is(admin(DELETE => 'keys/g')->{status}, 200, 'which go first');
+
+# keys that are listed and gone, more than are looked at in one go; behind
+# them all one that works
+
+sub listed {
+    my ($from, $to) = @_;
+
+    $redis->cmd('EVAL', "for i = ARGV[1], ARGV[2] do\n"
+        . "  redis.call('ZADD', KEYS[1], 0, string.format(\n"
+        . "    'tenant gamma n%06d %064x 1000', i, i)) end", 1, 'soma:keys',
+        $from, $to);
+}
+
+listed(1, 40);
+my $last = admin(POST => 'keys', { tenant => 'gamma', name => 'zz' })->{json};
+is(admin(DELETE => 'tenants/gamma')->{code}, 'tenant_has_keys',
+   'a key behind many that are gone');
+is(admin(DELETE => 'keys/zz')->{status}, 200, 'that one goes too');
+listed(1, 3300);
+is(admin(DELETE => 'tenants/gamma')->{code}, 'tenant_index_long',
+   'more than are looked at in one go');
 is(admin(DELETE => 'tenants/gamma')->{status}, 200, 'deleted');
 is(admin(GET => 'tenants/gamma')->{status}, 404, 'gone');
 is(admin(POST => 'tenants/gamma', { models => [] })->{status}, 404,

@@ -81,6 +81,7 @@ static ngx_int_t ngx_http_soma_keys_changed(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_rotate(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
+static void ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_retire(ngx_http_request_t *r,
@@ -638,7 +639,19 @@ ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     row = m->rows.elts;
 
-    if (row->rotated || m->rows.nelts == NGX_HTTP_SOMA_SAME_ID_MAX) {
+    if (row->rotated) {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT, "key_gone",
+                                   "the current key of \"%*s\" is gone, only "
+                                   "old ones are left for their time: revoke "
+                                   "them with DELETE .../keys/%*s and make a "
+                                   "new one",
+                                   row->entry.id.len, row->entry.id.data,
+                                   row->entry.id.len, row->entry.id.data);
+    }
+
+    ngx_http_soma_keys_make_room(m);
+
+    if (m->rows.nelts == NGX_HTTP_SOMA_SAME_ID_MAX) {
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
                                    "rotated_too_often",
                                    "key \"%*s\" has too many old ones that "
@@ -676,6 +689,50 @@ ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     return ngx_http_soma_manage_send(r, m, &call,
                                      ngx_http_soma_keys_rotate_write);
+}
+
+
+/* old keys whose time is over are kept so that clients hear of it, but not
+ * in the way of new ones */
+
+static void
+ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m)
+{
+    ngx_uint_t                i, n;
+    ngx_http_soma_call_t      call;
+    ngx_http_soma_key_row_t  *row;
+
+    if (m->rows.nelts < NGX_HTTP_SOMA_SAME_ID_MAX) {
+        return;
+    }
+
+    row = m->rows.elts;
+    n = 0;
+
+    for (i = 0; i < m->rows.nelts; i++) {
+
+        if (row[i].rotated == 0 || row[i].identity.expires == 0
+            || row[i].identity.expires > m->now)
+        {
+            row[n++] = row[i];
+            continue;
+        }
+
+        ngx_http_soma_call(&call, "DEL");
+        ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
+                               row[i].entry.hex);
+        ngx_http_soma_manage_tell(&call);
+
+        ngx_http_soma_call(&call, "ZREM");
+        ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+        ngx_http_soma_call_entry(&call, &row[i].entry);
+        ngx_http_soma_manage_tell(&call);
+
+        ngx_http_soma_keys_forget(m, &row[i]);
+        m->entries--;
+    }
+
+    m->rows.nelts = n;
 }
 
 

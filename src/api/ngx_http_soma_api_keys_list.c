@@ -23,7 +23,7 @@
 #define NGX_HTTP_SOMA_SHORT_ID  12
 
 
-static ngx_int_t ngx_http_soma_keys_range(ngx_http_request_t *r,
+static ngx_int_t ngx_http_soma_keys_page(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_entries(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
@@ -77,10 +77,11 @@ ngx_http_soma_keys_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    m->found = ngx_http_soma_keys_page;
+
     if (!m->ctx->main->redis.set) {
         m->local = 1;
-        return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write,
-                                    m);
+        return ngx_http_soma_keys_page(r, m);
     }
 
     return ngx_http_soma_keys_range(r, m);
@@ -88,6 +89,13 @@ ngx_http_soma_keys_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
 
 static ngx_int_t
+ngx_http_soma_keys_page(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write, m);
+}
+
+
+ngx_int_t
 ngx_http_soma_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     u_char                *from;
@@ -179,6 +187,8 @@ ngx_http_soma_keys_entries(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         row->entry = entry;
     }
 
+    m->next.len = 0;
+
     if (reply->elements == m->limit && m->rows.nelts) {
 
         p = ngx_pnalloc(r->pool, SOMA_ENTRY_MAX);
@@ -195,8 +205,7 @@ ngx_http_soma_keys_entries(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     }
 
     if (m->rows.nelts == 0) {
-        return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write,
-                                    m);
+        return m->found(r, m);
     }
 
     return ngx_http_soma_keys_ask(r, m, ngx_http_soma_keys_listed);
@@ -253,7 +262,7 @@ ngx_http_soma_keys_listed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         return NGX_AGAIN;
     }
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write, m);
+    return m->found(r, m);
 }
 
 

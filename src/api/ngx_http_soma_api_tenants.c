@@ -47,9 +47,7 @@ static ngx_int_t ngx_http_soma_tenants_indexed(ngx_http_request_t *r,
 static ngx_int_t ngx_http_soma_tenants_delete(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_tenants_keys(ngx_http_request_t *r,
-    ngx_http_soma_manage_t *m, redisReply *reply);
-static ngx_int_t ngx_http_soma_tenants_key(ngx_http_request_t *r,
-    ngx_http_soma_manage_t *m, redisReply *reply);
+    ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_tenants_drop(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_tenants_dropped(ngx_http_request_t *r,
@@ -527,8 +525,6 @@ ngx_http_soma_tenants_indexed(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_soma_tenants_delete(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    ngx_http_soma_call_t  call;
-
     if (ngx_http_soma_tenants_ready(r, m) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -543,78 +539,65 @@ ngx_http_soma_tenants_delete(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     /* its keys would work on without its limits */
 
-    ngx_http_soma_call(&call, "ZRANGEBYLEX");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-    ngx_http_soma_call_range(&call, "tenant ", m->id);
-    ngx_http_soma_call_cstr(&call, "LIMIT");
-    ngx_http_soma_call_cstr(&call, "0");
-    ngx_http_soma_call_int(&call, NGX_HTTP_SOMA_SAME_ID_MAX);
-
-    return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_tenants_keys);
-}
-
-
-static ngx_int_t
-ngx_http_soma_tenants_keys(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
-    redisReply *reply)
-{
-    size_t                 i;
-    ngx_int_t              rc;
-    soma_str_t             text;
-    soma_entry_t           entry;
-    ngx_http_soma_call_t   call;
-
-    if (reply->type != REDIS_REPLY_ARRAY) {
+    if (ngx_array_init(&m->rows, r->pool, NGX_HTTP_SOMA_PAGE,
+                       sizeof(ngx_http_soma_key_row_t))
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    m->got = 0;
-    m->sent = 0;
+    m->tenant = m->id;
+    m->limit = NGX_HTTP_SOMA_PAGE;
+    m->found = ngx_http_soma_tenants_keys;
 
-    for (i = 0; i < reply->elements; i++) {
-
-        text.data = (u_char *) reply->element[i]->str;
-        text.len = reply->element[i]->len;
-
-        if (soma_entry_parse(&entry, text) != SOMA_OK) {
-            continue;
-        }
-
-        ngx_http_soma_call(&call, "EXISTS");
-        ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, entry.hex);
-
-        rc = ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_tenants_key);
-
-        if (rc != NGX_AGAIN) {
-            return rc;
-        }
-
-        m->sent++;
-    }
-
-    return m->sent ? NGX_AGAIN : ngx_http_soma_tenants_drop(r, m);
+    return ngx_http_soma_keys_range(r, m);
 }
 
 
-static ngx_int_t
-ngx_http_soma_tenants_key(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
-    redisReply *reply)
-{
-    m->got++;
+/* entries whose keys are gone leave the index as they are met, so that the
+ * next try comes further */
 
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 0
-        || m->got == NGX_HTTP_SOMA_SAME_ID_MAX)
-    {
+static ngx_int_t
+ngx_http_soma_tenants_keys(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_uint_t                i;
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+
+    for (i = 0; i < m->rows.nelts; i++) {
+        if (row[i].there) {
+            return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                                       "tenant_has_keys",
+                                       "tenant \"%*s\" has keys, which would "
+                                       "work on without its limits: revoke "
+                                       "them first, GET .../keys?tenant=%*s "
+                                       "lists them", m->id.len, m->id.data,
+                                       m->id.len, m->id.data);
+        }
+    }
+
+    if (m->next.len == 0) {
+        return ngx_http_soma_tenants_drop(r, m);
+    }
+
+    if (++m->passes == NGX_HTTP_SOMA_TENANT_PAGES) {
+        m->ctx->error.retry_ms = NGX_HTTP_SOMA_MANAGE_RETRY;
+
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
-                                   "tenant_has_keys",
-                                   "tenant \"%*s\" has keys, which would "
-                                   "work on without its limits: revoke them "
-                                   "first, GET .../keys?tenant=%*s lists "
-                                   "them", m->id.len, m->id.data,
+                                   "tenant_index_long",
+                                   "the first %d keys listed for tenant "
+                                   "\"%*s\" are gone, but there are more, "
+                                   "and one may still work: try again",
+                                   NGX_HTTP_SOMA_TENANT_PAGES
+                                   * NGX_HTTP_SOMA_PAGE,
                                    m->id.len, m->id.data);
     }
 
-    return (m->got < m->sent) ? NGX_AGAIN : ngx_http_soma_tenants_drop(r, m);
+    m->rows.nelts = 0;
+    m->cursor = m->next;
+
+    return ngx_http_soma_keys_range(r, m);
 }
 
 

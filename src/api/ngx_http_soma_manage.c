@@ -12,7 +12,6 @@
 #include "ngx_http_soma_cache.h"
 
 
-#define NGX_HTTP_SOMA_MANAGE_RETRY   1000   /* ms until a client asks again */
 #define NGX_HTTP_SOMA_MANAGE_EVENTS  1000000    /* of a stream, not said */
 
 

@@ -25,6 +25,9 @@
 #define NGX_HTTP_SOMA_PAGE_MAX        1000
 #define NGX_HTTP_SOMA_SAME_ID_MAX     8         /* a key and its old ones */
 #define NGX_HTTP_SOMA_REVOKE_PASSES   8
+#define NGX_HTTP_SOMA_TENANT_PAGES    32        /* of keys, for a deletion */
+#define NGX_HTTP_SOMA_MANAGE_RETRY    1000      /* ms until a client asks
+                                                   again */
 #define NGX_HTTP_SOMA_CALL_ARGS       40
 #define NGX_HTTP_SOMA_CALL_TEXT       8192      /* bytes of printed ones */
 
@@ -70,7 +73,7 @@ typedef ngx_int_t (*ngx_http_soma_manage_reply_pt)(ngx_http_request_t *r,
 struct ngx_http_soma_manage_s {
     ngx_http_soma_ctx_t            *ctx;
     ngx_http_soma_manage_pt         op;         /* after the body */
-    ngx_http_soma_manage_pt         found;      /* after the rows of an id */
+    ngx_http_soma_manage_pt         found;      /* after the rows */
     ngx_http_soma_manage_reply_pt   reply;      /* of the next answer */
     soma_change_e                   kind;
     soma_change_t                   change;
@@ -82,7 +85,8 @@ struct ngx_http_soma_manage_s {
     ngx_uint_t                      sent;
     ngx_uint_t                      got;
     ngx_uint_t                      entries;    /* of the id, in the index */
-    ngx_uint_t                      passes;     /* of a revocation */
+    ngx_uint_t                      passes;     /* of a revocation, pages of
+                                                   a tenant's keys */
 
     soma_str_t                      tenant;     /* of a list */
     soma_str_t                      cursor;
@@ -187,7 +191,10 @@ ngx_int_t ngx_http_soma_keys_route(ngx_http_request_t *r,
 ngx_int_t ngx_http_soma_tenants_route(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, soma_str_t tail);
 
-/* the list of keys, and the rows of m->id, then m->found */
+/* the list of keys; the rows of m->tenant behind m->cursor (at most m->limit,
+ * m->next says where more are), or those of m->id, then m->found */
+ngx_int_t ngx_http_soma_keys_range(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
 ngx_int_t ngx_http_soma_keys_list(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 ngx_int_t ngx_http_soma_keys_find(ngx_http_request_t *r,

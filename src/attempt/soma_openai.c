@@ -27,6 +27,7 @@ static int soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
     soma_json_value_t *value, const char **error);
 static int soma_openai_ask_n(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
+static int soma_openai_numbers(soma_str_t list);
 static int soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value,
     void *data, const char **error);
 static int soma_openai_ask_tokens(soma_ask_t *ask, unsigned member,
@@ -304,7 +305,29 @@ soma_openai_ask_n(soma_ask_t *ask, unsigned member, soma_json_value_t *value,
 }
 
 
-/* completions answer each of several prompts; a list of numbers is one */
+/* a list of numbers and nothing else, without a walk over what may be long */
+
+static int
+soma_openai_numbers(soma_str_t list)
+{
+    size_t             i;
+    static const char  others[] = { '"', '[', '{', 'u', 'l' };  /* null ... */
+
+    for (i = 0; i < sizeof(others); i++) {
+        if (memchr(list.data + 1, others[i], list.len - 1) != NULL) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * Completions answer each of several prompts; a list of numbers is one.  Of
+ * texts and numbers mixed each is taken for a prompt, whatever a provider
+ * makes of it.
+ */
 
 static int
 soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data,
@@ -328,11 +351,14 @@ soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data,
         return SOMA_ERROR;
     }
 
+    if (soma_openai_numbers(v.text)) {
+        return SOMA_OK;
+    }
+
     n = 0;
 
-    while (soma_json_next(&it, &name, &prompt) == SOMA_OK
-           && prompt.type != SOMA_JSON_NUMBER)
-    {
+    while (soma_json_next(&it, &name, &prompt) == SOMA_OK) {
+
         if (++n > SOMA_ASK_PROMPTS_MAX) {
             *error = "\"prompt\" has more than 65536 texts";
             return SOMA_ERROR;

@@ -58,6 +58,50 @@ test_ask_prompts(soma_arena_t *arena)
 }
 
 
+/* lists of numbers, and what they are mixed with */
+
+static void
+test_ask_mixed(soma_arena_t *arena)
+{
+    size_t           i;
+    soma_out_t       out;
+    soma_str_t       body;
+    unsigned char    buf[256];
+    soma_test_ask_t  t;
+
+    static const struct {
+        const char  *prompt;
+        int64_t      prompts;
+    } list[] = {
+        { "[]", 1 },
+        { "[15339]", 1 },
+        { "[15339, 1917,0]", 1 },
+        { "[\"a\",\"b\"]", 2 },
+        { "[\"a\",5,\"b\",\"c\"]", 4 },
+        { "[5,\"a\",\"b\"]", 3 },
+        { "[1,[2,3],[4]]", 3 },
+        { "[[1,2],[3]]", 2 },
+        { "[5,null,true]", 3 }
+    };
+
+    for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_cstr(&out, "{\"model\":\"m\",\"prompt\":");
+        soma_put_cstr(&out, list[i].prompt);
+        soma_put_char(&out, '}');
+
+        body.data = buf;
+        body.len = (size_t) (out.pos - out.start);
+
+        soma_is_int(soma_test_ask(&t, &soma_openai, SOMA_API_COMPLETIONS,
+                                  body, arena),
+                    SOMA_OK, list[i].prompt);
+        soma_is_int(t.ask.prompts > 1 ? t.ask.prompts : 1, list[i].prompts,
+                    "its prompts");
+    }
+}
+
+
 int
 main(void)
 {
@@ -66,6 +110,7 @@ main(void)
     arena = soma_test_arena();
 
     test_ask_prompts(arena);
+    test_ask_mixed(arena);
 
     soma_test_arena_free(arena);
 
