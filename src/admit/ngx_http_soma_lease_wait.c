@@ -19,9 +19,15 @@ struct ngx_http_soma_wait_s {
     uint32_t                    news;       /* the sum of their counters */
     ngx_msec_t                  until;
     unsigned                    queued:1;
+    unsigned                    held:1;     /* a stream: nginx goes on with
+                                               its events */
 };
 
 
+static ngx_http_soma_wait_t *ngx_http_soma_lease_wait_get(
+    ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_lease_wait_queue(ngx_http_soma_wait_t *wait,
+    ngx_http_soma_wait_pt handler);
 static void ngx_http_soma_lease_wait_cleanup(void *data);
 static void ngx_http_soma_lease_poll(ngx_event_t *ev);
 static uint32_t ngx_http_soma_lease_news(uint64_t groups);
@@ -65,35 +71,99 @@ ngx_int_t
 ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_wait_pt handler)
 {
-    ngx_http_cleanup_t    *cln;
     ngx_http_request_t    *r;
     ngx_http_soma_wait_t  *wait;
 
     r = ctx->request;
-    wait = ctx->wait;
+    wait = ngx_http_soma_lease_wait_get(ctx);
 
-    if (wait == NULL) {
-        cln = ngx_http_cleanup_add(r, 0);
-        wait = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_wait_t));
-
-        if (cln == NULL || wait == NULL) {
-            return NGX_ERROR;
-        }
-
-        cln->handler = ngx_http_soma_lease_wait_cleanup;
-        cln->data = wait;
-
-        wait->ctx = ctx;
-        wait->until = ngx_current_msec + ctx->main->redis.timeout;
-        ctx->wait = wait;
-    }
-
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+    if (wait == NULL
+        || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_soma_lease_wait_queue(wait, handler);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_wait_pt handler)
+{
+    ngx_http_soma_wait_t  *wait;
+
+    wait = ngx_http_soma_lease_wait_get(ctx);
+    if (wait == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!wait->held) {
+        wait->held = 1;
+        wait->until = ngx_current_msec + ctx->main->redis.timeout;
+    }
+
+    ngx_http_soma_lease_wait_queue(wait, handler);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->wait != NULL) {
+        ngx_http_soma_lease_wait_cleanup(ctx->wait);
+        ctx->wait->held = 0;
+    }
+
+    ctx->lease_late = 0;
+}
+
+
+static ngx_http_soma_wait_t *
+ngx_http_soma_lease_wait_get(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_cleanup_t    *cln;
+    ngx_http_request_t    *r;
+    ngx_http_soma_wait_t  *wait;
+
+    if (ctx->wait != NULL) {
+        return ctx->wait;
+    }
+
+    r = ctx->request;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    wait = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_wait_t));
+
+    if (cln == NULL || wait == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_soma_lease_wait_cleanup;
+    cln->data = wait;
+
+    wait->ctx = ctx;
+    wait->until = ngx_current_msec + ctx->main->redis.timeout;
+    ctx->wait = wait;
+
+    return wait;
+}
+
+
+static void
+ngx_http_soma_lease_wait_queue(ngx_http_soma_wait_t *wait,
+    ngx_http_soma_wait_pt handler)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = wait->ctx;
 
     wait->handler = handler;
     wait->groups = ctx->lease_groups;
@@ -108,8 +178,6 @@ ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
     if (!ngx_http_soma_wait_event.timer_set) {
         ngx_add_timer(&ngx_http_soma_wait_event, NGX_HTTP_SOMA_LEASE_POLL);
     }
-
-    return NGX_OK;
 }
 
 
@@ -208,7 +276,9 @@ ngx_http_soma_lease_resume(ngx_http_soma_wait_t *wait)
 
     ngx_http_set_log_request(c->log, r);
 
-    r->read_event_handler = ngx_http_block_reading;
+    if (!wait->held) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
 
     wait->handler(wait->ctx);
 

@@ -558,6 +558,7 @@ ngx_http_soma_quota_take_locked(ngx_http_soma_main_conf_t *smcf,
         item->state = take->state;
         item->taken = take->want;
         item->window = take->state->quota.since;
+        item->asked = 0;
 
         h->n++;
 

@@ -63,8 +63,10 @@ ngx_int_t ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     const int64_t *want, ngx_uint_t trim, ngx_http_soma_refusal_t *refusal);
 
 /*
- * more[amount] of tokens and cost for what *hold holds, all or none; never
- * waits.  NGX_OK, also where nothing is held; NGX_BUSY: a limit refuses.
+ * more[amount] of tokens and cost for what *hold holds, all or none.
+ * NGX_OK, also where nothing is held; NGX_BUSY: a limit refuses, or Redis
+ * does not answer and that denies (ctx->lease_silent); NGX_AGAIN: the leases
+ * were asked for what they lack, see ngx_http_soma_lease_hold().
  */
 ngx_int_t ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t **hold, const int64_t *more);
@@ -85,6 +87,15 @@ typedef void (*ngx_http_soma_wait_pt)(ngx_http_soma_ctx_t *ctx);
 
 ngx_int_t ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_wait_pt handler);
+
+/*
+ * The same for a stream: its request stays as it is.  Redis' timeout counts
+ * from the first call until ngx_http_soma_lease_release(), which is for
+ * those that did wait as for those that do not want to any more.
+ */
+ngx_int_t ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_wait_pt handler);
+void ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx);
 
 /* used[amount]; *hold becomes NULL; NULL holds are fine */
 void ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,

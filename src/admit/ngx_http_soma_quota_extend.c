@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_soma_quota_more_locked(ngx_http_soma_ctx_t *ctx,
     int64_t now);
 static ngx_int_t ngx_http_soma_quota_more_lease_locked(
     ngx_http_soma_ctx_t *ctx, ngx_http_soma_hold_item_t *item, int64_t more);
+static void ngx_http_soma_quota_more_ask_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_item_t *item, int64_t want);
 static void ngx_http_soma_quota_take_lease_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_item_t *item, int64_t taken, int64_t more);
 static void ngx_http_soma_quota_limit(ngx_http_soma_state_t *state,
@@ -36,6 +38,10 @@ ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
     }
 
     now = ngx_http_soma_now();
+
+    ctx->lease_groups = 0;
+    ctx->lease_news = 0;
+    ctx->lease_silent = 0;
 
     ngx_shmtx_lock(&ctx->main->shpool->mutex);
 
@@ -86,10 +92,13 @@ ngx_http_soma_quota_more_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t *hold, const int64_t *more, int64_t *want,
     int64_t now)
 {
+    ngx_int_t                   rc, lease;
     ngx_uint_t                  i;
     soma_limit_t                limit;
     soma_verdict_t              verdict;
     ngx_http_soma_hold_item_t  *item;
+
+    rc = NGX_OK;
 
     for (i = 0; i < hold->n; i++) {
         item = &hold->item[i];
@@ -119,16 +128,22 @@ ngx_http_soma_quota_more_locked(ngx_http_soma_ctx_t *ctx,
             return NGX_BUSY;
         }
 
-        if (item->state->leased != NULL
-            && ngx_http_soma_quota_more_lease_locked(ctx, item,
-                                                  more[item->state->amount])
-               != NGX_OK)
-        {
+        if (item->state->leased == NULL) {
+            continue;
+        }
+
+        lease = ngx_http_soma_quota_more_lease_locked(ctx, item,
+                                                more[item->state->amount]);
+        if (lease == NGX_BUSY) {
             return NGX_BUSY;
+        }
+
+        if (lease == NGX_AGAIN) {
+            rc = NGX_AGAIN;
         }
     }
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -144,49 +159,85 @@ ngx_http_soma_quota_lease_want(ngx_http_soma_hold_item_t *item, int64_t taken,
 
 
 /*
- * The next slice is leased while this one is streamed, so that there is
- * nothing to wait for.
+ * Nothing is taken that is not leased: as long as Redis answers, its word is
+ * waited for, and it is taken at its word.
  */
 
 static ngx_int_t
 ngx_http_soma_quota_more_lease_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_item_t *item, int64_t more)
 {
-    int                          rc;
-    int64_t                      now, want;
-    soma_limit_t                 limit;
-    soma_lease_t                *lease;
-    ngx_http_soma_quota_zone_t  *zone;
+    int            rc;
+    int64_t        want;
+    soma_lease_t  *lease;
 
-    zone = ctx->main->zone->quota;
-    now = ngx_http_soma_lease_now();
     lease = &item->state->leased->lease;
     want = ngx_http_soma_quota_lease_want(item, item->taken, more);
 
-    rc = soma_lease_check(lease, now, want, UINT64_MAX);
+    rc = soma_lease_check(lease, ngx_http_soma_lease_now(), want,
+                          item->asked ? item->asked : UINT64_MAX);
 
-    if (lease->avail < 2 * want && lease->need == 0 && rc != SOMA_DECLINED) {
-        ngx_http_soma_lease_need_locked(zone, item->state, 2 * want);
-        ngx_http_soma_lease_kick();
+    if (rc == SOMA_AGAIN) {
+
+        if (!ngx_http_soma_redis_ready()) {
+            rc = SOMA_ERROR;
+
+        } else if (ctx->lease_late && item->asked != 0) {
+            rc = (lease->heard > item->asked) ? SOMA_DECLINED : SOMA_ERROR;
+        }
     }
 
-    if (rc == SOMA_OK) {
+    switch (rc) {
+
+    case SOMA_OK:
         return NGX_OK;
-    }
 
-    if (rc == SOMA_DECLINED) {
+    case SOMA_AGAIN:
+        ngx_http_soma_quota_more_ask_locked(ctx, item, want);
+        return NGX_AGAIN;
+
+    case SOMA_DECLINED:
+        return NGX_BUSY;
+
+    default:
+
+        /* this node's own count still holds */
+
+        if (ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_ALLOW) {
+            return NGX_OK;
+        }
+
+        ctx->lease_silent = 1;
         return NGX_BUSY;
     }
+}
 
-    if (!ngx_http_soma_redis_ready()) {
-        return ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_ALLOW
-               ? NGX_OK : NGX_BUSY;
+
+/* once an answer: who has asked and asks for less is asking for the same */
+
+static void
+ngx_http_soma_quota_more_ask_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_hold_item_t *item, int64_t want)
+{
+    uint64_t                     bit;
+    ngx_http_soma_group_t       *group;
+    ngx_http_soma_quota_zone_t  *zone;
+
+    zone = ctx->main->zone->quota;
+    group = item->state->leased->group;
+    bit = ngx_http_soma_lease_bit(group->hash);
+
+    if (!(ctx->lease_groups & bit)) {
+        ctx->lease_groups |= bit;
+        ctx->lease_news += zone->news[group->hash % NGX_HTTP_SOMA_NEWS];
     }
 
-    ngx_http_soma_quota_limit(item->state, &limit);
+    if (item->asked == 0 || item->state->leased->lease.heard > item->asked) {
+        ngx_http_soma_lease_need_locked(zone, item->state, want);
+        ngx_http_soma_lease_kick();
 
-    return soma_lease_credit(&limit, lease, want) == SOMA_OK ? NGX_OK
-                                                             : NGX_BUSY;
+        item->asked = zone->seq;
+    }
 }
 
 
@@ -199,6 +250,7 @@ ngx_http_soma_quota_take_lease_locked(ngx_http_soma_ctx_t *ctx,
     /* what is taken of the lease is told by the item */
 
     all = item->taken;
+    item->asked = 0;
     item->taken = ngx_http_soma_quota_lease_want(item, taken, more);
 
     ngx_http_soma_lease_take_locked(ctx->main->zone->quota, item->state,

@@ -88,6 +88,8 @@ typedef struct {
     ngx_http_soma_state_t  *state;
     int64_t                 window;     /* what soma_quota_take() returned */
     int64_t                 taken;
+    uint64_t                asked;      /* its lease was asked for more: the
+                                           last sequence then; 0: it has it */
     uint32_t                epoch;      /* of the lease */
 } ngx_http_soma_hold_item_t;
 

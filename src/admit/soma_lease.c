@@ -135,25 +135,6 @@ soma_lease_first(int64_t want)
 }
 
 
-int
-soma_lease_credit(const soma_limit_t *limit, soma_lease_t *lease,
-    int64_t want)
-{
-    want = soma_lease_amount(want);
-
-    if (lease->expires == 0 || lease->tight
-        || lease->free / SOMA_LEASE_CREDIT < want
-        || lease->free < limit->limit / SOMA_LEASE_CREDIT_PART)
-    {
-        return SOMA_DECLINED;
-    }
-
-    lease->free -= want;
-
-    return SOMA_OK;
-}
-
-
 void
 soma_lease_need(soma_lease_t *lease, int64_t now, int64_t want)
 {

@@ -31,8 +31,6 @@
 #define SOMA_LEASE_SAMPLE_MS   200      /* shorter ones tell nothing */
 #define SOMA_LEASE_SHRINK_MS   1000     /* a sample that makes slices smaller */
 #define SOMA_LEASE_AHEAD_MS    4000     /* of spending, in a slice */
-#define SOMA_LEASE_CREDIT      16       /* times as much must be free */
-#define SOMA_LEASE_CREDIT_PART 50       /* and this part of the limit */
 #define SOMA_LEASE_LEAST       4        /* requests, in any slice */
 #define SOMA_LEASE_FIRST       16       /* requests, in the first slice */
 #define SOMA_LEASE_KEYS_MAX    32       /* of one script call */
@@ -151,14 +149,6 @@ void soma_lease_init(soma_lease_t *lease, uint64_t seq, int64_t now);
  */
 int soma_lease_check(soma_lease_t *lease, int64_t now, int64_t want,
     uint64_t after);
-
-/*
- * For a stream that grows and cannot wait: may "want" be taken although it
- * is not leased, since Redis has just told of much more that is free?  Counts
- * it off what is free.  SOMA_OK, SOMA_DECLINED.
- */
-int soma_lease_credit(const soma_limit_t *limit, soma_lease_t *lease,
-    int64_t want);
 
 /* adds the want of one who waits: the lease is due at once */
 void soma_lease_need(soma_lease_t *lease, int64_t now, int64_t want);

@@ -71,6 +71,18 @@ struct ngx_http_soma_peers_s {
 typedef struct ngx_http_soma_gunzip_s  ngx_http_soma_gunzip_t;
 
 
+/* a stream that waits for a lease, before an event */
+typedef struct {
+    soma_sse_event_t                event;
+    int                             action;     /* on it */
+    u_char                         *rest;       /* behind it, of the piece
+                                                   that was at hand */
+    size_t                          len;
+    u_char                         *last;       /* of the upstream's buffer */
+    ngx_chain_t                    *busy;       /* what keeps that buffer */
+} ngx_http_soma_held_t;
+
+
 typedef struct {
     ngx_http_soma_ctx_t            *ctx;
     ngx_http_upstream_conf_t        conf;       /* of this target */
@@ -94,6 +106,7 @@ typedef struct {
     ngx_http_status_t               status;
     ngx_http_chunked_t              chunked;
     soma_sse_t                      sse;
+    ngx_http_soma_held_t            held;       /* while ctx->held */
     soma_catch_t                   *catch;
     ngx_table_elt_t                *encoding;   /* Content-Encoding */
     ngx_http_soma_gunzip_t         *gunzip;     /* NULL: not compressed */
@@ -192,15 +205,21 @@ ngx_int_t ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p,
 /* NGX_OK: a->gunzip is set if the answer needs it; NGX_ERROR */
 ngx_int_t ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a);
 
-/* the unpacked bytes go to ngx_http_soma_bytes() */
+/* the unpacked bytes go to ngx_http_soma_bytes(), until the stream is held;
+ * then the rest of them by _rest() */
 ngx_int_t ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
+ngx_int_t ngx_http_soma_gunzip_rest(ngx_http_soma_attempt_t *a);
+
+/* of a stream that is held: what keeps its upstream's buffer busy; or NULL */
+ngx_chain_t *ngx_http_soma_held(ngx_http_soma_attempt_t *a);
 
 
 /*
  * A stream against its budget: from the time that its answer is accepted;
  * before each event; and behind it, NGX_BUSY: its text passes what can be
- * reserved.
+ * reserved; NGX_AGAIN: it may not go out yet, to be called again behind
+ * ngx_http_soma_lease_hold().
  */
 void ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a);
 void ngx_http_soma_meter_event(ngx_http_soma_ctx_t *ctx);

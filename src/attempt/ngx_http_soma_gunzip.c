@@ -18,6 +18,7 @@
 
 struct ngx_http_soma_gunzip_s {
     z_stream                        z;
+    unsigned                        more:1;     /* the input has more */
     u_char                          out[NGX_HTTP_SOMA_GUNZIP_SIZE];
 };
 
@@ -73,15 +74,24 @@ ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a)
 ngx_int_t
 ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
+    a->gunzip->z.next_in = p;
+    a->gunzip->z.avail_in = (uInt) len;
+    a->gunzip->more = 1;
+
+    return ngx_http_soma_gunzip_rest(a);
+}
+
+
+ngx_int_t
+ngx_http_soma_gunzip_rest(ngx_http_soma_attempt_t *a)
+{
     int        rc;
     size_t     n;
     z_stream  *z;
 
     z = &a->gunzip->z;
-    z->next_in = p;
-    z->avail_in = (uInt) len;
 
-    do {
+    while (a->gunzip->more && !a->ctx->held) {
         z->next_out = a->gunzip->out;
         z->avail_out = NGX_HTTP_SOMA_GUNZIP_SIZE;
 
@@ -95,12 +105,13 @@ ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
         }
 
         n = NGX_HTTP_SOMA_GUNZIP_SIZE - z->avail_out;
+        a->gunzip->more = (rc == Z_OK && z->avail_out == 0);
 
         if (n && ngx_http_soma_bytes(a, a->gunzip->out, n) != NGX_OK) {
             return NGX_ERROR;
         }
 
-    } while (rc == Z_OK && z->avail_out == 0);
+    }
 
     return NGX_OK;
 }

@@ -3,7 +3,8 @@
  * Copyright (C) The ngx_soma authors
  *
  * What a stream has come to so far, held against what is reserved for it.
- * More is reserved as it grows; where that is refused, it is cut.
+ * More is reserved as it grows, before it is needed; where that is refused,
+ * it is cut.
  */
 
 
@@ -15,6 +16,10 @@
 
 #define NGX_HTTP_SOMA_HOLDS  2      /* of who asks, of who answers */
 
+/* tokens left when the next slice is reserved, and between two tries */
+#define NGX_HTTP_SOMA_OUTPUT_AHEAD  (NGX_HTTP_SOMA_OUTPUT_SLICE / 2)
+#define NGX_HTTP_SOMA_OUTPUT_STEP   (NGX_HTTP_SOMA_OUTPUT_SLICE / 8)
+
 
 struct ngx_http_soma_meter_s {
     int64_t            reserved[NGX_HTTP_SOMA_HOLDS];   /* tokens, of the
@@ -22,6 +27,7 @@ struct ngx_http_soma_meter_s {
     int64_t            slack[NGX_HTTP_SOMA_HOLDS][SOMA_AMOUNTS];
                                     /* reserved for more prompt than it is */
     int64_t            most;        /* that the provider was told of */
+    int64_t            look;        /* fewer tokens ask for nothing */
     int64_t            counted;     /* of what went to the client */
     int64_t            over;        /* tokens of channels that are over */
     int64_t            bytes;       /* of them */
@@ -29,6 +35,7 @@ struct ngx_http_soma_meter_s {
     int64_t            events;      /* that had text */
     unsigned           channel;
     unsigned           fresh:1;     /* "counted" is of the last event */
+    unsigned           again:1;     /* the event at hand was counted */
     unsigned           exact:1;
     soma_progress_t    before;      /* the event at hand */
     soma_bpe_stream_t  stream;
@@ -37,6 +44,7 @@ struct ngx_http_soma_meter_s {
 
 static void ngx_http_soma_meter_text(void *data, unsigned channel,
     const u_char *p, size_t len);
+static void ngx_http_soma_meter_look(ngx_http_soma_meter_t *m, int64_t n);
 static ngx_int_t ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t slice);
 static int64_t ngx_http_soma_meter_tokens(ngx_http_soma_meter_t *m);
@@ -79,6 +87,12 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
     m->exact = (bpe != NULL && ctx->ask.n == 1 && ctx->ask.prompts == 1);
     m->fresh = 1;
 
+    ngx_http_soma_meter_look(m, 0);
+
+    /* who waited to be let in waits anew */
+
+    ctx->lease_late = 0;
+
     if (bpe != NULL) {
         ctx->answer.text = ngx_http_soma_meter_text;
         ctx->answer.text_data = m;
@@ -110,8 +124,7 @@ ngx_http_soma_meter_text(void *data, unsigned channel, const u_char *p,
     }
 
     if (!m->fresh
-        && m->bytes + m->stream.bytes + (int64_t) len
-           > ngx_min(m->reserved[0], m->reserved[1]))
+        && m->bytes + m->stream.bytes + (int64_t) len > m->look)
     {
         m->counted = ngx_http_soma_meter_tokens(m);
         m->fresh = 1;
@@ -139,6 +152,7 @@ ngx_int_t
 ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
 {
     int64_t                 n;
+    ngx_int_t               rc;
     ngx_uint_t              i;
     ngx_http_soma_meter_t  *m;
 
@@ -147,19 +161,19 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
     /* text behind the end of a stream is nobody's */
 
     if (ctx->settled || ctx->answer.failed
-        || ctx->answer.text_len == m->text_len)
+        || (ctx->answer.text_len == m->text_len && !m->again))
     {
         return NGX_OK;
     }
 
     m->text_len = ctx->answer.text_len;
-    m->events++;
+    m->events += !m->again;
+    m->again = 0;
 
     /* no token is less than a byte: mostly nothing is to be counted yet */
 
     if (m->stream.bpe != NULL && !ctx->answer.usage.known
-        && m->bytes + m->stream.bytes
-           <= ngx_min(m->reserved[0], m->reserved[1]))
+        && m->bytes + m->stream.bytes <= m->look)
     {
         m->fresh = 0;
         return NGX_OK;
@@ -167,18 +181,57 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
 
     n = ngx_http_soma_meter_count(ctx, m);
 
-    for (i = 0; i < NGX_HTTP_SOMA_HOLDS; i++) {
-        if (n > m->reserved[i]
-            && ngx_http_soma_meter_extend(ctx, m, i, n) != NGX_OK)
+    for (i = 0; n > m->look && i < NGX_HTTP_SOMA_HOLDS; i++) {
+
+        if (n > m->reserved[i]) {
+            rc = ngx_http_soma_meter_extend(ctx, m, i, n);
+
+            if (rc != NGX_OK) {
+                m->again = (rc == NGX_AGAIN);
+                return rc;
+            }
+
+        } else if (m->reserved[i] < m->most
+                   && n > m->reserved[i] - NGX_HTTP_SOMA_OUTPUT_AHEAD)
         {
-            return NGX_BUSY;
+            /* refused or not there yet: what is reserved is good all the
+             * same */
+
+            (void) ngx_http_soma_meter_take(ctx, m, i,
+                                     ngx_min(m->most - m->reserved[i],
+                                             NGX_HTTP_SOMA_OUTPUT_SLICE));
         }
+    }
+
+    if (n > m->look) {
+        ngx_http_soma_meter_look(m, n);
     }
 
     m->counted = n;
     m->fresh = 1;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_meter_look(ngx_http_soma_meter_t *m, int64_t n)
+{
+    int64_t     look;
+    ngx_uint_t  i;
+
+    m->look = INT64_MAX;
+
+    for (i = 0; i < NGX_HTTP_SOMA_HOLDS; i++) {
+        look = m->reserved[i];
+
+        if (look < m->most) {
+            look = ngx_max(look - NGX_HTTP_SOMA_OUTPUT_AHEAD,
+                           ngx_min(look, n + NGX_HTTP_SOMA_OUTPUT_STEP));
+        }
+
+        m->look = ngx_min(m->look, look);
+    }
 }
 
 
@@ -236,9 +289,9 @@ ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
 
 
 /*
- * A slice more, or half of one ..., or what the event at hand needs.  Where
- * even that is refused, the prompt is counted: what its upper bound took too
- * much is there.
+ * A slice more, or half of one ..., or what the event at hand needs; what
+ * that lacks was asked for with the first.  Where even that is refused, the
+ * prompt is counted: what its upper bound took too much is there.
  */
 
 static ngx_int_t
@@ -246,6 +299,7 @@ ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
     ngx_uint_t which, int64_t tokens)
 {
     int64_t     need, slice, input;
+    ngx_int_t   rc;
     ngx_uint_t  i;
 
     need = tokens - m->reserved[which];
@@ -253,13 +307,19 @@ ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
 
     for ( ;; ) {
 
-        if (ngx_http_soma_meter_take(ctx, m, which, slice) == NGX_OK) {
+        rc = ngx_http_soma_meter_take(ctx, m, which, slice);
+
+        if (rc == NGX_OK) {
             return NGX_OK;
         }
 
         if (slice > need) {
             slice = ngx_max(need, slice / 2);
             continue;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
         }
 
         input = ctx->input_bound;
@@ -326,7 +386,7 @@ ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx, ngx_uint_t *exact)
     m = ctx->meter;
     *exact = m->exact;
 
-    if (ctx->cut) {
+    if (ctx->cut || ctx->held) {
         return m->counted;
     }
 
@@ -345,9 +405,12 @@ ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
     ctx = a->ctx;
 
     ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                  "soma: a limit of \"%*s\" has nothing left for this stream, "
-                  "cut after %L tokens", ctx->identity.tenant.len,
-                  ctx->identity.tenant.data, ctx->meter->counted);
+                  "soma: %s \"%*s\" has nothing left for this stream, "
+                  "cut after %L tokens",
+                  ctx->lease_silent ? "Redis does not answer, and a lease of"
+                                    : "a limit of",
+                  ctx->identity.tenant.len, ctx->identity.tenant.data,
+                  ctx->meter->counted);
 
     /* the event at hand does not go out, nor is it billed */
 

@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
 
 
@@ -25,7 +26,14 @@ static ngx_int_t ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
+static ngx_int_t ngx_http_soma_event_good(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event, int action);
 static ngx_int_t ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len);
+static void ngx_http_soma_hold_handler(ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a,
+    ngx_int_t rc);
 static ngx_int_t ngx_http_soma_event_raw(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
 static ngx_int_t ngx_http_soma_event_drop(ngx_http_soma_attempt_t *a,
@@ -35,6 +43,8 @@ static void ngx_http_soma_body_end(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 static ngx_chain_t *ngx_http_soma_copy_buf(ngx_http_request_t *r, size_t len);
+static ngx_int_t ngx_http_soma_event_last(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
 static void ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a,
     ngx_int_t rc);
 
@@ -252,7 +262,7 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
 
     /* what was put aside for the client goes out after this has returned */
 
-    if (rc == NGX_OK && a->ended) {
+    if (rc == NGX_OK && a->ended && !a->ctx->held) {
         ngx_http_soma_body_end(a);
     }
 
@@ -348,8 +358,16 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
         switch (rc) {
 
         case SOMA_OK:
-            if (ngx_http_soma_event(a, &event) == NGX_ERROR) {
+            switch (ngx_http_soma_event(a, &event)) {
+
+            case NGX_ERROR:
                 return NGX_ERROR;
+
+            case NGX_AGAIN:
+                return ngx_http_soma_hold(a, p, len);
+
+            default:
+                break;
             }
 
             break;
@@ -373,10 +391,12 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 }
 
 
+/* NGX_AGAIN: it waits in a->held */
 static ngx_int_t
 ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 {
     int                   action;
+    ngx_int_t             rc;
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = a->ctx;
@@ -396,9 +416,29 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
         ctx->first_token_msec = ngx_current_msec - ctx->start_msec;
     }
 
-    if (ctx->meter != NULL && ngx_http_soma_meter(ctx) != NGX_OK) {
+    rc = (ctx->meter != NULL) ? ngx_http_soma_meter(ctx) : NGX_OK;
+
+    if (rc == NGX_AGAIN) {
+        a->held.event = *event;
+        a->held.action = action;
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_soma_event_cut(a);
     }
+
+    return ngx_http_soma_event_good(a, event, action);
+}
+
+
+static ngx_int_t
+ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
+    int action)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
 
     if (ctx->answer.done) {
 
@@ -429,6 +469,145 @@ ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a)
     }
 
     return NGX_DONE;
+}
+
+
+/*
+ * The event at hand waits for a lease, and all behind it with it.  nginx is
+ * told that its buffer is full, so that it reads no more, and that the buffer
+ * is on its way to the client, so that it is not used again.
+ */
+static ngx_int_t
+ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
+{
+    ngx_buf_t             *b;
+    ngx_chain_t           *cl, **ll;
+    ngx_http_upstream_t   *u;
+    ngx_http_soma_held_t  *held;
+
+    u = a->ctx->request->upstream;
+    held = &a->held;
+
+    cl = ngx_http_soma_copy_buf(a->ctx->request, 0);
+
+    if (cl == NULL
+        || ngx_http_soma_lease_hold(a->ctx, ngx_http_soma_hold_handler)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    b = cl->buf;
+    b->pos = u->buffer.start;
+    b->last = u->buffer.end;
+    b->memory = 1;
+    b->tag = u->output.tag;
+
+    for (ll = &u->busy_bufs; *ll; ll = &(*ll)->next) { /* void */ }
+
+    *ll = cl;
+
+    held->rest = p;
+    held->len = len;
+    held->last = u->buffer.last;
+    held->busy = cl;
+
+    u->buffer.last = u->buffer.end;
+
+    a->ctx->held = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_hold_handler(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_request_t       *r;
+    ngx_http_soma_attempt_t  *a;
+
+    r = ctx->request;
+    a = ctx->attempt;
+
+    rc = ngx_http_soma_meter(ctx);
+
+    if (rc == NGX_AGAIN && ctx->lease_late) {
+
+        /* this one was not asked for before */
+
+        ngx_http_soma_lease_release(ctx);
+    }
+
+    if (rc == NGX_AGAIN
+        && ngx_http_soma_lease_hold(ctx, ngx_http_soma_hold_handler) == NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_soma_lease_release(ctx);
+
+    if (ngx_http_soma_hold_end(a, rc) == NGX_ERROR) {
+
+        /* nginx ends the request when it comes to it */
+
+        r->upstream->error = 1;
+    }
+
+    r->write_event_handler(r);
+}
+
+
+/* rc: what the meter says of the event that was held */
+static ngx_int_t
+ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
+{
+    ngx_buf_t             *b;
+    ngx_http_soma_held_t  *held;
+
+    held = &a->held;
+
+    a->ctx->held = 0;
+    a->ctx->request->upstream->buffer.last = held->last;
+
+    b = held->busy->buf;
+    b->pos = b->last;
+    held->busy = NULL;
+
+    rc = (rc == NGX_OK) ? ngx_http_soma_event_good(a, &held->event,
+                                                   held->action)
+                        : ngx_http_soma_event_cut(a);
+
+    if (rc == NGX_ERROR
+        || ngx_http_soma_events(a, held->rest, held->len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (a->gunzip && !a->ctx->cut && ngx_http_soma_gunzip_rest(a) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (a->ended && !a->ctx->held) {
+        ngx_http_soma_body_end(a);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_chain_t *
+ngx_http_soma_held(ngx_http_soma_attempt_t *a)
+{
+    if (!a->ctx->held) {
+        return NULL;
+    }
+
+    /* what lay behind it in that list is the caller's no more */
+
+    a->held.busy->next = NULL;
+
+    return a->held.busy;
 }
 
 
@@ -602,6 +781,10 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
     ctx = a->ctx;
     r = ctx->request;
 
+    /* it is not held any more, but settled as one that was */
+
+    ngx_http_soma_lease_release(ctx);
+
     if (ctx->cut) {
         return;
     }
@@ -623,7 +806,7 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
          * else it was cut off and would spoil the error event behind it.
          */
 
-        if (ngx_http_soma_event(a, &event) != NGX_ERROR
+        if (ngx_http_soma_event_last(a, &event) != NGX_ERROR
             && r->upstream->out_bufs)
         {
             if (ctx->answer.done || ctx->answer.finished
@@ -651,6 +834,18 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
     {
         ngx_http_soma_fault_event(a, rc);
     }
+}
+
+
+/* nginx is done with this request: it is too late to wait for anything */
+static ngx_int_t
+ngx_http_soma_event_last(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_soma_event(a, event);
+
+    return (rc == NGX_AGAIN) ? ngx_http_soma_event_cut(a) : rc;
 }
 
 

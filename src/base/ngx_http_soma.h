@@ -344,6 +344,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        tenant_admitted:1;
     unsigned                        key_admitted:1;
     unsigned                        lease_late:1;   /* no more waiting */
+    unsigned                        lease_silent:1; /* no answer: denied */
     unsigned                        admitted:1; /* quotas hold something */
     unsigned                        metered:1;  /* tokens or cost among it */
     unsigned                        waiting:1;  /* for Redis, for keys */
@@ -351,6 +352,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        cut:1;      /* by us: a budget ended */
+    unsigned                        held:1;     /* a stream, for a lease */
     unsigned                        settled:1;
     unsigned                        counted:1;  /* input_bound is exact */
     unsigned                        sent:1;     /* a provider may have seen

@@ -655,6 +655,14 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         ngx_http_soma_settle_body(r, ctx, in);
     }
 
+    if (ctx->held && in == NULL && r->out == NULL && !r->connection->buffered
+        && !r->connection->error)
+    {
+        /* for nginx there is something on its way, and it looks how far */
+
+        return NGX_OK;
+    }
+
     rc = ngx_http_next_body_filter(r, in);
 
     if (rc == NGX_ERROR && r->connection->error && ctx->attempt
@@ -669,7 +677,7 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
          */
 
         ngx_http_soma_consume(in);
-        r->upstream->busy_bufs = NULL;
+        r->upstream->busy_bufs = ngx_http_soma_held(ctx->attempt);
 
         return NGX_OK;
     }

@@ -113,7 +113,7 @@ ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx)
 
     ngx_http_soma_settle_counts(ctx);
 
-    if (!ctx->usage.known || ctx->cut) {
+    if (!ctx->usage.known || ctx->cut || ctx->held) {
         ngx_http_soma_settle_counted(ctx);
     }
 }
@@ -136,7 +136,7 @@ ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx)
         ctx->usage.output_tokens = soma_estimate_tokens(ctx->answer.text_len);
     }
 
-    if (ctx->cut) {
+    if (ctx->cut || ctx->held) {
 
         /* never more than was reserved for it */
 
@@ -271,7 +271,8 @@ ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
     }
 
     if (ctx->cut) {
-        return SOMA_STR("budget_cut");
+        return ctx->lease_silent ? SOMA_STR("limit_store_unavailable")
+                                 : SOMA_STR("budget_cut");
     }
 
     if (ctx->answer.failed) {
