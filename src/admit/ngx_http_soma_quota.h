@@ -67,9 +67,18 @@ ngx_int_t ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
  * NGX_OK, also where nothing is held; NGX_BUSY: a limit refuses, or Redis
  * does not answer and that denies (ctx->lease_silent); NGX_AGAIN: the leases
  * were asked for what they lack, see ngx_http_soma_lease_hold().
+ *
+ * what: _AHEAD, it can do without; _NEEDED, and what Redis said before is
+ * old; _AGAIN, behind NGX_AGAIN or NGX_BUSY, with the same or with less.
  */
+enum {
+    NGX_HTTP_SOMA_MORE_AHEAD = 0,
+    NGX_HTTP_SOMA_MORE_NEEDED,
+    NGX_HTTP_SOMA_MORE_AGAIN
+};
+
 ngx_int_t ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_hold_t **hold, const int64_t *more);
+    ngx_http_soma_hold_t **hold, const int64_t *more, ngx_uint_t what);
 
 /*
  * Nothing is taken, but what the leases lack is asked for, as above.

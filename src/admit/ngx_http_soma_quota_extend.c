@@ -11,10 +11,11 @@
 
 
 static ngx_int_t ngx_http_soma_quota_more_locked(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_hold_t *hold, const int64_t *more, int64_t *want,
-    int64_t now);
+    ngx_http_soma_hold_t *hold, const int64_t *more, ngx_uint_t what,
+    int64_t *want, int64_t now);
 static ngx_int_t ngx_http_soma_quota_more_lease_locked(
-    ngx_http_soma_ctx_t *ctx, ngx_http_soma_hold_item_t *item, int64_t more);
+    ngx_http_soma_ctx_t *ctx, ngx_http_soma_hold_item_t *item, int64_t more,
+    ngx_uint_t what);
 static void ngx_http_soma_quota_more_ask_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_item_t *item, int64_t want);
 static void ngx_http_soma_quota_take_lease_locked(ngx_http_soma_ctx_t *ctx,
@@ -25,7 +26,7 @@ static void ngx_http_soma_quota_limit(ngx_http_soma_state_t *state,
 
 ngx_int_t
 ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_hold_t **hold, const int64_t *more)
+    ngx_http_soma_hold_t **hold, const int64_t *more, ngx_uint_t what)
 {
     int64_t                     now, taken, want[NGX_HTTP_SOMA_HOLD_MAX];
     ngx_int_t                   rc;
@@ -45,7 +46,7 @@ ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
 
     ngx_shmtx_lock(&ctx->main->shpool->mutex);
 
-    rc = ngx_http_soma_quota_more_locked(ctx, *hold, more, want, now);
+    rc = ngx_http_soma_quota_more_locked(ctx, *hold, more, what, want, now);
 
     for (i = 0; rc == NGX_OK && i < (*hold)->n; i++) {
 
@@ -89,8 +90,8 @@ ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_soma_quota_more_locked(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_hold_t *hold, const int64_t *more, int64_t *want,
-    int64_t now)
+    ngx_http_soma_hold_t *hold, const int64_t *more, ngx_uint_t what,
+    int64_t *want, int64_t now)
 {
     ngx_int_t                   rc, lease;
     ngx_uint_t                  i;
@@ -133,7 +134,8 @@ ngx_http_soma_quota_more_locked(ngx_http_soma_ctx_t *ctx,
         }
 
         lease = ngx_http_soma_quota_more_lease_locked(ctx, item,
-                                                more[item->state->amount]);
+                                                more[item->state->amount],
+                                                what);
         if (lease == NGX_BUSY) {
             return NGX_BUSY;
         }
@@ -165,17 +167,33 @@ ngx_http_soma_quota_lease_want(ngx_http_soma_hold_item_t *item, int64_t taken,
 
 static ngx_int_t
 ngx_http_soma_quota_more_lease_locked(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_hold_item_t *item, int64_t more)
+    ngx_http_soma_hold_item_t *item, int64_t more, ngx_uint_t what)
 {
     int            rc;
     int64_t        want;
     soma_lease_t  *lease;
 
     lease = &item->state->leased->lease;
+
+    if (what != NGX_HTTP_SOMA_MORE_AGAIN
+        && (lease->heard > item->asked || lease->failed > item->asked))
+    {
+        item->asked = 0;
+    }
+
     want = ngx_http_soma_quota_lease_want(item, item->taken, more);
 
     rc = soma_lease_check(lease, ngx_http_soma_lease_now(), want,
                           item->asked ? item->asked : UINT64_MAX);
+
+    if (rc == SOMA_DECLINED
+        && (what == NGX_HTTP_SOMA_MORE_NEEDED
+            || (item->asked != 0 && lease->heard <= item->asked)))
+    {
+        /* that was another's question: the end of a stream is worth one */
+
+        rc = SOMA_AGAIN;
+    }
 
     if (rc == SOMA_AGAIN) {
 

@@ -46,14 +46,16 @@ static void ngx_http_soma_meter_text(void *data, unsigned channel,
     const u_char *p, size_t len);
 static void ngx_http_soma_meter_look(ngx_http_soma_meter_t *m, int64_t n);
 static ngx_int_t ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t slice);
+    ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t slice,
+    ngx_uint_t what);
 static int64_t ngx_http_soma_meter_tokens(ngx_http_soma_meter_t *m);
 static int64_t ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_meter_t *m);
 static void ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t input);
 static ngx_int_t ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t tokens);
+    ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t tokens,
+    ngx_uint_t what);
 
 
 void
@@ -153,7 +155,7 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
 {
     int64_t                 n;
     ngx_int_t               rc;
-    ngx_uint_t              i;
+    ngx_uint_t              i, what;
     ngx_http_soma_meter_t  *m;
 
     m = ctx->meter;
@@ -168,6 +170,8 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
 
     m->text_len = ctx->answer.text_len;
     m->events += !m->again;
+
+    what = m->again ? NGX_HTTP_SOMA_MORE_AGAIN : NGX_HTTP_SOMA_MORE_NEEDED;
     m->again = 0;
 
     /* no token is less than a byte: mostly nothing is to be counted yet */
@@ -184,7 +188,7 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
     for (i = 0; n > m->look && i < NGX_HTTP_SOMA_HOLDS; i++) {
 
         if (n > m->reserved[i]) {
-            rc = ngx_http_soma_meter_extend(ctx, m, i, n);
+            rc = ngx_http_soma_meter_extend(ctx, m, i, n, what);
 
             if (rc != NGX_OK) {
                 m->again = (rc == NGX_AGAIN);
@@ -199,7 +203,8 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
 
             (void) ngx_http_soma_meter_take(ctx, m, i,
                                      ngx_min(m->most - m->reserved[i],
-                                             NGX_HTTP_SOMA_OUTPUT_SLICE));
+                                             NGX_HTTP_SOMA_OUTPUT_SLICE),
+                                     NGX_HTTP_SOMA_MORE_AHEAD);
         }
     }
 
@@ -296,7 +301,7 @@ ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
 
 static ngx_int_t
 ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
-    ngx_uint_t which, int64_t tokens)
+    ngx_uint_t which, int64_t tokens, ngx_uint_t what)
 {
     int64_t     need, slice, input;
     ngx_int_t   rc;
@@ -307,11 +312,13 @@ ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
 
     for ( ;; ) {
 
-        rc = ngx_http_soma_meter_take(ctx, m, which, slice);
+        rc = ngx_http_soma_meter_take(ctx, m, which, slice, what);
 
         if (rc == NGX_OK) {
             return NGX_OK;
         }
+
+        what = NGX_HTTP_SOMA_MORE_AGAIN;
 
         if (slice > need) {
             slice = ngx_max(need, slice / 2);
@@ -337,7 +344,7 @@ ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
 
 static ngx_int_t
 ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
-    ngx_uint_t which, int64_t slice)
+    ngx_uint_t which, int64_t slice, ngx_uint_t what)
 {
     int64_t                from, left[SOMA_AMOUNTS], more[SOMA_AMOUNTS];
     ngx_int_t              rc;
@@ -367,7 +374,7 @@ ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
         }
     }
 
-    rc = ngx_http_soma_quota_extend(ctx, hold, more);
+    rc = ngx_http_soma_quota_extend(ctx, hold, more, what);
 
     if (rc == NGX_OK) {
         m->reserved[which] = from + slice;

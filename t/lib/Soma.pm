@@ -64,6 +64,7 @@ package Soma;
 #     raw           the bytes
 #     wait          seconds before the first byte
 #     piece, delay  write `piece` bytes at a time with `delay` seconds between
+#     gate          [BYTES, FILE]: after so many bytes wait until it is there
 #     stop_after    close the connection after so many bytes
 #     reset         close by RST instead of FIN
 #     hang          after the last byte keep the connection open, seconds
@@ -902,6 +903,13 @@ sub answer {
     Time::HiRes::sleep($r->{wait}) if $r->{wait};
 
     $raw = substr $raw, 0, $r->{stop_after} if defined $r->{stop_after};
+
+    if ($r->{gate}) {
+        my ($bytes, $file) = @{$r->{gate}};
+
+        return 0 unless write_all($client, substr $raw, 0, $bytes, '');
+        Soma::soma_wait(600, sub { -e $file || gone($client) });
+    }
 
     for (my $at = 0; $at < length $raw; $at += $piece) {
         Time::HiRes::sleep($r->{delay}) if $at && $r->{delay};
