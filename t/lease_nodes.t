@@ -7,6 +7,7 @@ use warnings;
 use lib 't/lib';
 use Soma;
 use Nodes;
+use Storm;
 use Test::More;
 
 plan skip_all => 'several servers, and load' if $ENV{SOMA_VALGRIND};
@@ -17,18 +18,35 @@ my $BODY = '{"model":"m","max_tokens":1,"messages":[{"role":"user",'
            . '"content":"one"}]}';
 my @TENANTS = qw(ta tb tc);
 
+# of each amount twice what may be, at once over all nodes
+my $COUNT = 1000;
+my $HALF = $COUNT / 2;
+my %LIMIT = (
+    cost        => $HALF * $Storm::COST / 1e9 . '/day',
+    requests    => "$HALF/day per=user",
+    tokens      => $HALF * $Storm::TOKENS . '/month',
+    concurrency => '7',
+);
+my $up = storm_upstream();
+
 sub http {
     my ($name, $redis) = @_;
     my $ledger = soma_dir("ledger-$name");
 
     return "soma_zone 4m; soma_redis $redis timeout=1s;
         soma_ledger $ledger; soma_on_redis_down deny;
-        soma_provider e { dialect echo; }
-        soma_model m provider=e input=0 output=2000;"
-        . join '', map {
-            "soma_tenant $_ { limit requests $LIMIT/day; }
-             soma_key sha256:" . soma_sha256("sk-$_") . " tenant=$_ user=u;"
-        } @TENANTS;
+        soma_training_lock off;"
+        . storm_conf($up->port)
+        . join('', map { tenant($_, "requests $LIMIT/day") } @TENANTS)
+        . join('', map { tenant($_, "$_ $LIMIT{$_}") } keys %LIMIT);
+}
+
+sub tenant {
+    my ($name, $limit) = @_;
+
+    return "soma_tenant $name { limit $limit; }
+            soma_key sha256:" . soma_sha256("sk-$name")
+           . " tenant=$name user=u;\n";
 }
 
 sub nodes {
@@ -96,10 +114,35 @@ sub spend {
 }
 
 
+# the limits' four amounts, each at once, and once: nobody comes back for
+# what is left
+sub storms {
+    my ($what, @n) = @_;
+
+    for my $amount (sort keys %LIMIT) {
+        my $c = storm(\@n, "sk-$amount", $COUNT, $amount);
+        my $limit = { cost => $HALF * $Storm::COST, requests => $HALF,
+                      tokens => $HALF * $Storm::TOKENS,
+                      concurrency => 7 }->{$amount};
+        my $got = { cost => $c->{cost}, requests => $c->{200},
+                    tokens => $c->{tokens},
+                    concurrency => storm_most() }->{$amount};
+
+        is(($c->{200} // 0) + ($c->{429} // 0), $COUNT,
+           "$what: $amount: let in, or told of the limit")
+            or diag explain $c;
+        cmp_ok($got, '<=', $limit, "$what: $amount: no more than $limit");
+        cmp_ok($got, '>=', 0.98 * $limit, "$what: $amount: and no less");
+        note("$what: $amount: $got of $limit");
+    }
+}
+
+
 my $set = soma_sentinels(1);
 my @n = nodes('sentinel', $set->url);
 
 spend('sentinel', 'ta', \@n);
+storms('sentinel', @n);
 spend('a failover', 'tb', \@n, sub { $set->failover });
 $_->stop for @n;
 
@@ -107,6 +150,7 @@ my $cluster = soma_cluster(3);
 
 @n = nodes('cluster', $cluster->url(0, 1));
 spend('cluster', $_, \@n) for @TENANTS[0, 1];
+storms('cluster', @n);
 
 my $key = 'soma:{tc}:events';
 my $from = $cluster->owner($key);
