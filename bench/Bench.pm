@@ -4,7 +4,8 @@ package Bench;
 # nginx of their own under build/bench, the load generator, and the bodies.
 #
 # nginx's one worker has the first core to itself; the mock, the load, redis
-# and the master share the second.
+# and the master share the second.  Where nginx has more workers, they have
+# both.
 
 use strict;
 use warnings;
@@ -57,7 +58,7 @@ sub build {
 
 # prose with line breaks and quotes, as chats have them
 sub body {
-    my ($size, $stream) = @_;
+    my ($size, $stream, $model) = @_;
     my @roles = qw(user assistant);
     my @sentences = (
         'The worker takes the lock before it writes and gives it back when '
@@ -73,7 +74,8 @@ sub body {
         'Please rewrite the paragraph above in plain words, keep the names '
         . 'of the functions, and do not add anything that is not there.',
     );
-    my $head = '{"model":"gpt-4o-mini","messages":[{"role":"system",'
+    my $head = '{"model":"' . ($model || 'gpt-4o-mini')
+               . '","messages":[{"role":"system",'
                . '"content":"You are a helpful assistant. Answer briefly."}';
     my $tail = '],"temperature":0.2,"max_tokens":512'
                . ($stream ? ',"stream":true' : '') . '}';
@@ -99,10 +101,11 @@ sub body {
 
 
 sub body_file {
-    my ($size, $stream) = @_;
-    my $file = "$DIR/" . ($stream ? 'stream' : 'body') . "-$size.json";
+    my ($size, $stream, $model) = @_;
+    my $file = "$DIR/" . ($stream ? 'stream' : 'body') . "-$size"
+               . ($model ? "-$model" : '') . '.json';
 
-    write_file($file, body($size, $stream));
+    write_file($file, body($size, $stream, $model));
 
     return $file;
 }
@@ -145,6 +148,10 @@ sub tenants {
 
 
 sub config {
+    my (%o) = @_;
+    my $workers = $o{workers} || 1;
+    my $cpu = $workers > 1 ? 'auto' : '01';
+    my $timeout = $o{timeout} || '2s';
     my $hash = Digest::SHA::sha256_hex($KEY);
     my $tenants = tenants();
     my $user = $> == 0 ? 'user root;' : '';
@@ -152,8 +159,8 @@ sub config {
     return <<"END";
 load_module $MODULE;
 $user
-worker_processes 1;
-worker_cpu_affinity 01;
+worker_processes $workers;
+worker_cpu_affinity $cpu;
 daemon off;
 pid $DIR/nginx.pid;
 error_log $DIR/logs/error.log error;
@@ -171,7 +178,7 @@ http {
 
     soma_zone 64m;
     # on two cores all of this waits for each other
-    soma_redis unix:$DIR/redis.sock timeout=2s;
+    soma_redis unix:$DIR/redis.sock timeout=$timeout;
     soma_ledger $DIR/ledger;
     soma_prices $TOP/conf/prices.json;
     soma_training_lock on;
@@ -182,7 +189,10 @@ http {
         api_key sk-provider-0123456789;
     }
 
+    soma_provider local { dialect echo; }
+
     soma_model gpt-4o-mini provider=mock;
+    soma_model echo provider=local input=0.15 output=0.60;
 
     soma_tenant acme {
         limit requests 1000000000/minute per=user;
@@ -314,13 +324,16 @@ sub start {
 }
 
 
+# workers => 1, timeout => that of Redis
 sub start_nginx {
+    my (%o) = @_;
+
     stop_one('nginx');
     remove_tree("$DIR/ledger");
     make_path("$DIR/ledger");
     redis('flushall');
     unlink "$DIR/logs/error.log";
-    write_file("$DIR/nginx.conf", config());
+    write_file("$DIR/nginx.conf", config(%o));
     spawn('nginx', $OTHER_CPU, 'nginx', '-p', $DIR, '-c',
           "$DIR/nginx.conf", '-e', "$DIR/logs/error.log");
     await('nginx', sub { listens($BARE) && worker() });
