@@ -112,8 +112,19 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
 
         ngx_http_soma_wants(ctx, model, want);
 
+        /* who waits has the time to count: what many ask for at once by a
+         * bound would be let to few of them, and withheld from the others */
+
+        ctx->loose = (metered && hold == &ctx->hold && !ctx->counted
+                      && ctx->ask.api != SOMA_API_NONE);
+
         rc = ngx_http_soma_quota_reserve(ctx, hold, owner, limits, want, 0,
                                          refusal);
+
+        if (rc == NGX_AGAIN && ctx->loose) {
+            (void) ngx_http_soma_prompt_count(ctx);
+            continue;
+        }
 
         if (rc != NGX_BUSY || tries == NGX_HTTP_SOMA_LOWER_MAX
             || (ctx->cap > 0 && ctx->cap <= least)

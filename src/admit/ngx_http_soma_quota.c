@@ -90,7 +90,7 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
 
     rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, refusal);
 
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_AGAIN && !ctx->loose) {
         ngx_http_soma_quota_need_locked(ctx, &takes, hold == &ctx->hold);
     }
 

@@ -355,6 +355,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        held:1;     /* a stream, for a lease */
     unsigned                        settled:1;
     unsigned                        counted:1;  /* input_bound is exact */
+    unsigned                        loose:1;    /* to be counted before a
+                                                   lease is waited for */
     unsigned                        sent:1;     /* a provider may have seen
                                                    the request */
     unsigned                        replaced:1; /* filter writes the body */

@@ -25,8 +25,7 @@ use Time::HiRes qw(sleep);
 
 our @EXPORT = qw(storm storm_conf storm_upstream storm_most);
 
-our $TOKENS = 100;      # that a request of "tokens" has to reserve
-our $USED = 99;         # and uses
+our $TOKENS = 1000;     # that a request of "tokens" has to reserve
 our $COST = 2_000_000;  # nano-USD of one of the others
 
 my $CHILDREN = 10;
@@ -39,7 +38,7 @@ my $chat = '/v1/chat/completions';
 my %body = (
     chat => { max_tokens => 1, messages => [
                   { role => 'user', content => 'word word word word' } ] },
-    tokens => { max_tokens => 1, prompt => [1 .. $TOKENS - 1] },
+    tokens => { max_tokens => 1, prompt => [(1) x ($TOKENS - 1)] },
 );
 
 my %what = (
