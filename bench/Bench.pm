@@ -152,6 +152,7 @@ sub config {
     my $workers = $o{workers} || 1;
     my $cpu = $workers > 1 ? 'auto' : '01';
     my $timeout = $o{timeout} || '2s';
+    my $down = $o{down} || 'deny';
     my $hash = Digest::SHA::sha256_hex($KEY);
     my $tenants = tenants();
     my $user = $> == 0 ? 'user root;' : '';
@@ -179,6 +180,7 @@ http {
     soma_zone 64m;
     # on two cores all of this waits for each other
     soma_redis unix:$DIR/redis.sock timeout=$timeout;
+    soma_on_redis_down $down;
     soma_ledger $DIR/ledger;
     soma_prices $TOP/conf/prices.json;
     soma_training_lock on;
@@ -262,6 +264,7 @@ sub stop_one {
     my ($name) = @_;
     my $pid = delete $pids{$name} or return;
 
+    kill CONT => $pid;      # a redis that was stopped when we were
     kill TERM => $pid;
     waitpid $pid, 0;
 }
@@ -277,6 +280,22 @@ END {
 
     stop();
     $? = $status;
+}
+
+
+# Redis hangs while the function runs; until then it does not
+sub without_redis {
+    my ($code) = @_;
+    my $pid = $pids{redis};
+
+    await('redis', sub { metrics() =~ /^soma_redis_up 1$/m });
+
+    kill STOP => $pid;
+    my $ok = eval { $code->(); 1 };
+    my $error = $@;
+    kill CONT => $pid;
+
+    die $error unless $ok;
 }
 
 
@@ -324,7 +343,7 @@ sub start {
 }
 
 
-# workers => 1, timeout => that of Redis
+# workers => 1, timeout => that of Redis, down => soma_on_redis_down
 sub start_nginx {
     my (%o) = @_;
 
@@ -361,14 +380,18 @@ sub redis {
 }
 
 
-# commands that the gateway sent, and all that Redis ran: scripts' own too
-sub redis_commands {
+sub metrics {
     my $socket = listens($SOMA) or die "bench: no nginx\n";
 
     print $socket "GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n";
 
-    my $text = join '', <$socket>;
-    my ($sent) = $text =~ /^soma_redis_commands_total (\d+)/m;
+    return join '', <$socket>;
+}
+
+
+# commands that the gateway sent, and all that Redis ran: scripts' own too
+sub redis_commands {
+    my ($sent) = metrics() =~ /^soma_redis_commands_total (\d+)/m;
     my ($all) = redis('info', 'stats') =~ /total_commands_processed:(\d+)/;
 
     return ($sent || 0, $all || 0);
