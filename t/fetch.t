@@ -139,6 +139,47 @@ $n->quit;
 unlike($n->error_log, qr/\[(?:alert|crit|emerg)\]/, 'no alert');
 
 
+# kids that nobody knows: so many may wait for a new set, the others are told
+# to come again; who has a token of a known key waits for nobody
+
+sub stranger {
+    my @parts = map { encode_base64url($_) }
+        soma_to_json({ alg => 'RS256', kid => "stranger-$_[0]" }),
+        soma_to_json({ iss => 'strange', sub => 's', exp => time + 3600 }),
+        'x' x 256;
+
+    return join '.', @parts;
+}
+
+write_file('strange.json', jwt_set($rs));
+write_file('strange.wait', 0);
+$n = soma_nginx(name => 'strange', server => $server,
+                http => $base . block('strange', 'refresh 24h;'));
+is(gate($n, token('strange', $rs))->{status}, 200, 'a good start');
+
+write_file('strange.wait', soma_slow() ? 6 : 2);
+my @strange = map { send_only($n, stranger($_)) } 1 .. 80;
+ok(soma_wait(20, sub { fetches('strange') == 2 }), 'they are asked for');
+is(gate($n, token('strange', $rs))->{status}, 200, 'a token of a known key');
+
+my %heard;
+
+for (@strange) {
+    my ($status) = (readline($_) // '') =~ m{^HTTP/1.1 (\d+) };
+
+    $heard{$status // 'nothing'}++;
+}
+
+is(($heard{401} // 0) + ($heard{503} // 0), 80, 'all have their answer');
+cmp_ok($heard{503} // 0, '>=', 1, 'too many: to come again')
+    unless soma_slow();
+is(gate($n, stranger($_))->{status}, 401, 'refused at once') for 81 .. 90;
+cmp_ok(fetches('strange'), '<=', soma_slow() ? 4 : 2,
+       'and nobody is asked about it for a while');
+$n->quit;
+unlike($n->error_log, qr/\[(?:alert|crit|emerg)\]/, 'no alert');
+
+
 # an issuer that fails after a good start, and one that starts late
 
 write_file('tired.json', jwt_set($rs));

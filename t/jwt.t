@@ -274,6 +274,25 @@ is(gate($t)->{status}, 200, 'a token that ends soon');
 ok(soma_wait(20, sub { gate($t)->{status} == 401 }),
    'is remembered until it ends, no longer');
 
+# a token that is refused is checked once (where nginx has its debug log)
+
+sub checks { scalar(() = $n->error_log =~ /soma jwt checked/g) }
+
+my @refused = (['another signature', corp($rs, org => 'team-8')
+                                     =~ s/.{8}$/AAAAAAAA/r, 'invalid_token'],
+               ['expired', corp($es, exp => int time - 99),
+                'expired_token']);
+
+for (@refused) {
+    my ($name, $token, $code) = @$_;
+    my $checks = checks();
+
+    is(code(gate($token)), $code, "$name, again") for 1 .. 8;
+    cmp_ok(checks() - $checks, '<', 4, "$name: not checked each time");
+}
+
+is(gate(corp($rs, org => 'team-8'))->{status}, 200, 'a good one is let in');
+
 # a new configuration, other keys
 
 write_file('set.json', jwt_set($other));

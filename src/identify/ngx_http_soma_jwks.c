@@ -38,6 +38,7 @@ typedef struct {
     soma_jwks_t                *set;
     ngx_uint_t                  version;    /* of the set */
     ngx_uint_t                  tried;      /* last version looked at */
+    ngx_uint_t                  strangers;  /* that wait */
     ngx_event_t                 timer;
 } ngx_http_soma_jwks_worker_t;
 
@@ -47,6 +48,7 @@ typedef struct {
     ngx_http_request_t         *request;
     ngx_http_cleanup_t         *cleanup;
     ngx_http_soma_jwks_slot_t  *slot;
+    ngx_uint_t                 *strangers;  /* that it is one of, or NULL */
     ngx_uint_t                  rounds;     /* when it began to wait */
     ngx_msec_t                  until;
 } ngx_http_soma_jwks_waiter_t;
@@ -66,6 +68,7 @@ static ngx_uint_t ngx_http_soma_jwks_check(ngx_str_t *text,
     const char **error);
 static const char *ngx_http_soma_jwks_keep(ngx_http_soma_jwks_worker_t *w,
     ngx_str_t *text, ngx_uint_t keys);
+static void ngx_http_soma_jwks_ended(ngx_http_soma_jwks_slot_t *slot);
 static void ngx_http_soma_jwks_failed(ngx_http_soma_jwks_worker_t *w,
     const char *error);
 static void ngx_http_soma_jwks_unwait(void *data);
@@ -344,13 +347,19 @@ ngx_http_soma_jwks_load(ngx_http_soma_jwks_worker_t *w)
 }
 
 
-/* NGX_OK: this worker shall fetch now; NGX_BUSY: another one does */
+/*
+ * NGX_OK: this worker shall fetch now; NGX_BUSY: another one does.  A fetch
+ * that is under way is joined by a token whose kid is not in the set only
+ * when it is such a token's fetch, or when there may be one: who invents kids
+ * waits no more often than who asks for him.
+ */
 static ngx_int_t
 ngx_http_soma_jwks_lease(ngx_http_soma_jwks_worker_t *w, ngx_uint_t forced)
 {
     ngx_int_t                   rc;
     ngx_pid_t                   pid;
     ngx_msec_t                  now;
+    ngx_uint_t                  open;
     ngx_http_soma_jwks_slot_t  *slot;
 
     slot = w->jwt->slot;
@@ -361,18 +370,21 @@ ngx_http_soma_jwks_lease(ngx_http_soma_jwks_worker_t *w, ngx_uint_t forced)
 
     pid = (ngx_pid_t) slot->fetching;
 
+    open = !slot->was_forced
+           || ngx_http_soma_jwks_due(now, slot->forced
+                                          + NGX_HTTP_SOMA_JWKS_FORCE_MIN);
+
     if (pid && !ngx_http_soma_jwks_due(now, slot->lease)
         && (pid == ngx_pid || kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH))
     {
-        rc = NGX_BUSY;
+        if (w->set == NULL || open || slot->forced_round == slot->rounds) {
+            rc = NGX_BUSY;
+        }
 
-    } else if (forced
-               && (!slot->was_forced
-                   || ngx_http_soma_jwks_due(now, slot->forced
-                                            + NGX_HTTP_SOMA_JWKS_FORCE_MIN)))
-    {
+    } else if (forced && open) {
         slot->was_forced = 1;
         slot->forced = now;
+        slot->forced_round = slot->rounds;
         rc = NGX_OK;
 
     } else if (!forced && ngx_http_soma_jwks_due(now, slot->next)) {
@@ -561,8 +573,7 @@ ngx_http_soma_jwks_keep(ngx_http_soma_jwks_worker_t *w, ngx_str_t *text,
     slot->error_len = 0;
     slot->fetched = ngx_http_soma_now();
     slot->next = ngx_current_msec + w->jwt->refresh;
-    slot->fetching = 0;
-    slot->rounds++;
+    ngx_http_soma_jwks_ended(slot);
 
     ngx_shmtx_unlock(&shpool->mutex);
 
@@ -573,6 +584,20 @@ ngx_http_soma_jwks_keep(ngx_http_soma_jwks_worker_t *w, ngx_str_t *text,
     }
 
     return NULL;
+}
+
+
+/* a slow issuer is left in peace from when it answered, not was asked */
+
+static void
+ngx_http_soma_jwks_ended(ngx_http_soma_jwks_slot_t *slot)
+{
+    if (slot->was_forced && slot->forced_round == slot->rounds) {
+        slot->forced = ngx_current_msec;
+    }
+
+    slot->fetching = 0;
+    slot->rounds++;
 }
 
 
@@ -600,8 +625,7 @@ ngx_http_soma_jwks_failed(ngx_http_soma_jwks_worker_t *w, const char *error)
     ngx_memcpy(slot->error, error, slot->error_len);
 
     slot->next = ngx_current_msec + ngx_min(retry, w->jwt->refresh);
-    slot->fetching = 0;
-    slot->rounds++;
+    ngx_http_soma_jwks_ended(slot);
 
     ngx_shmtx_unlock(&w->main->shpool->mutex);
 
@@ -625,8 +649,12 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
     ngx_http_soma_jwks_worker_t  *w;
     ngx_http_soma_jwks_waiter_t  *waiter;
 
-    if (ngx_http_soma_jwks_waiting.count >= NGX_HTTP_SOMA_JWKS_WAITERS) {
-        return NGX_DECLINED;
+    w = &ngx_http_soma_jwks_workers[jwt->index];
+
+    if (ngx_http_soma_jwks_waiting.count >= NGX_HTTP_SOMA_JWKS_WAITERS
+        || w->strangers >= NGX_HTTP_SOMA_JWKS_STRANGERS)
+    {
+        return NGX_BUSY;
     }
 
     cln = ngx_http_cleanup_add(r, 0);
@@ -636,11 +664,10 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
         return NGX_DECLINED;
     }
 
-    w = &ngx_http_soma_jwks_workers[jwt->index];
-
     waiter->request = r;
     waiter->cleanup = cln;
     waiter->slot = jwt->slot;
+    waiter->strangers = w->set ? &w->strangers : NULL;
     waiter->rounds = jwt->slot->rounds;
     waiter->until = ngx_current_msec + NGX_HTTP_SOMA_JWKS_WAIT;
 
@@ -664,6 +691,10 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
     ngx_queue_insert_tail(&ngx_http_soma_jwks_waiting.queue, &waiter->queue);
     ngx_http_soma_jwks_waiting.count++;
 
+    if (waiter->strangers) {
+        w->strangers++;
+    }
+
     if (!ngx_http_soma_jwks_waiting.timer.timer_set) {
         ngx_add_timer(&ngx_http_soma_jwks_waiting.timer,
                       NGX_HTTP_SOMA_JWKS_POLL);
@@ -680,6 +711,10 @@ ngx_http_soma_jwks_unwait(void *data)
 
     ngx_queue_remove(&waiter->queue);
     ngx_http_soma_jwks_waiting.count--;
+
+    if (waiter->strangers) {
+        (*waiter->strangers)--;
+    }
 }
 
 

@@ -19,6 +19,8 @@ static ngx_http_soma_jwt_t *ngx_http_soma_jwt_find(
     ngx_http_soma_main_conf_t *smcf, soma_str_t issuer);
 static ngx_int_t ngx_http_soma_jwt_wait(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt);
+static void ngx_http_soma_jwt_remember(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_jwt_t *jwt, ngx_uint_t version, soma_jwt_error_e error);
 static ngx_int_t ngx_http_soma_jwt_refuse(ngx_http_soma_ctx_t *ctx,
     soma_jwt_error_e error);
 static ngx_int_t ngx_http_soma_jwt_away(ngx_http_soma_ctx_t *ctx);
@@ -69,14 +71,21 @@ ngx_int_t
 ngx_http_soma_jwt_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     soma_str_t token)
 {
-    ngx_int_t      rc;
-    ngx_pool_t    *pool;
-    soma_arena_t   arena;
+    ngx_int_t          rc;
+    ngx_pool_t        *pool;
+    soma_arena_t       arena;
+    soma_jwt_error_e   error;
 
     rc = ngx_http_soma_jwt_cache_get(ctx->key_hash, ctx->start, r->pool,
                                      &ctx->identity);
     if (rc == NGX_OK) {
         return NGX_OK;
+    }
+
+    if (ngx_http_soma_jwt_cache_refused(ctx->key_hash, ctx->start, &error)
+        == NGX_OK)
+    {
+        return ngx_http_soma_jwt_refuse(ctx, error);
     }
 
     pool = ngx_create_pool(NGX_HTTP_SOMA_JWT_POOL, r->connection->log);
@@ -130,6 +139,9 @@ ngx_http_soma_jwt_look(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 
     error = soma_jwt_verify(&parsed, set, jwt->algs);
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "soma jwt checked: %d", (int) error);
+
     if ((error == SOMA_JWT_UNKNOWN_KID || error == SOMA_JWT_NO_KEY)
         && jwt->slot)
     {
@@ -139,6 +151,10 @@ ngx_http_soma_jwt_look(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 
         if (rc == NGX_AGAIN) {
             return rc;
+        }
+
+        if (rc == NGX_BUSY) {
+            return ngx_http_soma_jwt_away(ctx);
         }
     }
 
@@ -153,6 +169,7 @@ ngx_http_soma_jwt_look(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     }
 
     if (error != SOMA_JWT_OK) {
+        ngx_http_soma_jwt_remember(ctx, jwt, version, error);
         return ngx_http_soma_jwt_refuse(ctx, error);
     }
 
@@ -210,6 +227,30 @@ ngx_http_soma_jwt_wait(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     }
 
     return rc;
+}
+
+
+/* what cost the check of a signature and is so for ever: neither a kid that
+ * may be known soon, nor a token that is too early */
+
+static void
+ngx_http_soma_jwt_remember(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_jwt_t *jwt, ngx_uint_t version, soma_jwt_error_e error)
+{
+    switch (error) {
+
+    case SOMA_JWT_SIGNATURE:
+    case SOMA_JWT_AUDIENCE:
+    case SOMA_JWT_TIMES:
+    case SOMA_JWT_NO_EXP:
+    case SOMA_JWT_EXPIRED:
+        ngx_http_soma_jwt_cache_refuse(jwt, version, ctx->key_hash,
+                                       ctx->start, error);
+        break;
+
+    default:
+        break;
+    }
 }
 
 

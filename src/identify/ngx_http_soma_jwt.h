@@ -35,12 +35,19 @@
 /* requests that wait for keys */
 #define NGX_HTTP_SOMA_JWKS_WAIT        5000     /* ms, each */
 #define NGX_HTTP_SOMA_JWKS_WAITERS     1024     /* a worker */
+#define NGX_HTTP_SOMA_JWKS_STRANGERS   64       /* of them, for a kid that is
+                                                   not in an issuer's set */
 #define NGX_HTTP_SOMA_JWKS_POLL        20       /* ms */
 
 /* identities that a worker remembers by their token */
 #define NGX_HTTP_SOMA_JWT_CACHE_MAX    4096     /* tokens */
 #define NGX_HTTP_SOMA_JWT_CACHE_BYTES  (2 * 1024 * 1024)
 #define NGX_HTTP_SOMA_JWT_CACHE_TIME   3600000  /* ms, if it lives longer */
+
+/* refusals that it remembers, so that a bad signature is checked once */
+#define NGX_HTTP_SOMA_JWT_REFUSED_MAX    4096
+#define NGX_HTTP_SOMA_JWT_REFUSED_BYTES  (1024 * 1024)
+#define NGX_HTTP_SOMA_JWT_REFUSED_TIME   10000  /* ms */
 
 
 /* what claims are for, "claim WHAT=NAME" */
@@ -65,7 +72,9 @@ typedef struct {
     ngx_atomic_t            fetching;   /* the pid of who does */
     ngx_msec_t              lease;      /* and until when it may */
     ngx_msec_t              next;       /* when it is fetched again */
-    ngx_msec_t              forced;     /* when a request last asked for it */
+    ngx_msec_t              forced;     /* when a request last asked for it,
+                                           or had its answer */
+    ngx_uint_t              forced_round;   /* "rounds" when it asked */
     ngx_uint_t              failures;   /* in a row */
     int64_t                 fetched;    /* ms UTC, 0: never */
     ngx_uint_t              keys;
@@ -135,8 +144,8 @@ soma_jwks_t *ngx_http_soma_jwks(ngx_http_soma_jwt_t *jwt,
 
 /*
  * The request waits until the keys were fetched anew.  NGX_AGAIN: phases are
- * run again; NGX_DECLINED: they were asked for too short a time ago, or too
- * many wait.
+ * run again; NGX_DECLINED: they were asked for too short a time ago; NGX_BUSY:
+ * too many wait.
  */
 ngx_int_t ngx_http_soma_jwks_wait(ngx_http_request_t *r,
     ngx_http_soma_jwt_t *jwt);
@@ -156,6 +165,14 @@ ngx_int_t ngx_http_soma_jwt_cache_get(const u_char *hash, int64_t now,
 void ngx_http_soma_jwt_cache_put(ngx_http_soma_jwt_t *jwt,
     ngx_uint_t version, const u_char *hash, int64_t now, int64_t expires,
     const u_char *packed, size_t len);
+
+/* the same for refusals: NGX_OK, and why */
+ngx_int_t ngx_http_soma_jwt_cache_refused(const u_char *hash, int64_t now,
+    soma_jwt_error_e *error);
+void ngx_http_soma_jwt_cache_refuse(ngx_http_soma_jwt_t *jwt,
+    ngx_uint_t version, const u_char *hash, int64_t now,
+    soma_jwt_error_e error);
+
 void ngx_http_soma_jwt_cache_init(void);
 void ngx_http_soma_jwt_cache_exit(void);
 

@@ -23,46 +23,64 @@ typedef struct {
 } ngx_http_soma_jwt_entry_t;
 
 
-static struct {
+typedef struct {
     ngx_rbtree_t            rbtree;
     ngx_rbtree_node_t       sentinel;
     ngx_queue_t             queue;
     ngx_uint_t              count;
     size_t                  bytes;
-} ngx_http_soma_jwt_cache;
+    ngx_uint_t              count_max;
+    size_t                  bytes_max;
+} ngx_http_soma_jwt_cache_t;
 
 
 static ngx_rbtree_key_t ngx_http_soma_jwt_cache_key(const u_char *hash);
 static void ngx_http_soma_jwt_cache_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static ngx_http_soma_jwt_entry_t *ngx_http_soma_jwt_cache_find(
-    const u_char *hash);
-static void ngx_http_soma_jwt_cache_remove(ngx_http_soma_jwt_entry_t *e);
+    ngx_http_soma_jwt_cache_t *cache, const u_char *hash);
+static ngx_http_soma_jwt_entry_t *ngx_http_soma_jwt_cache_fresh(
+    ngx_http_soma_jwt_cache_t *cache, const u_char *hash, int64_t now);
+static void ngx_http_soma_jwt_cache_add(ngx_http_soma_jwt_cache_t *cache,
+    const ngx_http_soma_jwt_entry_t *entry, const u_char *data);
+static void ngx_http_soma_jwt_cache_remove(ngx_http_soma_jwt_cache_t *cache,
+    ngx_http_soma_jwt_entry_t *e);
+static void ngx_http_soma_jwt_cache_empty(ngx_http_soma_jwt_cache_t *cache);
+
+
+/* apart, so that whoever invents tokens drives out nobody who has one */
+
+static ngx_http_soma_jwt_cache_t  ngx_http_soma_jwt_known;
+static ngx_http_soma_jwt_cache_t  ngx_http_soma_jwt_refusals;
 
 
 void
 ngx_http_soma_jwt_cache_init(void)
 {
-    ngx_memzero(&ngx_http_soma_jwt_cache, sizeof(ngx_http_soma_jwt_cache));
+    ngx_uint_t                  i;
+    ngx_http_soma_jwt_cache_t  *cache[] = { &ngx_http_soma_jwt_known,
+                                            &ngx_http_soma_jwt_refusals };
 
-    ngx_rbtree_init(&ngx_http_soma_jwt_cache.rbtree,
-                    &ngx_http_soma_jwt_cache.sentinel,
-                    ngx_http_soma_jwt_cache_insert);
-    ngx_queue_init(&ngx_http_soma_jwt_cache.queue);
+    for (i = 0; i < 2; i++) {
+        ngx_memzero(cache[i], sizeof(ngx_http_soma_jwt_cache_t));
+        ngx_rbtree_init(&cache[i]->rbtree, &cache[i]->sentinel,
+                        ngx_http_soma_jwt_cache_insert);
+        ngx_queue_init(&cache[i]->queue);
+    }
+
+    ngx_http_soma_jwt_known.count_max = NGX_HTTP_SOMA_JWT_CACHE_MAX;
+    ngx_http_soma_jwt_known.bytes_max = NGX_HTTP_SOMA_JWT_CACHE_BYTES;
+
+    ngx_http_soma_jwt_refusals.count_max = NGX_HTTP_SOMA_JWT_REFUSED_MAX;
+    ngx_http_soma_jwt_refusals.bytes_max = NGX_HTTP_SOMA_JWT_REFUSED_BYTES;
 }
 
 
 void
 ngx_http_soma_jwt_cache_exit(void)
 {
-    ngx_queue_t  *q;
-
-    while (!ngx_queue_empty(&ngx_http_soma_jwt_cache.queue)) {
-        q = ngx_queue_head(&ngx_http_soma_jwt_cache.queue);
-
-        ngx_http_soma_jwt_cache_remove(
-                        ngx_queue_data(q, ngx_http_soma_jwt_entry_t, queue));
-    }
+    ngx_http_soma_jwt_cache_empty(&ngx_http_soma_jwt_known);
+    ngx_http_soma_jwt_cache_empty(&ngx_http_soma_jwt_refusals);
 }
 
 
@@ -73,16 +91,9 @@ ngx_http_soma_jwt_cache_get(const u_char *hash, int64_t now,
     u_char                     *p;
     ngx_http_soma_jwt_entry_t  *e;
 
-    e = ngx_http_soma_jwt_cache_find(hash);
+    e = ngx_http_soma_jwt_cache_fresh(&ngx_http_soma_jwt_known, hash, now);
 
     if (e == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (e->expires <= now
-        || (e->jwt->slot && e->jwt->slot->version != e->version))
-    {
-        ngx_http_soma_jwt_cache_remove(e);
         return NGX_DECLINED;
     }
 
@@ -92,9 +103,6 @@ ngx_http_soma_jwt_cache_get(const u_char *hash, int64_t now,
     }
 
     ngx_memcpy(p, e->data, e->len);
-
-    ngx_queue_remove(&e->queue);
-    ngx_queue_insert_head(&ngx_http_soma_jwt_cache.queue, &e->queue);
 
     return soma_identity_unpack(identity, p, e->len) == SOMA_OK
            ? NGX_OK : NGX_DECLINED;
@@ -106,25 +114,104 @@ ngx_http_soma_jwt_cache_put(ngx_http_soma_jwt_t *jwt, ngx_uint_t version,
     const u_char *hash, int64_t now, int64_t expires, const u_char *packed,
     size_t len)
 {
+    ngx_http_soma_jwt_entry_t  entry;
+
+    ngx_memcpy(entry.hash, hash, SOMA_KEY_HASH);
+    entry.jwt = jwt;
+    entry.version = version;
+    entry.expires = ngx_min(expires, now + NGX_HTTP_SOMA_JWT_CACHE_TIME);
+    entry.len = len;
+
+    ngx_http_soma_jwt_cache_add(&ngx_http_soma_jwt_known, &entry, packed);
+}
+
+
+ngx_int_t
+ngx_http_soma_jwt_cache_refused(const u_char *hash, int64_t now,
+    soma_jwt_error_e *error)
+{
+    ngx_http_soma_jwt_entry_t  *e;
+
+    e = ngx_http_soma_jwt_cache_fresh(&ngx_http_soma_jwt_refusals, hash, now);
+
+    if (e == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *error = (soma_jwt_error_e) e->data[0];
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_soma_jwt_cache_refuse(ngx_http_soma_jwt_t *jwt, ngx_uint_t version,
+    const u_char *hash, int64_t now, soma_jwt_error_e error)
+{
+    u_char                     data;
+    ngx_http_soma_jwt_entry_t  entry;
+
+    ngx_memcpy(entry.hash, hash, SOMA_KEY_HASH);
+    entry.jwt = jwt;
+    entry.version = version;
+    entry.expires = now + NGX_HTTP_SOMA_JWT_REFUSED_TIME;
+    entry.len = 1;
+    data = (u_char) error;
+
+    ngx_http_soma_jwt_cache_add(&ngx_http_soma_jwt_refusals, &entry, &data);
+}
+
+
+/* one that still holds, under the same keys; it is the most recent one then */
+
+static ngx_http_soma_jwt_entry_t *
+ngx_http_soma_jwt_cache_fresh(ngx_http_soma_jwt_cache_t *cache,
+    const u_char *hash, int64_t now)
+{
+    ngx_http_soma_jwt_entry_t  *e;
+
+    e = ngx_http_soma_jwt_cache_find(cache, hash);
+
+    if (e == NULL) {
+        return NULL;
+    }
+
+    if (e->expires <= now
+        || (e->jwt->slot && e->jwt->slot->version != e->version))
+    {
+        ngx_http_soma_jwt_cache_remove(cache, e);
+        return NULL;
+    }
+
+    ngx_queue_remove(&e->queue);
+    ngx_queue_insert_head(&cache->queue, &e->queue);
+
+    return e;
+}
+
+
+static void
+ngx_http_soma_jwt_cache_add(ngx_http_soma_jwt_cache_t *cache,
+    const ngx_http_soma_jwt_entry_t *entry, const u_char *data)
+{
     size_t                      size;
     ngx_queue_t                *q;
     ngx_http_soma_jwt_entry_t  *e;
 
-    size = offsetof(ngx_http_soma_jwt_entry_t, data) + len;
+    size = offsetof(ngx_http_soma_jwt_entry_t, data) + entry->len;
 
-    e = ngx_http_soma_jwt_cache_find(hash);
+    e = ngx_http_soma_jwt_cache_find(cache, entry->hash);
 
     if (e) {
-        ngx_http_soma_jwt_cache_remove(e);
+        ngx_http_soma_jwt_cache_remove(cache, e);
     }
 
-    while (ngx_http_soma_jwt_cache.count >= NGX_HTTP_SOMA_JWT_CACHE_MAX
-           || ngx_http_soma_jwt_cache.bytes + size
-              > NGX_HTTP_SOMA_JWT_CACHE_BYTES)
+    while (cache->count >= cache->count_max
+           || cache->bytes + size > cache->bytes_max)
     {
-        q = ngx_queue_last(&ngx_http_soma_jwt_cache.queue);
+        q = ngx_queue_last(&cache->queue);
 
-        ngx_http_soma_jwt_cache_remove(
+        ngx_http_soma_jwt_cache_remove(cache,
                         ngx_queue_data(q, ngx_http_soma_jwt_entry_t, queue));
     }
 
@@ -133,20 +220,20 @@ ngx_http_soma_jwt_cache_put(ngx_http_soma_jwt_t *jwt, ngx_uint_t version,
         return;
     }
 
-    ngx_memcpy(e->hash, hash, SOMA_KEY_HASH);
-    ngx_memcpy(e->data, packed, len);
+    ngx_memcpy(e->hash, entry->hash, SOMA_KEY_HASH);
+    ngx_memcpy(e->data, data, entry->len);
 
-    e->node.key = ngx_http_soma_jwt_cache_key(hash);
-    e->jwt = jwt;
-    e->version = version;
-    e->expires = ngx_min(expires, now + NGX_HTTP_SOMA_JWT_CACHE_TIME);
-    e->len = len;
+    e->node.key = ngx_http_soma_jwt_cache_key(entry->hash);
+    e->jwt = entry->jwt;
+    e->version = entry->version;
+    e->expires = entry->expires;
+    e->len = entry->len;
 
-    ngx_rbtree_insert(&ngx_http_soma_jwt_cache.rbtree, &e->node);
-    ngx_queue_insert_head(&ngx_http_soma_jwt_cache.queue, &e->queue);
+    ngx_rbtree_insert(&cache->rbtree, &e->node);
+    ngx_queue_insert_head(&cache->queue, &e->queue);
 
-    ngx_http_soma_jwt_cache.count++;
-    ngx_http_soma_jwt_cache.bytes += size;
+    cache->count++;
+    cache->bytes += size;
 }
 
 
@@ -197,7 +284,8 @@ ngx_http_soma_jwt_cache_insert(ngx_rbtree_node_t *temp,
 
 
 static ngx_http_soma_jwt_entry_t *
-ngx_http_soma_jwt_cache_find(const u_char *hash)
+ngx_http_soma_jwt_cache_find(ngx_http_soma_jwt_cache_t *cache,
+    const u_char *hash)
 {
     ngx_int_t                   rc;
     ngx_rbtree_key_t            key;
@@ -205,8 +293,8 @@ ngx_http_soma_jwt_cache_find(const u_char *hash)
     ngx_http_soma_jwt_entry_t  *e;
 
     key = ngx_http_soma_jwt_cache_key(hash);
-    node = ngx_http_soma_jwt_cache.rbtree.root;
-    sentinel = ngx_http_soma_jwt_cache.rbtree.sentinel;
+    node = cache->rbtree.root;
+    sentinel = cache->rbtree.sentinel;
 
     while (node != sentinel) {
 
@@ -230,14 +318,28 @@ ngx_http_soma_jwt_cache_find(const u_char *hash)
 
 
 static void
-ngx_http_soma_jwt_cache_remove(ngx_http_soma_jwt_entry_t *e)
+ngx_http_soma_jwt_cache_remove(ngx_http_soma_jwt_cache_t *cache,
+    ngx_http_soma_jwt_entry_t *e)
 {
-    ngx_rbtree_delete(&ngx_http_soma_jwt_cache.rbtree, &e->node);
+    ngx_rbtree_delete(&cache->rbtree, &e->node);
     ngx_queue_remove(&e->queue);
 
-    ngx_http_soma_jwt_cache.count--;
-    ngx_http_soma_jwt_cache.bytes -= offsetof(ngx_http_soma_jwt_entry_t, data)
-                                     + e->len;
+    cache->count--;
+    cache->bytes -= offsetof(ngx_http_soma_jwt_entry_t, data) + e->len;
 
     ngx_free(e);
+}
+
+
+static void
+ngx_http_soma_jwt_cache_empty(ngx_http_soma_jwt_cache_t *cache)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&cache->queue)) {
+        q = ngx_queue_head(&cache->queue);
+
+        ngx_http_soma_jwt_cache_remove(cache,
+                        ngx_queue_data(q, ngx_http_soma_jwt_entry_t, queue));
+    }
 }
