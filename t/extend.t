@@ -25,11 +25,18 @@ my $up = soma_upstream(responses => ['']);
 sub usd { sprintf '%.9f', $_[0] / 1e9 }
 
 my %limit = (sharp => usd($SHARP), plenty => '1000',
-             map { $_ => usd($WIDE) } qw(scarce hold gone deny allow));
+             map { $_ => usd($WIDE) } qw(scarce hold gone drain deny allow));
+
+my $vocabulary = ($ENV{SOMA_BUILD} || "$Soma::TOP/build")
+                 . '/share/soma/o200k_base.soma';
+my $counted = -e $vocabulary ? "soma_vocabulary o200k_base $vocabulary;" : '';
+my %h2;
 
 sub node {
     my ($name, $timeout, $workers) = @_;
     my $ledger = soma_dir("ledger-$name");
+
+    $h2{$name} = soma_port();
 
     my $node = soma_nginx(name => $name, workers => $workers, http => "
         soma_zone 4m;
@@ -38,15 +45,19 @@ sub node {
         soma_on_redis_down deny;
         soma_max_tokens trust;
         soma_training_lock off;
+        $counted
         soma_provider p { dialect openai;
                           endpoint http://127.0.0.1:@{[ $up->port ]}/v1; }
         soma_model m provider=p input=0 output=0.001;
+        soma_model gpt-4o provider=p input=0 output=0.001;
         " . join('', map { "
             soma_tenant $_ { limit cost $limit{$_}/day; }
             soma_key sha256:" . soma_sha256("sk-$_") . " tenant=$_ user=u;"
-        } sort keys %limit), server => '
+        } sort keys %limit), server => "
+        listen 127.0.0.1:$h2{$name} http2;
         location /v1/ { soma_pass; }
-        location /allow/v1/ { soma_pass; soma_on_redis_down allow; }');
+        location /drain/v1/ { soma_pass; soma_on_abort drain; }
+        location /allow/v1/ { soma_pass; soma_on_redis_down allow; }");
 
     ready($node, 1) or die "$name has no connection to Redis";
 
@@ -279,9 +290,44 @@ for (['whole', framed($whole), $whole],
     is(record('scarce')->{output_tokens}, $LONG, "$how: all of it is billed");
 }
 
+SKIP: {
+    skip 'no vocabulary', 2 unless $counted;
+
+    leave('scarce', $LEFT);
+    $up->reset(framed(events((chunk(' the')) x $LONG, $finish, '[DONE]'), 99));
+
+    my $res = $n[0]->post('/v1/chat/completions',
+                          '{"model":"gpt-4o","stream":true}', head('scarce'));
+
+    is(() = $res->{body} =~ /" the"/g, $LONG, 'counted: nothing is lost');
+    is(record('scarce')->{output_tokens}, $LONG, 'counted: and billed');
+}
+
+SKIP: {
+    skip 'no curl with HTTP/2', 3 unless `curl -V 2>/dev/null` =~ /HTTP2/;
+
+    leave('scarce', $LEFT);
+    $up->reset(framed($whole));
+
+    my @head = head('scarce');
+    my $curl = join ' ', 'curl -s --http2-prior-knowledge --limit-rate 300k',
+                    '--max-time 60', "-H '$head[0]: $head[1]'",
+                    "-H '$head[2]: $head[3]'", "-d '$BODY'",
+                    "http://127.0.0.1:$h2{a}/v1/chat/completions";
+    my $got = `$curl`;
+
+    ok($got eq $whole, 'HTTP/2: nothing is lost, nothing twice')
+        or diag got($got);
+    is($?, 0, 'HTTP/2: to the end');
+    is(record('scarce')->{output_tokens}, $LONG, 'HTTP/2: all of it is billed');
+}
+
+my $told = 0;
+$told += $_->{output_tokens} for records('scarce');
+
 ok(soma_wait(30, sub {
     my ($held, $used) = rows('scarce');
-    $held == 0 && $used == 7 * $LONG;
+    $held == 0 && $used == $told;
 }), 'it is reported, and the rest given back');
 leave('scarce', 500);
 $up->reset(framed($whole));
@@ -314,7 +360,7 @@ sub stopped {
 }
 
 # reads until nothing comes any more
-sub drained {
+sub waits {
     my ($s) = @_;
 
     while (!$s->{complete}) {
@@ -325,26 +371,36 @@ sub drained {
         last if select($bits, undef, undef, 0.5) < 1;
         last if !sysread $s->{socket}, $s->{buf}, 65536, length $s->{buf};
     }
-
-    $redis->resume;
 }
 
 my $s = stopped($n[0], 'hold');
-drained($s);
+waits($s);
+$redis->resume;
 like($s->rest, qr/"0$LONG".*"stop".*\[DONE\]\n\n$/s,
      'who waits goes on where it stopped');
 ok($s->{complete}, 'to the end');
 is(record('hold')->{output_tokens}, $LONG, 'and is billed');
 
 $s = stopped($n[1], 'gone');
-drained($s);
-my $seen = 1 + got($s->{buf});
+waits($s);
+my $seen = 1 + got($s->{text} . $s->{buf});
 $s->close;
+ok(soma_wait(30, sub { $n[1]->error_log =~ /prematurely closed/ }),
+   'a client leaves meanwhile');
+$redis->resume;
 my $r = record('gone');
-cmp_ok($r->{output_tokens}, '>=', $seen, 'a client that leaves meanwhile');
-cmp_ok($r->{output_tokens}, '<=', $LONG, 'pays what it got');
+cmp_ok($r->{output_tokens}, '>=', $seen, 'it pays what it got');
+cmp_ok($r->{output_tokens}, '<', $LONG, 'not more');
+is($r->{error}, 'client_closed', 'and is seen to leave');
 
-$_->quit for @n;
+$s = stopped($n[1], 'drain', '/drain');
+waits($s);
+$s->close;
+$redis->resume;
+is(record('drain')->{output_tokens}, $LONG,
+   'a client that leaves, in drain: all of it is heard, and billed');
+
+ok($_->quit, 'quit') for @n;
 
 # for longer than its timeout
 
