@@ -29,6 +29,9 @@ our $BARE = $BASE;
 our $SOMA = $BASE + 1;
 my $MOCK = $BASE + 2;
 
+# as make build leaves it, if npm is there
+our $VOCABULARY = "$BUILD/share/soma/o200k_base.soma";
+
 our $KEY = 'sk-bench-0123456789abcdef0123456789abcdef';
 our $PATH = '/v1/chat/completions';
 
@@ -147,14 +150,49 @@ sub tenants {
 }
 
 
+# tenants whose prompts are counted each time: a bound does not fit, a count
+# does, and what is reserved comes back whole
+our $TIGHT = 32;
+my $TIGHT_TOKENS = 6000;
+
+
+sub tight_tenants {
+    my ($limit) = @_;
+
+    return join "\n", map {
+        my $hash = Digest::SHA::sha256_hex(sprintf '%s%05d',
+                                           "$KEY-$limit->[0]", $_);
+
+        "    soma_tenant $limit->[0]$_ { limit tokens $limit->[1]/day; }\n"
+        . "    soma_key sha256:$hash tenant=$limit->[0]$_ user=u$_;"
+    } 0 .. $TIGHT - 1;
+}
+
+
+# without Redis: what a lease costs is not to be seen beside a count
+sub counting_config {
+    return "soma_vocabulary o200k_base $VOCABULARY;\n"
+           . join "\n", map { tight_tenants($_) }
+                            ['loose', 1_000_000_000_000],
+                            ['tight', $TIGHT_TOKENS];
+}
+
+
 sub config {
     my (%o) = @_;
+    my $redis = "soma_redis unix:$DIR/redis.sock timeout="
+                . ($o{timeout} || '2s') . ';';
     my $workers = $o{workers} || 1;
     my $cpu = $workers > 1 ? 'auto' : '01';
-    my $timeout = $o{timeout} || '2s';
     my $down = $o{down} || 'deny';
     my $hash = Digest::SHA::sha256_hex($KEY);
     my $tenants = tenants();
+
+    if ($o{counting}) {
+        $redis = '';
+        $tenants = counting_config();
+    }
+
     my $user = $> == 0 ? 'user root;' : '';
 
     return <<"END";
@@ -179,7 +217,7 @@ http {
 
     soma_zone 64m;
     # on two cores all of this waits for each other
-    soma_redis unix:$DIR/redis.sock timeout=$timeout;
+    $redis
     soma_on_redis_down $down;
     soma_ledger $DIR/ledger;
     soma_prices $TOP/conf/prices.json;
@@ -343,7 +381,8 @@ sub start {
 }
 
 
-# workers => 1, timeout => that of Redis, down => soma_on_redis_down
+# workers => 1, timeout => that of Redis, down => soma_on_redis_down,
+# counting => 1: other tenants, a vocabulary, no Redis
 sub start_nginx {
     my (%o) = @_;
 
@@ -420,7 +459,7 @@ sub load_command {
     my (%o) = @_;
 
     return ('taskset', '-c', $OTHER_CPU, "$DIR/load", '-p', $o{port},
-            '-u', $o{path} || $PATH, '-f', $o{body}, '-k', $KEY,
+            '-u', $o{path} || $PATH, '-f', $o{body}, '-k', $o{key} || $KEY,
             '-w', worker(), '-c', $o{conns} || 1,
             $o{requests} ? ('-n', $o{requests}) : (),
             $o{seconds} ? ('-t', $o{seconds}) : (),

@@ -11,6 +11,7 @@
  * A request gets a chat completion of about 1 KB.  One with the header
  * "x-mock: CHUNKS DELAY" gets a stream: the header and the first event at
  * once, CHUNKS events DELAY ms apart, usage if it was asked for, [DONE].
+ * "x-mock: free" is answered without usage of anything.
  */
 
 
@@ -49,6 +50,7 @@ typedef struct {
     size_t   kept;          /* bytes of a header cut by a read */
     char    *header;
     int      stream;
+    int      free;          /* nothing was used */
     int      usage;         /* asked for */
     int      chunks;        /* events still to come */
     int      delay;         /* ms */
@@ -83,6 +85,7 @@ static const char  event_head[] =
     "\"system_fingerprint\":\"fp_34a54ae93c\",\"choices\":";
 
 static char     plain[OUTPUT_MAX];
+static char     nothing[OUTPUT_MAX];
 static size_t   plain_len;
 static char     input[INPUT_MAX];
 static conn_t  *streams[CONNS_MAX];
@@ -231,7 +234,8 @@ tick(void)
 static int
 respond(conn_t *c)
 {
-    return c->stream ? begin_stream(c) : put(c, plain, plain_len);
+    return c->stream ? begin_stream(c)
+                     : put(c, c->free ? nothing : plain, plain_len);
 }
 
 
@@ -253,6 +257,7 @@ request(conn_t *c, char *p, size_t len)
 
     s = memmem(p, head, "x-mock: ", 8);
     c->stream = s && sscanf(s + 8, "%d %d", &c->chunks, &c->delay) == 2;
+    c->free = s && !c->stream;
 
     n = len - head < c->body ? len - head : c->body;
     c->body -= n;
@@ -365,6 +370,29 @@ listening(int port)
 }
 
 
+/* the same, with zeros for what was used */
+static void
+make_nothing(void)
+{
+    char  *p;
+
+    memcpy(nothing, plain, plain_len + 1);
+
+    for (p = strstr(nothing, "\"usage\""); *p != '\0'; p++) {
+        if (p[0] == ':' && p[1] >= '1' && p[1] <= '9') {
+
+            /* the length stays: blanks behind a zero */
+
+            *++p = '0';
+
+            while (p[1] >= '0' && p[1] <= '9') {
+                *++p = ' ';
+            }
+        }
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -389,6 +417,8 @@ main(int argc, char **argv)
                         "openai-version: 2020-10-01\r\n"
                         "openai-processing-ms: 213\r\n\r\n%s",
                         sizeof(answer) - 1, answer);
+
+    make_nothing();
 
     fd = listening(atoi(argv[1]));
     ep = epoll_create1(0);
