@@ -54,10 +54,11 @@ CC_plain := $(GCC)
 CC_asan := $(CLANG)
 CC_fuzz := $(CLANG)
 
-# Debian's own flags, without the file prefix map
-NGX_CC := -g -O2 -fstack-protector-strong -Wformat -Werror=format-security \
+# Debian's own flags, without the file prefix map, and what is called from
+# file to file is put together at the link
+NGX_CC := -g -O2 -flto -fstack-protector-strong -Wformat -Werror=format-security \
 	-fPIC -Wdate-time -D_FORTIFY_SOURCE=2
-NGX_LD := -Wl,-z,relro -Wl,-z,now -fPIC
+NGX_LD := -Wl,-z,relro -Wl,-z,now -fPIC -flto=$(JOBS)
 
 ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined \

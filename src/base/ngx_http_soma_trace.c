@@ -10,7 +10,6 @@
 
 
 static void ngx_http_soma_seed(void);
-static u_char *ngx_http_soma_hex64(u_char *p, uint64_t n);
 
 
 /*
@@ -62,7 +61,7 @@ ngx_http_soma_random(void)
 
 /* eight digits at a time: each half of a byte becomes a byte, and those
  * above nine get what lies between ':' and 'a' */
-static u_char *
+u_char *
 ngx_http_soma_hex64(u_char *p, uint64_t n)
 {
     uint64_t    v, over;

@@ -413,9 +413,10 @@ soma_put_json_str(soma_out_t *out, soma_str_t s)
 void
 soma_put_usd(soma_out_t *out, int64_t nano)
 {
-    char      buf[SOMA_NANO_LEN];
-    int       i, len;
-    uint64_t  u, fraction;
+    size_t         len;
+    uint64_t       u;
+    unsigned       fraction;
+    unsigned char  buf[SOMA_NANO_LEN];
 
     u = (uint64_t) nano;
 
@@ -426,26 +427,20 @@ soma_put_usd(soma_out_t *out, int64_t nano)
 
     soma_put_int(out, (int64_t) (u / SOMA_NANO));
 
-    fraction = u % SOMA_NANO;
+    fraction = (unsigned) (u % SOMA_NANO);
 
     if (fraction == 0) {
         return;
     }
 
-    len = 0;
+    buf[0] = (unsigned char) ('0' + fraction / 100000000);
+    (void) soma_put4(buf + 1, fraction / 10000 % 10000);
+    (void) soma_put4(buf + 5, fraction % 10000);
 
-    for (i = SOMA_NANO_LEN - 1; i >= 0; i--) {
-        buf[i] = (char) ('0' + fraction % 10);
-
-        if (len == 0 && buf[i] != '0') {
-            len = i + 1;
-        }
-
-        fraction /= 10;
-    }
+    for (len = SOMA_NANO_LEN; buf[len - 1] == '0'; len--) { /* void */ }
 
     soma_put_char(out, '.');
-    soma_put(out, buf, (size_t) len);
+    soma_put(out, buf, len);
 }
 
 

@@ -92,7 +92,8 @@ ngx_http_soma_header_in(ngx_http_request_t *r, ngx_str_t *name)
         }
 
         if (h[i].key.len == name->len
-            && ngx_strncmp(h[i].lowcase_key, name->data, name->len) == 0)
+            && h[i].lowcase_key[0] == name->data[0]
+            && ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0)
         {
             return &h[i].value;
         }

@@ -10,7 +10,6 @@
 #include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_settle.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 
@@ -36,6 +35,7 @@ static ngx_int_t ngx_http_soma_find_credential(ngx_http_request_t *r,
     soma_str_t *credential);
 static ngx_int_t ngx_http_soma_hash_seen(ngx_http_request_t *r,
     soma_str_t credential, u_char *hash);
+static ngx_uint_t ngx_http_soma_seen_same(u_char *a, u_char *b, size_t len);
 static ngx_http_soma_seen_t *ngx_http_soma_seen(ngx_http_request_t *r);
 static void ngx_http_soma_seen_cleanup(void *data);
 static ngx_int_t ngx_http_soma_hash_key(soma_str_t credential, u_char *hash);
@@ -257,8 +257,8 @@ ngx_http_soma_hash_seen(ngx_http_request_t *r, soma_str_t credential,
      * and none of them is to learn how much of its guess was right */
 
     if (seen->len == credential.len
-        && CRYPTO_memcmp(seen->credential, credential.data, credential.len)
-           == 0)
+        && ngx_http_soma_seen_same(seen->credential, credential.data,
+                                   credential.len))
     {
         ngx_memcpy(hash, seen->hash, SOMA_KEY_HASH);
         return NGX_OK;
@@ -275,6 +275,29 @@ ngx_http_soma_hash_seen(ngx_http_request_t *r, soma_str_t credential,
     seen->len = credential.len;
 
     return NGX_OK;
+}
+
+
+/* takes as long whatever differs */
+static ngx_uint_t
+ngx_http_soma_seen_same(u_char *a, u_char *b, size_t len)
+{
+    size_t    i;
+    uint64_t  x, y, differs;
+
+    differs = 0;
+
+    for (i = 0; len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        ngx_memcpy(&x, a + i, sizeof(uint64_t));
+        ngx_memcpy(&y, b + i, sizeof(uint64_t));
+        differs |= x ^ y;
+    }
+
+    for ( /* void */ ; i < len; i++) {
+        differs |= a[i] ^ b[i];
+    }
+
+    return differs == 0;
 }
 
 

@@ -7,6 +7,7 @@
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_quota.h"
+#include "ngx_http_soma_trace.h"
 #include "soma_xxh3.h"
 
 
@@ -21,7 +22,6 @@ static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx);
 static ngx_uint_t ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx);
 static soma_str_t ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t status);
-static void ngx_http_soma_query_hex(ngx_http_soma_ctx_t *ctx, u_char *buf);
 
 
 static const soma_str_t  ngx_http_soma_api_names[] = {
@@ -214,7 +214,7 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
 
     if (ctx->route) {
         record.route = ngx_http_soma_str(ctx->route->name);
-        ngx_http_soma_query_hex(ctx, hash);
+        (void) ngx_http_soma_hex64(hash, ctx->query_hash);
         record.query_hash.data = hash;
         record.query_hash.len = sizeof(hash);
     }
@@ -352,17 +352,4 @@ ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx)
     }
 
     ctx->query_hash = soma_xxh3(buf, p - buf);
-}
-
-
-static void
-ngx_http_soma_query_hex(ngx_http_soma_ctx_t *ctx, u_char *buf)
-{
-    ngx_uint_t  i;
-
-    static const u_char  hex[] = "0123456789abcdef";
-
-    for (i = 0; i < 2 * sizeof(uint64_t); i++) {
-        buf[i] = hex[(ctx->query_hash >> (60 - 4 * i)) & 0xf];
-    }
 }
