@@ -142,8 +142,40 @@ for my $case (['a flipped byte', sub { substr $_[0], $_[4] + 60, 1, "\xee" },
 
     if ($left == 0) {
         ok(-e "$file.bad", "$name: the file is kept aside");
+
+    } else {
+        ok(index($nginx->error_log, "\"$file\" is damaged behind record "
+                                    . "$left: it is kept as "
+                                    . "\"$file.damaged\"") > 0,
+           "$name: the log tells where it is kept");
+        is((stat "$file.damaged")[7], length $bytes, "$name: all of it");
+        unlink $file;
+        ok(-e "$file.damaged", "$name: and longer than itself");
     }
 }
+
+# so many are kept; an append that was cut off is no damage
+
+my ($full, $whole) = orphan();
+my @end = offsets($whole);
+
+write_file("$full.$_.damaged", '') for 1 .. 64;
+substr $whole, $end[4] + 60, 1, "\xee";
+write_file($full, $whole);
+$nginx->start;
+ok(soma_wait(30, sub {
+       $nginx->error_log =~ /"\Q$full\E" is damaged and not put aside/
+   }), 'too many are kept');
+ok(!-e "$full.damaged", 'one more is not');
+
+($full, $whole) = orphan();
+@end = offsets($whole);
+substr $whole, $end[-1], 40, pack 'VVQ<a24', 0, 1, 11, 'half a record';
+write_file($full, $whole);
+$nginx->start;
+ok(shipped(10), 'a record that was cut off') or diag(events());
+ok(!-e "$full.damaged", 'is no damage');
+balanced('a record that was cut off');
 
 # two generations of workers: both write, each its own files
 

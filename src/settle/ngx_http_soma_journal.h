@@ -32,6 +32,7 @@
 #define NGX_HTTP_SOMA_JOURNAL_SCAN      5000    /* ms */
 #define NGX_HTTP_SOMA_JOURNAL_STEP      (512 * 1024)    /* made ready at once */
 #define NGX_HTTP_SOMA_JOURNAL_STEP_WAIT 5       /* ms between two */
+#define NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX 64    /* segments put aside */
 #define NGX_HTTP_SOMA_JOURNAL_ADOPT_MAX 256     /* writers adopted at a time */
 #define NGX_HTTP_SOMA_JOURNAL_NAME      (SOMA_WRITER_LEN + 32)
 

@@ -15,6 +15,9 @@ static int ngx_http_soma_segment_open(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s, int flags);
 static ngx_int_t ngx_http_soma_segment_aside(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s, const char *error);
+static void ngx_http_soma_segment_keep(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s);
+static ngx_uint_t ngx_http_soma_journal_damaged(void);
 static ngx_uint_t ngx_http_soma_segment_zero(u_char *p, size_t size);
 static void ngx_http_soma_segment_drop(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s);
@@ -239,9 +242,96 @@ ngx_http_soma_segment_map(ngx_http_soma_writer_t *writer,
                       "whole record, number %uL",
                       ngx_http_soma_journal_path(writer->id, s->number, ""),
                       torn, s->segment.seq);
+
+        if (soma_segment_damaged(&s->segment, torn)) {
+            ngx_http_soma_segment_keep(writer, s);
+        }
     }
 
     return NGX_OK;
+}
+
+
+/* a second name for the file, which outlives its removal: nothing is copied,
+ * and what is before the damage is shipped as ever */
+
+static void
+ngx_http_soma_segment_keep(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s)
+{
+    u_char      path[NGX_MAX_PATH + NGX_HTTP_SOMA_JOURNAL_NAME + 16], *aside;
+    ngx_log_t  *log;
+
+    log = ngx_http_soma_journal.log;
+
+    ngx_cpystrn(path, ngx_http_soma_journal_path(writer->id, s->number, ""),
+                sizeof(path));
+    aside = ngx_http_soma_journal_path(writer->id, s->number, ".damaged");
+
+    if (access((char *) aside, F_OK) == 0) {
+        return;
+    }
+
+    if (ngx_http_soma_journal_damaged() >= NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "soma ledger: \"%s\" is damaged and not put aside, for "
+                      "there are %d *.damaged already: move them elsewhere, "
+                      "and copy this one before it is removed", path,
+                      NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX);
+        return;
+    }
+
+    if (link((char *) path, (char *) aside) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "soma ledger: cannot put \"%s\" aside", path);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "soma ledger: \"%s\" is damaged behind record %uL: it is "
+                  "kept as \"%s\"", path, s->segment.seq, aside);
+}
+
+
+/* how many there are: as many as are allowed when that cannot be told */
+
+static ngx_uint_t
+ngx_http_soma_journal_damaged(void)
+{
+    u_char      path[NGX_MAX_PATH + 1], *name;
+    size_t      len;
+    ngx_dir_t   dir;
+    ngx_str_t   of;
+    ngx_uint_t  n;
+
+    static const char  suffix[] = ".damaged";
+
+    of = ngx_http_soma_journal.smcf->ledger.path;
+    ngx_cpystrn(path, of.data, ngx_min(of.len + 1, sizeof(path)));
+    of.data = path;
+
+    if (ngx_open_dir(&of, &dir) == NGX_ERROR) {
+        return NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX;
+    }
+
+    n = 0;
+
+    while (ngx_read_dir(&dir) == NGX_OK) {
+        name = ngx_de_name(&dir);
+        len = ngx_de_namelen(&dir);
+
+        if (len >= sizeof(suffix)
+            && ngx_memcmp(name + len - (sizeof(suffix) - 1), suffix,
+                          sizeof(suffix) - 1)
+               == 0)
+        {
+            n++;
+        }
+    }
+
+    (void) ngx_close_dir(&dir);
+
+    return n;
 }
 
 

@@ -382,6 +382,26 @@ soma_segment_open(soma_segment_t *segment, unsigned char *base,
 
 
 int
+soma_segment_damaged(const soma_segment_t *segment, size_t torn)
+{
+    const unsigned char  *p;
+
+    if (torn == 0) {
+        return 0;
+    }
+
+    /* an append sets a length of 0 and the number first, the length last */
+
+    p = segment->base + segment->pos;
+
+    return segment->size - segment->pos < SOMA_SEGMENT_RECORD
+           || torn > soma_segment_record_size(SOMA_SEGMENT_PAYLOAD_MAX)
+           || soma_acquire32(p) != 0
+           || soma_load64(p + SOMA_AT_RECORD_SEQ) != segment->seq + 1;
+}
+
+
+int
 soma_segment_append(soma_segment_t *segment, const unsigned char *payload,
     size_t len)
 {

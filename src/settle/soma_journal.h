@@ -81,6 +81,13 @@ int soma_segment_create(soma_segment_t *segment, unsigned char *base,
 int soma_segment_open(soma_segment_t *segment, unsigned char *base,
     size_t size, size_t *torn, const char **error);
 
+/*
+ * What stands behind the last good record ("torn" bytes, of
+ * soma_segment_open()): 0 for nothing, or for one append that was cut off; 1
+ * when a disk, a file system or a person must have been at it.
+ */
+int soma_segment_damaged(const soma_segment_t *segment, size_t torn);
+
 /* SOMA_OK, or SOMA_DECLINED when it does not fit or the segment is closed:
  * start the next one; SOMA_ERROR: len is 0 or above SOMA_SEGMENT_PAYLOAD_MAX
  * and fits nowhere */

@@ -428,6 +428,16 @@ test_damage(void)
     soma_segment_open(&back, copy, sizeof(copy), &torn, &error);
     soma_is_int(torn, PAYLOAD * 8, "a torn record is reported");
     soma_is_int(back.seq, 14, "behind the good ones");
+    soma_is_int(soma_segment_damaged(&back, torn), 1, "which is damage");
+
+    memset(copy + ends[9], 0, 16);
+    copy[ends[9] + 8] = 15;
+    soma_is_int(soma_segment_damaged(&back, torn), 0,
+                "its number and no length: an append that was cut off");
+    copy[ends[9] + 8] = 16;
+    soma_is_int(soma_segment_damaged(&back, torn), 1, "another number");
+    soma_is_int(soma_segment_damaged(&back, 0), 0, "nothing there");
+    memset(copy + ends[9], 0x01, 16);
 
     wrong = 0;
 
