@@ -9,6 +9,7 @@
 #include "soma_prompt.h"
 
 #include <sys/mman.h>
+#include <sys/random.h>
 
 
 #define NGX_HTTP_SOMA_TIGHT_MAX       4096
@@ -208,6 +209,30 @@ ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
 }
 
 
+/* what this worker has counted; NULL: no memory of it */
+
+static soma_memo_t *
+ngx_http_soma_prompt_memo(void)
+{
+    uint64_t  secret;
+
+    static soma_memo_t  memo;
+
+    if (memo.point == 0) {
+
+        if (getrandom(&secret, sizeof(secret), GRND_NONBLOCK)
+            != (ssize_t) sizeof(secret))
+        {
+            return NULL;
+        }
+
+        soma_memo_init(&memo, secret);
+    }
+
+    return &memo;
+}
+
+
 /* the most tokens by any target; "counted" where a vocabulary is there */
 
 static int64_t
@@ -248,7 +273,8 @@ ngx_http_soma_prompt_most(ngx_http_soma_ctx_t *ctx, ngx_uint_t counted)
 
         done |= (ngx_uint_t) 1 << kind;
 
-        n = soma_prompt_tokens(bpe, ctx->ask.api, traits, ctx->body);
+        n = soma_prompt_recall(ngx_http_soma_prompt_memo(), bpe, ctx->ask.api,
+                               traits, ctx->body);
         most = ngx_max(most, n);
     }
 

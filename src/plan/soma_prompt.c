@@ -27,6 +27,7 @@
 
 typedef struct {
     const soma_bpe_t  *bpe;
+    soma_memo_t       *memo;
     int64_t            image;
     int64_t            message;     /* around one, 0: there are none */
     int64_t            tokens;
@@ -278,9 +279,23 @@ soma_prompt_decoded(const soma_bpe_t *bpe, soma_str_t text)
 }
 
 
+static int64_t
+soma_prompt_count(const soma_bpe_t *bpe, soma_str_t text, int escapes)
+{
+    if (escapes && memchr(text.data, '\\', text.len) != NULL) {
+        return soma_prompt_decoded(bpe, text);
+    }
+
+    return soma_bpe_count(bpe, text);
+}
+
+
 static void
 soma_prompt_text(soma_prompt_t *prompt, soma_str_t text, int escapes)
 {
+    int64_t   n;
+    uint64_t  hash;
+
     if (prompt->bpe == NULL) {
         prompt->tokens += (int64_t) text.len;
         return;
@@ -297,12 +312,22 @@ soma_prompt_text(soma_prompt_t *prompt, soma_str_t text, int escapes)
         return;
     }
 
-    if (escapes && memchr(text.data, '\\', text.len) != NULL) {
-        prompt->tokens += soma_prompt_decoded(prompt->bpe, text);
+    if (prompt->memo == NULL || text.len < SOMA_MEMO_MIN) {
+        prompt->tokens += soma_prompt_count(prompt->bpe, text, escapes);
         return;
     }
 
-    prompt->tokens += soma_bpe_count(prompt->bpe, text);
+    hash = soma_memo_hash(prompt->memo, text,
+                          (unsigned) prompt->bpe->family << 1
+                          | (escapes != 0));
+    n = soma_memo_get(prompt->memo, hash);
+
+    if (n < 0) {
+        n = soma_prompt_count(prompt->bpe, text, escapes);
+        soma_memo_put(prompt->memo, hash, n);
+    }
+
+    prompt->tokens += n;
 }
 
 
@@ -588,6 +613,14 @@ int64_t
 soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
     soma_str_t body)
 {
+    return soma_prompt_recall(NULL, bpe, api, traits, body);
+}
+
+
+int64_t
+soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe, soma_api_e api,
+    unsigned traits, soma_str_t body)
+{
     soma_walk_t    w;
     soma_prompt_t  prompt;
 
@@ -596,6 +629,7 @@ soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
     }
 
     prompt.bpe = bpe;
+    prompt.memo = memo;
     prompt.image = (traits & SOMA_PROMPT_MINI) ? SOMA_PROMPT_IMAGE_MINI
                                                : SOMA_PROMPT_IMAGE;
     prompt.message = 0;

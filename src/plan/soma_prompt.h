@@ -15,6 +15,7 @@
 
 #include "soma_bpe.h"
 #include "soma_dialect.h"
+#include "soma_memo.h"
 
 
 #define SOMA_PROMPT_MESSAGE      3      /* tokens around a message */
@@ -52,6 +53,10 @@ int64_t soma_prompt_bound(size_t body_len);
  */
 int64_t soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api,
     unsigned traits, soma_str_t body);
+
+/* the same, but a text whose count "memo" (NULL: none) has is not counted */
+int64_t soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe,
+    soma_api_e api, unsigned traits, soma_str_t body);
 
 
 #endif /* SOMA_PROMPT_H */

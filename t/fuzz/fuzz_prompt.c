@@ -59,6 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     soma_json_scan_t  scan;
 
     static soma_bpe_t              bpe;
+    static soma_memo_t             memo;
     static const soma_json_want_t  want[] = { { soma_string("model"), 1 } };
 
     if (bpe.slot == NULL) {
@@ -80,6 +81,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bound = soma_prompt_tokens(NULL, api, traits, body);
 
     need(tokens >= 0 && bound >= 0);
+
+    if (memo.point == 0) {
+        soma_memo_init(&memo, 1234567);
+    }
+
+    need(soma_prompt_recall(&memo, &bpe, api, traits, body) == tokens);
+    need(soma_prompt_recall(&memo, &bpe, api, traits, body) == tokens);
     need(bound <= (int64_t) (body.len + 1) * IMAGE_MAX);
 
     /* where the scanner let the body in, which it always did before */

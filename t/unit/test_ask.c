@@ -95,7 +95,7 @@ test_ask_mixed(soma_arena_t *arena)
 
         soma_is_int(soma_test_ask(&t, &soma_openai, SOMA_API_COMPLETIONS,
                                   body, arena),
-                    SOMA_OK, list[i].prompt);
+                    SOMA_OK, "%s", list[i].prompt);
         soma_is_int(t.ask.prompts > 1 ? t.ask.prompts : 1, list[i].prompts,
                     "its prompts");
     }
