@@ -212,6 +212,25 @@ ngx_int_t ngx_http_soma_keys_gone(ngx_http_request_t *r,
 ngx_int_t ngx_http_soma_keys_item(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 
+/*
+ * A new key: its secret, hash and id are made (into m->secret, m->made), its
+ * hash written, and the answer that shows the secret; a changed one is
+ * forgotten by all nodes.
+ */
+ngx_int_t ngx_http_soma_keys_make(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+ngx_int_t ngx_http_soma_keys_write_new(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, ngx_http_soma_manage_reply_pt reply);
+ngx_int_t ngx_http_soma_keys_show(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, ngx_uint_t status);
+void ngx_http_soma_keys_forget(ngx_http_soma_manage_t *m,
+    ngx_http_soma_key_row_t *row);
+
+/* m->found: rotates m->rows; the refusal when somebody else does */
+ngx_int_t ngx_http_soma_keys_rotate(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+ngx_int_t ngx_http_soma_keys_meanwhile(ngx_http_soma_manage_t *m);
+
 /* JSON arrays of the items of a list: "name":["a","b"] */
 void ngx_http_soma_put_list(soma_out_t *out, const char *name,
     soma_str_t text, u_char separator);

@@ -73,6 +73,7 @@ static void ngx_http_soma_redis_listen_change(redisReply *text);
 static void ngx_http_soma_redis_listen_drop(ngx_uint_t kind, u_char *data,
     size_t len);
 static void ngx_http_soma_redis_listen_stale(void);
+static void ngx_http_soma_redis_listen_empty(void);
 static void ngx_http_soma_redis_listen_beat(ngx_event_t *ev);
 static void ngx_http_soma_redis_listen_beat_one(
     ngx_http_soma_listen_t *listen);
@@ -403,8 +404,7 @@ ngx_http_soma_redis_listen_message(redisAsyncContext *ac, void *data,
             /* what was read before this moment may have changed unheard, and
              * Redis may have been emptied */
 
-            ngx_http_soma_redis_listen_stale();
-            ngx_http_soma_redis_flushed();
+            ngx_http_soma_redis_listen_empty();
         }
 
         return;
@@ -435,8 +435,7 @@ ngx_http_soma_redis_listen_invalidate(redisReply *keys)
 
     if (keys->type != REDIS_REPLY_ARRAY) {
         ngx_http_soma_listeners.changes++;
-        ngx_http_soma_redis_listen_stale();
-        ngx_http_soma_redis_flushed();
+        ngx_http_soma_redis_listen_empty();
         return;
     }
 
@@ -541,6 +540,16 @@ ngx_http_soma_redis_listen_stale(void)
                               NGX_HTTP_SOMA_CACHE_LOCK);
     ngx_http_soma_cache_stale(ngx_http_soma_redis_worker.smcf,
                               NGX_HTTP_SOMA_CACHE_TENANT);
+}
+
+
+/* Redis was emptied, or may have been */
+
+static void
+ngx_http_soma_redis_listen_empty(void)
+{
+    ngx_http_soma_redis_listen_stale();
+    ngx_http_soma_redis_flushed();
 }
 
 

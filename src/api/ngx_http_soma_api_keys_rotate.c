@@ -1,0 +1,293 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * POST .../keys/<id>/rotate: a new key beside the one in use, which then ends
+ * at once or after an overlap.
+ */
+
+
+#include "ngx_http_soma_manage.h"
+
+
+/* KEYS: index.  ARGV: range of the id, how many members were seen there (0:
+ * not looked), the two new members, the two of the old key.  0: others came
+ * in between */
+
+static const char  ngx_http_soma_keys_rotate_script[] =
+    "local n = tonumber(ARGV[3])\n"
+    "local l = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2])\n"
+    "if n ~= 0 and #l ~= n then return 0 end\n"
+    "redis.call('ZADD', KEYS[1], 0, ARGV[4], 0, ARGV[5], 0, ARGV[6],\n"
+    "           0, ARGV[7])\n"
+    "return 1\n";
+
+/* KEYS: the old key.  ARGV: now, when it ends, when Redis drops it (0: at
+ * once).  0: it is gone, or was rotated meanwhile */
+
+static const char  ngx_http_soma_keys_retire_script[] =
+    "if redis.call('HEXISTS', KEYS[1], 'tenant') == 0\n"
+    "   or redis.call('HEXISTS', KEYS[1], 'rotated') == 1\n"
+    "then return 0 end\n"
+    "if ARGV[3] == '0' then redis.call('DEL', KEYS[1]) return 1 end\n"
+    "redis.call('HSET', KEYS[1], 'rotated', ARGV[1], 'expires', ARGV[2])\n"
+    "redis.call('PEXPIREAT', KEYS[1], ARGV[3])\n"
+    "return 1\n";
+
+
+static void ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_retire(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_retire_row(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_keys_retired(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_rotated(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply);
+
+
+ngx_int_t
+ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    ngx_http_soma_call_t      call;
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+
+    if (row->rotated) {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT, "key_gone",
+                                   "the current key of \"%*s\" is gone, only "
+                                   "old ones are left for their time: revoke "
+                                   "them with DELETE .../keys/%*s and make a "
+                                   "new one",
+                                   row->entry.id.len, row->entry.id.data,
+                                   row->entry.id.len, row->entry.id.data);
+    }
+
+    ngx_http_soma_keys_make_room(m);
+
+    if (m->rows.nelts == NGX_HTTP_SOMA_SAME_ID_MAX) {
+        return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                                   "rotated_too_often",
+                                   "key \"%*s\" has too many old ones that "
+                                   "still work: wait, or revoke it and make "
+                                   "a new one",
+                                   row->entry.id.len, row->entry.id.data);
+    }
+
+    if (m->busy) {
+        return ngx_http_soma_keys_meanwhile(m);
+    }
+
+    if (ngx_http_soma_keys_make(r, m) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    m->made.identity = row->identity;
+    m->made.identity.key = row->entry.id;
+    m->made.entry.id = row->entry.id;
+    m->made.entry.tenant = row->identity.tenant;
+
+    /* a key that was written by hand is listed from now on */
+
+    ngx_http_soma_call(&call, "EVAL");
+    ngx_http_soma_call_cstr(&call, ngx_http_soma_keys_rotate_script);
+    ngx_http_soma_call_cstr(&call, "1");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_call_range(&call, "id ", row->entry.id);
+    ngx_http_soma_call_int(&call, m->entries);
+    ngx_http_soma_call_entry(&call, &m->made.entry);
+    ngx_http_soma_call_entry(&call, &row->entry);
+
+    m->written = 1;
+    m->got = 0;
+
+    return ngx_http_soma_manage_send(r, m, &call,
+                                     ngx_http_soma_keys_rotate_write);
+}
+
+
+/* old keys whose time is over are kept so that clients hear of it, but not
+ * in the way of new ones */
+
+static void
+ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m)
+{
+    ngx_uint_t                i, n;
+    ngx_http_soma_call_t      call;
+    ngx_http_soma_key_row_t  *row;
+
+    if (m->rows.nelts < NGX_HTTP_SOMA_SAME_ID_MAX) {
+        return;
+    }
+
+    row = m->rows.elts;
+    n = 0;
+
+    for (i = 0; i < m->rows.nelts; i++) {
+
+        if (row[i].rotated == 0 || row[i].identity.expires == 0
+            || row[i].identity.expires > m->now)
+        {
+            row[n++] = row[i];
+            continue;
+        }
+
+        ngx_http_soma_call(&call, "DEL");
+        ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
+                               row[i].entry.hex);
+        ngx_http_soma_manage_tell(&call);
+
+        ngx_http_soma_call(&call, "ZREM");
+        ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+        ngx_http_soma_call_entry(&call, &row[i].entry);
+        ngx_http_soma_manage_tell(&call);
+
+        ngx_http_soma_keys_forget(m, &row[i]);
+        m->entries--;
+    }
+
+    m->rows.nelts = n;
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+        return ngx_http_soma_keys_meanwhile(m);
+    }
+
+    return ngx_http_soma_keys_write_new(r, m, ngx_http_soma_keys_retire);
+}
+
+
+ngx_int_t
+ngx_http_soma_keys_meanwhile(ngx_http_soma_manage_t *m)
+{
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
+                               "rotated_meanwhile",
+                               "key \"%*s\" is rotated or revoked by "
+                               "somebody else just now: look with GET",
+                               row->entry.id.len, row->entry.id.data);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_retire(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_soma_keys_retire_row(r, m);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_retire_row(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m)
+{
+    int64_t                   end;
+    ngx_http_soma_call_t      call;
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+    row += m->got;
+    end = m->now + m->change.overlap;
+
+    if (row->identity.expires == 0 || end < row->identity.expires) {
+        row->identity.expires = end;
+    }
+
+    ngx_http_soma_call(&call, "EVAL");
+    ngx_http_soma_call_cstr(&call, ngx_http_soma_keys_retire_script);
+    ngx_http_soma_call_cstr(&call, "1");
+    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
+    ngx_http_soma_call_time(&call, m->now);
+    ngx_http_soma_call_time(&call, row->identity.expires);
+    ngx_http_soma_call_int(&call, m->change.overlap
+                                  ? row->identity.expires
+                                    + NGX_HTTP_SOMA_KEPT_MS
+                                  : 0);
+
+    return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_rotated);
+}
+
+
+static ngx_int_t
+ngx_http_soma_keys_rotated(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    ngx_http_soma_call_t      call;
+    ngx_http_soma_key_row_t  *row;
+
+    row = m->rows.elts;
+    row += m->got;
+
+    if ((reply->type != REDIS_REPLY_INTEGER || reply->integer != 1)
+        && m->got == 0)
+    {
+        /* nobody has seen the new one: it goes as it came */
+
+        ngx_http_soma_call(&call, "DEL");
+        ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
+                               m->made.entry.hex);
+        ngx_http_soma_manage_tell(&call);
+
+        ngx_http_soma_call(&call, "ZREM");
+        ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+        ngx_http_soma_call_entry(&call, &m->made.entry);
+        ngx_http_soma_manage_tell(&call);
+
+        return ngx_http_soma_keys_meanwhile(m);
+    }
+
+    if (m->change.overlap == 0) {
+        ngx_http_soma_call(&call, "ZREM");
+        ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+        ngx_http_soma_call_entry(&call, &row->entry);
+
+        return ngx_http_soma_manage_send(r, m, &call,
+                                         ngx_http_soma_keys_retired);
+    }
+
+    return ngx_http_soma_keys_retired(r, m, reply);
+}
+
+
+/* a node that died in a rotation leaves a key that nobody has seen beside the
+ * one in use: both end now */
+
+static ngx_int_t
+ngx_http_soma_keys_retired(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+    redisReply *reply)
+{
+    ngx_http_soma_key_row_t  *row;
+
+    (void) reply;
+
+    row = m->rows.elts;
+
+    ngx_http_soma_keys_forget(m, &row[m->got]);
+
+    while (++m->got < m->rows.nelts) {
+        if (row[m->got].rotated == 0) {
+            return ngx_http_soma_keys_retire_row(r, m);
+        }
+    }
+
+    ngx_http_soma_keys_forget(m, &m->made);
+    ngx_http_soma_manage_log(r, m, "key", "rotated", m->made.entry.id,
+                             m->made.entry.tenant);
+
+    return ngx_http_soma_keys_show(r, m, NGX_HTTP_OK);
+}
