@@ -272,6 +272,9 @@ $tenants
     server {
         listen 127.0.0.1:$SOMA backlog=8192;
 
+        # as docs/performance.md advises
+        request_pool_size 16k;
+
         location /v1/ { soma_pass; }
         location = /metrics { soma_metrics; }
     }
