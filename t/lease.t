@@ -184,7 +184,12 @@ is(scalar @{ $redis->cmd('KEYS', 'soma:{provider:l}:quota:*') }, 1,
 # concurrency
 
 $c = at_once('conc', 'concurrency');
-is(storm_most(), 7, 'concurrency: as many at once as may be, and not more');
+my $most = storm_most();
+cmp_ok($most, '<=', 7, 'concurrency: not more at once than may be');
+
+# who is there at the same instant is chance
+
+cmp_ok($most, '>=', 5, 'and no less, by and large');
 ok(soma_wait(10, sub {
     my $h = quota('conc');
     !grep { /^n:/ && (split ' ', $h->{$_})[2] != 0 } keys %$h

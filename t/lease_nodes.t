@@ -133,9 +133,12 @@ sub storms {
             or diag explain $c;
         cmp_ok($got, '<=', $limit, "$what: $amount: no more than $limit");
 
-        # some tokens are held by bounds of what is used
+        # some tokens are held by bounds of what is used, and who is there at
+        # the same instant is chance
 
-        cmp_ok($got, '>=', ($amount eq 'tokens' ? 0.8 : 0.98) * $limit,
+        my $part = { tokens => 0.8, concurrency => 0.7 }->{$amount} // 0.98;
+
+        cmp_ok($got, '>=', $part * $limit,
                "$what: $amount: and no less");
         note("$what: $amount: $got of $limit");
     }

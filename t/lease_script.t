@@ -113,7 +113,9 @@ is($r->{whole}, 556, 'told again, counted once');
 $r = sync('a', 'm', 600, state => 1, used => 25, held => 20);
 is($r->{whole}, 531, 'new use after an answer counts');
 
-at($now + 6001);
+at($now + 3000);
+sync('a', 'm', 600, state => 1, held => 20);
+at($now + 3001);
 $r = sync('a', 'm', 600, state => 1, held => 20);
 is($r->{free}, 571, 'the slice of b, which said no more, is free again');
 
@@ -258,10 +260,50 @@ $r = sync('a', 'D', 1000, state => 1, since => $start,
 is($r->{grant}, 0, 'until all leases were told or have expired');
 sync('b', 'D', 1000, state => 1, since => $start, total => 0,
      held => 300);
-at($now + 6001);
+at($now + 3000);
+sync('a', 'D', 1000, state => 1, since => $start, total => 200,
+     held => 100);
+at($now + 3001);
 $r = sync('a', 'D', 1000, state => 1, since => $start,
           total => 200, held => 100, need => 500);
 is($r->{grant}, 500, 'then as before');
+
+# Redis was away: who comes back first does not get what others used meanwhile
+
+reset_all();
+at(1795230245678);
+sync('a', 'D', 1000, need => 600);
+sync('b', 'D', 1000, need => 200);
+at($now + 6001);
+$r = sync('b', 'D', 1000, state => 1, since => $start, held => 200,
+          need => 700);
+is($r->{grant}, 0, 'nobody was heard for a while: nothing is granted');
+is($r->{flags}, 2, 'it is told');
+at($now + 1000);
+$r = sync('a', 'D', 1000, state => 1, since => $start, used => 500,
+          total => 500);
+is($r->{whole}, 500, 'until who held something could tell');
+at($now + 5001);
+$r = sync('b', 'D', 1000, state => 1, since => $start, held => 200,
+          need => 700);
+is($r->{grant}, 300, 'then what is left');
+
+$r = sync('c', 'D', 1000, need => 0);
+at($now + 4000);
+sync('c', 'D', 1000, state => 1, since => $start);
+at($now + 4000);
+$r = sync('c', 'D', 1000, state => 1, since => $start, need => 100);
+is($r->{grant}, 100, 'one that died among others is not waited for');
+sync('c', 'D', 1000, state => 1, since => $start, held => 100);
+at($now + 60000);
+$r = sync('a', 'D', 1000, state => 1, since => $start, total => 500,
+          need => 1);
+is($r->{flags} & 2, 2, 'one that died alone is');
+at($now + 60000);
+$r = sync('a', 'D', 1000, state => 1, since => $start, total => 500,
+          need => 1);
+is($r->{flags} & 2, 0, 'once');
+is($r->{grant}, 1, 'then it is over');
 
 reset_all();
 $r = sync('a', 'm', 100, state => 1, ack => 50, whole => 40, used => 10);

@@ -162,6 +162,14 @@ const char soma_lease_script[] =
     "    put('spare', spare)\n"
     "  else whole = limit end\n"
 
+    /*
+     * Nobody was heard for as long as a lease lasts, and some held one: it
+     * was Redis that was away, and they may have used what they held.
+     */
+    "  local last, gap, away = 0, false, false\n"
+    "  for _, r in pairs(rows) do last = max(last, r.exp - ttl) end\n"
+    "  gap = last > 0 and now - last > ttl\n"
+
     "  local live, others = 1, 0\n"
     "  for name, r in pairs(rows) do\n"
     "    if name ~= me then\n"
@@ -177,6 +185,11 @@ const char soma_lease_script[] =
     " .. text(r.used) .. ';'\n"
     "        r.used = 0\n"
     "        del[#del + 1] = name\n"
+    "      elseif r.held > 0 then\n"
+    "        away = gap\n"
+    "        set[#set + 1] = name\n"
+    "        set[#set + 1] = text(r.seq) .. ' ' .. text(r.from) .. ' 0 '"
+    " .. text(r.used) .. ' ' .. text(r.part) .. ' ' .. text(r.exp)\n"
     "      end\n"
     "      if calendar then whole = whole - r.used end\n"
     "    end\n"
@@ -192,7 +205,7 @@ const char soma_lease_script[] =
     "  end\n"
 
     /* leases that Redis knows nothing of may be out there */
-    "  if lost or (run and f.run and f.run ~= run) then\n"
+    "  if lost or away or (run and f.run and f.run ~= run) then\n"
     "    put('mend', now + ttl)\n"
     "  end\n"
     "  if run and f.run ~= run then\n"
