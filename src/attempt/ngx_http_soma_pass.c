@@ -126,7 +126,9 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
         return rc;
     }
 
-    ngx_http_soma_query_hash(ctx);
+    if (ngx_http_soma_query_hash(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     name = ngx_http_soma_ngx(ctx->ask.model);
     ctx->route = ngx_http_soma_route_find(ctx->main, &name);

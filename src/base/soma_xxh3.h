@@ -20,10 +20,11 @@
 #endif
 
 
-uint64_t soma_xxh3(const void *data, size_t len);
+/* of a text in n parts, however it is parted */
+uint64_t soma_xxh3(const soma_str_t *part, unsigned n);
 
 #if (SOMA_XXH3_WIDE)
-uint64_t soma_xxh3_avx2(const void *data, size_t len);
+uint64_t soma_xxh3_avx2(const soma_str_t *part, unsigned n);
 #endif
 
 

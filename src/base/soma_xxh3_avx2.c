@@ -16,11 +16,13 @@
 #define XXH_VECTOR  XXH_AVX2
 #include <xxhash.h>
 
+#include "soma_xxh3_any.h"
+
 
 uint64_t
-soma_xxh3_avx2(const void *data, size_t len)
+soma_xxh3_avx2(const soma_str_t *part, unsigned n)
 {
-    return XXH3_64bits(data, len);
+    return soma_xxh3_any(part, n);
 }
 
 

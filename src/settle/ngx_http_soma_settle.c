@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_trace.h"
@@ -12,6 +13,8 @@
 
 
 #define NGX_HTTP_SOMA_HASH_WHOLE  16384     /* a longer body: both its ends */
+#define NGX_HTTP_SOMA_HASH_PARTS  16
+#define NGX_HTTP_SOMA_HASH_MORE   (NGX_HTTP_SOMA_HASH_PARTS + 1)
 
 
 static void ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx);
@@ -22,6 +25,10 @@ static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx);
 static ngx_uint_t ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx);
 static soma_str_t ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t status);
+static unsigned ngx_http_soma_hash_parts(ngx_http_soma_ctx_t *ctx,
+    soma_str_t *part);
+static unsigned ngx_http_soma_hash_range(ngx_http_soma_ctx_t *ctx,
+    soma_str_t *part, unsigned n, size_t start, size_t end);
 
 
 static const soma_str_t  ngx_http_soma_api_names[] = {
@@ -304,52 +311,85 @@ ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
 
 /* however the body came in pieces, its hash is the same */
 
-void
+ngx_int_t
 ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx)
 {
-    size_t        len, n, at, tail;
-    u_char       *p, buf[NGX_HTTP_SOMA_HASH_WHOLE + sizeof(size_t)];
+    unsigned    n;
+    soma_str_t  part[NGX_HTTP_SOMA_HASH_PARTS];
+
+    n = ngx_http_soma_hash_parts(ctx, part);
+
+    if (n == NGX_HTTP_SOMA_HASH_MORE) {
+
+        if (ngx_http_soma_body_whole(ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        n = ngx_http_soma_hash_parts(ctx, part);
+    }
+
+    ctx->query_hash = soma_xxh3(part, n);
+
+    return NGX_OK;
+}
+
+
+static unsigned
+ngx_http_soma_hash_parts(ngx_http_soma_ctx_t *ctx, soma_str_t *part)
+{
+    size_t    len;
+    unsigned  n;
+
+    len = ctx->ask.body_len;
+
+    if (len <= NGX_HTTP_SOMA_HASH_WHOLE) {
+        return ngx_http_soma_hash_range(ctx, part, 0, 0, len);
+    }
+
+    part[0].data = (u_char *) &ctx->ask.body_len;
+    part[0].len = sizeof(ctx->ask.body_len);
+
+    n = ngx_http_soma_hash_range(ctx, part, 1, 0,
+                                 NGX_HTTP_SOMA_HASH_WHOLE / 2);
+
+    return ngx_http_soma_hash_range(ctx, part, n,
+                                    len - NGX_HTTP_SOMA_HASH_WHOLE / 2, len);
+}
+
+
+static unsigned
+ngx_http_soma_hash_range(ngx_http_soma_ctx_t *ctx, soma_str_t *part,
+    unsigned n, size_t start, size_t end)
+{
+    size_t        at, from, to;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
-    len = ctx->ask.body_len;
-    cl = ctx->request->request_body->bufs;
+    at = 0;
 
-    if (len <= NGX_HTTP_SOMA_HASH_WHOLE && cl && cl->next == NULL
-        && ngx_buf_in_memory(cl->buf))
-    {
-        ctx->query_hash = soma_xxh3(cl->buf->pos, cl->buf->last - cl->buf->pos);
-        return;
-    }
-
-    p = buf;
-    tail = 0;
-
-    if (len > NGX_HTTP_SOMA_HASH_WHOLE) {
-        tail = len - NGX_HTTP_SOMA_HASH_WHOLE / 2;
-        p = ngx_cpymem(p, &len, sizeof(size_t));
-    }
-
-    for (at = 0; cl && at < len; cl = cl->next, at += n) {
+    for (cl = ctx->request->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;
-        n = 0;
 
         if (!ngx_buf_in_memory(b)) {
             continue;
         }
 
-        n = ngx_min((size_t) (b->last - b->pos), len - at);
+        from = ngx_max(start, at);
+        to = ngx_min(end, at + (b->last - b->pos));
 
-        if (tail && at < NGX_HTTP_SOMA_HASH_WHOLE / 2) {
-            p = ngx_cpymem(p, b->pos,
-                           ngx_min(n, NGX_HTTP_SOMA_HASH_WHOLE / 2 - at));
+        if (from < to) {
+
+            if (n >= NGX_HTTP_SOMA_HASH_PARTS) {
+                return NGX_HTTP_SOMA_HASH_MORE;
+            }
+
+            part[n].data = b->pos + (from - at);
+            part[n].len = to - from;
+            n++;
         }
 
-        if (at + n > tail) {
-            p = ngx_cpymem(p, b->pos + (tail > at ? tail - at : 0),
-                           at + n - ngx_max(tail, at));
-        }
+        at += b->last - b->pos;
     }
 
-    ctx->query_hash = soma_xxh3(buf, p - buf);
+    return n;
 }

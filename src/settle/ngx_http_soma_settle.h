@@ -26,7 +26,7 @@ int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
  * Tells equal questions apart from others; no secret, no proof.  Taken when
  * the body has just been read: later it has left the processor's caches.
  */
-void ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx);
 
 /* the request's cleanup, data is the context: settles what nothing else did */
 void ngx_http_soma_settle_cleanup(void *data);
