@@ -272,9 +272,17 @@ ngx_http_soma_cluster_link(ngx_http_soma_node_t *node)
         ngx_http_soma_redis_link_connect(link);
     }
 
-    if (link->state == NGX_HTTP_SOMA_LINK_READY
-        || (link->state == NGX_HTTP_SOMA_LINK_CONNECT && !link->told))
-    {
+    if (link->state == NGX_HTTP_SOMA_LINK_READY) {
+        return link;
+    }
+
+    if (link->state == NGX_HTTP_SOMA_LINK_CONNECT && !link->told) {
+
+        /* nginx ends a worker whose timers may all be cancelled, with the
+         * requests that wait for this connect */
+
+        link->timer.cancelable = 0;
+
         return link;
     }
 
