@@ -52,6 +52,7 @@ static void ngx_http_soma_shipper_wake_event(ngx_event_t *ev);
 static void ngx_http_soma_shipper_drain(ngx_event_t *ev);
 static ngx_uint_t ngx_http_soma_shipper_gathers(void);
 static void ngx_http_soma_shipper_run(ngx_uint_t own);
+static void ngx_http_soma_shipper_drained(void);
 static ngx_int_t ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer);
 static ngx_int_t ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
     soma_ship_tenant_t *tenant);
@@ -249,6 +250,7 @@ ngx_http_soma_shipper_run(ngx_uint_t own)
     ship = &ngx_http_soma_shipper;
 
     if (!j->set || j->current == NULL || !ngx_http_soma_redis_ready()) {
+        ngx_http_soma_shipper_drained();
         return;
     }
 
@@ -281,11 +283,38 @@ ngx_http_soma_shipper_run(ngx_uint_t own)
         ship->error[0] = '\0';
     }
 
-    if (ship->drain.timer_set && j->own.ship.outstanding == 0
-        && j->own.acked == j->own.last)
+    ngx_http_soma_shipper_drained();
+}
+
+
+/* an exit waits for our own records and, as long, for what is under way */
+static void
+ngx_http_soma_shipper_drained(void)
+{
+    ngx_queue_t              *q;
+    ngx_http_soma_writer_t   *writer;
+    ngx_http_soma_journal_t  *j;
+
+    j = &ngx_http_soma_journal;
+
+    if (!ngx_http_soma_shipper.drain.timer_set
+        || j->own.ship.outstanding != 0 || j->own.acked != j->own.last)
     {
-        ngx_del_timer(&ship->drain);
+        return;
     }
+
+    for (q = ngx_queue_head(&j->adopted);
+         q != ngx_queue_sentinel(&j->adopted);
+         q = ngx_queue_next(q))
+    {
+        writer = ngx_queue_data(q, ngx_http_soma_writer_t, queue);
+
+        if (writer->ship.outstanding != 0) {
+            return;
+        }
+    }
+
+    ngx_del_timer(&ngx_http_soma_shipper.drain);
 }
 
 
@@ -417,6 +446,12 @@ ngx_http_soma_shipper_reply(void *data, redisReply *reply)
 
     if (writer->ship.outstanding == 0) {
         ngx_http_soma_shipper_done(writer);
+
+        /* a call that follows at once would keep an exiting worker on */
+
+        if (ngx_exiting && ngx_http_soma_shipper.drain.timedout) {
+            return;
+        }
 
         /* a few records wait for the tick: large batches are cheaper */
 
