@@ -30,6 +30,8 @@ BUILD := $(abspath $(B))
 TOP := $(CURDIR)
 NGX := /usr/share/nginx/src
 
+comma := ,
+
 GCC ?= gcc
 CLANG ?= clang
 
@@ -55,10 +57,15 @@ CC_asan := $(CLANG)
 CC_fuzz := $(CLANG)
 
 # Debian's own flags, without the file prefix map, and what is called from
-# file to file is put together at the link
+# file to file is put together at the link. Structures of some hundred bytes
+# are cleared and copied by libc: gcc's own "rep stos" takes several times as
+# long to begin.
+NGX_MEM := $(if $(filter x86_64,$(shell uname -m)), \
+	-mmemset-strategy=unrolled_loop:192:noalign$(comma)libcall:-1:noalign \
+	-mmemcpy-strategy=unrolled_loop:128:noalign$(comma)libcall:-1:noalign)
 NGX_CC := -g -O2 -flto -fstack-protector-strong -Wformat -Werror=format-security \
-	-fPIC -Wdate-time -D_FORTIFY_SOURCE=2
-NGX_LD := -Wl,-z,relro -Wl,-z,now -fPIC -flto=$(JOBS)
+	-fPIC -Wdate-time -D_FORTIFY_SOURCE=2 $(NGX_MEM)
+NGX_LD := -Wl,-z,relro -Wl,-z,now -fPIC -flto=$(JOBS) $(NGX_MEM)
 
 ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined \
