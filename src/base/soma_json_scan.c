@@ -98,7 +98,9 @@ void
 soma_json_scan_init(soma_json_scan_t *scan, const soma_json_want_t *want,
     unsigned nwant)
 {
-    memset(scan, 0, sizeof(soma_json_scan_t));
+    memset(scan->span, 0, nwant * sizeof(soma_json_span_t));
+    memset(&scan->open, 0,
+           sizeof(soma_json_scan_t) - offsetof(soma_json_scan_t, open));
 
     scan->want = want;
     scan->nwant = (unsigned char) nwant;
