@@ -13,7 +13,26 @@
 
 #define NGX_HTTP_SOMA_LOCK_AGAIN  1000  /* ms until a client asks again */
 
+#define NGX_HTTP_SOMA_UNLOCKED       64     /* tenants, a power of two */
+#define NGX_HTTP_SOMA_UNLOCKED_NAME  40     /* bytes of one */
+#define NGX_HTTP_SOMA_UNLOCKED_MS    100
 
+
+/*
+ * A tenant that was not locked a moment ago, as this worker saw it in the
+ * zone: nearly every request's tenant, and no reason for all workers to wait
+ * for one mutex.  It holds while no change of a lock was heard and this node
+ * knows of no lock.
+ */
+typedef struct {
+    ngx_msec_t  until;
+    ngx_uint_t  changes;
+    size_t      len;
+    u_char      tenant[NGX_HTTP_SOMA_UNLOCKED_NAME];
+} ngx_http_soma_unlocked_t;
+
+
+static ngx_int_t ngx_http_soma_lock_seen(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_lock_local(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t pending);
 static ngx_int_t ngx_http_soma_lock_cached(ngx_http_soma_ctx_t *ctx,
@@ -25,6 +44,10 @@ static void ngx_http_soma_lock_handler(ngx_http_request_t *r,
 static ngx_int_t ngx_http_soma_lock_down(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_lock_refuse(ngx_http_soma_ctx_t *ctx,
     soma_str_t json, int64_t expires, int64_t now);
+
+
+static ngx_http_soma_unlocked_t
+    ngx_http_soma_unlocked[NGX_HTTP_SOMA_UNLOCKED];
 
 
 ngx_int_t
@@ -61,7 +84,7 @@ ngx_http_soma_lock_known(ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    return ngx_http_soma_lock_cached(ctx, NGX_HTTP_SOMA_LOCK_FRESH);
+    return ngx_http_soma_lock_seen(ctx);
 }
 
 
@@ -119,6 +142,49 @@ ngx_http_soma_lock_local(ngx_http_soma_ctx_t *ctx, ngx_uint_t pending)
     }
 
     return ngx_http_soma_lock_refuse(ctx, copy.json, copy.expires, now);
+}
+
+
+static ngx_int_t
+ngx_http_soma_lock_seen(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 i, changes;
+    soma_str_t                 tenant;
+    ngx_http_soma_unlocked_t  *seen;
+
+    tenant = ctx->identity.tenant;
+
+    if (tenant.len > NGX_HTTP_SOMA_UNLOCKED_NAME
+        || ngx_http_soma_lock_table_count(ctx->main) != 0)
+    {
+        return ngx_http_soma_lock_cached(ctx, NGX_HTTP_SOMA_LOCK_FRESH);
+    }
+
+    i = soma_hash(tenant.data, tenant.len) & (NGX_HTTP_SOMA_UNLOCKED - 1);
+    seen = &ngx_http_soma_unlocked[i];
+
+    changes = ngx_http_soma_cache_changes(ctx->main, NGX_HTTP_SOMA_CACHE_LOCK);
+
+    if (seen->len == tenant.len
+        && seen->changes == changes
+        && (ngx_msec_int_t) (seen->until - ngx_current_msec) > 0
+        && ngx_memcmp(seen->tenant, tenant.data, tenant.len) == 0)
+    {
+        ctx->unlocked = 1;
+        return NGX_OK;
+    }
+
+    rc = ngx_http_soma_lock_cached(ctx, NGX_HTTP_SOMA_LOCK_FRESH);
+
+    if (rc == NGX_OK) {
+        seen->until = ngx_current_msec + NGX_HTTP_SOMA_UNLOCKED_MS;
+        seen->changes = changes;
+        seen->len = tenant.len;
+        ngx_memcpy(seen->tenant, tenant.data, tenant.len);
+    }
+
+    return rc;
 }
 
 
