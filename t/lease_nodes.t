@@ -133,10 +133,9 @@ sub storms {
             or diag explain $c;
         cmp_ok($got, '<=', $limit, "$what: $amount: no more than $limit");
 
-        # some tokens are held by bounds of what is used, and who is there at
-        # the same instant is chance
+        # who is there at the same instant is chance
 
-        my $part = { tokens => 0.8, concurrency => 0.7 }->{$amount} // 0.98;
+        my $part = $amount eq 'concurrency' ? 0.7 : 0.98;
 
         cmp_ok($got, '>=', $part * $limit,
                "$what: $amount: and no less");

@@ -319,6 +319,26 @@ $r = sync('a', 'm', 100, state => 1, held => 10, fresh => 1,
           need => 1);
 is($r->{flags}, 2, 'another server may not know all leases');
 
+# what is wanted ahead when little is left
+
+reset_all();
+$r = sync('a', 'D', 1280, need => 1, ahead => 10);
+is($r->{grant}, 11, 'much is left: what is needed, and ahead');
+$r = sync('b', 'D', 1280, need => 1, ahead => 500);
+is($r->{grant}, 5, 'soon gone: ahead only a part that may lie idle');
+$r = sync('c', 'D', 1280, need => 900, ahead => 500);
+is($r->{grant}, 900, 'of what is needed all');
+$r = sync('d', 'D', 1280, need => 900, ahead => 500);
+is($r->{grant}, 1280 - 916, 'or what there is');
+
+reset_all();
+$r = sync('a', 'D', 1280, need => 1, ahead => 500);
+is($r->{grant}, 10, 'also to who is alone: others may come');
+reset_all();
+sync('a', 'm', 1280, need => 20);
+$r = sync('b', 'm', 1280, need => 1, ahead => 500);
+is($r->{grant}, 315, 'a rate fills again');
+
 # rows of the forgotten
 
 reset_all();

@@ -40,6 +40,8 @@ static ngx_int_t ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_take_t *take, int64_t now);
 static void ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_takes_t *takes, ngx_uint_t waits);
+static void ngx_http_soma_quota_unneed_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes);
 static void ngx_http_soma_quota_lack(ngx_http_soma_takes_t *takes,
     ngx_http_soma_refusal_t *refusal);
 static void ngx_http_soma_quota_refuse(ngx_http_soma_take_t *take,
@@ -100,6 +102,8 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     }
 
     if (rc == NGX_OK) {
+        ngx_http_soma_quota_unneed_locked(ctx, &takes);
+
         rc = ngx_http_soma_quota_take_locked(smcf, &takes, hold, now);
     }
 
@@ -451,6 +455,7 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t                   i;
     ngx_http_soma_take_t        *take;
     ngx_http_soma_group_t       *group;
+    ngx_http_soma_leased_t      *leased;
     ngx_http_soma_quota_zone_t  *zone;
 
     zone = ctx->main->zone->quota;
@@ -462,13 +467,17 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
     for (i = 0; i < takes->n; i++) {
         take = &takes->take[i];
 
-        if (!take->lacks
-            || (!waits && take->state->leased->lease.need != 0))
-        {
+        if (!take->lacks) {
             continue;
         }
 
-        group = take->state->leased->group;
+        leased = take->state->leased;
+
+        if (!waits && leased->lease.need != 0) {
+            continue;
+        }
+
+        group = leased->group;
         bit = ngx_http_soma_lease_bit(group->hash);
 
         if (!(ctx->lease_groups & bit)) {
@@ -476,10 +485,52 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
             ctx->lease_news += zone->news[group->hash % NGX_HTTP_SOMA_NEWS];
         }
 
+        /* an answer to an earlier call wakes those who wait for the next */
+
+        bit = ngx_http_soma_lease_bit(take->hash);
+
+        if (waits && (ctx->lease_told & bit)
+            && soma_lease_pending(&leased->lease, ctx->lease_asked))
+        {
+            continue;
+        }
+
         ngx_http_soma_lease_need_locked(zone, take->state, take->want);
+
+        if (waits) {
+            ctx->lease_told |= bit;
+            ctx->lease_asked = zone->seq;
+        }
     }
 
     ngx_http_soma_lease_kick();
+}
+
+
+static void
+ngx_http_soma_quota_unneed_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes)
+{
+    uint64_t               bit;
+    ngx_uint_t             i;
+    ngx_http_soma_take_t  *take;
+
+    if (ctx->lease_told == 0) {
+        return;
+    }
+
+    for (i = 0; i < takes->n; i++) {
+        take = &takes->take[i];
+        bit = ngx_http_soma_lease_bit(take->hash);
+
+        if (!(ctx->lease_told & bit) || take->state->leased == NULL) {
+            continue;
+        }
+
+        soma_lease_unneed(&take->state->leased->lease, ctx->lease_asked,
+                          take->want);
+        ctx->lease_told &= ~bit;
+    }
 }
 
 

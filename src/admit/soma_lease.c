@@ -19,7 +19,7 @@ static int soma_lease_calendar(soma_window_e window);
 static void soma_lease_shift(soma_lease_t *lease, int64_t n);
 static void soma_lease_expire(soma_lease_t *lease, int64_t now);
 static void soma_lease_sample(soma_lease_t *lease, int64_t now);
-static int64_t soma_lease_first(int64_t want);
+static void soma_lease_guess(soma_lease_t *lease, int64_t want);
 static int soma_lease_idle(const soma_lease_t *lease, int64_t now);
 static void soma_lease_give(soma_lease_t *lease, int64_t now, int all);
 static void soma_lease_turned(soma_lease_t *lease,
@@ -127,11 +127,14 @@ soma_lease_check(soma_lease_t *lease, int64_t now, int64_t want,
 
 
 /* nothing is known of the demand yet */
-static int64_t
-soma_lease_first(int64_t want)
+static void
+soma_lease_guess(soma_lease_t *lease, int64_t want)
 {
-    return soma_lease_amount(soma_muldiv(soma_lease_amount(want),
-                                         SOMA_LEASE_FIRST, 1));
+    if (lease->ahead == 0) {
+        lease->ahead = soma_lease_amount(soma_muldiv(soma_lease_amount(want),
+                                                     SOMA_LEASE_FIRST, 1));
+        lease->guessed = 1;
+    }
 }
 
 
@@ -142,8 +145,24 @@ soma_lease_need(soma_lease_t *lease, int64_t now, int64_t want)
     lease->taken = now;
     lease->due = now;
 
-    if (lease->ahead == 0) {
-        lease->ahead = soma_lease_first(want);
+    soma_lease_guess(lease, want);
+}
+
+
+int
+soma_lease_pending(const soma_lease_t *lease, uint64_t since)
+{
+    return lease->heard <= since && lease->failed <= since
+           && (lease->need != 0 || lease->seq > since);
+}
+
+
+void
+soma_lease_unneed(soma_lease_t *lease, uint64_t since, int64_t want)
+{
+    if (soma_lease_pending(lease, since) && lease->seq <= since) {
+        lease->need = soma_lease_amount(lease->need
+                                        - soma_lease_amount(want));
     }
 }
 
@@ -166,9 +185,7 @@ soma_lease_take(soma_lease_t *lease, int64_t now, int64_t want)
     if (want > lease->size) {
         lease->size = want;
 
-        if (lease->ahead == 0) {
-            lease->ahead = soma_lease_first(want);
-        }
+        soma_lease_guess(lease, want);
     }
 
     /* what is held comes back but for what was used of it */
@@ -238,6 +255,7 @@ soma_lease_sample(soma_lease_t *lease, int64_t now)
 
         if (ahead > lease->ahead) {
             lease->ahead = soma_lease_amount(ahead);
+            lease->guessed = 0;
         }
 
         return;
@@ -252,6 +270,7 @@ soma_lease_sample(soma_lease_t *lease, int64_t now)
     }
 
     lease->ahead = soma_lease_amount(ahead);
+    lease->guessed = 0;
     lease->spent = 0;
     lease->size = 0;
     lease->sample = now;
@@ -326,6 +345,15 @@ soma_lease_send(const soma_limit_t *limit, soma_lease_t *lease, uint64_t seq,
     if (!all && !lease->tight && !soma_lease_idle(lease, now)) {
         item->ahead = soma_lease_amount(lease->ahead + lease->need - avail
                                         - item->need);
+    }
+
+    /* of a small budget that many ask for at once the guess may be all that
+     * is left in the end */
+
+    if (lease->guessed && soma_lease_calendar(limit->window)
+        && item->ahead > limit->limit / SOMA_LEASE_FIRST_PART)
+    {
+        item->ahead = limit->limit / SOMA_LEASE_FIRST_PART;
     }
 
     item->state = lease->known ? SOMA_LEASE_KNOWN : SOMA_LEASE_NEW;

@@ -32,8 +32,13 @@
 #define SOMA_LEASE_SHRINK_MS   1000     /* a sample that makes slices smaller */
 #define SOMA_LEASE_AHEAD_MS    4000     /* of spending, in a slice */
 #define SOMA_LEASE_LEAST       4        /* requests, in any slice */
-#define SOMA_LEASE_FIRST       16       /* requests, in the first slice */
+#define SOMA_LEASE_FIRST       16       /* requests, in the first slice, */
+#define SOMA_LEASE_FIRST_PART  128      /* or this part of a window's limit */
 #define SOMA_LEASE_KEYS_MAX    32       /* of one script call */
+#define SOMA_LEASE_NEAR        "4"      /* times what all want ahead: less
+                                           than that is soon gone, */
+#define SOMA_LEASE_IDLE_PART   "128"    /* then all have no more ahead than
+                                           this part of a window's limit */
 #define SOMA_LEASE_ROWS_MAX    "64"     /* of a key, then old ones are added
                                            to its base */
 #define SOMA_LEASE_FOLD_MS     "3600000"
@@ -88,6 +93,7 @@ typedef struct {
     uint32_t  epoch;        /* changes when the window turns */
     unsigned  known:1;      /* Redis has a row of ours */
     unsigned  tight:1;      /* others starve */
+    unsigned  guessed:1;    /* ahead is of the first slice */
     unsigned  recount:1;    /* to be told again, though quiet */
     unsigned  recounts:1;   /* a call in flight does */
 } soma_lease_t;
@@ -152,6 +158,17 @@ int soma_lease_check(soma_lease_t *lease, int64_t now, int64_t want,
 
 /* adds the want of one who waits: the lease is due at once */
 void soma_lease_need(soma_lease_t *lease, int64_t now, int64_t want);
+
+/*
+ * 1: a need that was told when "since" was the last sequence is still to be
+ * sent, or to be answered.  Who looks again meanwhile tells it no second
+ * time: what is granted beyond the need lies idle while others starve.
+ */
+int soma_lease_pending(const soma_lease_t *lease, uint64_t since);
+
+/* takes back a need that was told then and is not sent yet: who told it was
+ * served by what came for others */
+void soma_lease_unneed(soma_lease_t *lease, uint64_t since, int64_t want);
 
 /*
  * Takes, whatever check said: avail may go below 0.  Returns the epoch that

@@ -217,6 +217,14 @@ const char soma_lease_script[] =
     "    flags = 2\n"
     "  elseif free > 0 then\n"
     "    local share = live > 1 and floor(free / (2 * live)) or free\n"
+
+    /* what is soon gone may be wanted once, and at once: no time is left for
+     * others to give back what they have ahead */
+
+    "    if calendar and ahead * live * " SOMA_LEASE_NEAR " > free then\n"
+    "      share = min(share, floor(limit / (" SOMA_LEASE_IDLE_PART
+    " * live)))\n"
+    "    end\n"
     "    grant = min(free, max(need, min(need + ahead, share)))\n"
     "  end\n"
     "  if grant < need and others > 0 then put('hungry', now) end\n"

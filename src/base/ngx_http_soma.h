@@ -295,6 +295,8 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_wait_t           *wait;           /* for a lease */
     uint64_t                        lease_after;    /* what is told later
                                                        is an answer to us */
+    uint64_t                        lease_asked;    /* when it told a need */
+    uint64_t                        lease_told;     /* bits of those leases */
     uint64_t                        lease_groups;   /* what it waits for */
     uint32_t                        lease_news;
     ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];

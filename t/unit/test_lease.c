@@ -258,6 +258,12 @@ model_sync(world_t *w, int me, const soma_lease_item_t *item,
 
     } else if (free > 0) {
         share = live > 1 ? free / (2 * live) : free;
+
+        if (calendar(w) && item->ahead * live * atoi(SOMA_LEASE_NEAR) > free) {
+            share = min64(share, w->limit.limit
+                                 / (atoi(SOMA_LEASE_IDLE_PART) * live));
+        }
+
         reply->grant = min64(free, max64(item->need,
                                          min64(item->need + item->ahead,
                                                share)));
@@ -897,6 +903,58 @@ test_key(void)
 }
 
 
+/* a need is told once, and by nobody who was served */
+static void
+test_need(void)
+{
+    uint64_t            since;
+    soma_lease_t        lease;
+    soma_limit_t        limit;
+    soma_lease_item_t   item;
+    soma_lease_reply_t  reply;
+
+    limit = make(SOMA_TOKENS, SOMA_WINDOW_DAY, 1280);
+    memset(&lease, 0, sizeof(lease));
+    soma_lease_init(&lease, 1, 1000);
+
+    soma_ok(!soma_lease_pending(&lease, 1), "nothing was told");
+
+    since = 1;
+    soma_lease_need(&lease, 1000, 100);
+    soma_ok(soma_lease_pending(&lease, since), "told, to be sent");
+    soma_lease_send(&limit, &lease, 2, 1000, 0, &item);
+    soma_is_int(item.need, 100, "sent");
+    soma_is_int(item.ahead, 1280 / SOMA_LEASE_FIRST_PART,
+                "with a first slice that is a small part of the budget");
+    soma_ok(soma_lease_pending(&lease, since), "to be answered");
+
+    soma_ok(!soma_lease_pending(&lease, 2), "who comes now is not in it");
+    soma_lease_need(&lease, 1000, 30);
+    soma_lease_need(&lease, 1000, 20);
+    soma_lease_unneed(&lease, since, 100);
+    soma_is_int(lease.need, 50, "what was sent cannot be taken back");
+
+    memset(&reply, 0, sizeof(reply));
+    reply.applied = 1;
+    reply.grant = 30;
+    reply.whole = 1280;
+    soma_lease_reply(&lease, &item, &reply, 1001);
+
+    soma_ok(!soma_lease_pending(&lease, since), "answered");
+    soma_ok(soma_lease_pending(&lease, 2), "those after it wait on");
+
+    soma_lease_unneed(&lease, 2, 30);
+    soma_lease_take(&lease, 1001, 30);
+    soma_lease_send(&limit, &lease, 3, 1001, 0, &item);
+    soma_is_int(item.need, 20, "one of them was served by what came");
+
+    soma_lease_fail(&lease, 3, 1002);
+    soma_ok(!soma_lease_pending(&lease, 2), "no answer came");
+    soma_lease_unneed(&lease, 2, 20);
+    soma_is_int(lease.need, 0, "never less than nothing");
+}
+
+
 static void
 test_args(void)
 {
@@ -945,6 +1003,7 @@ main(void)
     test_calls();
     test_spendable();
     test_many();
+    test_need();
 
     return soma_done();
 }
