@@ -484,25 +484,24 @@ soma_block_string(soma_json_skip_t *skip, const unsigned char *p, size_t len)
 SOMA_BLOCK_TARGET static size_t
 soma_block_nest(soma_json_skip_t *skip, const unsigned char *p, size_t len)
 {
-    int               end;
-    size_t            i, n;
-    unsigned char     rest[SOMA_BLOCK];
-    soma_json_walk_t  w;
+    int                   end;
+    size_t                i, n;
+    unsigned char         rest[SOMA_BLOCK];
+    soma_json_walk_t      w;
+    const unsigned char  *block;
 
     soma_block_enter(&w, skip);
 
     for (i = 0; i < len; i += n) {
         n = SOMA_BLOCK;
+        block = p + i;
 
-        if (len - i >= SOMA_BLOCK) {
-            end = soma_block_nest_step(&w, skip, p + i, n, p + i, p + len);
-
-        } else {
+        if (len - i < SOMA_BLOCK) {
             n = len - i;
-            end = soma_block_nest_step(&w, skip,
-                                       soma_block_rest(rest, p + i, n), n,
-                                       p + i, p + len);
+            block = soma_block_rest(rest, p + i, n);
         }
+
+        end = soma_block_nest_step(&w, skip, block, n, p + i, p + len);
 
         if (end == SOMA_STEP_ON) {
             continue;
