@@ -56,16 +56,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t             i, n, part;
     int64_t            tokens;
-    const char        *error;
-    soma_str_t         text, file, token[SOMA_BPE_TEST_TOKENS];
+    soma_str_t         text, file;
     soma_bpe_stream_t  stream;
 
     static soma_bpe_t  bpe[SOMA_BPE_FAMILIES];
 
     for (i = SOMA_BPE_CL100K; i < SOMA_BPE_FAMILIES; i++) {
         if (bpe[i].slot == NULL) {
-            need(soma_bpe_test_make(i, token, &file) == SOMA_OK);
-            need(soma_bpe_open(&bpe[i], file, &error) == SOMA_OK);
+            need(soma_bpe_test_open(&bpe[i], i, &file) == SOMA_OK);
         }
     }
 

@@ -53,9 +53,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int64_t           tokens, bound;
     unsigned          traits;
-    const char       *error;
     soma_api_e        api;
-    soma_str_t        body, file, token[SOMA_BPE_TEST_TOKENS];
+    soma_str_t        body, file;
     soma_json_scan_t  scan;
 
     static soma_bpe_t              bpe;
@@ -63,8 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const soma_json_want_t  want[] = { { soma_string("model"), 1 } };
 
     if (bpe.slot == NULL) {
-        need(soma_bpe_test_make(SOMA_BPE_O200K, token, &file) == SOMA_OK);
-        need(soma_bpe_open(&bpe, file, &error) == SOMA_OK);
+        need(soma_bpe_test_open(&bpe, SOMA_BPE_O200K, &file) == SOMA_OK);
     }
 
     if (size < 2) {

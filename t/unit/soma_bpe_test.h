@@ -72,4 +72,21 @@ soma_bpe_test_make(soma_bpe_family_e family, soma_str_t *token,
 }
 
 
+/* the same, and the vocabulary that is read from it */
+
+static inline int
+soma_bpe_test_open(soma_bpe_t *bpe, soma_bpe_family_e family,
+    soma_str_t *file)
+{
+    const char  *error;
+    soma_str_t   token[SOMA_BPE_TEST_TOKENS];
+
+    if (soma_bpe_test_make(family, token, file) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    return soma_bpe_open(bpe, *file, &error);
+}
+
+
 #endif /* SOMA_BPE_TEST_H */

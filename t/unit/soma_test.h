@@ -28,6 +28,9 @@
  * in a null byte outside len, and exits when it cannot.  soma_fails is the
  * number of checks that failed so far.
  *
+ * soma_rnd() is the same sequence in every run, soma_any(n) a number of it
+ * that is less than n.
+ *
  * Memory for the code under test: soma_arena_malloc.h.
  */
 
@@ -199,6 +202,26 @@ soma_file(const char *path, size_t *len)
     *len = (size_t) size;
 
     return p;
+}
+
+
+static inline uint64_t
+soma_rnd(void)
+{
+    static uint64_t  seed = 88172645463325252u;
+
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+
+    return seed;
+}
+
+
+static inline unsigned
+soma_any(unsigned n)
+{
+    return (unsigned) ((soma_rnd() >> 33) % n);
 }
 
 

@@ -22,18 +22,6 @@ __extension__ typedef __int128  wide_t;
 
 
 static unsigned char  buf[512];
-static uint64_t       seed = 88172645463325252u;
-
-
-static uint64_t
-rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
-}
 
 
 static soma_str_t
@@ -350,7 +338,7 @@ test_decimal_round(void)
     fails = 0;
 
     for (i = 0; i < 200000; i++) {
-        n = (int64_t) (rnd() >> (1 + rnd() % 63));
+        n = (int64_t) (soma_rnd() >> (1 + soma_rnd() % 63));
         soma_out_init(&out, buf, sizeof(buf));
         soma_put_usd(&out, n);
         text.data = buf;
@@ -411,7 +399,7 @@ test_calendar(void)
     for (d = FIRST; d <= LAST; d++) {
         t = d * 86400;
         gmtime_r(&t, &tm);
-        ms = d * DAY_MS + (int64_t) (rnd() % DAY_MS);
+        ms = d * DAY_MS + (int64_t) (soma_rnd() % DAY_MS);
 
         soma_civil(ms, &year, &month, &day);
 
@@ -511,7 +499,7 @@ test_time_text(void)
     fails = 0;
 
     for (i = 0; i < 100000; i++) {
-        n = (int64_t) (rnd() % 253402300800000u);
+        n = (int64_t) (soma_rnd() % 253402300800000u);
         soma_out_init(&out, buf, sizeof(buf));
         soma_put_time(&out, n);
         text.data = buf;
@@ -540,9 +528,9 @@ test_muldiv(void)
     fails = 0;
 
     for (i = 0; i < 100000; i++) {
-        a = (int64_t) (rnd() >> rnd() % 63);
-        b = (int64_t) (rnd() >> rnd() % 63);
-        c = (int64_t) (rnd() >> (1 + rnd() % 62)) + 1;
+        a = (int64_t) (soma_rnd() >> soma_rnd() % 63);
+        b = (int64_t) (soma_rnd() >> soma_rnd() % 63);
+        c = (int64_t) (soma_rnd() >> (1 + soma_rnd() % 62)) + 1;
         want = (wide_t) a * b / c;
         want = want > INT64_MAX ? INT64_MAX : want;
         want = want < INT64_MIN ? INT64_MIN : want;

@@ -58,20 +58,6 @@ static const pieces_t  pieces[] = {
 };
 
 
-static uint64_t  seed = 88172645463325252u;
-
-
-static uint64_t
-rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
-}
-
-
 static soma_str_t
 str(const char *s)
 {
@@ -202,21 +188,21 @@ some_text(unsigned char *buf, size_t max)
 
     s.data = buf;
     s.len = 0;
-    n = rnd() % 30;
+    n = soma_rnd() % 30;
 
-    if (rnd() % 4 == 0) {
+    if (soma_rnd() % 4 == 0) {
 
         /* one long word */
 
         while (n-- != 0 && s.len < max) {
-            buf[s.len++] = "abhelo"[rnd() % 6];
+            buf[s.len++] = "abhelo"[soma_rnd() % 6];
         }
 
         return s;
     }
 
     while (n-- != 0) {
-        w = words[rnd() % (sizeof(words) / sizeof(words[0]))];
+        w = words[soma_rnd() % (sizeof(words) / sizeof(words[0]))];
 
         if (s.len + strlen(w) > max) {
             break;
@@ -239,7 +225,7 @@ in_parts(const soma_bpe_t *bpe, soma_str_t text, size_t part)
     soma_bpe_stream_init(&stream, bpe);
 
     for (i = 0; i < text.len; i += n) {
-        n = part ? part : 1 + rnd() % 40;
+        n = part ? part : 1 + soma_rnd() % 40;
         n = n < text.len - i ? n : text.len - i;
         soma_bpe_stream_add(&stream, text.data + i, n);
     }

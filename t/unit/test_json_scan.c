@@ -22,20 +22,6 @@ typedef struct {
 } body_t;
 
 
-static uint64_t  seed = 88172645463325252u;
-
-
-static unsigned
-any(unsigned n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return (unsigned) ((seed >> 33) % n);
-}
-
-
 static size_t
 any_cuts(size_t *cut, size_t max, size_t len)
 {
@@ -44,7 +30,7 @@ any_cuts(size_t *cut, size_t max, size_t len)
     at = 0;
 
     for (n = 0; n < max; n++) {
-        at += any(8) ? any(200) : any(3);
+        at += soma_any(8) ? soma_any(200) : soma_any(3);
 
         if (at > len) {
             break;
@@ -498,7 +484,7 @@ put_space(body_t *b)
         "", "", "", "", "", "", " ", "\n", "\r\n  ", "\t", "                 "
     };
 
-    put(b, space[any(11)]);
+    put(b, space[soma_any(11)]);
 }
 
 
@@ -515,12 +501,12 @@ put_string(body_t *b, unsigned max)
 
     put(b, "\"");
 
-    for (n = any(max); n > 0 && b->len < BODY_MAX; n--) {
-        if (any(6) == 0) {
-            put(b, parts[any(sizeof(parts) / sizeof(parts[0]))]);
+    for (n = soma_any(max); n > 0 && b->len < BODY_MAX; n--) {
+        if (soma_any(6) == 0) {
+            put(b, parts[soma_any(sizeof(parts) / sizeof(parts[0]))]);
 
         } else {
-            put(b, &"the quick brown fox jumps over "[any(31)]);
+            put(b, &"the quick brown fox jumps over "[soma_any(31)]);
         }
     }
 
@@ -537,11 +523,11 @@ put_value(body_t *b, unsigned depth)
         "true", "false", "null", "0", "-0", "17", "-3.25", "1e9", "0.5E-7"
     };
 
-    switch (any(depth > 0 && b->len < BODY_MAX ? 8 : 4)) {
+    switch (soma_any(depth > 0 && b->len < BODY_MAX ? 8 : 4)) {
 
     case 0:
     case 1:
-        put(b, plain[any(9)]);
+        put(b, plain[soma_any(9)]);
         return;
 
     case 2:
@@ -553,10 +539,10 @@ put_value(body_t *b, unsigned depth)
         return;
     }
 
-    object = any(2);
+    object = soma_any(2);
     put(b, object ? "{" : "[");
 
-    for (n = any(5); n > 0; n--) {
+    for (n = soma_any(5); n > 0; n--) {
         put_space(b);
 
         if (object) {
@@ -595,20 +581,20 @@ put_body(body_t *b)
     put_space(b);
     put(b, "{");
 
-    for (n = any(7); n > 0; n--) {
+    for (n = soma_any(7); n > 0; n--) {
         put_space(b);
 
-        if (any(4) == 0) {
+        if (soma_any(4) == 0) {
             put_string(b, 3);
 
         } else {
-            put(b, names[any(13)]);
+            put(b, names[soma_any(13)]);
         }
 
         put_space(b);
         put(b, ":");
         put_space(b);
-        put_value(b, any(8));
+        put_value(b, soma_any(8));
         put_space(b);
 
         if (n > 1) {
@@ -630,10 +616,10 @@ mutate(body_t *b)
 
     static const char  bytes[] = "{}[]\",:\\\n/u0'e\x01\xff";
 
-    for (n = 1 + any(3); n > 0 && b->len > 0; n--) {
-        at = any((unsigned) b->len);
+    for (n = 1 + soma_any(3); n > 0 && b->len > 0; n--) {
+        at = soma_any((unsigned) b->len);
 
-        switch (any(4)) {
+        switch (soma_any(4)) {
 
         case 0:
             memmove(b->p + at, b->p + at + 1, b->len - at - 1);
@@ -641,11 +627,11 @@ mutate(body_t *b)
             break;
 
         case 1:
-            b->len = any(4) ? b->len : at;
+            b->len = soma_any(4) ? b->len : at;
             break;
 
         default:
-            b->p[at] = (unsigned char) bytes[any(sizeof(bytes) - 1)];
+            b->p[at] = (unsigned char) bytes[soma_any(sizeof(bytes) - 1)];
         }
     }
 }

@@ -10,20 +10,6 @@
 #include "soma_test.h"
 
 
-static uint64_t  seed = 88172645463325252u;
-
-
-static uint64_t
-rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
-}
-
-
 static soma_str_t
 str(const char *s)
 {
@@ -219,10 +205,10 @@ random_str(unsigned char *buf, size_t max)
     soma_str_t  s;
 
     s.data = buf;
-    s.len = rnd() % (max + 1);
+    s.len = soma_rnd() % (max + 1);
 
     for (i = 0; i < s.len; i++) {
-        buf[i] = (unsigned char) rnd();
+        buf[i] = (unsigned char) soma_rnd();
     }
 
     return s;
@@ -262,8 +248,8 @@ test_pack(void)
         id.models = random_str(text[3], 400);
         id.limits = random_str(text[4], 400);
         id.tags = random_str(text[5], 256);
-        id.capabilities = (unsigned) rnd();
-        id.expires = (int64_t) rnd();
+        id.capabilities = (unsigned) soma_rnd();
+        id.expires = (int64_t) soma_rnd();
 
         len = soma_identity_pack(&id, buf, sizeof(buf));
 

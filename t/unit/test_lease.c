@@ -77,24 +77,10 @@ typedef struct {
 } world_t;
 
 
-static uint64_t  seed = 88172645463325252u;
-
-
-static uint64_t
-rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
-}
-
-
 static int64_t
 pick(int64_t n)
 {
-    return (int64_t) (rnd() % (uint64_t) n);
+    return (int64_t) (soma_rnd() % (uint64_t) n);
 }
 
 

@@ -19,25 +19,11 @@
 __extension__ typedef __int128  wide_t;
 
 
-static uint64_t  seed = 88172645463325252u;
-
-
-static uint64_t
-rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
-}
-
-
 /* below n, as often small as large */
 static int64_t
 pick(int64_t n)
 {
-    return (int64_t) ((rnd() >> (rnd() % 64)) % (uint64_t) n);
+    return (int64_t) ((soma_rnd() >> (soma_rnd() % 64)) % (uint64_t) n);
 }
 
 
@@ -438,7 +424,7 @@ model_step(model_t *m, const soma_limit_t *l, soma_quota_t *q, int64_t now,
 
     model_walk(m, now);
 
-    want = (rnd() % 16 == 0) ? l->limit + 1 + pick(5) : pick(l->limit + 1);
+    want = (soma_rnd() % 16 == 0) ? l->limit + 1 + pick(5) : pick(l->limit + 1);
     rc = soma_quota_check(l, q, now, want, &v);
 
     if (q->level != model_level(m)
@@ -449,7 +435,7 @@ model_step(model_t *m, const soma_limit_t *l, soma_quota_t *q, int64_t now,
 
     if (rc == SOMA_OK) {
 
-        if (rnd() % 4 != 0) {
+        if (soma_rnd() % 4 != 0) {
             soma_quota_take(l, q, want);
             m->units -= (wide_t) want * m->window;
             *held += want;
@@ -475,9 +461,9 @@ model_step(model_t *m, const soma_limit_t *l, soma_quota_t *q, int64_t now,
         }
     }
 
-    if (*held > 0 && rnd() % 3 == 0) {
+    if (*held > 0 && soma_rnd() % 3 == 0) {
         want = 1 + pick(*held);
-        used = (rnd() % 8 == 0) ? want + pick(l->limit) : pick(want + 1);
+        used = (soma_rnd() % 8 == 0) ? want + pick(l->limit) : pick(want + 1);
         *held -= want;
 
         soma_quota_settle(l, q, now, q->since, want, used);
@@ -505,9 +491,9 @@ test_bucket_model(void)
     fails = 0;
 
     for (i = 0; i < ROUNDS; i++) {
-        k = (int) (rnd() % 3);
+        k = (int) (soma_rnd() % 3);
         l = make(SOMA_TOKENS, (soma_window_e) (SOMA_WINDOW_SECOND + k),
-                 1 + pick(rnd() % 2 ? 50 : SOMA_LIMIT_MAX));
+                 1 + pick(soma_rnd() % 2 ? 50 : SOMA_LIMIT_MAX));
         memset(&q, 0, sizeof(q));
 
         now = NOW;

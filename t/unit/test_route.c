@@ -14,20 +14,6 @@
 #define DRAWS  200000
 
 
-static uint64_t  seed = 88172645463325252u;
-
-
-static uint64_t
-rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
-}
-
-
 static soma_str_t
 str(const char *s)
 {
@@ -58,7 +44,7 @@ test_order(void)
     c[0].usable = 1;
     c[2].usable = 1;
     c[3].usable = 1;
-    n = soma_route_order(SOMA_ORDER, c, 4, rnd(), order);
+    n = soma_route_order(SOMA_ORDER, c, 4, soma_rnd(), order);
     soma_ok(n == 3 && order[0] == 0 && order[1] == 2 && order[2] == 3,
             "as configured, without the closed one");
 
@@ -67,7 +53,7 @@ test_order(void)
         c[n].weight = 1;
     }
 
-    n = soma_route_order(SOMA_WEIGHTED, c, SOMA_TARGETS_MAX + 4, rnd(),
+    n = soma_route_order(SOMA_WEIGHTED, c, SOMA_TARGETS_MAX + 4, soma_rnd(),
                          order);
     soma_is_int(n, SOMA_TARGETS_MAX, "never more than there is room for");
 }
@@ -146,7 +132,7 @@ test_weighted(void)
     first[0] = 0;
 
     for (i = 0; i < DRAWS; i++) {
-        (void) soma_route_order(SOMA_WEIGHTED, c, 2, rnd(), order);
+        (void) soma_route_order(SOMA_WEIGHTED, c, 2, soma_rnd(), order);
         first[0] += (order[0] == 0);
     }
 

@@ -27,20 +27,6 @@ typedef struct {
 } found_t;
 
 
-static uint64_t  seed = 88172645463325252u;
-
-
-static unsigned
-any(unsigned n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return (unsigned) ((seed >> 33) % n);
-}
-
-
 static void
 found_init(found_t *f)
 {
@@ -129,7 +115,7 @@ parse(soma_arena_t *arena, const char *p, size_t len, unsigned cut,
     found_reset(f);
 
     for (at = 0; at < len; at += piece) {
-        piece = (cut == 0) ? len : (cut == 1) ? 1 : any(cut + 1);
+        piece = (cut == 0) ? len : (cut == 1) ? 1 : soma_any(cut + 1);
         piece = (piece > len - at) ? len - at : piece;
 
         copy = malloc(piece > 0 ? piece : 1);
@@ -313,15 +299,15 @@ put_line(char *p, int field)
     static const char *const  ends[] = { "\n", "\n", "\n", "\r\n", "\r" };
 
     if (field) {
-        strcpy(p, fields[any(9)]);
+        strcpy(p, fields[soma_any(9)]);
         p += strlen(p);
 
-        for (n = any(3) ? any(10) : any(300); n > 0; n--) {
-            *p++ = (char) ('a' + any(26));
+        for (n = soma_any(3) ? soma_any(10) : soma_any(300); n > 0; n--) {
+            *p++ = (char) ('a' + soma_any(26));
         }
     }
 
-    strcpy(p, ends[any(5)]);
+    strcpy(p, ends[soma_any(5)]);
 
     return p + strlen(p);
 }
@@ -345,8 +331,8 @@ test_random(soma_arena_t *arena, found_t *f)
     for (i = 0; i < STREAMS; i++) {
         last = p;
 
-        for (n = any(20); n > 0; n--) {
-            for (k = any(4); k > 0; k--) {
+        for (n = soma_any(20); n > 0; n--) {
+            for (k = soma_any(4); k > 0; k--) {
                 last = put_line(last, 1);
             }
 
@@ -354,7 +340,7 @@ test_random(soma_arena_t *arena, found_t *f)
         }
 
         len = (size_t) (last - p);
-        len -= any(4) ? 0 : any((unsigned) len + 1);
+        len -= soma_any(4) ? 0 : soma_any((unsigned) len + 1);
 
         if (parse(arena, p, len, 0, f) == SOMA_ERROR
             || f->raw_len != len || memcmp(f->raw, p, len) != 0)
@@ -363,7 +349,7 @@ test_random(soma_arena_t *arena, found_t *f)
         }
 
         for (k = 0; k < 4; k++) {
-            cut = (k == 0) ? 1 : 1 + any(k == 1 ? 4 : 400);
+            cut = (k == 0) ? 1 : 1 + soma_any(k == 1 ? 4 : 400);
 
             if (parse(arena, p, len, cut, &again) == SOMA_ERROR
                 || again.raw_len != len || memcmp(again.raw, p, len) != 0
