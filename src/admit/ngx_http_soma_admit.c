@@ -437,7 +437,7 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     if (model != NULL) {
         output = ngx_http_soma_output(ctx, model);
         want[SOMA_TOKENS] = ctx->input_bound + output;
-        want[SOMA_COST] = soma_price_bound(model->price, ctx->input_bound,
+        want[SOMA_COST] = soma_price_bound(&model->dearest, ctx->input_bound,
                                            output);
         return;
     }
@@ -449,7 +449,7 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     for (i = 0; i < ctx->route->targets.nelts; i++) {
 
         output = ngx_http_soma_output(ctx, target[i].model);
-        bound = soma_price_bound(target[i].model->price, ctx->input_bound,
+        bound = soma_price_bound(&target[i].model->dearest, ctx->input_bound,
                                  output);
 
         cost = ngx_max(cost, bound);

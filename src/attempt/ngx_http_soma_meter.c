@@ -278,18 +278,18 @@ static void
 ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
     ngx_uint_t which, int64_t input)
 {
-    const soma_price_t  *price;
+    const soma_price_dearest_t  *dearest;
 
     if (input <= ctx->input_bound) {
         return;
     }
 
-    price = ctx->model->price;
+    dearest = &ctx->model->dearest;
 
     m->slack[which][SOMA_TOKENS] += input - ctx->input_bound;
     m->slack[which][SOMA_COST] +=
-        soma_price_bound(price, input, m->reserved[which])
-        - soma_price_bound(price, ctx->input_bound, m->reserved[which]);
+        soma_price_bound(dearest, input, m->reserved[which])
+        - soma_price_bound(dearest, ctx->input_bound, m->reserved[which]);
 }
 
 
@@ -346,21 +346,21 @@ static ngx_int_t
 ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
     ngx_uint_t which, int64_t slice, ngx_uint_t what)
 {
-    int64_t                from, left[SOMA_AMOUNTS], more[SOMA_AMOUNTS];
-    ngx_int_t              rc;
-    ngx_uint_t             i;
-    const soma_price_t    *price;
-    ngx_http_soma_hold_t  **hold;
+    int64_t                      from, left[SOMA_AMOUNTS], more[SOMA_AMOUNTS];
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_soma_hold_t       **hold;
+    const soma_price_dearest_t  *dearest;
 
     hold = (which == 0) ? &ctx->hold : &ctx->attempt_hold;
-    price = ctx->model->price;
+    dearest = &ctx->model->dearest;
     from = m->reserved[which];
 
     ngx_memzero(more, sizeof(more));
 
     more[SOMA_TOKENS] = slice;
-    more[SOMA_COST] = soma_price_bound(price, ctx->input_bound, from + slice)
-                      - soma_price_bound(price, ctx->input_bound, from);
+    more[SOMA_COST] = soma_price_bound(dearest, ctx->input_bound, from + slice)
+                      - soma_price_bound(dearest, ctx->input_bound, from);
 
     for (i = 0; i < SOMA_AMOUNTS; i++) {
         left[i] = m->slack[which][i] - more[i];

@@ -92,6 +92,8 @@ struct ngx_http_soma_model_s {
     ngx_uint_t                      index;
     ngx_http_soma_provider_t       *provider;
     const soma_price_t             *price;      /* never NULL */
+    soma_price_dearest_t            dearest;    /* of it */
+    uint64_t                        hash;       /* of both names, never 0 */
     unsigned                        free:1;     /* no price anywhere */
 };
 

@@ -99,29 +99,21 @@ static ngx_http_soma_health_slot_t *
 ngx_http_soma_health_slot(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_model_t *model, ngx_uint_t make)
 {
-    uint64_t                      hash;
     ngx_uint_t                    i, n;
     ngx_http_soma_health_slot_t  *slots;
 
-    hash = soma_hash(model->provider->name.data, model->provider->name.len)
-           * 31 + soma_hash(model->name.data, model->name.len);
-
-    if (hash == 0) {
-        hash = 1;
-    }
-
     slots = smcf->zone->health;
-    i = hash % NGX_HTTP_SOMA_HEALTHS_MAX;
+    i = model->hash % NGX_HTTP_SOMA_HEALTHS_MAX;
 
     for (n = 0; n < NGX_HTTP_SOMA_HEALTHS_MAX; n++) {
 
-        if (slots[i].hash == hash) {
+        if (slots[i].hash == model->hash) {
             return &slots[i];
         }
 
         if (slots[i].hash == 0) {
             if (make) {
-                slots[i].hash = hash;
+                slots[i].hash = model->hash;
                 return &slots[i];
             }
 

@@ -170,6 +170,15 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_model_price(price, mcf);
     model->price = price;
 
+    soma_price_dearest(&model->dearest, price);
+
+    model->hash = soma_hash(mcf->provider.data, mcf->provider.len) * 31
+                  + soma_hash(model->name.data, model->name.len);
+
+    if (model->hash == 0) {
+        model->hash = 1;
+    }
+
     if (!price->known && !model->provider->echo) {
         model->free = 1;
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,

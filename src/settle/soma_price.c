@@ -65,6 +65,8 @@ typedef struct {
 
 static const soma_price_step_t *soma_price_level(const soma_price_t *price,
     unsigned level);
+static const int64_t *soma_price_of(const soma_price_step_t *step,
+    unsigned kind);
 static int64_t soma_price_pico(int64_t price);
 static int64_t soma_price_count(int64_t n);
 static int64_t soma_price_take(int64_t *left, int64_t n);
@@ -76,8 +78,8 @@ static void soma_price_bill_output(soma_price_bill_t *bill);
 static void soma_price_bill_pieces(soma_price_bill_t *bill);
 static void soma_price_round(const soma_price_bill_t *bill,
     soma_cost_t *cost);
-static int64_t soma_price_dearest(const soma_price_t *price,
-    int64_t input_tokens, unsigned first, unsigned last);
+static int64_t soma_price_most(const soma_price_step_t *step, unsigned first,
+    unsigned last, int64_t max);
 
 
 static const soma_price_kind_t  soma_price_kinds[] = {
@@ -121,6 +123,15 @@ static const soma_price_step_t *
 soma_price_level(const soma_price_t *price, unsigned level)
 {
     return level == 0 ? &price->base : &price->step[level - 1].price;
+}
+
+
+/* by tier */
+static const int64_t *
+soma_price_of(const soma_price_step_t *step, unsigned kind)
+{
+    return (const void *) ((const unsigned char *) step
+                           + soma_price_kinds[kind].offset);
 }
 
 
@@ -170,15 +181,13 @@ soma_price_take(int64_t *left, int64_t n)
 static int64_t
 soma_price_unit(const soma_price_bill_t *bill, unsigned kind)
 {
-    unsigned                  level;
-    const int64_t            *p;
-    const unsigned char      *step;
+    unsigned        level;
+    const int64_t  *p;
 
     while (kind != SOMA_KIND_NONE) {
 
         for (level = bill->level + 1; level-- > 0; /* void */ ) {
-            step = (const void *) soma_price_level(bill->price, level);
-            p = (const void *) (step + soma_price_kinds[kind].offset);
+            p = soma_price_of(soma_price_level(bill->price, level), kind);
 
             if (p[bill->tier] >= 0) {
                 return soma_price_pico(p[bill->tier]) * SOMA_FEMTO_IN_PICO;
@@ -397,60 +406,79 @@ soma_price_cost(const soma_price_t *price, const soma_usage_t *usage,
 }
 
 
-/* pico-USD: no kind that a request is billed as can cost more */
+/* the largest of some kinds, or "max" */
 static int64_t
-soma_price_dearest(const soma_price_t *price, int64_t input_tokens,
-    unsigned first, unsigned last)
+soma_price_most(const soma_price_step_t *step, unsigned first, unsigned last,
+    int64_t max)
 {
-    unsigned              level;
-    int64_t               max;
-    const int64_t        *p, *end;
-    const unsigned char  *step;
+    unsigned        kind, tier;
+    const int64_t  *p;
 
-    max = 0;
+    for (kind = first; kind <= last; kind++) {
+        p = soma_price_of(step, kind);
 
-    for (level = 0; level <= price->nsteps; level++) {
-
-        if (level != 0 && input_tokens <= price->step[level - 1].above) {
-            break;
-        }
-
-        step = (const void *) soma_price_level(price, level);
-        p = (const void *) (step + soma_price_kinds[first].offset);
-        end = (const void *) (step + soma_price_kinds[last].offset);
-        end += SOMA_PRICE_TIERS;
-
-        while (p < end) {
-            max = *p > max ? *p : max;
-            p++;
+        for (tier = 0; tier < SOMA_PRICE_TIERS; tier++) {
+            max = p[tier] > max ? p[tier] : max;
         }
     }
 
-    return soma_price_pico(max);
+    return max;
+}
+
+
+void
+soma_price_dearest(soma_price_dearest_t *dearest, const soma_price_t *price)
+{
+    unsigned                  level;
+    int64_t                   input, output;
+    const soma_price_step_t  *step;
+
+    memset(dearest, 0, sizeof(soma_price_dearest_t));
+
+    dearest->per_request = soma_price_pico(price->per_request);
+    dearest->nsteps = price->nsteps;
+
+    input = 0;
+    output = 0;
+
+    for (level = 0; level <= price->nsteps; level++) {
+        step = soma_price_level(price, level);
+
+        input = soma_price_most(step, SOMA_KIND_INPUT, SOMA_KIND_IMAGE_INPUT,
+                                input);
+        output = soma_price_most(step, SOMA_KIND_OUTPUT,
+                                 SOMA_KIND_IMAGE_OUTPUT, output);
+
+        dearest->input[level] = soma_price_pico(input);
+        dearest->output[level] = soma_price_pico(output);
+
+        if (level != 0) {
+            dearest->above[level - 1] = price->step[level - 1].above;
+        }
+    }
 }
 
 
 int64_t
-soma_price_bound(const soma_price_t *price, int64_t input_tokens,
+soma_price_bound(const soma_price_dearest_t *dearest, int64_t input_tokens,
     int64_t output_tokens)
 {
+    unsigned      level;
     soma_femto_t  pico;
 
-    if (price == NULL) {
-        return 0;
+    level = 0;
+
+    while (level < dearest->nsteps && input_tokens > dearest->above[level]) {
+        level++;
     }
 
-    pico = (soma_femto_t) soma_price_dearest(price, input_tokens,
-                                             SOMA_KIND_INPUT,
-                                             SOMA_KIND_IMAGE_INPUT)
+    pico = (soma_femto_t) dearest->input[level]
            * soma_price_count(input_tokens);
 
-    pico += (soma_femto_t) soma_price_dearest(price, input_tokens,
-                                              SOMA_KIND_OUTPUT,
-                                              SOMA_KIND_IMAGE_OUTPUT)
+    pico += (soma_femto_t) dearest->output[level]
             * soma_price_count(output_tokens);
 
-    pico += soma_price_pico(price->per_request);
+    pico += dearest->per_request;
 
     pico = (pico + SOMA_PICO_IN_NANO - 1) / SOMA_PICO_IN_NANO;
 

@@ -75,6 +75,19 @@ typedef struct {
 } soma_price_t;
 
 
+/*
+ * The dearest kinds of a price, input and output apart, over all service
+ * tiers; [n]: of a prompt that has passed n steps, or fewer.  All zero: free.
+ */
+typedef struct {
+    int64_t   above[SOMA_PRICE_STEPS_MAX];
+    int64_t   input[SOMA_PRICE_STEPS_MAX + 1];
+    int64_t   output[SOMA_PRICE_STEPS_MAX + 1];
+    int64_t   per_request;
+    unsigned  nsteps;
+} soma_price_dearest_t;
+
+
 /* nano-USD; the parts sum to total exactly */
 typedef struct {
     int64_t  total;
@@ -148,8 +161,12 @@ void soma_price_cost(const soma_price_t *price, const soma_usage_t *usage,
  * be in, plus the price of a request.  Not in it: images by piece, queries,
  * seconds, characters, for nobody knows them before.
  */
-int64_t soma_price_bound(const soma_price_t *price, int64_t input_tokens,
-    int64_t output_tokens);
+int64_t soma_price_bound(const soma_price_dearest_t *dearest,
+    int64_t input_tokens, int64_t output_tokens);
+
+/* fills it in from a price that does not change any more */
+void soma_price_dearest(soma_price_dearest_t *dearest,
+    const soma_price_t *price);
 
 
 #endif /* SOMA_PRICE_H */

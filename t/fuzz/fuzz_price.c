@@ -24,9 +24,10 @@
 static void
 bill(const soma_price_t *price, const soma_usage_t *usage)
 {
-    int64_t       bound;
-    soma_cost_t   cost;
-    soma_usage_t  tokens;
+    int64_t               bound;
+    soma_cost_t           cost;
+    soma_usage_t          tokens;
+    soma_price_dearest_t  dearest;
 
     soma_price_cost(price, usage, &cost);
 
@@ -45,7 +46,8 @@ bill(const soma_price_t *price, const soma_usage_t *usage)
     tokens.characters = 0;
     tokens.audio_ms = 0;
 
-    bound = soma_price_bound(price, tokens.input_tokens,
+    soma_price_dearest(&dearest, price);
+    bound = soma_price_bound(&dearest, tokens.input_tokens,
                              tokens.output_tokens);
     soma_price_cost(price, &tokens, &cost);
     must(cost.total <= bound);

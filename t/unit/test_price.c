@@ -66,6 +66,17 @@ model(const char *members)
 
 
 static int64_t
+bound(const soma_price_t *price, int64_t input_tokens, int64_t output_tokens)
+{
+    soma_price_dearest_t  dearest;
+
+    soma_price_dearest(&dearest, price);
+
+    return soma_price_bound(&dearest, input_tokens, output_tokens);
+}
+
+
+static int64_t
 total(const soma_price_t *price, soma_usage_t usage)
 {
     usage.known = 1;
@@ -705,7 +716,7 @@ test_rounding(void)
                                 .output_tokens = INT64_MAX)),
                 INT64_MAX, "too much is the most there is");
     soma_is_int(sum(&cost), INT64_MAX, "in its parts too");
-    soma_is_int(soma_price_bound(&p, INT64_MAX, INT64_MAX), INT64_MAX,
+    soma_is_int(bound(&p, INT64_MAX, INT64_MAX), INT64_MAX,
                 "and its bound");
 }
 
@@ -713,7 +724,8 @@ test_rounding(void)
 static void
 test_bound(void)
 {
-    const soma_price_t  *p;
+    const soma_price_t    *p;
+    soma_price_dearest_t   dearest;
 
     p = model("\"input_cost_per_token\": 1e-06,"
               "\"cache_creation_input_token_cost\": 1.25e-06,"
@@ -722,16 +734,17 @@ test_bound(void)
               "\"input_cost_per_request\": 1e-09,"
               "\"input_cost_per_token_above_128k_tokens\": 3e-06");
 
-    soma_is_int(soma_price_bound(p, 1000, 100), 1250000 + 400000 + 1,
+    soma_is_int(bound(p, 1000, 100), 1250000 + 400000 + 1,
                 "the dearest kind, tier and request");
-    soma_is_int(soma_price_bound(p, 128001, 0), 384003000 + 1,
+    soma_is_int(bound(p, 128001, 0), 384003000 + 1,
                 "the step it may be in");
-    soma_is_int(soma_price_bound(p, 0, 0), 1, "a request");
-    soma_is_int(soma_price_bound(p, -1, -1), 1, "of no negative size");
-    soma_is_int(soma_price_bound(NULL, 5, 5), 0, "no price");
+    soma_is_int(bound(p, 0, 0), 1, "a request");
+    soma_is_int(bound(p, -1, -1), 1, "of no negative size");
+    memset(&dearest, 0, sizeof(dearest));
+    soma_is_int(soma_price_bound(&dearest, 5, 5), 0, "no price");
 
     p = model("\"input_cost_per_token\": 1e-12");
-    soma_is_int(soma_price_bound(p, 1, 0), 1, "rounded up");
+    soma_is_int(bound(p, 1, 0), 1, "rounded up");
 }
 
 
@@ -789,9 +802,7 @@ test_random(void)
             bad_sum++;
         }
 
-        if (cost.total > soma_price_bound(p, u.input_tokens,
-                                          u.output_tokens))
-        {
+        if (cost.total > bound(p, u.input_tokens, u.output_tokens)) {
             bad_bound++;
         }
     }
