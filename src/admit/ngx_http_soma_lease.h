@@ -16,6 +16,7 @@
 
 
 #include "ngx_http_soma_quota_zone.h"
+#include "ngx_http_soma_redis.h"
 
 
 #define NGX_HTTP_SOMA_LEASE_TICK   50       /* ms */
@@ -72,6 +73,9 @@ void ngx_http_soma_lease_awake_locked(ngx_http_soma_quota_zone_t *zone,
 /* nothing is held of it: Redis need not hear of it */
 void ngx_http_soma_lease_rest_locked(ngx_http_soma_leased_t *leased);
 
+
+/* what all calls of leases run, soma_lease_script */
+extern ngx_http_soma_script_t  ngx_http_soma_lease_lua;
 
 /* ngx_http_soma_lease_sync.c: sends what is due, soon after this event */
 void ngx_http_soma_lease_kick(void);

@@ -218,9 +218,7 @@ ngx_http_soma_saved_free_locked(ngx_http_soma_quota_zone_t *zone,
 
     leased = (ngx_http_soma_leased_t *) ((u_char *) zone + entry->owner);
 
-    if (leased->active
-        || ngx_http_soma_saved_lasts(entry, ngx_http_soma_saved_time()))
-    {
+    if (leased->active || ngx_http_soma_saved_lasts(entry)) {
         return NGX_DECLINED;
     }
 
@@ -231,9 +229,9 @@ ngx_http_soma_saved_free_locked(ngx_http_soma_quota_zone_t *zone,
 
 
 ngx_uint_t
-ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry, int64_t now)
+ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry)
 {
-    int64_t                      span;
+    int64_t                      now, span;
     ngx_http_soma_saved_copy_t  *copy;
 
     copy = &entry->copy[entry->current];
@@ -242,6 +240,7 @@ ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry, int64_t now)
         return 0;
     }
 
+    now = (int64_t) ngx_time() * 1000;
     span = (entry->window == SOMA_WINDOW_DAY) ? NGX_HTTP_SOMA_SAVED_DAY
                                               : 31 * NGX_HTTP_SOMA_SAVED_DAY;
 

@@ -55,10 +55,6 @@ typedef struct {
      + (n) * sizeof(ngx_http_soma_saved_entry_t))
 
 
-#define ngx_http_soma_saved_time()                                            \
-    ((int64_t) ngx_time() * 1000)
-
-
 /* 1: this worker's instance has a file of its own */
 ngx_uint_t ngx_http_soma_saved_set(void);
 
@@ -69,10 +65,8 @@ void ngx_http_soma_saved_path(ngx_http_soma_main_conf_t *smcf, u_char *path,
 /* maps that many bytes; NULL: it cannot */
 ngx_http_soma_saved_t *ngx_http_soma_saved_map(int fd, size_t size);
 
-/* 1: it counts a day or month, which at that time (ms UTC) has not ended for
- * sure */
-ngx_uint_t ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry,
-    int64_t now);
+/* 1: it counts a day or month, which has not ended for sure */
+ngx_uint_t ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry);
 
 
 #endif /* NGX_HTTP_SOMA_LEASE_FILE_H */

@@ -34,6 +34,8 @@ typedef struct {
 static ngx_int_t ngx_http_soma_orphan_find(void);
 static ngx_uint_t ngx_http_soma_orphan_due(ngx_http_soma_quota_zone_t *zone,
     const u_char *instance);
+static ngx_http_soma_gone_t *ngx_http_soma_orphan_gone(
+    ngx_http_soma_quota_zone_t *zone, const u_char *instance);
 static ngx_int_t ngx_http_soma_orphan_take(const u_char *instance);
 static ngx_int_t ngx_http_soma_orphan_next(void);
 static ngx_int_t ngx_http_soma_orphan_send(ngx_http_soma_saved_entry_t *entry);
@@ -47,9 +49,6 @@ static void ngx_http_soma_orphan_remove(const u_char *instance);
 
 
 static ngx_http_soma_orphan_t  ngx_http_soma_orphan = { .fd = -1 };
-static ngx_http_soma_script_t  ngx_http_soma_orphan_lua = {
-    .text = soma_lease_script
-};
 
 
 /* one at a time; the next one when that is told */
@@ -122,22 +121,33 @@ static ngx_uint_t
 ngx_http_soma_orphan_due(ngx_http_soma_quota_zone_t *zone,
     const u_char *instance)
 {
-    ngx_uint_t             i;
     ngx_http_soma_gone_t  *gone;
 
     if (ngx_memcmp(instance, zone->instance, SOMA_LEASE_INSTANCE) == 0) {
         return 0;
     }
 
-    for (i = 0; i < NGX_HTTP_SOMA_ORPHANS_MAX; i++) {
-        gone = &zone->gone[i];
+    gone = ngx_http_soma_orphan_gone(zone, instance);
 
-        if (ngx_memcmp(gone->instance, instance, SOMA_LEASE_INSTANCE) == 0) {
-            return gone->told != zone->losses;
+    return gone == NULL || gone->told != zone->losses;
+}
+
+
+static ngx_http_soma_gone_t *
+ngx_http_soma_orphan_gone(ngx_http_soma_quota_zone_t *zone,
+    const u_char *instance)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_SOMA_ORPHANS_MAX; i++) {
+        if (ngx_memcmp(zone->gone[i].instance, instance, SOMA_LEASE_INSTANCE)
+            == 0)
+        {
+            return &zone->gone[i];
         }
     }
 
-    return 1;
+    return NULL;
 }
 
 
@@ -231,8 +241,8 @@ static ngx_int_t
 ngx_http_soma_orphan_send(ngx_http_soma_saved_entry_t *entry)
 {
     int                          argc;
-    u_char                       ttl[NGX_INT64_LEN], seq[NGX_INT64_LEN];
-    u_char                       numbers[SOMA_LEASE_ITEM_MAX];
+    u_char                       numbers[SOMA_LEASE_FIXED_MAX
+                                         + SOMA_LEASE_ITEM_MAX];
     size_t                       len[SOMA_LEASE_FIXED + SOMA_LEASE_ARGS + 1];
     soma_out_t                   out;
     const char                  *argv[SOMA_LEASE_FIXED + SOMA_LEASE_ARGS + 1];
@@ -254,20 +264,15 @@ ngx_http_soma_orphan_send(ngx_http_soma_saved_entry_t *entry)
     argc = 0;
     argv[argc] = (char *) entry->name;
     len[argc++] = entry->len;
-    argv[argc] = (char *) ngx_http_soma_orphan.instance;
-    len[argc++] = SOMA_LEASE_INSTANCE;
-    argv[argc] = (char *) ttl;
-    len[argc++] = ngx_sprintf(ttl, "%d", SOMA_LEASE_TTL_MS) - ttl;
-    argv[argc] = (char *) seq;
-    len[argc++] = ngx_sprintf(seq, "%uL", copy->seq + 1) - seq;
-    argv[argc] = "0";
-    len[argc++] = 1;
 
     soma_out_init(&out, numbers, sizeof(numbers));
+    soma_lease_fixed(&out, ngx_http_soma_orphan.instance, copy->seq + 1, 0,
+                     &argv[argc], &len[argc]);
+    argc += SOMA_LEASE_FIXED;
     soma_lease_args(&out, &item, &argv[argc], &len[argc]);
     argc += SOMA_LEASE_ARGS;
 
-    if (ngx_http_soma_redis_script(&ngx_http_soma_orphan_lua,
+    if (ngx_http_soma_redis_script(&ngx_http_soma_lease_lua,
                                    ngx_http_soma_orphan_told, entry, 1, argc,
                                    argv, len)
         != NGX_OK)
@@ -333,7 +338,7 @@ ngx_http_soma_orphan_entry(ngx_http_soma_saved_entry_t *entry,
     }
 
     if ((applied && since != copy->since)
-        || !ngx_http_soma_saved_lasts(entry, ngx_http_soma_saved_time()))
+        || !ngx_http_soma_saved_lasts(entry))
     {
         entry->valid = 0;
     }
@@ -409,7 +414,7 @@ static void
 ngx_http_soma_orphan_mark(void)
 {
     u_char                       old[SOMA_LEASE_INSTANCE];
-    ngx_uint_t                   i, first;
+    ngx_uint_t                   first;
     ngx_slab_pool_t             *shpool;
     ngx_http_soma_gone_t        *gone;
     ngx_http_soma_orphan_t      *o;
@@ -418,27 +423,19 @@ ngx_http_soma_orphan_mark(void)
     o = &ngx_http_soma_orphan;
     zone = o->smcf->zone->quota;
     shpool = o->smcf->shpool;
-    gone = zone->gone;
-    first = 0;
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    for (i = 0; i < NGX_HTTP_SOMA_ORPHANS_MAX; i++) {
-        if (ngx_memcmp(gone[i].instance, o->instance, SOMA_LEASE_INSTANCE)
-            == 0)
-        {
-            break;
-        }
+    gone = ngx_http_soma_orphan_gone(zone, o->instance);
+    first = (gone == NULL);
+
+    if (first) {
+        gone = &zone->gone[zone->gone_next++ % NGX_HTTP_SOMA_ORPHANS_MAX];
     }
 
-    if (i == NGX_HTTP_SOMA_ORPHANS_MAX) {
-        first = 1;
-        i = zone->gone_next++ % NGX_HTTP_SOMA_ORPHANS_MAX;
-    }
-
-    ngx_memcpy(old, gone[i].instance, SOMA_LEASE_INSTANCE);
-    ngx_memcpy(gone[i].instance, o->instance, SOMA_LEASE_INSTANCE);
-    gone[i].told = o->losses;
+    ngx_memcpy(old, gone->instance, SOMA_LEASE_INSTANCE);
+    ngx_memcpy(gone->instance, o->instance, SOMA_LEASE_INSTANCE);
+    gone->told = o->losses;
 
     ngx_shmtx_unlock(&shpool->mutex);
 

@@ -73,7 +73,11 @@ static void ngx_http_soma_lease_complain(ngx_http_soma_lease_call_t *call,
     redisReply *reply);
 
 
-static ngx_http_soma_script_t      ngx_http_soma_lease_lua;
+ngx_http_soma_script_t  ngx_http_soma_lease_lua = {
+    .text = soma_lease_script
+};
+
+
 static ngx_http_soma_lease_sync_t  ngx_http_soma_lease_sync;
 
 /* the call that is being made; what outlives it is copied */
@@ -103,8 +107,6 @@ ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
     if (!smcf->redis.set || smcf->zone == NULL) {
         return NGX_OK;
     }
-
-    ngx_http_soma_lease_lua.text = soma_lease_script;
 
     ngx_http_soma_lease_file_init(smcf);
 
@@ -456,7 +458,7 @@ static ngx_int_t
 ngx_http_soma_lease_send(void)
 {
     int                          argc;
-    u_char                      *p, buf[2 * NGX_INT64_LEN + 2];
+    u_char                      *p;
     size_t                       size;
     ngx_int_t                    rc;
     soma_out_t                   out;
@@ -466,7 +468,8 @@ ngx_http_soma_lease_send(void)
 
     static const char  *argv[NGX_HTTP_SOMA_LEASE_ARGV];
     static size_t       argvlen[NGX_HTTP_SOMA_LEASE_ARGV];
-    static u_char       numbers[SOMA_LEASE_KEYS_MAX * SOMA_LEASE_ITEM_MAX];
+    static u_char       numbers[SOMA_LEASE_FIXED_MAX
+                                + SOMA_LEASE_KEYS_MAX * SOMA_LEASE_ITEM_MAX];
 
     call = &ngx_http_soma_lease_call;
     size = offsetof(ngx_http_soma_lease_call_t, bytes) + call->used;
@@ -489,23 +492,10 @@ ngx_http_soma_lease_send(void)
 
     zone = ngx_http_soma_lease_sync.smcf->zone->quota;
 
-    argv[argc] = (const char *) zone->instance;
-    argvlen[argc++] = SOMA_LEASE_INSTANCE;
-
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_put_int(&out, SOMA_LEASE_TTL_MS);
-    argv[argc] = (const char *) out.start;
-    argvlen[argc++] = out.pos - out.start;
-
-    p = out.pos;
-    soma_put_int(&out, (int64_t) call->seq);
-    argv[argc] = (const char *) p;
-    argvlen[argc++] = out.pos - p;
-
-    argv[argc] = call->ups ? "1" : "0";
-    argvlen[argc++] = 1;
-
     soma_out_init(&out, numbers, sizeof(numbers));
+    soma_lease_fixed(&out, zone->instance, call->seq, call->ups != 0,
+                     &argv[argc], &argvlen[argc]);
+    argc += SOMA_LEASE_FIXED;
 
     for (i = 0; i < call->n; i++) {
         soma_lease_args(&out, &call->key[i].item, &argv[argc],

@@ -640,6 +640,30 @@ soma_lease_key(soma_out_t *out, soma_str_t tag, soma_str_t owner,
 
 
 void
+soma_lease_fixed(soma_out_t *out, const unsigned char *instance, uint64_t seq,
+    int up, const char **argv, size_t *argvlen)
+{
+    unsigned char  *p;
+
+    argv[0] = (const char *) instance;
+    argvlen[0] = SOMA_LEASE_INSTANCE;
+
+    p = out->pos;
+    soma_put_int(out, SOMA_LEASE_TTL_MS);
+    argv[1] = (const char *) p;
+    argvlen[1] = (size_t) (out->pos - p);
+
+    p = out->pos;
+    soma_put_int(out, (int64_t) seq);
+    argv[2] = (const char *) p;
+    argvlen[2] = (size_t) (out->pos - p);
+
+    argv[3] = up ? "1" : "0";
+    argvlen[3] = 1;
+}
+
+
+void
 soma_lease_args(soma_out_t *out, const soma_lease_item_t *item,
     const char **argv, size_t *argvlen)
 {

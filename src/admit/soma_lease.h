@@ -50,6 +50,7 @@
 #define SOMA_LEASE_FIXED       4        /* arguments of any call */
 #define SOMA_LEASE_ARGS        11       /* arguments a key */
 #define SOMA_LEASE_ANSWERS     8        /* integers of the reply, a key */
+#define SOMA_LEASE_FIXED_MAX   (2 * 21)                 /* bytes */
 #define SOMA_LEASE_ITEM_MAX    (SOMA_LEASE_ARGS * 21)   /* bytes, a key */
 
 #define SOMA_LEASE_NEW         0        /* Redis has no row of ours */
@@ -219,6 +220,12 @@ void soma_lease_tag(soma_out_t *out, soma_str_t owner, soma_str_t tenant);
  * group and value as in the states' keys; out->full: too long */
 void soma_lease_key(soma_out_t *out, soma_str_t tag, soma_str_t owner,
     soma_str_t text, soma_scope_e per, soma_str_t group, soma_str_t value);
+
+/* SOMA_LEASE_FIXED arguments, which stand behind the keys; instance: of
+ * SOMA_LEASE_INSTANCE bytes, is not copied; up: Redis may have another run
+ * than at the call before */
+void soma_lease_fixed(soma_out_t *out, const unsigned char *instance,
+    uint64_t seq, int up, const char **argv, size_t *argvlen);
 
 /* SOMA_LEASE_ARGS numbers with a null byte behind each; argv, argvlen of as
  * many are set */
