@@ -271,6 +271,8 @@ my @bad = (
      qr/"some" of "soma_max_tokens": "clamp" or "require" or "trust"/],
     ['soma_on_abort run;', '', qr/"run" of "soma_on_abort": "cancel" or/],
     ['soma_on_redis_down pray;', '', qr/"pray".*"allow" or "deny"/],
+    ['soma_usage_cost some;', '', qr/"some" in "soma_usage_cost".*on/],
+    ['soma_usage_cost;', '', qr/number of arguments in "soma_usage_cost"/],
     ['soma_training_lock maybe;', '', qr/"maybe" in "soma_training_lock".*on/],
     ['soma_buffer_size 1k;', '', qr/"soma_buffer_size" must be at least 4k/],
     ['soma_body_buffer x;', '', qr/"soma_body_buffer" directive invalid/],

@@ -325,6 +325,7 @@ ngx_http_soma_config_features(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
                            : ctx->conf->max_tokens
                              == NGX_HTTP_SOMA_BOUND_REQUIRE ? "require"
                                                             : "clamp");
+    ngx_http_soma_put_bool(out, "usage_cost", ctx->conf->usage_cost == 1);
 
     if (ctx->main->catalogue_hash.len) {
         ngx_http_soma_put_string(out, "catalogue",

@@ -9,6 +9,11 @@
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_settle.h"
 #include "soma_echo.h"
+#include "soma_usage_cost.h"
+
+
+static void ngx_http_soma_echo_priced(ngx_http_soma_ctx_t *ctx,
+    soma_str_t usage);
 
 
 ngx_int_t
@@ -72,5 +77,44 @@ ngx_http_soma_echo(ngx_http_soma_ctx_t *ctx)
 
     ngx_http_soma_settle(ctx);
 
+    if (ctx->conf->usage_cost && ctx->ask.stream && echo.usage.len) {
+        ngx_http_soma_echo_priced(ctx, echo.usage);
+    }
+
     return NGX_OK;
+}
+
+
+/* the usage of a stream is told what it costs */
+static void
+ngx_http_soma_echo_priced(ngx_http_soma_ctx_t *ctx, soma_str_t usage)
+{
+    u_char            *p, *start, buf[SOMA_USAGE_COST_MAX];
+    int64_t            cost;
+    ngx_str_t         *body;
+    soma_json_edit_t   edit;
+    soma_sse_event_t   all;
+
+    body = &ctx->reply.body;
+    cost = ngx_http_soma_usage_cost(ctx);
+
+    ngx_memzero(&all, sizeof(soma_sse_event_t));
+    all.raw = ngx_http_soma_str(*body);
+
+    if (cost < 0 || soma_usage_cost(&all, usage, cost, buf, &edit) != SOMA_OK)
+    {
+        return;
+    }
+
+    start = ngx_pnalloc(ctx->request->pool, body->len + edit.text.len);
+    if (start == NULL) {
+        return;
+    }
+
+    p = ngx_cpymem(start, body->data, edit.start);
+    p = ngx_cpymem(p, edit.text.data, edit.text.len);
+    p = ngx_cpymem(p, body->data + edit.end, body->len - edit.end);
+
+    body->data = start;
+    body->len = p - start;
 }

@@ -441,7 +441,8 @@ ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
     }
 
     soma_out_init(&out, p, size);
-    soma_openai.cut(&out, &ctx->ask, &ctx->answer, &ctx->usage);
+    soma_openai.cut(&out, &ctx->ask, &ctx->answer, &ctx->usage,
+                    ngx_http_soma_usage_cost(ctx));
 
     text->data = p;
     text->len = out.pos - out.start;

@@ -15,9 +15,11 @@
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
+#include "soma_usage_cost.h"
 
 
 #define NGX_HTTP_SOMA_COPY_SIZE  4096
+#define NGX_HTTP_SOMA_COPY_MIN   64     /* of a cost, one an event perhaps */
 
 
 static ngx_int_t ngx_http_soma_unchunk(ngx_http_soma_attempt_t *a, u_char *p,
@@ -35,6 +37,8 @@ static void ngx_http_soma_hold_handler(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a,
     ngx_int_t rc);
 static ngx_int_t ngx_http_soma_event_raw(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
+static ngx_int_t ngx_http_soma_event_priced(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
 static ngx_int_t ngx_http_soma_event_drop(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
@@ -452,6 +456,10 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
         return ngx_http_soma_event_drop(a, event);
     }
 
+    if (ctx->conf->usage_cost && ctx->answer.usage_text.len) {
+        return ngx_http_soma_event_priced(a, event);
+    }
+
     return ngx_http_soma_event_raw(a, event);
 }
 
@@ -624,6 +632,39 @@ ngx_http_soma_event_raw(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 }
 
 
+/* an event with usage, which is told what it costs */
+static ngx_int_t
+ngx_http_soma_event_priced(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event)
+{
+    u_char            buf[SOMA_USAGE_COST_MAX];
+    int64_t           cost;
+    soma_json_edit_t  edit;
+    soma_sse_event_t  head;
+
+    cost = ngx_http_soma_usage_cost(a->ctx);
+
+    if (cost < 0
+        || soma_usage_cost(event, a->ctx->answer.usage_text, cost, buf, &edit)
+           != SOMA_OK)
+    {
+        return ngx_http_soma_event_raw(a, event);
+    }
+
+    head = *event;
+    head.raw.len = edit.start;
+
+    if (ngx_http_soma_event_raw(a, &head) != NGX_OK
+        || ngx_http_soma_put(a, edit.text.data, edit.text.len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_soma_put(a, event->raw.data + edit.end,
+                             event->raw.len - edit.end);
+}
+
+
 /* where a CRLF was cut in two, its LF stands before the next event: it goes
  * where its CR went */
 static ngx_int_t
@@ -751,7 +792,9 @@ ngx_http_soma_copy_buf(ngx_http_request_t *r, size_t len)
     }
 
     if (len) {
-        len = ngx_max(len, NGX_HTTP_SOMA_COPY_SIZE);
+        len = (len <= NGX_HTTP_SOMA_COPY_MIN)
+              ? NGX_HTTP_SOMA_COPY_MIN
+              : ngx_max(len, NGX_HTTP_SOMA_COPY_SIZE);
 
         b->start = ngx_palloc(r->pool, len);
         if (b->start == NULL) {

@@ -98,6 +98,8 @@ typedef struct {
 typedef struct {
     soma_api_e        api;
     soma_usage_t      usage;            /* the last word of each field */
+    soma_str_t        usage_text;       /* of the event at hand, where it
+                                           stands in it; empty: it has none */
     int64_t           text_len;         /* bytes of answer text streamed */
     soma_str_t        model;            /* unused by settle when empty */
     soma_str_t        service_tier;
@@ -196,12 +198,12 @@ typedef struct {
     /*
      * What ends a stream that is cut because its budget is spent, as if it
      * had reached its bound: every choice ended for its length, the usage if
-     * the client asked for it, the end.  At most SOMA_CUT_EVENT_MAX bytes for
-     * each of the choices seen, of a chat for each of ask->n too, and twice
-     * more.
+     * the client asked for it, the end.  "cost" (nano-USD) stands in the
+     * usage, unless it is -1.  At most SOMA_CUT_EVENT_MAX bytes for each of
+     * the choices seen, of a chat for each of ask->n too, and twice more.
      */
     void  (*cut)(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
-             const soma_usage_t *usage);
+             const soma_usage_t *usage, int64_t cost);
 } soma_dialect_t;
 
 

@@ -64,6 +64,7 @@ soma_echo_answer(soma_echo_t *echo, soma_arena_t *arena, soma_str_t *out,
     soma_echo_run_t    run;
 
     api = echo->ask->api;
+    echo->usage = SOMA_STR("");
 
     if (api != SOMA_API_CHAT && api != SOMA_API_COMPLETIONS
         && api != SOMA_API_EMBEDDINGS && api != SOMA_API_RESPONSES)

@@ -25,6 +25,8 @@ typedef struct {
     soma_str_t     model;           /* as the client called it */
     soma_str_t     id;              /* request id */
     int64_t        created;         /* seconds UTC */
+    soma_str_t     usage;           /* set: where it stands in the answer;
+                                       empty: nowhere */
 } soma_echo_t;
 
 

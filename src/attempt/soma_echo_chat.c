@@ -234,6 +234,8 @@ soma_echo_usage(soma_echo_run_t *run)
     out = &run->out;
     output = soma_echo_output_tokens(run);
 
+    run->echo->usage.data = out->pos;
+
     soma_put_cstr(out, "{\"prompt_tokens\":");
     soma_put_int(out, run->prompt_tokens);
     soma_put_cstr(out, ",\"completion_tokens\":");
@@ -243,4 +245,6 @@ soma_echo_usage(soma_echo_run_t *run)
     soma_put_cstr(out, ",\"prompt_tokens_details\":{\"cached_tokens\":0},"
                        "\"completion_tokens_details\":"
                        "{\"reasoning_tokens\":0}}");
+
+    run->echo->usage.len = out->pos - run->echo->usage.data;
 }

@@ -212,6 +212,8 @@ soma_echo_response(soma_echo_run_t *run, soma_echo_state_e state)
         soma_put_cstr(out, "null");
 
     } else {
+        run->echo->usage.data = out->pos;
+
         soma_put_cstr(out, "{\"input_tokens\":");
         soma_put_int(out, run->prompt_tokens);
         soma_put_cstr(out, ",\"input_tokens_details\":{\"cached_tokens\":0},"
@@ -221,6 +223,8 @@ soma_echo_response(soma_echo_run_t *run, soma_echo_state_e state)
                            "{\"reasoning_tokens\":0},\"total_tokens\":");
         soma_put_int(out, run->prompt_tokens + run->pieces);
         soma_put_char(out, '}');
+
+        run->echo->usage.len = out->pos - run->echo->usage.data;
     }
 
     soma_put_cstr(out, ",\"user\":null,\"metadata\":{}}");

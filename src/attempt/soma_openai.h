@@ -69,7 +69,7 @@ void soma_openai_text(soma_answer_t *answer, unsigned channel,
     soma_str_t text);
 
 void soma_openai_cut(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
-    const soma_usage_t *usage);
+    const soma_usage_t *usage, int64_t cost);
 
 void soma_openai_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
     soma_str_t message);

@@ -8,6 +8,7 @@
 
 
 #include "soma_openai.h"
+#include "soma_usage_cost.h"
 
 
 static void soma_openai_cut_choice(soma_out_t *out, soma_ask_t *ask,
@@ -15,9 +16,10 @@ static void soma_openai_cut_choice(soma_out_t *out, soma_ask_t *ask,
 static void soma_openai_cut_head(soma_out_t *out, soma_ask_t *ask,
     soma_answer_t *answer);
 static void soma_openai_cut_usage(soma_out_t *out, soma_ask_t *ask,
-    soma_answer_t *answer, const soma_usage_t *usage);
+    soma_answer_t *answer, const soma_usage_t *usage, int64_t cost);
 static void soma_openai_cut_response(soma_out_t *out, soma_ask_t *ask,
-    soma_answer_t *answer, const soma_usage_t *usage);
+    soma_answer_t *answer, const soma_usage_t *usage, int64_t cost);
+static void soma_openai_cut_cost(soma_out_t *out, int64_t cost);
 static void soma_openai_cut_model(soma_out_t *out, soma_ask_t *ask,
     soma_answer_t *answer);
 static void soma_openai_put_name(soma_out_t *out, const char *name,
@@ -26,12 +28,12 @@ static void soma_openai_put_name(soma_out_t *out, const char *name,
 
 void
 soma_openai_cut(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
-    const soma_usage_t *usage)
+    const soma_usage_t *usage, int64_t cost)
 {
     unsigned  i, n;
 
     if (ask->api == SOMA_API_RESPONSES) {
-        soma_openai_cut_response(out, ask, answer, usage);
+        soma_openai_cut_response(out, ask, answer, usage, cost);
         return;
     }
 
@@ -51,7 +53,7 @@ soma_openai_cut(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
     }
 
     if (ask->usage_asked) {
-        soma_openai_cut_usage(out, ask, answer, usage);
+        soma_openai_cut_usage(out, ask, answer, usage, cost);
     }
 
     soma_put_cstr(out, "data: [DONE]\n\n");
@@ -92,7 +94,7 @@ soma_openai_cut_head(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer)
 
 static void
 soma_openai_cut_usage(soma_out_t *out, soma_ask_t *ask,
-    soma_answer_t *answer, const soma_usage_t *usage)
+    soma_answer_t *answer, const soma_usage_t *usage, int64_t cost)
 {
     soma_openai_cut_head(out, ask, answer);
 
@@ -101,6 +103,7 @@ soma_openai_cut_usage(soma_out_t *out, soma_ask_t *ask,
     soma_openai_put_name(out, ",\"completion_tokens", usage->output_tokens);
     soma_openai_put_name(out, ",\"total_tokens",
                          usage->input_tokens + usage->output_tokens);
+    soma_openai_cut_cost(out, cost);
     soma_put_cstr(out, "}}\n\n");
 }
 
@@ -110,7 +113,7 @@ soma_openai_cut_usage(soma_out_t *out, soma_ask_t *ask,
 
 static void
 soma_openai_cut_response(soma_out_t *out, soma_ask_t *ask,
-    soma_answer_t *answer, const soma_usage_t *usage)
+    soma_answer_t *answer, const soma_usage_t *usage, int64_t cost)
 {
     soma_put_cstr(out, "event: response.incomplete\n"
                        "data: {\"type\":\"response.incomplete\"");
@@ -134,7 +137,18 @@ soma_openai_cut_response(soma_out_t *out, soma_ask_t *ask,
                               "{\"reasoning_tokens", usage->reasoning_tokens);
     soma_openai_put_name(out, "},\"total_tokens",
                          usage->input_tokens + usage->output_tokens);
+    soma_openai_cut_cost(out, cost);
     soma_put_cstr(out, "}}}\n\n");
+}
+
+
+static void
+soma_openai_cut_cost(soma_out_t *out, int64_t cost)
+{
+    if (cost >= 0) {
+        soma_put_char(out, ',');
+        soma_put_cost(out, cost);
+    }
 }
 
 

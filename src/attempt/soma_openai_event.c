@@ -79,6 +79,7 @@ soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
     soma_openai_chunk_t  chunk;
 
     data = event->data;
+    answer->usage_text.len = 0;
 
     if (event->comment || data.len == 0) {
         return SOMA_EVENT_PASS;
@@ -104,6 +105,7 @@ soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
 
     if (chunk.usage.type == SOMA_JSON_OBJECT) {
         soma_openai_usage(answer, chunk.usage.text);
+        answer->usage_text = chunk.usage.text;
     }
 
     if (chunk.choices.seen) {
@@ -621,6 +623,7 @@ soma_openai_response(soma_answer_t *answer, soma_str_t text)
         if (soma_name_is(name, "usage")) {
             if (value.type == SOMA_JSON_OBJECT) {
                 soma_openai_usage(answer, value.text);
+                answer->usage_text = value.text;
             }
 
         } else if (soma_name_is(name, "service_tier")) {

@@ -235,6 +235,7 @@ typedef struct {
 typedef struct {
     ngx_flag_t                      access;
     ngx_flag_t                      training_lock;
+    ngx_flag_t                      usage_cost;
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      on_abort;
     ngx_uint_t                      max_tokens;     /* ..._BOUND_... */
@@ -332,8 +333,10 @@ struct ngx_http_soma_ctx_s {
     ngx_uint_t                      status;     /* of the answer, 0: none */
 
     /* settle */
-    soma_usage_t                    usage;      /* final */
+    soma_usage_t                    usage;      /* final once settled */
     soma_cost_t                     cost;
+    int64_t                         prompt;     /* tokens, estimated; 0: not
+                                                   yet */
     ngx_http_soma_error_t           error;
     ngx_http_soma_reply_t           reply;
     ngx_str_t                       note;       /* what attempts said */

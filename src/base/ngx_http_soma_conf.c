@@ -116,6 +116,7 @@ ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
 
     slcf->access = NGX_CONF_UNSET;
     slcf->training_lock = NGX_CONF_UNSET;
+    slcf->usage_cost = NGX_CONF_UNSET;
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
     slcf->on_abort = NGX_CONF_UNSET_UINT;
     slcf->max_tokens = NGX_CONF_UNSET_UINT;
@@ -136,6 +137,7 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->access, prev->access, 0);
     ngx_conf_merge_value(conf->training_lock, prev->training_lock, 1);
+    ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
     ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
                               NGX_HTTP_SOMA_DOWN_ALLOW);
     ngx_conf_merge_uint_value(conf->on_abort, prev->on_abort,

@@ -17,7 +17,9 @@
 #define NGX_HTTP_SOMA_HASH_MORE   (NGX_HTTP_SOMA_HASH_PARTS + 1)
 
 
+static void ngx_http_soma_settle_cost(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx);
+static int64_t ngx_http_soma_settle_prompt(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_counts(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx);
@@ -75,8 +77,7 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->model && ctx->attempts) {
-        ngx_http_soma_settle_usage(ctx);
-        soma_price_cost(ctx->model->price, &ctx->usage, &ctx->cost);
+        ngx_http_soma_settle_cost(ctx);
     }
 
     ngx_http_soma_settle_holds(ctx);
@@ -88,6 +89,29 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
     {
         ngx_http_soma_settle_record(ctx);
     }
+}
+
+
+int64_t
+ngx_http_soma_usage_cost(ngx_http_soma_ctx_t *ctx)
+{
+    if (!ctx->conf->usage_cost || !ctx->model->price->known) {
+        return -1;
+    }
+
+    if (!ctx->settled) {
+        ngx_http_soma_settle_cost(ctx);
+    }
+
+    return ctx->cost.total;
+}
+
+
+static void
+ngx_http_soma_settle_cost(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_soma_settle_usage(ctx);
+    soma_price_cost(ctx->model->price, &ctx->usage, &ctx->cost);
 }
 
 
@@ -106,7 +130,7 @@ ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx)
         ngx_memzero(&ctx->usage, sizeof(soma_usage_t));
 
         if (ctx->sent && ctx->error.fault == SOMA_FAULT_NONE) {
-            ctx->usage.input_tokens = ngx_http_soma_prompt_estimate(ctx);
+            ctx->usage.input_tokens = ngx_http_soma_settle_prompt(ctx);
             ctx->usage.estimated = 1;
         }
 
@@ -148,7 +172,7 @@ ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx)
         /* never more than was reserved for it */
 
         if (!ctx->usage.known) {
-            tokens = ngx_http_soma_prompt_estimate(ctx);
+            tokens = ngx_http_soma_settle_prompt(ctx);
             ctx->usage.input_tokens = ngx_min(tokens, ctx->input_bound);
         }
 
@@ -157,8 +181,20 @@ ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx)
         return;
     }
 
-    ctx->usage.input_tokens = ngx_http_soma_prompt_estimate(ctx);
+    ctx->usage.input_tokens = ngx_http_soma_settle_prompt(ctx);
     ctx->usage.estimated = 1;
+}
+
+
+/* once, however often a stream asks what it has come to */
+static int64_t
+ngx_http_soma_settle_prompt(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->prompt == 0) {
+        ctx->prompt = ngx_http_soma_prompt_estimate(ctx);
+    }
+
+    return ctx->prompt;
 }
 
 

@@ -18,6 +18,12 @@
 /* once a request, on whatever way it ends; later calls do nothing */
 void ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx);
 
+/*
+ * What the usage at hand comes to in nano-USD: what the record will say if it
+ * is the last; -1: nobody asked, or the model has no price.
+ */
+int64_t ngx_http_soma_usage_cost(ngx_http_soma_ctx_t *ctx);
+
 /* tokens of what a metered stream has sent so far; by the attempt */
 int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t *exact);

@@ -12,6 +12,7 @@
 #include "soma_ask_test.h"
 #include "soma_openai.h"
 #include "soma_multipart.h"
+#include "soma_usage_cost.h"
 
 
 #define CHECK(cond)                                                           \
@@ -57,6 +58,73 @@ check_usage(soma_usage_t *u)
 }
 
 
+/* a usage that was told its cost says it, once, and all else as before */
+
+static void
+check_cost(soma_sse_event_t *e, soma_answer_t *answer)
+{
+    size_t             at;
+    soma_str_t         usage, text;
+    unsigned char     *p, *q, buf[SOMA_USAGE_COST_MAX];
+    soma_answer_t      before, again;
+    soma_json_edit_t   edit;
+    soma_json_value_t  cost;
+    soma_sse_event_t   copy;
+
+    usage = answer->usage_text;
+
+    if (usage.len == 0) {
+        return;
+    }
+
+    CHECK(usage.data > e->data.data && usage.len < e->data.len);
+    CHECK(usage.data[0] == '{');
+
+    if (soma_usage_cost(e, usage, 1500000001, buf, &edit) != SOMA_OK) {
+        return;
+    }
+
+    at = usage.data - e->raw.data;
+
+    CHECK(edit.start > at && edit.end < at + usage.len);
+    CHECK(edit.start <= edit.end && edit.text.len <= SOMA_USAGE_COST_MAX);
+
+    p = malloc(e->raw.len + SOMA_USAGE_COST_MAX);
+    CHECK(p != NULL);
+
+    memcpy(p, e->raw.data, edit.start);
+    q = p + edit.start;
+    memcpy(q, edit.text.data, edit.text.len);
+    q += edit.text.len;
+    memcpy(q, e->raw.data + edit.end, e->raw.len - edit.end);
+
+    text.data = p + at;
+    text.len = usage.len + edit.text.len - (edit.end - edit.start);
+
+    CHECK(soma_json_get(text, "cost", &cost) == SOMA_OK);
+    CHECK(soma_str_is(cost.text, "1.500000001"));
+
+    /* one that has its cost has it replaced by the same */
+
+    memset(&copy, 0, sizeof(copy));
+    copy.raw = text;
+    CHECK(soma_usage_cost(&copy, text, 1500000001, buf, &edit) == SOMA_OK);
+    CHECK(edit.end - edit.start == cost.text.len);
+    CHECK(text.data + edit.start == cost.text.data);
+
+    /* and counts as before */
+
+    memset(&before, 0, sizeof(before));
+    memset(&again, 0, sizeof(again));
+    before.api = again.api = answer->api;
+    soma_openai_usage(&before, usage);
+    soma_openai_usage(&again, text);
+    CHECK(memcmp(&before.usage, &again.usage, sizeof(soma_usage_t)) == 0);
+
+    free(p);
+}
+
+
 static void
 event(played_t *p, soma_ask_t *ask, soma_sse_event_t *e)
 {
@@ -76,6 +144,7 @@ event(played_t *p, soma_ask_t *ask, soma_sse_event_t *e)
     }
 
     CHECK(p->answer.text_len >= 0);
+    check_cost(e, &p->answer);
     check_usage(&p->answer.usage);
 }
 
@@ -104,7 +173,8 @@ check_cut(played_t *p, soma_ask_t *ask)
     CHECK(buf != NULL);
 
     soma_out_init(&out, buf, size);
-    soma_openai.cut(&out, ask, &p->answer, &p->answer.usage);
+    soma_openai.cut(&out, ask, &p->answer, &p->answer.usage,
+                    ask->n & 1 ? INT64_MAX : -1);
     CHECK(!out.full);
 
     memset(&answer, 0, sizeof(answer));

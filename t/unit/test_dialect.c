@@ -621,7 +621,7 @@ cut(soma_ask_t *ask, soma_answer_t *answer, const char *want,
     usage.reasoning_tokens = 3;
 
     soma_out_init(&out, buf, sizeof(buf));
-    soma_openai.cut(&out, ask, answer, &usage);
+    soma_openai.cut(&out, ask, answer, &usage, -1);
 
     soma_is_int(out.full, 0, "%s: fits", what);
     soma_is_str(buf, out.pos - out.start, want, "%s", what);
