@@ -234,7 +234,7 @@ ngx_http_soma_keys_tenant(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 {
     soma_str_t  tenant;
 
-    if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1) {
+    if (ngx_http_soma_manage_did(reply)) {
         return ngx_http_soma_keys_reserve(r, m);
     }
 
@@ -424,7 +424,7 @@ static ngx_int_t
 ngx_http_soma_keys_created(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+    if (!ngx_http_soma_manage_did(reply)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -565,9 +565,7 @@ ngx_http_soma_keys_changed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
     ngx_http_soma_keys_forget(m, &row[m->got]);
 
-    if (m->got++ == 0
-        && (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1))
-    {
+    if (m->got++ == 0 && !ngx_http_soma_manage_did(reply)) {
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT, "key_gone",
                                    "key \"%*s\" was revoked meanwhile",
                                    row->entry.id.len, row->entry.id.data);

@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_soma_keys_page(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_entries(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
+static ngx_int_t ngx_http_soma_keys_add_rows(ngx_http_soma_manage_t *m,
+    redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_ask(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, ngx_http_soma_manage_reply_pt handler);
 static ngx_int_t ngx_http_soma_keys_listed(ngx_http_request_t *r,
@@ -149,42 +151,12 @@ static ngx_int_t
 ngx_http_soma_keys_entries(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     redisReply *reply)
 {
-    size_t                    i;
     u_char                   *p;
     soma_out_t                out;
-    soma_str_t                text;
-    soma_entry_t              entry;
     ngx_http_soma_key_row_t  *row;
 
-    if (reply->type != REDIS_REPLY_ARRAY) {
+    if (ngx_http_soma_keys_add_rows(m, reply) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    for (i = 0; i < reply->elements; i++) {
-
-        if (reply->element[i]->type != REDIS_REPLY_STRING) {
-            continue;
-        }
-
-        text.data = (u_char *) reply->element[i]->str;
-        text.len = reply->element[i]->len;
-        text = soma_str_dup(&m->ctx->arena, text);
-
-        if (text.data == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        if (soma_entry_parse(&entry, text) != SOMA_OK) {
-            continue;
-        }
-
-        row = ngx_array_push(&m->rows);
-        if (row == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
-        row->entry = entry;
     }
 
     m->next.len = 0;
@@ -209,6 +181,51 @@ ngx_http_soma_keys_entries(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     }
 
     return ngx_http_soma_keys_ask(r, m, ngx_http_soma_keys_listed);
+}
+
+
+/* rows of what the index has */
+
+static ngx_int_t
+ngx_http_soma_keys_add_rows(ngx_http_soma_manage_t *m, redisReply *reply)
+{
+    size_t                    i;
+    soma_str_t                text;
+    soma_entry_t              entry;
+    ngx_http_soma_key_row_t  *row;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (reply->element[i]->type != REDIS_REPLY_STRING) {
+            continue;
+        }
+
+        text.data = (u_char *) reply->element[i]->str;
+        text.len = reply->element[i]->len;
+        text = soma_str_dup(&m->ctx->arena, text);
+
+        if (text.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (soma_entry_parse(&entry, text) != SOMA_OK) {
+            continue;
+        }
+
+        row = ngx_array_push(&m->rows);
+        if (row == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
+        row->entry = entry;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -325,18 +342,25 @@ ngx_uint_t
 ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row)
 {
-    ngx_http_soma_call_t  call;
-
     if (m->now - row->entry.created < NGX_HTTP_SOMA_STALE_MS) {
         return 0;
     }
 
-    ngx_http_soma_call(&call, "ZREM");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-    ngx_http_soma_call_entry(&call, &row->entry);
-    ngx_http_soma_manage_tell(&call);
+    ngx_http_soma_key_unlist(&row->entry);
 
     return 1;
+}
+
+
+void
+ngx_http_soma_key_unlist(const soma_entry_t *entry)
+{
+    ngx_http_soma_call_t  call;
+
+    ngx_http_soma_call(&call, "ZREM");
+    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_call_entry(&call, entry);
+    ngx_http_soma_manage_tell(&call);
 }
 
 
@@ -586,34 +610,11 @@ static ngx_int_t
 ngx_http_soma_keys_by_id(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     redisReply *reply)
 {
-    size_t                    i;
-    soma_str_t                text;
-    ngx_http_soma_key_row_t  *row;
-
-    if (reply->type != REDIS_REPLY_ARRAY) {
+    if (ngx_http_soma_keys_add_rows(m, reply) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     m->entries = reply->elements;
-
-    for (i = 0; i < reply->elements; i++) {
-
-        text.data = (u_char *) reply->element[i]->str;
-        text.len = reply->element[i]->len;
-        text = soma_str_dup(&m->ctx->arena, text);
-
-        row = ngx_array_push(&m->rows);
-
-        if (row == NULL || text.data == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
-
-        if (soma_entry_parse(&row->entry, text) != SOMA_OK) {
-            m->rows.nelts--;
-        }
-    }
 
     if (m->rows.nelts == 0) {
         return ngx_http_soma_keys_none(r, m);

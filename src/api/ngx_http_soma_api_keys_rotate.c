@@ -36,6 +36,7 @@ static const char  ngx_http_soma_keys_retire_script[] =
 
 
 static void ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m);
+static void ngx_http_soma_keys_take_out(const soma_entry_t *entry);
 static ngx_int_t ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_keys_retire(ngx_http_request_t *r,
@@ -116,7 +117,6 @@ static void
 ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m)
 {
     ngx_uint_t                i, n;
-    ngx_http_soma_call_t      call;
     ngx_http_soma_key_row_t  *row;
 
     if (m->rows.nelts < NGX_HTTP_SOMA_SAME_ID_MAX) {
@@ -135,16 +135,7 @@ ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m)
             continue;
         }
 
-        ngx_http_soma_call(&call, "DEL");
-        ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
-                               row[i].entry.hex);
-        ngx_http_soma_manage_tell(&call);
-
-        ngx_http_soma_call(&call, "ZREM");
-        ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-        ngx_http_soma_call_entry(&call, &row[i].entry);
-        ngx_http_soma_manage_tell(&call);
-
+        ngx_http_soma_keys_take_out(&row[i].entry);
         ngx_http_soma_keys_forget(m, &row[i]);
         m->entries--;
     }
@@ -153,11 +144,24 @@ ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m)
 }
 
 
+static void
+ngx_http_soma_keys_take_out(const soma_entry_t *entry)
+{
+    ngx_http_soma_call_t  call;
+
+    ngx_http_soma_call(&call, "DEL");
+    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, entry->hex);
+    ngx_http_soma_manage_tell(&call);
+
+    ngx_http_soma_key_unlist(entry);
+}
+
+
 static ngx_int_t
 ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+    if (!ngx_http_soma_manage_did(reply)) {
         return ngx_http_soma_keys_meanwhile(m);
     }
 
@@ -184,7 +188,7 @@ static ngx_int_t
 ngx_http_soma_keys_retire(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+    if (!ngx_http_soma_manage_did(reply)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -233,20 +237,11 @@ ngx_http_soma_keys_rotated(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     row = m->rows.elts;
     row += m->got;
 
-    if ((reply->type != REDIS_REPLY_INTEGER || reply->integer != 1)
-        && m->got == 0)
-    {
+    if (!ngx_http_soma_manage_did(reply) && m->got == 0) {
+
         /* nobody has seen the new one: it goes as it came */
 
-        ngx_http_soma_call(&call, "DEL");
-        ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
-                               m->made.entry.hex);
-        ngx_http_soma_manage_tell(&call);
-
-        ngx_http_soma_call(&call, "ZREM");
-        ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-        ngx_http_soma_call_entry(&call, &m->made.entry);
-        ngx_http_soma_manage_tell(&call);
+        ngx_http_soma_keys_take_out(&m->made.entry);
 
         return ngx_http_soma_keys_meanwhile(m);
     }

@@ -482,7 +482,7 @@ ngx_http_soma_tenants_changed(ngx_http_request_t *r,
 {
     ngx_http_soma_call_t  call;
 
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+    if (!ngx_http_soma_manage_did(reply)) {
 
         if (m->kind != SOMA_CHANGE_TENANT_NEW) {
             return ngx_http_soma_tenants_unknown(m);
@@ -623,7 +623,7 @@ ngx_http_soma_tenants_dropped(ngx_http_request_t *r,
     ngx_http_soma_call_t     call;
     ngx_http_soma_tenant_t  *block;
 
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+    if (!ngx_http_soma_manage_did(reply)) {
 
         block = ngx_http_soma_tenants_block(m, m->id);
 

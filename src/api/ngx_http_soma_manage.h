@@ -150,6 +150,10 @@ extern const char  ngx_http_soma_manage_script[];
 /* "admin,usage" of the bits */
 soma_str_t ngx_http_soma_capabilities(unsigned bits);
 
+/* 1: the script, or DEL, did what it was asked to */
+#define ngx_http_soma_manage_did(reply)                                       \
+    ((reply)->type == REDIS_REPLY_INTEGER && (reply)->integer == 1)
+
 /*
  * NGX_AGAIN: "reply" will be called; else what the request ends with.
  *
@@ -203,6 +207,7 @@ ngx_http_soma_key_t *ngx_http_soma_keys_configured(
     ngx_http_soma_main_conf_t *smcf, soma_str_t id);
 ngx_uint_t ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row);
+void ngx_http_soma_key_unlist(const soma_entry_t *entry);
 void ngx_http_soma_key_id(ngx_http_soma_key_t *key, soma_str_t *id,
     u_char *buf);
 void ngx_http_soma_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
