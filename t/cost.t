@@ -7,6 +7,7 @@ use warnings;
 use lib 't/lib';
 use Soma;
 use Test::More;
+use Compress::Zlib ();
 
 my $redis = soma_redis();
 my $ledger = soma_dir('ledger');
@@ -219,6 +220,36 @@ is($res->{body}, text($stop, usage(11, 7, ',"cost":9'), '[DONE]'),
 ask({ %$SHOWN, model => 'free' });
 is($res->{body}, text($stop, usage(11, 7, ',"cost":0'), '[DONE]'),
    'a price of 0 is one');
+
+# the tier that the same event names, half the price
+
+$up->reset(framed(text($stop, '{"choices":[],' . counts(11, 7)
+                       . ',"service_tier":"batch"}', '[DONE]')));
+ask($SHOWN);
+is($res->{body}, text($stop, '{"choices":[],'
+                      . counts(11, 7, ',"cost":0.000002925')
+                      . ',"service_tier":"batch"}', '[DONE]'),
+   'a tier that stands behind the usage');
+told('a tier');
+
+# compressed although nobody asked for it
+
+$up->reset({ raw => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                    . "Content-Encoding: gzip\r\nConnection: close\r\n\r\n"
+                    . Compress::Zlib::memGzip($all), close => 1 });
+ask($SHOWN);
+is($res->{body}, $priced, 'compressed');
+
+# memory does not grow with a stream
+
+$up->reset(framed(text((map { chunk('w', ',' . counts(10, $_)) } 1 .. 3000),
+                       $stop, '[DONE]'), 777));
+ask($SHOWN);
+my $before = $n->memory;
+ask($SHOWN) for 1 .. 3;
+is(() = $res->{body} =~ /,"cost":0\.\d+\}\}\n/g, 3000, 'a cost in each of many');
+cmp_ok($n->memory - $before, '<', 1000, 'leaves no trace') unless soma_slow();
+told('in each of many');
 
 # an answer that is no stream
 

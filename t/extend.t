@@ -57,6 +57,7 @@ sub node {
         listen 127.0.0.1:$h2{$name} http2;
         location /v1/ { soma_pass; }
         location /drain/v1/ { soma_pass; soma_on_abort drain; }
+        location /cost/v1/ { soma_pass; soma_usage_cost on; }
         location /allow/v1/ { soma_pass; soma_on_redis_down allow; }");
 
     ready($node, 1) or die "$name has no connection to Redis";
@@ -288,6 +289,35 @@ for (['whole', framed($whole), $whole],
         or diag $res->{status}, ' ', got($res->{body});
     ok($res->{complete}, "$how: to the end");
     is(record('scarce')->{output_tokens}, $LONG, "$how: all of it is billed");
+}
+
+# with usage in every event, and what it costs
+
+sub costs {
+    my ($told) = @_;
+
+    return events((map {
+        chunk(sprintf '%04d', $_) =~ s/\}$//r
+        . qq(,"usage":{"prompt_tokens":1,"completion_tokens":$_)
+        . ($told ? ',"cost":' . usd($_) =~ s/0+$//r : '') . '}}'
+    } 1 .. $LONG), $finish, '[DONE]');
+}
+
+for (['whole', framed(costs(0))], ['in small chunks', framed(costs(0), 101)],
+     ['compressed', { raw => "${plain}Content-Encoding: gzip\r\n\r\n"
+                             . Compress::Zlib::memGzip(costs(0)),
+                      close => 1 }])
+{
+    my ($how, $answer) = @$_;
+
+    leave('scarce', $LEFT);
+    $up->reset($answer);
+
+    my $res = $n[0]->post('/cost/v1/chat/completions', $BODY, head('scarce'));
+
+    ok($res->{body} eq costs(1), "costs, $how: each event has its own")
+        or diag $res->{status}, ' ', got($res->{body});
+    is(record('scarce')->{cost_nano}, $LONG, "costs, $how: the last is billed");
 }
 
 SKIP: {
