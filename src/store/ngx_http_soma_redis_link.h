@@ -8,6 +8,8 @@
  *     _redis.c          what the steps see: commands, hooks
  *     _redis_call.c     commands that are kept: scripts, redirections
  *     _redis_link.c     a link's life
+ *     _redis_greet.c    what it says before it is ready
+ *     _redis_send.c     its commands and their replies
  *     _redis_adapter.c  hiredis on nginx's loop
  *     _redis_name.c     names and addresses
  *     _redis_listen.c   news of changes
@@ -166,6 +168,11 @@ void ngx_http_soma_redis_link_connect(ngx_http_soma_link_t *link);
 /* with an address in addr[turn], or a path in the configuration */
 void ngx_http_soma_redis_link_open(ngx_http_soma_link_t *link);
 
+/* AUTH and its company, then ..._link_ready() or a drop; NGX_ERROR: not even
+ * begun */
+ngx_int_t ngx_http_soma_redis_link_greet(ngx_http_soma_link_t *link);
+void ngx_http_soma_redis_link_ready(ngx_http_soma_link_t *link);
+
 /* a failed attempt, or one that cannot begin: a retry follows */
 void ngx_http_soma_redis_link_failed(ngx_http_soma_link_t *link,
     const char *why);
@@ -189,6 +196,9 @@ void ngx_http_soma_redis_link_close(ngx_http_soma_link_t *link);
 ngx_int_t ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     ngx_http_soma_redis_pt handler, void *data, int argc, const char **argv,
     const size_t *argvlen);
+
+/* those that are kept for the next ones */
+void ngx_http_soma_redis_link_free_calls(ngx_http_soma_link_t *link);
 
 
 /* names: where the link leads from its next attempt on; the host is copied */
@@ -281,6 +291,9 @@ ngx_uint_t ngx_http_soma_redis_listening(void);
 /* 1 when the reply is an error that begins so */
 ngx_uint_t ngx_http_soma_redis_is_error(redisReply *reply,
     const char *prefix);
+
+/* 1 when it says that this connection is of no use */
+ngx_uint_t ngx_http_soma_redis_is_useless(redisReply *reply);
 
 
 #endif /* NGX_HTTP_SOMA_REDIS_LINK_H */
