@@ -748,17 +748,6 @@ test_bound(void)
 }
 
 
-static uint64_t
-dice(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-
-    return *state;
-}
-
-
 /* any usage of any model: parts sum up, nothing above the bound, nothing
  * dearer than the whole at the dearest */
 static void
@@ -766,31 +755,29 @@ test_random(void)
 {
     size_t               i, n, bad_sum, bad_bound;
     int64_t              max;
-    uint64_t             state;
     soma_usage_t         u;
     const soma_price_t  *p;
 
-    state = 88172645463325252;
     bad_sum = 0;
     bad_bound = 0;
     n = is_slow() ? ROUNDS / 10 : ROUNDS;
 
     for (i = 0; i < n; i++) {
-        p = soma_catalogue_model(real, dice(&state) % MODELS);
+        p = soma_catalogue_model(real, soma_rnd() % MODELS);
 
         memset(&u, 0, sizeof(u));
-        max = 1 + (int64_t) (dice(&state) % 400000);
-        u.input_tokens = (int64_t) (dice(&state) % 400000);
-        u.output_tokens = (int64_t) (dice(&state) % 100000);
-        u.cached_tokens = (int64_t) dice(&state) % max;
-        u.cache_write_tokens = (int64_t) dice(&state) % max;
-        u.cache_write_1h_tokens = (int64_t) dice(&state) % max;
-        u.audio_input_tokens = (int64_t) dice(&state) % max;
-        u.image_input_tokens = (int64_t) dice(&state) % max;
-        u.reasoning_tokens = (int64_t) dice(&state) % max;
-        u.audio_output_tokens = (int64_t) dice(&state) % max;
-        u.image_output_tokens = (int64_t) dice(&state) % max;
-        u.tier = dice(&state) % 4;
+        max = 1 + (int64_t) (soma_rnd() % 400000);
+        u.input_tokens = (int64_t) (soma_rnd() % 400000);
+        u.output_tokens = (int64_t) (soma_rnd() % 100000);
+        u.cached_tokens = (int64_t) soma_rnd() % max;
+        u.cache_write_tokens = (int64_t) soma_rnd() % max;
+        u.cache_write_1h_tokens = (int64_t) soma_rnd() % max;
+        u.audio_input_tokens = (int64_t) soma_rnd() % max;
+        u.image_input_tokens = (int64_t) soma_rnd() % max;
+        u.reasoning_tokens = (int64_t) soma_rnd() % max;
+        u.audio_output_tokens = (int64_t) soma_rnd() % max;
+        u.image_output_tokens = (int64_t) soma_rnd() % max;
+        u.tier = soma_rnd() % 4;
         u.known = 1;
 
         soma_price_cost(p, &u, &cost);
