@@ -2,9 +2,8 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The body of an answer on its way from nginx's upstream to the client: out
- * of its framing, event by event or as it is, looked at, and passed on as
- * the same bytes.
+ * The body of an answer on its way from nginx's upstream to the client:
+ * event by event or as it is, looked at, and passed on as the same bytes.
  *
  * Bytes that lie in the upstream's buffer are passed on from there.  Only an
  * event cut by a read lies elsewhere; it is copied into buffers that are
@@ -22,8 +21,6 @@
 #define NGX_HTTP_SOMA_COPY_MIN   64     /* of a cost, one an event perhaps */
 
 
-static ngx_int_t ngx_http_soma_unchunk(ngx_http_soma_attempt_t *a, u_char *p,
-    size_t *len);
 static ngx_int_t ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
@@ -51,109 +48,6 @@ static ngx_int_t ngx_http_soma_event_last(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
 static void ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a,
     ngx_int_t rc);
-
-
-ngx_int_t
-ngx_http_soma_unframe(ngx_http_soma_attempt_t *a, u_char *p, size_t *len)
-{
-    ngx_http_upstream_t  *u;
-
-    u = a->ctx->request->upstream;
-
-    if (a->ended) {
-        *len = 0;
-        return NGX_DONE;
-    }
-
-    if (u->headers_in.chunked) {
-        return ngx_http_soma_unchunk(a, p, len);
-    }
-
-    if (a->rest == -1) {
-        return NGX_OK;
-    }
-
-    if ((off_t) *len >= a->rest) {
-
-        if ((off_t) *len > a->rest) {
-            ngx_log_error(NGX_LOG_WARN, a->ctx->request->connection->log, 0,
-                          "soma: provider \"%V\" sent more than its "
-                          "Content-Length", &a->provider->name);
-            u->headers_in.connection_close = 1;
-            *len = (size_t) a->rest;
-        }
-
-        a->rest = 0;
-        return NGX_DONE;
-    }
-
-    a->rest -= *len;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_soma_unchunk(ngx_http_soma_attempt_t *a, u_char *p, size_t *len)
-{
-    u_char               *d;
-    size_t                n;
-    ngx_buf_t             b;
-    ngx_int_t             rc;
-    ngx_http_request_t   *r;
-
-    r = a->ctx->request;
-
-    ngx_memzero(&b, sizeof(ngx_buf_t));
-
-    b.pos = p;
-    b.last = p + *len;
-    b.start = p;
-    b.end = b.last;
-    d = p;
-
-    for ( ;; ) {
-
-#if (nginx_version >= 1027002)
-        rc = ngx_http_parse_chunked(r, &b, &a->chunked, 0);
-#else
-        rc = ngx_http_parse_chunked(r, &b, &a->chunked);
-#endif
-
-        if (rc == NGX_OK) {
-            n = ngx_min((off_t) (b.last - b.pos), a->chunked.size);
-
-            ngx_memmove(d, b.pos, n);
-
-            d += n;
-            b.pos += n;
-            a->chunked.size -= n;
-
-            continue;
-        }
-
-        *len = d - p;
-
-        if (rc == NGX_DONE) {
-
-            if (b.pos != b.last) {
-                r->upstream->headers_in.connection_close = 1;
-            }
-
-            return NGX_DONE;
-        }
-
-        if (rc == NGX_AGAIN) {
-            return NGX_OK;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "soma: provider \"%V\" sent a broken chunk",
-                      &a->provider->name);
-
-        return NGX_ERROR;
-    }
-}
 
 
 ngx_int_t
