@@ -230,9 +230,11 @@ ngx_int_t ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text);
 
 void ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc);
 
-/* ngx_http_soma_frame.c: takes body bytes [p, p + len) off the wire; the ones of
- * the body itself are moved to p and *len says how many; NGX_OK, NGX_DONE
- * at the end of the body, NGX_ERROR */
+/*
+ * ngx_http_soma_frame.c: takes body bytes in [p, p + len) as they came off
+ * the wire; the ones of the body itself are moved to p and *len says how
+ * many; NGX_OK, NGX_DONE at the end of the body, NGX_ERROR
+ */
 ngx_int_t ngx_http_soma_unframe(ngx_http_soma_attempt_t *a, u_char *p,
     size_t *len);
 
