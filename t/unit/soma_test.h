@@ -31,6 +31,8 @@
  * soma_rnd() is the same sequence in every run, soma_any(n) a number of it
  * that is less than n.
  *
+ * str() is a text without its null byte; of NULL, none.
+ *
  * Memory for the code under test: soma_arena_malloc.h.
  */
 
@@ -44,6 +46,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "soma_base.h"
 
 
 #define SOMA_TEST_SHOW_MAX  400
@@ -222,6 +225,18 @@ static inline unsigned
 soma_any(unsigned n)
 {
     return (unsigned) ((soma_rnd() >> 33) % n);
+}
+
+
+static inline soma_str_t
+str(const char *s)
+{
+    soma_str_t  v;
+
+    v.data = (unsigned char *) (uintptr_t) s;
+    v.len = s ? strlen(s) : 0;
+
+    return v;
 }
 
 

@@ -18,18 +18,6 @@
 static char  output[65536];
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  t;
-
-    t.data = (unsigned char *) s;
-    t.len = strlen(s);
-
-    return t;
-}
-
-
 static soma_record_t
 record(int day, const char *tenant, const char *model)
 {

@@ -24,18 +24,6 @@ __extension__ typedef __int128  wide_t;
 static unsigned char  buf[512];
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 static void
 test_out(void)
 {

@@ -58,18 +58,6 @@ static const pieces_t  pieces[] = {
 };
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 static void
 test_pieces(const soma_bpe_t *bpe)
 {

@@ -19,18 +19,6 @@
     "3a1e50c3c1b80395622f86abe3c2bbef2e10795b02dd50ae6452018dc7e20778"
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 /* the error's text, or "" */
 static const char *
 change_read(soma_change_t *change, soma_arena_t *arena, const char *body,

@@ -37,13 +37,6 @@ static _Alignas(8) unsigned char  memory[SOMA_SEGMENT_MIN];
 static _Alignas(8) unsigned char  copy[SOMA_SEGMENT_MIN];
 
 
-static soma_str_t
-str(const char *s)
-{
-    return (soma_str_t) { strlen(s), (unsigned char *) s };
-}
-
-
 static int
 is_slow(void)
 {

@@ -11,18 +11,6 @@
 #include "soma_test.h"
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  text;
-
-    text.data = (unsigned char *) s;
-    text.len = strlen(s);
-
-    return text;
-}
-
-
 /* a copy without a byte behind it, for ASan to see what is read beyond */
 static soma_str_t
 tight(const char *s, size_t len)

@@ -78,18 +78,6 @@ static EVP_PKEY      *rsa, *ec;
 static char  secret[] = "0123456789abcdef0123456789abcdef";
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 static EVP_PKEY *
 load(const char *path)
 {

@@ -15,18 +15,6 @@
 #define TENANT "\"tenant\":\"acme\",\"user\":\"root\""
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 static void
 test_request(void)
 {

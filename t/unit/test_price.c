@@ -28,13 +28,6 @@ static soma_catalogue_t  *real;
 static soma_cost_t        cost;
 
 
-static soma_str_t
-str(const char *s)
-{
-    return (soma_str_t) { strlen(s), (unsigned char *) s };
-}
-
-
 static int64_t
 sum(const soma_cost_t *c)
 {

@@ -119,18 +119,6 @@ static const struct {
 };
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = s ? strlen(s) : 0;
-
-    return v;
-}
-
-
 static void
 test_prompts(const soma_bpe_t *bpe)
 {

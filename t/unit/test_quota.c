@@ -27,18 +27,6 @@ pick(int64_t n)
 }
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 static int
 parse(soma_limit_t *limit, const char *text, unsigned *bad,
     const char **error)

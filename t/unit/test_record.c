@@ -17,13 +17,6 @@ static unsigned char  buf[SOMA_RECORD_MAX];
 static unsigned char  json[SOMA_RECORD_JSON_MAX];
 
 
-static soma_str_t
-str(const char *s)
-{
-    return (soma_str_t) { strlen(s), (unsigned char *) s };
-}
-
-
 /* every string and every number another one */
 static void
 fill(soma_record_t *r)

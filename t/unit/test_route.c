@@ -14,18 +14,6 @@
 #define DRAWS  200000
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 static void
 test_order(void)
 {

@@ -8,18 +8,6 @@
 #include "soma_slot.h"
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  r;
-
-    r.data = (unsigned char *) s;
-    r.len = strlen(s);
-
-    return r;
-}
-
-
 static void
 slot(const char *key, unsigned want)
 {

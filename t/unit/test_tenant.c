@@ -10,18 +10,6 @@
 #include "soma_test.h"
 
 
-static soma_str_t
-str(const char *s)
-{
-    soma_str_t  v;
-
-    v.data = (unsigned char *) (uintptr_t) s;
-    v.len = strlen(s);
-
-    return v;
-}
-
-
 static void
 test_set(void)
 {
