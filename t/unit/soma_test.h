@@ -31,6 +31,9 @@
  * soma_rnd() is the same sequence in every run, soma_any(n) a number of it
  * that is less than n.
  *
+ * soma_valgrind() tells whether valgrind runs the program, which then takes
+ * thirty times as long.  It asks for fewer rounds of the same.
+ *
  * str() is a text without its null byte; of NULL, none.
  *
  * Memory for the code under test: soma_arena_malloc.h.
@@ -225,6 +228,17 @@ static inline unsigned
 soma_any(unsigned n)
 {
     return (unsigned) ((soma_rnd() >> 33) % n);
+}
+
+
+static inline int
+soma_valgrind(void)
+{
+    const char  *preload;
+
+    preload = getenv("LD_PRELOAD");
+
+    return preload != NULL && strstr(preload, "vgpreload") != NULL;
 }
 
 

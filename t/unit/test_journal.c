@@ -37,17 +37,6 @@ static _Alignas(8) unsigned char  memory[SOMA_SEGMENT_MIN];
 static _Alignas(8) unsigned char  copy[SOMA_SEGMENT_MIN];
 
 
-static int
-is_slow(void)
-{
-    const char  *preload;
-
-    preload = getenv("LD_PRELOAD");
-
-    return preload != NULL && strstr(preload, "vgpreload") != NULL;
-}
-
-
 /* what record "seq" holds is known from seq alone */
 static size_t
 payload_of(uint64_t seq, unsigned char *p)
@@ -364,7 +353,7 @@ test_damage(void)
 
     memset(&cursor, 0, sizeof(cursor));
     wrong = 0;
-    step = is_slow() ? 97 : 1;
+    step = soma_valgrind() ? 97 : 1;
 
     for (i = SOMA_SEGMENT_HEADER; i <= ends[n - 1] + 8; i += step) {
         for (k = 0; k < n && ends[k] <= i; k++) { /* void */ }
@@ -532,7 +521,7 @@ test_kill(void)
     soma_segment_t   segment;
     struct timespec  ts;
 
-    rounds = is_slow() ? 20 : KILLS;
+    rounds = soma_valgrind() ? 20 : KILLS;
     seed = 12345;
     torn_rounds = 0;
     full = 0;
@@ -622,7 +611,7 @@ test_live(void)
     soma_segment_cursor_t  cursor;
     struct timespec        ts;
 
-    n = is_slow() ? LIVE / 20 : LIVE;
+    n = soma_valgrind() ? LIVE / 20 : LIVE;
     f = file();
     base = map(f);
     soma_segment_create(&segment, base, BIG, str(WRITER), 1, 1, 0);
@@ -740,7 +729,7 @@ test_speed(void)
     soma_segment_create(&segment, memory, sizeof(memory), str(WRITER), 1, 1,
                         0);
 
-    for (i = 0; i < APPENDS / (is_slow() ? 100 : 1); i++) {
+    for (i = 0; i < APPENDS / (soma_valgrind() ? 100 : 1); i++) {
         if (soma_segment_append(&segment, copy, 400) != SOMA_OK) {
             soma_segment_create(&segment, memory, sizeof(memory),
                                 str(WRITER), 1, 1, 0);

@@ -104,8 +104,6 @@ of(const char *provider, const char *name)
 static int
 is_slow(void)
 {
-    const char  *preload;
-
 #if defined(__SANITIZE_ADDRESS__)
     return 1;
 #elif defined(__has_feature)
@@ -114,9 +112,7 @@ is_slow(void)
 #endif
 #endif
 
-    preload = getenv("LD_PRELOAD");
-
-    return preload != NULL && strstr(preload, "vgpreload") != NULL;
+    return soma_valgrind();
 }
 
 

@@ -12,7 +12,7 @@
 
 #define NOW     1795230245678      /* 2026-11-21T03:04:05.678Z */
 #define DAY     86400000
-#define ROUNDS  400
+#define ROUNDS  (soma_valgrind() ? 100 : 400)
 #define STEPS   400
 
 
