@@ -398,6 +398,10 @@ sub start_nginx {
     spawn('nginx', $OTHER_CPU, 'nginx', '-p', $DIR, '-c',
           "$DIR/nginx.conf", '-e', "$DIR/logs/error.log");
     await('nginx', sub { listens($BARE) && worker() });
+
+    # a worker's first requests may come before its connection to Redis is up
+    await('redis', sub { metrics() =~ /^soma_redis_up 1$/m })
+        unless $o{counting};
 }
 
 
