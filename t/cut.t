@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use Soma;
+use Soma qw(:DEFAULT framed);
 use Test::More;
 use Compress::Zlib ();
 
@@ -59,16 +59,6 @@ END2
 my $user = 0;
 my $id = 0;
 my ($res, $name);
-
-sub framed {
-    my ($body, $size) = @_;
-    my @parts = $size ? $body =~ /(.{1,$size})/gs : ($body);
-
-    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-           . "Transfer-Encoding: chunked\r\n\r\n"
-           . join('', map { sprintf "%x\r\n%s\r\n", length $_, $_ } @parts)
-           . "0\r\n\r\n";
-}
 
 sub event { join '', map { "data: $_\n\n" } @_ }
 

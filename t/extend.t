@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use Soma;
+use Soma qw(:DEFAULT framed);
 use Test::More;
 use Compress::Zlib ();
 use Time::HiRes ();
@@ -101,16 +101,6 @@ sub words {
 
     return events((map { chunk(sprintf '%04d', $_) } 1 .. $n), $finish,
                   '[DONE]');
-}
-
-sub framed {
-    my ($body, $size) = @_;
-    my @parts = $size ? $body =~ /(.{1,$size})/gs : ($body);
-
-    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-           . "Transfer-Encoding: chunked\r\n\r\n"
-           . join('', map { sprintf "%x\r\n%s\r\n", length $_, $_ } @parts)
-           . "0\r\n\r\n";
 }
 
 my $ids = 0;

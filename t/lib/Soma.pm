@@ -72,6 +72,8 @@ package Soma;
 #   soma_response(STATUS, BODY, NAME => VALUE, ...)  with a Content-Length
 #   soma_sse(EVENT, ...)   a chunked 200 text/event-stream, each EVENT a
 #                      string that becomes "data: EVENT\n\n"
+#   framed(BODY, SIZE)   the same of a whole body, in chunks of SIZE bytes or
+#                      in one; to be asked for
 #   ->port ->requests   what came: a list of {method, uri, line, headers
 #                      (names in lower case), body, raw, conn}
 #   ->count ->reset(responses...) ->closed  (how many times the client closed
@@ -116,6 +118,7 @@ use Time::HiRes ();
 our @EXPORT = qw(soma_dir soma_port soma_slow soma_sha256 soma_wait soma_json
                  soma_to_json soma_redis soma_upstream soma_response soma_sse
                  soma_nginx soma_http soma_open);
+our @EXPORT_OK = qw(framed);
 
 our $TOP = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../..');
 our $BUILD = $ENV{SOMA_BUILD} || "$TOP/build";
@@ -381,16 +384,22 @@ sub soma_response {
 
 
 sub soma_sse {
-    my $raw = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-              . "Transfer-Encoding: chunked\r\n\r\n";
+    return chunked(map { "data: $_\n\n" } @_);
+}
 
-    for my $event (@_) {
-        my $data = "data: $event\n\n";
 
-        $raw .= sprintf("%x\r\n", length $data) . "$data\r\n";
-    }
+sub framed {
+    my ($body, $size) = @_;
 
-    return $raw . "0\r\n\r\n";
+    return chunked($size ? $body =~ /(.{1,$size})/gs : ($body));
+}
+
+
+sub chunked {
+    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+           . "Transfer-Encoding: chunked\r\n\r\n"
+           . join('', map { sprintf "%x\r\n%s\r\n", length $_, $_ } @_)
+           . "0\r\n\r\n";
 }
 
 
