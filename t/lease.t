@@ -61,28 +61,12 @@ sub node {
                                      location /s/ { soma_access;
                                                     return 200 "ok\n"; }');
 
-    ready($node) or die "$name has no connection to Redis";
+    storm_ready($node) or die "$name has no connection to Redis";
 
     return $node;
 }
 
 my @n = map { node("n$_") } 1 .. 3;
-
-# a worker that has no connection yet can only turn requests away
-sub ready {
-    my ($node) = @_;
-
-    return soma_wait(10, sub {
-        my %up;
-
-        for my $line (split /^/, $node->error_log) {
-            $up{$1} = 1 if $line =~ /(\d+)#\d+: soma redis: connection .*is up/;
-        }
-
-        return !grep { !$up{$_} } $node->workers;
-    });
-}
-
 
 sub ask {
     my ($node, $key) = @_;

@@ -7,9 +7,12 @@ package Storm;
 #       COUNT requests, none of which waits for another; what each is for is
 #       below.  Returns {status => how many, cost => nano-USD, tokens => sum}
 #     storm_conf(PORT)    providers and models of it; PORT is the upstream's
-#     storm_upstream()    on which requests of "conc" stay for a while
+#     storm_upstream(N)   on which requests of "concurrency" stay for a while,
+#                         or until N of them were there
 #     storm_most()        how many of them were there at once, since the last
 #                         question
+#     storm_ready($node)  waits until all its workers hear Redis: one that has
+#                         no connection yet can only turn requests away
 #
 # What a request uses is what is reserved for it, or all but: a limit that is
 # left unspent was not withheld for what came back later.
@@ -21,15 +24,16 @@ use Exporter 'import';
 use IO::Socket::INET;
 use POSIX ();
 use Soma;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(storm storm_conf storm_upstream storm_most);
+our @EXPORT = qw(storm storm_conf storm_upstream storm_most storm_ready);
 
 our $TOKENS = 1000;     # that a request of "tokens" has to reserve
 our $COST = 2_000_000;  # nano-USD of one of the others
 
 my $CHILDREN = 10;
 my $STAY = 0.02;
+my $TOGETHER = 10;      # seconds, for the others to come
 my $ANSWER = '{"id":"x","object":"chat.completion","choices":[],'
              . '"usage":{"prompt_tokens":0,"completion_tokens":1,'
              . '"total_tokens":1}}';
@@ -63,12 +67,24 @@ sub storm_conf {
 
 
 sub storm_upstream {
+    my ($others) = @_;
+
     return soma_upstream(responses => [sub {
         mark('+');
-        sleep $STAY;
+        $others ? together($others) : sleep $STAY;
         mark('-');
         return soma_response(200, $ANSWER);
     }]);
+}
+
+
+sub together {
+    my ($others) = @_;
+    my $until = time + $TOGETHER;
+
+    while ((-s "$Soma::DIR/trace") < $others && time < $until) {
+        sleep 0.1;
+    }
 }
 
 
@@ -90,6 +106,21 @@ sub storm_most {
     unlink "$Soma::DIR/trace";
 
     return $most;
+}
+
+
+sub storm_ready {
+    my ($node) = @_;
+
+    return soma_wait(10, sub {
+        my %up;
+
+        for my $line (split /^/, $node->error_log) {
+            $up{$1} = 1 if $line =~ /(\d+)#\d+: soma redis: connection .*is up/;
+        }
+
+        return !grep { !$up{$_} } $node->workers;
+    });
 }
 
 
