@@ -60,24 +60,9 @@ sub node {
         location /cost/v1/ { soma_pass; soma_usage_cost on; }
         location /allow/v1/ { soma_pass; soma_on_redis_down allow; }");
 
-    ready($node, 1) or die "$name has no connection to Redis";
+    soma_hears(30, $node, 1) or die "$name has no connection to Redis";
 
     return $node;
-}
-
-# each worker has a connection that came up for the n-th time
-sub ready {
-    my ($node, $n) = @_;
-
-    return soma_wait(30, sub {
-        my %up;
-
-        for my $line (split /^/, $node->error_log) {
-            $up{$1}++ if $line =~ /(\d+)#\d+: soma redis: connection .*is up/;
-        }
-
-        return !grep { ($up{$_} || 0) < $n } $node->workers;
-    });
 }
 
 my @n = (node('a', '60s', 2), node('b', '60s', 2));
@@ -431,7 +416,7 @@ my $text = $s->rest;
 ok($s->{complete}, 'deny: it has an end');
 ok(cut($text), 'and is cut');
 $redis->resume;
-ok(ready($n, 2), 'Redis is back');
+ok(soma_hears(30, $n, 2), 'Redis is back');
 $r = record('deny');
 is($r->{output_tokens}, 1 + got($text), 'deny: what was sent is billed');
 is($r->{error}, 'limit_store_unavailable', 'why');

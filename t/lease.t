@@ -61,7 +61,7 @@ sub node {
                                      location /s/ { soma_access;
                                                     return 200 "ok\n"; }');
 
-    storm_ready($node) or die "$name has no connection to Redis";
+    soma_hears(10, $node) or die "$name has no connection to Redis";
 
     return $node;
 }

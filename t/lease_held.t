@@ -37,7 +37,7 @@ sub node {
                  " . storm_conf($up->port),
         server => 'location /v1/ { soma_pass; }');
 
-    storm_ready($node) or die "$name has no connection to Redis";
+    soma_hears(10, $node) or die "$name has no connection to Redis";
 
     return $node;
 }

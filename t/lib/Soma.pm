@@ -44,6 +44,9 @@ package Soma;
 #   soma_slow()        true under valgrind or a sanitizer: leave out what
 #                      measures time
 #   soma_sha256(KEY)   hex digest, as soma_key wants it
+#   soma_hears(SECONDS, NODE, TIMES)   waits until each worker has a connection
+#                      to Redis that came up TIMES times, or once: without one
+#                      it can only turn requests away
 #   soma_wait(SECONDS, CODE)   calls CODE until it returns true, returns that;
 #                      false when the time is over
 #   soma_json(TEXT), soma_to_json(DATA)   decode and encode
@@ -117,7 +120,7 @@ use Time::HiRes ();
 
 our @EXPORT = qw(soma_dir soma_port soma_slow soma_sha256 soma_wait soma_json
                  soma_to_json soma_redis soma_upstream soma_response soma_sse
-                 soma_nginx soma_http soma_open);
+                 soma_nginx soma_hears soma_http soma_open);
 our @EXPORT_OK = qw(framed);
 
 our $TOP = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../..');
@@ -244,6 +247,21 @@ sub soma_wait {
 
         Time::HiRes::sleep(0.02);
     }
+}
+
+
+sub soma_hears {
+    my ($seconds, $node, $times) = @_;
+
+    return soma_wait($seconds, sub {
+        my %up;
+
+        for my $line (split /^/, $node->error_log) {
+            $up{$1}++ if $line =~ /(\d+)#\d+: soma redis: connection .*is up/;
+        }
+
+        return !grep { ($up{$_} || 0) < ($times || 1) } $node->workers;
+    });
 }
 
 

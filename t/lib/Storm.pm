@@ -11,8 +11,6 @@ package Storm;
 #                         or until N of them were there
 #     storm_most()        how many of them were there at once, since the last
 #                         question
-#     storm_ready($node)  waits until all its workers hear Redis: one that has
-#                         no connection yet can only turn requests away
 #
 # What a request uses is what is reserved for it, or all but: a limit that is
 # left unspent was not withheld for what came back later.
@@ -26,7 +24,7 @@ use POSIX ();
 use Soma;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(storm storm_conf storm_upstream storm_most storm_ready);
+our @EXPORT = qw(storm storm_conf storm_upstream storm_most);
 
 our $TOKENS = 1000;     # that a request of "tokens" has to reserve
 our $COST = 2_000_000;  # nano-USD of one of the others
@@ -106,21 +104,6 @@ sub storm_most {
     unlink "$Soma::DIR/trace";
 
     return $most;
-}
-
-
-sub storm_ready {
-    my ($node) = @_;
-
-    return soma_wait(10, sub {
-        my %up;
-
-        for my $line (split /^/, $node->error_log) {
-            $up{$1} = 1 if $line =~ /(\d+)#\d+: soma redis: connection .*is up/;
-        }
-
-        return !grep { !$up{$_} } $node->workers;
-    });
 }
 
 
