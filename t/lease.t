@@ -127,10 +127,17 @@ sub used { return sum($_[0], 3) }
 
 # the slice of a node that dies comes back, at the end of all this
 
+# it stands still while it is looked at: what it has not used it gives back
+# at any moment
+
 ok(soma_wait(10, sub {
-    sleep 0.2;
     ask($n[2], 'dead');
-    return used('dead') > 0 && held('dead') > 0;
+    sleep 0.2;
+    $n[2]->pause;
+    sleep 0.1;
+    return 1 if used('dead') > 0 && held('dead') > 0;
+    $n[2]->resume;
+    return 0;
 }), 'a node has a slice');
 $n[2]->kill;
 my $died = time;

@@ -1255,11 +1255,13 @@ sub end {
     my $pid = $self->{pid} or return 1;
     my @workers = $self->workers;
 
+    # a master that is killed takes nobody with it
     kill $signal => $pid;
+    kill KILL => @workers if $signal eq 'KILL';
 
     my $ended = Soma::reap($pid, $seconds);
 
-    kill KILL => @workers if !$ended || $signal eq 'KILL';
+    kill KILL => @workers if !$ended;
     delete $self->{pid};
 
     return $ended;
@@ -1270,6 +1272,8 @@ sub quit { $_[0]->end('QUIT', $_[1] || (Soma::soma_slow() ? 60 : 10)) }
 sub stop { $_[0]->end('TERM', Soma::soma_slow() ? 60 : 10) }
 sub kill { $_[0]->end('KILL', 5) }
 sub finish { $_[0]->stop }
+sub pause { CORE::kill(STOP => $_[0]->workers); $_[0] }
+sub resume { CORE::kill(CONT => $_[0]->workers); $_[0] }
 
 
 sub memory {
