@@ -364,7 +364,7 @@ ngx_http_soma_journal_rotate(void)
 static void
 ngx_http_soma_journal_step(ngx_event_t *ev)
 {
-    u_char                   *p, *last;
+    size_t                    size;
     ngx_http_soma_journal_t  *j;
 
     j = &ngx_http_soma_journal;
@@ -384,14 +384,17 @@ ngx_http_soma_journal_step(ngx_event_t *ev)
         }
     }
 
-    /* nobody has written here yet: a zero over a zero brings the page in */
+    size = ngx_min(NGX_HTTP_SOMA_JOURNAL_STEP, j->spare->size - j->ready);
 
-    p = j->spare->base + j->ready;
-    j->ready = ngx_min(j->ready + NGX_HTTP_SOMA_JOURNAL_STEP, j->spare->size);
-
-    for (last = j->spare->base + j->ready; p < last; p += ngx_pagesize) {
-        *(volatile u_char *) p = 0;
+    if (ngx_http_soma_segment_warm(&j->own, j->spare, j->ready, size)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_WARN, j->log, ngx_errno,
+                      "soma ledger: cannot write to the next segment");
+        return;
     }
+
+    j->ready += size;
 
     if (j->ready < j->spare->size) {
         ngx_add_timer(ev, NGX_HTTP_SOMA_JOURNAL_STEP_WAIT);
@@ -457,7 +460,7 @@ ngx_http_soma_journal_write(u_char *data, size_t len)
     j->own.last = j->current->segment.seq;
     j->appended++;
 
-    if (j->ships && (++j->unread >= NGX_HTTP_SOMA_SHIP_FULL || ngx_exiting)) {
+    if (j->ships && (++j->unread >= j->full || ngx_exiting)) {
         ngx_http_soma_shipper_wake();
     }
 

@@ -26,11 +26,13 @@
 #define NGX_HTTP_SOMA_JOURNAL_QUEUE_MAX 4096    /* records without a disk */
 #define NGX_HTTP_SOMA_JOURNAL_TICK      1000    /* ms */
 
-/* records that are shipped at once, however many tenants they have */
+/* records that are shipped at once, however many tenants they have; fewer
+ * are, when they fill a batch of each tenant there is */
 #define NGX_HTTP_SOMA_SHIP_FULL         (SOMA_SHIP_ROUND_MAX * 3 / 4)
 
 #define NGX_HTTP_SOMA_JOURNAL_SCAN      5000    /* ms */
 #define NGX_HTTP_SOMA_JOURNAL_STEP      (512 * 1024)    /* made ready at once */
+#define NGX_HTTP_SOMA_JOURNAL_ZEROS     (64 * 1024)     /* ... by a write */
 #define NGX_HTTP_SOMA_JOURNAL_STEP_WAIT 5       /* ms between two */
 #define NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX 64    /* segments put aside */
 #define NGX_HTTP_SOMA_JOURNAL_ADOPT_MAX 256     /* writers adopted at a time */
@@ -98,6 +100,7 @@ typedef struct {
     uint64_t                    dropped;
     uint64_t                    adoptions;  /* segments */
     uint64_t                    unread;     /* since the shipper looked */
+    uint64_t                    full;       /* so many are shipped at once */
     uint64_t                    shipped;    /* of writers that are gone */
     time_t                      told;       /* of a full disk */
     ngx_msec_t                  keep;
@@ -128,6 +131,10 @@ void ngx_http_soma_journal_unlock(ngx_http_soma_writer_t *writer,
 /* a file of zeros, mapped; NULL: no room, errno tells */
 ngx_http_soma_segment_t *ngx_http_soma_segment_new(
     ngx_http_soma_writer_t *writer, uint64_t number);
+
+/* brings pages of it into memory that nobody has written to yet */
+ngx_int_t ngx_http_soma_segment_warm(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, size_t offset, size_t len);
 
 /* maps a file that was not, and walks it; NGX_DECLINED: it is no segment
  * and was put aside, or removed when it was never used */

@@ -176,6 +176,43 @@ ngx_http_soma_segment_new(ngx_http_soma_writer_t *writer, uint64_t number)
 }
 
 
+/*
+ * Written to the file, pages come into memory many at a time; written through
+ * the map, each would be a fault of its own, and some 4 us of a request's.
+ */
+ngx_int_t
+ngx_http_soma_segment_warm(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, size_t offset, size_t len)
+{
+    int      fd;
+    ssize_t  n;
+
+    static const u_char  zeros[NGX_HTTP_SOMA_JOURNAL_ZEROS];
+
+    fd = ngx_http_soma_segment_open(writer, s, O_WRONLY);
+
+    if (fd == -1) {
+        return NGX_ERROR;
+    }
+
+    while (len > 0) {
+        n = pwrite(fd, zeros, ngx_min(len, sizeof(zeros)), (off_t) offset);
+
+        if (n <= 0) {
+            (void) close(fd);
+            return NGX_ERROR;
+        }
+
+        offset += (size_t) n;
+        len -= (size_t) n;
+    }
+
+    (void) close(fd);
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_soma_segment_map(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s)

@@ -37,6 +37,7 @@ typedef struct {
     ngx_event_t                 drain;      /* keeps an exiting worker */
     ngx_msec_t                  last_round; /* of our own records */
     uint64_t                    last_seen;  /* the last of them, a tick ago */
+    ngx_uint_t                  calls;      /* of the last round of them */
     time_t                      told;
     uint32_t                    told_hash;
     u_char                      error[NGX_HTTP_SOMA_SHIP_ERROR];
@@ -92,6 +93,7 @@ ngx_http_soma_shipper_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_ship_script.text = soma_ship_script;
 
     ship->set = 1;
+    ngx_http_soma_journal.full = SOMA_SHIP_RECORDS_MAX;
 
     ship->tick.handler = ngx_http_soma_shipper_tick;
     ship->tick.data = &dummy;
@@ -224,7 +226,7 @@ ngx_http_soma_shipper_gathers(void)
 
     return came > NGX_HTTP_SOMA_SHIP_FEW
            && ngx_queue_empty(&ngx_http_soma_journal.waiting)
-           && waiting < NGX_HTTP_SOMA_SHIP_FULL
+           && waiting < ngx_http_soma_journal.full
            && ngx_current_msec - ship->last_round < NGX_HTTP_SOMA_SHIP_GATHER
            && !ngx_exiting;
 }
@@ -261,7 +263,14 @@ ngx_http_soma_shipper_run(ngx_uint_t own)
     if (own) {
         j->unread = 0;
         ship->last_round = ngx_current_msec;
+        ship->calls = 0;
+
         rc = ngx_http_soma_shipper_round(&j->own);
+
+        if (ship->calls) {
+            j->full = ngx_min(ship->calls * SOMA_SHIP_RECORDS_MAX,
+                              NGX_HTTP_SOMA_SHIP_FULL);
+        }
     }
 
     for (q = ngx_queue_head(&j->adopted);
@@ -387,6 +396,7 @@ ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
 
     call->writer = writer;
     call->tenant = tenant;
+    ship->calls++;
 
     if (tenant->call == SOMA_SHIP_FORGET) {
         rc = ngx_http_soma_redis_command(ngx_http_soma_shipper_reply, call,
@@ -455,7 +465,7 @@ ngx_http_soma_shipper_reply(void *data, redisReply *reply)
 
         /* a few records wait for the tick: large batches are cheaper */
 
-        n = writer->own && !ngx_exiting ? NGX_HTTP_SOMA_SHIP_FULL : 1;
+        n = writer->own && !ngx_exiting ? ngx_http_soma_journal.full : 1;
 
         if (writer->last + 1 >= writer->ship.position + n || ngx_exiting) {
             ngx_http_soma_shipper_wake();
