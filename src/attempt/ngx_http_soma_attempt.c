@@ -11,6 +11,15 @@
 #include "ngx_http_soma_settle.h"
 
 
+/* until a provider's name has an address */
+typedef struct {
+    ngx_http_soma_attempt_t  *attempt;
+    ngx_msec_t                until;
+    ngx_event_t               event;
+    ngx_connection_t          dummy;    /* for debug logs of events */
+} ngx_http_soma_pause_t;
+
+
 static ngx_int_t ngx_http_soma_begin(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_wait(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_wait_handler(ngx_event_t *ev);
@@ -35,10 +44,12 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
 
     r = ctx->request;
 
-    a = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_attempt_t));
+    a = ngx_palloc(r->pool, sizeof(ngx_http_soma_attempt_t));
     if (a == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_memzero(a, offsetof(ngx_http_soma_attempt_t, conf));
 
     ctx->attempt = a;
     a->ctx = ctx;
@@ -104,29 +115,32 @@ ngx_http_soma_begin(ngx_http_soma_attempt_t *a)
 static void
 ngx_http_soma_wait(ngx_http_soma_attempt_t *a)
 {
-    ngx_http_cleanup_t  *cln;
-    ngx_http_request_t  *r;
+    ngx_http_cleanup_t     *cln;
+    ngx_http_request_t     *r;
+    ngx_http_soma_pause_t  *pause;
 
     r = a->ctx->request;
 
+    pause = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_pause_t));
     cln = ngx_http_cleanup_add(r, 0);
 
-    if (cln == NULL || ngx_http_soma_suspend(r) != NGX_OK) {
+    if (pause == NULL || cln == NULL || ngx_http_soma_suspend(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
     cln->handler = ngx_http_soma_wait_cleanup;
-    cln->data = a;
+    cln->data = pause;
 
-    a->dummy.fd = (ngx_socket_t) -1;
-    a->dummy.data = a;
-    a->wait.data = &a->dummy;
-    a->wait.log = r->connection->log;
-    a->wait.handler = ngx_http_soma_wait_handler;
-    a->wait_until = ngx_current_msec + a->provider->connect_timeout;
+    pause->attempt = a;
+    pause->until = ngx_current_msec + a->provider->connect_timeout;
+    pause->dummy.fd = (ngx_socket_t) -1;
+    pause->dummy.data = pause;
+    pause->event.data = &pause->dummy;
+    pause->event.log = r->connection->log;
+    pause->event.handler = ngx_http_soma_wait_handler;
 
-    ngx_add_timer(&a->wait, NGX_HTTP_SOMA_RESOLVE_POLL);
+    ngx_add_timer(&pause->event, NGX_HTTP_SOMA_RESOLVE_POLL);
 }
 
 
@@ -135,11 +149,13 @@ ngx_http_soma_wait_handler(ngx_event_t *ev)
 {
     ngx_connection_t         *c, *rc;
     ngx_http_request_t       *r;
+    ngx_http_soma_pause_t    *pause;
     ngx_http_soma_peers_t    *peers;
     ngx_http_soma_attempt_t  *a;
 
     c = ev->data;
-    a = c->data;
+    pause = c->data;
+    a = pause->attempt;
     r = a->ctx->request;
     rc = r->connection;
     peers = a->provider->peers;
@@ -147,7 +163,7 @@ ngx_http_soma_wait_handler(ngx_event_t *ev)
     ngx_http_set_log_request(rc->log, r);
 
     if (peers->naddrs == 0 && peers->resolving
-        && (ngx_msec_int_t) (a->wait_until - ngx_current_msec) > 0)
+        && (ngx_msec_int_t) (pause->until - ngx_current_msec) > 0)
     {
         ngx_add_timer(ev, NGX_HTTP_SOMA_RESOLVE_POLL);
         return;
@@ -163,10 +179,10 @@ ngx_http_soma_wait_handler(ngx_event_t *ev)
 static void
 ngx_http_soma_wait_cleanup(void *data)
 {
-    ngx_http_soma_attempt_t  *a = data;
+    ngx_http_soma_pause_t  *pause = data;
 
-    if (a->wait.timer_set) {
-        ngx_del_timer(&a->wait);
+    if (pause->event.timer_set) {
+        ngx_del_timer(&pause->event);
     }
 }
 

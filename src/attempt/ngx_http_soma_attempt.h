@@ -85,7 +85,6 @@ typedef struct {
 
 typedef struct {
     ngx_http_soma_ctx_t            *ctx;
-    ngx_http_upstream_conf_t        conf;       /* of this target */
     ngx_http_soma_provider_t       *provider;   /* NULL: none yet */
     ngx_str_t                       path;       /* below the endpoint */
     ngx_str_t                       headers;    /* the client's that pass */
@@ -115,9 +114,6 @@ typedef struct {
     off_t                           rest;       /* of Content-Length, or -1 */
     int64_t                         retry_after_ms;
     const char                     *reason;     /* of a failure; constant */
-    ngx_event_t                     wait;       /* for a name */
-    ngx_msec_t                      wait_until;
-    ngx_connection_t                dummy;
 
     unsigned                        again:1;    /* same target, once more */
     unsigned                        fresh:1;    /* no idle connection */
@@ -130,6 +126,9 @@ typedef struct {
     unsigned                        drain:1;
     unsigned                        drop_lf:1;  /* of a CR that was dropped */
     unsigned                        local:1;    /* answered by us */
+
+    /* of this target; not zeroed at first: each target sets all of it */
+    ngx_http_upstream_conf_t        conf;
 } ngx_http_soma_attempt_t;
 
 
