@@ -9,6 +9,7 @@
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_quota.h"
+#include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_vocabulary.h"
 
 
@@ -64,6 +65,13 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
 
     if (ctx->waiting) {
         return NGX_AGAIN;
+    }
+
+    rc = ngx_http_soma_redis_first(r);
+
+    if (rc != NGX_OK) {
+        ctx->waiting = (rc == NGX_AGAIN);
+        return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_soma_identify(r, ctx);

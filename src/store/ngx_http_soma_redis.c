@@ -71,6 +71,8 @@ ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
     ngx_memzero(&ngx_http_soma_redis_hooks,
                 sizeof(ngx_http_soma_redis_hooks_t));
 
+    ngx_http_soma_redis_first_init(cycle->log, smcf->redis.set);
+
     if (!smcf->redis.set) {
         return NGX_OK;
     }
@@ -239,8 +241,20 @@ ngx_http_soma_redis_lost(ngx_http_soma_link_t *link)
 
 
 void
+ngx_http_soma_redis_missed(void)
+{
+    if (!ngx_http_soma_redis_worker.cluster
+        || !ngx_http_soma_redis_cluster_hope())
+    {
+        ngx_http_soma_redis_heard();
+    }
+}
+
+
+void
 ngx_http_soma_redis_came_up(void)
 {
+    ngx_http_soma_redis_heard();
     ngx_http_soma_redis_run_hooks(NGX_HTTP_SOMA_REDIS_UP);
 }
 

@@ -68,6 +68,13 @@ void ngx_http_soma_redis_exit_worker(ngx_cycle_t *cycle);
 /* 1: connected, ready for commands (in a cluster: those of some key) */
 ngx_uint_t ngx_http_soma_redis_ready(void);
 
+/*
+ * NGX_AGAIN: this worker has not heard of Redis yet; the request is suspended
+ * and its phases are run again, with ctx->waiting off, when it was, when it
+ * cannot be reached, or after the timeout.  NGX_OK: go on.
+ */
+ngx_int_t ngx_http_soma_redis_first(ngx_http_request_t *r);
+
 /* why it is not: a constant or a bounded text, for /soma/health */
 const char *ngx_http_soma_redis_error(void);
 

@@ -315,6 +315,24 @@ ngx_http_soma_redis_cluster_ready(void)
 }
 
 
+ngx_uint_t
+ngx_http_soma_redis_cluster_hope(void)
+{
+    ngx_uint_t             i;
+    ngx_http_soma_node_t  *node;
+
+    node = ngx_http_soma_cluster.node;
+
+    for (i = 0; i < ngx_http_soma_cluster.n; i++) {
+        if (node[i].set && !node[i].link.told) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 const char *
 ngx_http_soma_redis_cluster_error(void)
 {
@@ -630,6 +648,7 @@ ngx_http_soma_cluster_told(void *data, redisReply *reply)
     cl->fails = 0;
 
     ngx_http_soma_cluster_take();
+    ngx_http_soma_redis_heard();
 
     if (!known) {
         ngx_log_error(NGX_LOG_INFO, ngx_http_soma_redis_worker.log, 0,

@@ -6,6 +6,7 @@
  * where it leads.  Private to the store.
  *
  *     _redis.c          what the steps see: commands, hooks
+ *     _redis_first.c    requests that come before Redis was heard of
  *     _redis_call.c     commands that are kept: scripts, redirections
  *     _redis_link.c     a link's life
  *     _redis_greet.c    what it says before it is ready
@@ -231,6 +232,14 @@ void ngx_http_soma_redis_came_up(void);
 void ngx_http_soma_redis_flushed(void);
 void ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link);
 
+/* of requests that wait for Redis' first word; "heard": it is there, or an
+ * attempt to reach it has failed */
+void ngx_http_soma_redis_first_init(ngx_log_t *log, ngx_uint_t redis);
+void ngx_http_soma_redis_heard(void);
+
+/* an attempt of a link for commands has failed */
+void ngx_http_soma_redis_missed(void);
+
 /* frees what a handler of the store was given, when it is not called */
 void ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data);
 
@@ -256,6 +265,9 @@ void ngx_http_soma_redis_sentinel_exit(void);
 ngx_int_t ngx_http_soma_redis_cluster_init(void);
 void ngx_http_soma_redis_cluster_exit(void);
 ngx_uint_t ngx_http_soma_redis_cluster_ready(void);
+
+/* 1: there are nodes that have not failed yet */
+ngx_uint_t ngx_http_soma_redis_cluster_hope(void);
 const char *ngx_http_soma_redis_cluster_error(void);
 ngx_uint_t ngx_http_soma_redis_cluster_pending(void);
 ngx_http_soma_link_t *ngx_http_soma_redis_cluster_any(void);
