@@ -14,6 +14,8 @@
 #define NGX_HTTP_SOMA_SHIP_TICK   100       /* ms */
 #define NGX_HTTP_SOMA_SHIP_GATHER 2000      /* ms, while records keep coming */
 #define NGX_HTTP_SOMA_SHIP_FEW    16        /* records a tick: no load */
+#define NGX_HTTP_SOMA_SHIP_SLICE  512       /* records, then others' events */
+#define NGX_HTTP_SOMA_SHIP_CALL   4         /* records that a call costs */
 #define NGX_HTTP_SOMA_SHIP_DRAIN  2000      /* ms that an exit waits for us */
 #define NGX_HTTP_SOMA_SHIP_TOLD   60        /* s before the same word again */
 #define NGX_HTTP_SOMA_SHIP_ERROR  200
@@ -32,6 +34,8 @@ typedef struct {
     soma_ship_scratch_t        *scratch;
     ngx_pool_t                 *pool;
     ngx_http_soma_ship_call_t  *unused;
+    ngx_http_soma_writer_t     *sending;    /* the round in "scratch" */
+    ngx_int_t                   gathered;   /* how the reading of it ended */
     ngx_event_t                 tick;
     ngx_event_t                 wake;       /* posted */
     ngx_event_t                 drain;      /* keeps an exiting worker */
@@ -55,6 +59,7 @@ static ngx_uint_t ngx_http_soma_shipper_gathers(void);
 static void ngx_http_soma_shipper_run(ngx_uint_t own);
 static void ngx_http_soma_shipper_drained(void);
 static ngx_int_t ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer);
+static ngx_uint_t ngx_http_soma_shipper_slice(ngx_http_soma_writer_t *writer);
 static ngx_int_t ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
     soma_ship_tenant_t *tenant);
 static void ngx_http_soma_shipper_free(ngx_http_soma_ship_call_t *call);
@@ -251,7 +256,9 @@ ngx_http_soma_shipper_run(ngx_uint_t own)
     j = &ngx_http_soma_journal;
     ship = &ngx_http_soma_shipper;
 
-    if (!j->set || j->current == NULL || !ngx_http_soma_redis_ready()) {
+    if (!j->set || j->current == NULL
+        || (ship->sending == NULL && !ngx_http_soma_redis_ready()))
+    {
         ngx_http_soma_shipper_drained();
         return;
     }
@@ -263,14 +270,7 @@ ngx_http_soma_shipper_run(ngx_uint_t own)
     if (own) {
         j->unread = 0;
         ship->last_round = ngx_current_msec;
-        ship->calls = 0;
-
         rc = ngx_http_soma_shipper_round(&j->own);
-
-        if (ship->calls) {
-            j->full = ngx_min(ship->calls * SOMA_SHIP_RECORDS_MAX,
-                              NGX_HTTP_SOMA_SHIP_FULL);
-        }
     }
 
     for (q = ngx_queue_head(&j->adopted);
@@ -288,7 +288,7 @@ ngx_http_soma_shipper_run(ngx_uint_t own)
         ngx_post_event(&ship->wake, &ngx_posted_next_events);
     }
 
-    if (!ship->held) {
+    if (!ship->held && ship->sending == NULL) {
         ship->error[0] = '\0';
     }
 
@@ -327,34 +327,38 @@ ngx_http_soma_shipper_drained(void)
 }
 
 
-/* NGX_AGAIN: there is more to read at once */
+/* NGX_AGAIN: there is more to send, or to read, at once */
 static ngx_int_t
 ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer)
 {
-    int                       rc;
-    soma_ship_tenant_t       *tenant;
     ngx_http_soma_shipper_t  *ship;
 
     ship = &ngx_http_soma_shipper;
 
-    if (writer->ship.outstanding != 0) {
+    if (ship->sending == NULL && writer->ship.outstanding == 0
+        && ngx_http_soma_redis_ready())
+    {
+        ship->gathered = soma_ship_gather(&writer->ship, ship->scratch,
+                                          (int64_t) ngx_current_msec);
+        ship->sending = writer;
+
+        if (writer->own) {
+            ship->calls = 0;
+        }
+
+        /* one too many until all are sent, lest a failed one ends the round */
+        writer->ship.outstanding++;
+    }
+
+    if (ship->sending != writer) {
         return NGX_OK;
     }
 
-    rc = soma_ship_gather(&writer->ship, ship->scratch,
-                          (int64_t) ngx_current_msec);
-
-    /* one too many until all are sent, lest a failed one ends the round */
-    writer->ship.outstanding++;
-
-    while (soma_ship_next(&writer->ship, ship->scratch, &tenant) == SOMA_OK) {
-
-        if (ngx_http_soma_shipper_send(writer, tenant) != NGX_OK) {
-            soma_ship_failed(&writer->ship, tenant,
-                             (int64_t) ngx_current_msec, 0);
-        }
+    if (ngx_http_soma_shipper_slice(writer)) {
+        return NGX_AGAIN;
     }
 
+    ship->sending = NULL;
     writer->ship.outstanding--;
 
     ngx_http_soma_writer_unmap(writer);
@@ -367,7 +371,43 @@ ngx_http_soma_shipper_round(ngx_http_soma_writer_t *writer)
         ship->held = 1;
     }
 
-    return rc == SOMA_AGAIN ? NGX_AGAIN : NGX_OK;
+    if (writer->own && ship->calls) {
+        ngx_http_soma_journal.full = ngx_min(ship->calls
+                                             * SOMA_SHIP_RECORDS_MAX,
+                                             NGX_HTTP_SOMA_SHIP_FULL);
+    }
+
+    return ship->gathered == SOMA_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+/* as much of the round as requests may be kept waiting for; 1: there is more
+ * of it */
+static ngx_uint_t
+ngx_http_soma_shipper_slice(ngx_http_soma_writer_t *writer)
+{
+    ngx_uint_t                n;
+    soma_ship_tenant_t       *tenant;
+    ngx_http_soma_shipper_t  *ship;
+
+    ship = &ngx_http_soma_shipper;
+
+    for (n = 0;
+         n < NGX_HTTP_SOMA_SHIP_SLICE;
+         n += tenant->count + NGX_HTTP_SOMA_SHIP_CALL)
+    {
+
+        if (soma_ship_next(&writer->ship, ship->scratch, &tenant) != SOMA_OK) {
+            return 0;
+        }
+
+        if (ngx_http_soma_shipper_send(writer, tenant) != NGX_OK) {
+            soma_ship_failed(&writer->ship, tenant,
+                             (int64_t) ngx_current_msec, 0);
+        }
+    }
+
+    return 1;
 }
 
 
@@ -396,7 +436,10 @@ ngx_http_soma_shipper_send(ngx_http_soma_writer_t *writer,
 
     call->writer = writer;
     call->tenant = tenant;
-    ship->calls++;
+
+    if (writer->own) {
+        ship->calls++;
+    }
 
     if (tenant->call == SOMA_SHIP_FORGET) {
         rc = ngx_http_soma_redis_command(ngx_http_soma_shipper_reply, call,
