@@ -383,7 +383,8 @@ sub heal {
     $self->stop_load;
     $self->read_answers;
     $self->tell(sprintf '%d answers, %d refused, %d failed',
-                scalar(keys %{ $self->{got} }), $self->{refused},
+                scalar(keys %{ $self->{got} }),
+                scalar(keys %{ $self->{refused} }),
                 scalar(keys %{ $self->{broken} }));
     $self->fault('there was no load') if keys %{ $self->{got} } < 20;
 }
@@ -392,7 +393,7 @@ sub heal {
 sub read_answers {
     my ($self) = @_;
 
-    $self->{refused} = 0;
+    $self->{refused} = {};
     $self->{got} = {};
     $self->{broken} = {};
 
@@ -406,7 +407,7 @@ sub read_answers {
             if ($how eq 'OK') {
                 $self->{got}{$id} = "$tenant $rest";
             } elsif ($how eq 'NO') {
-                $self->{refused}++;
+                $self->{refused}{$id} = $rest;
             } else {
                 $self->{broken}{$id} = $rest;
             }
@@ -462,9 +463,12 @@ sub compare {
     }
 
     for my $id (sort keys %$book) {
-        $self->fault("$id is in $name and its client neither has it nor saw "
-                     . 'it fail')
-            unless $got->{$id} || $self->{broken}{$id};
+        next if $got->{$id} || exists $self->{broken}{$id};
+
+        my $saw = $self->{refused}{$id} // 'nothing';
+
+        $self->fault("$id is in $name ($book->{$id}) and its client neither "
+                     . "has it nor saw it fail, but $saw");
     }
 }
 
