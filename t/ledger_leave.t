@@ -12,9 +12,6 @@ use Test::More;
 plan skip_all => 'a delay' if $ENV{SOMA_VALGRIND};
 
 my $RECORDS = 800;          # a batch has 256 of them
-my $AT_ONCE = 50;
-my $BODY = '{"model":"echo","max_tokens":5,'
-           . '"messages":[{"role":"user","content":"hi"}]}';
 
 my $redis = soma_redis();
 my $proxy = soma_redis_proxy($redis);
@@ -35,22 +32,7 @@ my $n = soma_nginx(log_level => 'info', http => 'soma_zone 8m;
 sub shipped { $redis->cmd('XLEN', 'soma:{acme}:events') }
 sub health { soma_json($n->get('/soma/health', 'x-api-key' => 'k')->{body}) }
 
-my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $n->port)
-    or die "$!\n";
-my $ask = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nx-api-key: k\r\n"
-          . 'Content-Length: ' . length($BODY) . "\r\n\r\n$BODY";
-my ($text, $answers) = ('', 0);
-
-for my $sent (map { $_ * $AT_ONCE } 1 .. $RECORDS / $AT_ONCE) {
-    print $s $ask x $AT_ONCE;
-    $s->flush;
-
-    while ($answers < $sent && sysread $s, $text, 65536, length $text) {
-        $answers++ while $text =~ s/^.*?"total_tokens":\d+//s;
-    }
-}
-
-close $s;
+is(soma_echoes($n->port, 'k', $RECORDS), $RECORDS, 'requests');
 ok(soma_wait(20, sub { health()->{ledger}{pending} == $RECORDS }),
    'records that wait for Redis');
 

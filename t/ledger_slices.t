@@ -7,16 +7,12 @@ use warnings;
 use lib 't/lib';
 use Soma;
 use Nodes;
-use IO::Socket::INET;
 use Test::More;
 
 plan skip_all => 'many requests' if $ENV{SOMA_VALGRIND};
 
 my @tenants = map { "t$_" } 1 .. 8;
-my $EACH = 200;             # 8 of them are four slices
-my $AT_ONCE = 50;
-my $BODY = '{"model":"echo","max_tokens":5,'
-           . '"messages":[{"role":"user","content":"hi"}]}';
+my $EACH = 200;             # 8 of them are three slices
 
 my $redis = soma_redis();
 my $proxy = soma_redis_proxy($redis);
@@ -45,26 +41,7 @@ sub shipped {
     return \%n;
 }
 
-sub requests {
-    my ($tenant) = @_;
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                  PeerPort => $n->port) or die "$!\n";
-    my $ask = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
-              . "x-api-key: k-$tenant\r\n"
-              . 'Content-Length: ' . length($BODY) . "\r\n\r\n$BODY";
-    my ($text, $answers) = ('', 0);
-
-    for my $sent (map { $_ * $AT_ONCE } 1 .. $EACH / $AT_ONCE) {
-        print $s $ask x $AT_ONCE;
-        $s->flush;
-
-        while ($answers < $sent && sysread $s, $text, 65536, length $text) {
-            $answers++ while $text =~ s/^.*?"total_tokens":\d+//s;
-        }
-    }
-
-    return $answers;
-}
+sub requests { soma_echoes($n->port, "k-$_[0]", $EACH) }
 
 sub settled {
     my ($times, $what) = @_;

@@ -412,10 +412,12 @@ ngx_uint_t ngx_http_soma_path_begins(ngx_str_t *path, const char *prefix);
  * The request waits for something that is not nginx's: suspend sees to it
  * that a client who leaves meanwhile ends it (also one whose socket was never
  * waited on, its request having come with the connection).  NGX_OK, or an
- * HTTP status.  proceed runs its phases on from where it stopped.
+ * HTTP status.  proceed runs its phases on from where it stopped; wake does so
+ * from an event that is not the request's, and ends ctx->waiting.
  */
 ngx_int_t ngx_http_soma_suspend(ngx_http_request_t *r);
 void ngx_http_soma_proceed(ngx_http_request_t *r);
+void ngx_http_soma_wake(ngx_http_request_t *r);
 
 /* sends a whole answer of our own (headers and body); for content handlers:
  * returns what they return */

@@ -76,6 +76,23 @@ ngx_http_soma_proceed(ngx_http_request_t *r)
 }
 
 
+void
+ngx_http_soma_wake(ngx_http_request_t *r)
+{
+    ngx_connection_t     *c;
+    ngx_http_soma_ctx_t  *ctx;
+
+    c = r->connection;
+    ctx = ngx_http_soma_get_ctx(r);
+    ctx->waiting = 0;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_soma_proceed(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
 void *
 ngx_http_soma_names_find(ngx_array_t *names, const u_char *data, size_t len)
 {

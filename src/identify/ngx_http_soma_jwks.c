@@ -722,9 +722,6 @@ static void
 ngx_http_soma_jwks_poll(ngx_event_t *ev)
 {
     ngx_queue_t                  *q, *next, done;
-    ngx_connection_t             *c;
-    ngx_http_request_t           *r;
-    ngx_http_soma_ctx_t          *ctx;
     ngx_http_soma_jwks_waiter_t  *waiter;
 
     ngx_queue_init(&done);
@@ -754,15 +751,7 @@ ngx_http_soma_jwks_poll(ngx_event_t *ev)
         waiter->cleanup->handler = NULL;
         ngx_http_soma_jwks_unwait(waiter);
 
-        r = waiter->request;
-        c = r->connection;
-        ctx = ngx_http_soma_get_ctx(r);
-        ctx->waiting = 0;
-
-        ngx_http_set_log_request(c->log, r);
-
-        ngx_http_soma_proceed(r);
-        ngx_http_run_posted_requests(c);
+        ngx_http_soma_wake(waiter->request);
     }
 
     if (!ngx_queue_empty(&ngx_http_soma_jwks_waiting.queue)

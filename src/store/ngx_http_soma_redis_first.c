@@ -122,9 +122,6 @@ static void
 ngx_http_soma_redis_first_event(ngx_event_t *ev)
 {
     ngx_queue_t                  *q;
-    ngx_connection_t             *c;
-    ngx_http_request_t           *r;
-    ngx_http_soma_ctx_t          *ctx;
     ngx_http_soma_redis_early_t  *early;
     ngx_http_soma_redis_first_t  *first;
 
@@ -144,14 +141,6 @@ ngx_http_soma_redis_first_event(ngx_event_t *ev)
         early->cleanup->handler = NULL;
         ngx_queue_remove(q);
 
-        r = early->request;
-        c = r->connection;
-        ctx = ngx_http_soma_get_ctx(r);
-        ctx->waiting = 0;
-
-        ngx_http_set_log_request(c->log, r);
-
-        ngx_http_soma_proceed(r);
-        ngx_http_run_posted_requests(c);
+        ngx_http_soma_wake(early->request);
     }
 }

@@ -120,7 +120,7 @@ use Time::HiRes ();
 
 our @EXPORT = qw(soma_dir soma_port soma_slow soma_sha256 soma_wait soma_json
                  soma_to_json soma_redis soma_upstream soma_response soma_sse
-                 soma_nginx soma_hears soma_http soma_open);
+                 soma_nginx soma_hears soma_http soma_open soma_echoes);
 our @EXPORT_OK = qw(framed);
 
 our $TOP = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../..');
@@ -130,6 +130,9 @@ our $DIR;
 
 my $SLOTS = 40;
 my $FIRST_PORT = 19840;
+my $PORTS = 200;                # of a slot, for its servers
+my $FIRST_OWN = 11000;          # below those that the kernel gives to clients
+my ($own, $port_next) = (0, 0);
 my $OWNER = $$;
 my $lock;
 our @started;
@@ -162,6 +165,7 @@ sub take_slot {
 sub set_up {
     my $slot = take_slot();
 
+    $own = $FIRST_OWN + $PORTS * $slot;
     $DIR = "$BUILD/t/$slot";
     File::Path::remove_tree($DIR);
     File::Path::make_path($DIR);
@@ -204,14 +208,15 @@ sub soma_dir {
 
 
 sub soma_port {
-    my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1,
-                                  ReuseAddr => 1)
-        or die "no free port: $!\n";
-    my $port = $s->sockport;
+    for (1 .. $PORTS) {
+        my $port = $own + $port_next++ % $PORTS;
 
-    close $s;
+        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                              LocalPort => $port,
+                                              Listen => 1, ReuseAddr => 1);
+    }
 
-    return $port;
+    die "no free port from $own on\n";
 }
 
 
@@ -262,6 +267,33 @@ sub soma_hears {
 
         return !grep { ($up{$_} || 0) < ($times || 1) } $node->workers;
     });
+}
+
+
+# asks the model "echo" so many times over one connection, a few at once; how
+# many answers came
+sub soma_echoes {
+    my ($port, $key, $count) = @_;
+    my $at_once = 50;
+    my $body = '{"model":"echo","max_tokens":5,'
+               . '"messages":[{"role":"user","content":"hi"}]}';
+    my $ask = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+              . "x-api-key: $key\r\nContent-Length: " . length($body)
+              . "\r\n\r\n$body";
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
+        or die "$!\n";
+    my ($text, $answers) = ('', 0);
+
+    for my $sent (map { $_ * $at_once } 1 .. $count / $at_once) {
+        print $s $ask x $at_once;
+        $s->flush;
+
+        while ($answers < $sent && sysread $s, $text, 65536, length $text) {
+            $answers++ while $text =~ s/^.*?"total_tokens":\d+//s;
+        }
+    }
+
+    return $answers;
 }
 
 
