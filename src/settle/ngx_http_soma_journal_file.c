@@ -178,13 +178,13 @@ ngx_http_soma_segment_new(ngx_http_soma_writer_t *writer, uint64_t number)
 
 /*
  * Written to the file, pages come into memory many at a time; written through
- * the map, each would be a fault of its own, and some 4 us of a request's.
+ * the map, each would be a fault of its own, of some 4 us.
  */
 ngx_int_t
 ngx_http_soma_segment_warm(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s, size_t offset, size_t len)
 {
-    int      fd;
+    int      fd, err;
     ssize_t  n;
 
     static const u_char  zeros[NGX_HTTP_SOMA_JOURNAL_ZEROS];
@@ -199,7 +199,9 @@ ngx_http_soma_segment_warm(ngx_http_soma_writer_t *writer,
         n = pwrite(fd, zeros, ngx_min(len, sizeof(zeros)), (off_t) offset);
 
         if (n <= 0) {
+            err = ngx_errno;
             (void) close(fd);
+            ngx_set_errno(err);
             return NGX_ERROR;
         }
 

@@ -12,7 +12,8 @@
 #include "ngx_http_soma_redis_link.h"
 
 
-/* there are no more of them than worker_connections */
+/* there are no more of them than worker_connections, and streams of HTTP/2 in
+ * them, let in */
 typedef struct {
     ngx_queue_t          queue;
     ngx_http_request_t  *request;
