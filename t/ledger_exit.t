@@ -13,15 +13,19 @@ my $ANSWER = '{"id":"x","object":"chat.completion","choices":[{"index":0,'
     . '"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],'
     . '"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}';
 
+my $TIMEOUT = soma_slow() ? '1500ms' : '500ms';
+my $SHUTDOWN = soma_slow() ? 8 : 4;
+
 my $redis = soma_redis();
 my $dir = soma_dir('ledger');
 my $up = soma_upstream(responses => [
     { raw => soma_response(200, $ANSWER), wait => 1.5 }
 ]);
 
-my $nginx = soma_nginx(workers => 1, main => 'worker_shutdown_timeout 4s;',
+my $nginx = soma_nginx(workers => 1,
+    main => "worker_shutdown_timeout ${SHUTDOWN}s;",
     http => 'soma_zone 8m;
-        soma_redis ' . $redis->url . " timeout=500ms;
+        soma_redis ' . $redis->url . " timeout=$TIMEOUT;
         soma_ledger $dir segment=256k;
         soma_provider p { dialect openai;
             endpoint http://127.0.0.1:" . $up->port . '/v1; }
@@ -61,7 +65,7 @@ my $sock = begin();
 sleep 0.3;
 $nginx->reload;
 like(end($sock), qr/^HTTP\/1.1 200.*"hi"/s, 'answered by the old worker');
-ok(soma_wait(4, gone($old)), 'which ends then');
+ok(soma_wait($SHUTDOWN, gone($old)), 'which ends then');
 is(events(), 1, 'and has shipped its record');
 
 # Redis is away when the worker leaves
@@ -72,7 +76,7 @@ $sock = begin();
 sleep 0.3;
 $nginx->reload;
 like(end($sock), qr/^HTTP\/1.1 200/, 'answered without Redis');
-ok(soma_wait(4, gone($old)), 'the old worker does not wait for Redis');
+ok(soma_wait($SHUTDOWN, gone($old)), 'the old worker does not wait for Redis');
 $redis->start;
 ok(soma_wait(12, sub { events() == 2 }), 'its record is shipped by the next');
 
@@ -84,7 +88,7 @@ $sock = begin();
 sleep 0.3;
 $nginx->reload;
 like(end($sock), qr/^HTTP\/1.1 200/, 'answered while Redis hangs');
-ok(soma_wait(5, gone($old)), 'the old worker ends');
+ok(soma_wait($SHUTDOWN, gone($old)), 'the old worker ends');
 $redis->resume;
 ok(soma_wait(12, sub { events() >= 3 }), 'the next one ships');
 sleep 0.3;
@@ -97,7 +101,8 @@ $up->reset({ raw => "HTTP/1.1 200 OK\r\n", hang => 30 });
 $sock = begin();
 sleep 0.3;
 $nginx->reload;
-ok(soma_wait(8, gone($old)), 'worker_shutdown_timeout ends a worker');
+ok(soma_wait(2 * $SHUTDOWN, gone($old)),
+   'worker_shutdown_timeout ends a worker');
 
 # SIGTERM in the middle of a batch
 
