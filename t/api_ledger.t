@@ -93,8 +93,10 @@ $again->quit;
 
 my $redis = soma_redis();
 my $shipped = soma_dir('shipped');
+my $with = 'soma_redis ' . $redis->url
+           . (soma_slow() ? ' timeout=2s;' : ';');
 
-$nginx = gateway('third', 1, $shipped, 'soma_redis ' . $redis->url . ';');
+$nginx = gateway('third', 1, $shipped, $with);
 
 ok(soma_wait(10, sub {
        soma_json($nginx->get('/soma/health', Authorization => 'Bearer k')
@@ -110,7 +112,7 @@ ok(soma_wait(10, sub {
 my $far = usage($nginx)->{rows};
 ok($nginx->quit, 'nginx ends');
 
-$nginx = gateway('fourth', 1, $shipped, 'soma_redis ' . $redis->url . ';');
+$nginx = gateway('fourth', 1, $shipped, $with);
 ok(soma_wait(10, sub { usage($nginx)->{source} eq 'redis' }), 'another one');
 is(soma_to_json(usage($nginx)->{rows}), soma_to_json($far),
    'tells the same, from Redis');

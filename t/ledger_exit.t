@@ -52,13 +52,20 @@ sub begin {
 sub end {
     my ($sock) = @_;
     local $/;
-    return scalar <$sock>;
+    my $text = <$sock>;
+
+    # who has a body may linger for a client that does not close
+    close $sock;
+
+    return $text;
 }
 
 sub gone { my ($pid) = @_; return sub { !kill 0, $pid } }
 
 
 # the last request of a leaving worker
+
+soma_hears(10, $nginx) or die 'no connection to Redis';
 
 my ($old) = $nginx->workers;
 my $sock = begin();

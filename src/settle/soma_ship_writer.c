@@ -333,6 +333,14 @@ soma_ship_read(soma_ship_writer_t *w, soma_ship_scratch_t *scratch,
     }
 
     if (t->known && seq <= t->applied) {
+
+        /* of a call that was carried out, and whose answer was lost */
+
+        if (seq > t->counted) {
+            t->counted = seq;
+            w->shipped++;
+        }
+
         return SOMA_OK;
     }
 
@@ -587,6 +595,7 @@ soma_ship_reply(soma_ship_writer_t *w, soma_ship_tenant_t *t,
 
     if (call == SOMA_SHIP_BATCH && applied == t->sent) {
         w->shipped += t->count;
+        t->counted = applied;
     }
 
     soma_ship_answered(w, t, applied);
@@ -600,6 +609,7 @@ soma_ship_answered(soma_ship_writer_t *w, soma_ship_tenant_t *t,
     if (!t->known) {
         t->known = 1;
         t->applied = applied;
+        t->counted = applied;
         return;
     }
 
@@ -616,7 +626,7 @@ soma_ship_answered(soma_ship_writer_t *w, soma_ship_tenant_t *t,
     if (applied < t->sent) {
         /* Redis had some of them already, from a call whose reply we never
          * saw: the rest goes by the next batch */
-        soma_ship_hold(w, t, applied + 1, 0);
+        soma_ship_hold(w, t, t->first, 0);
     }
 }
 

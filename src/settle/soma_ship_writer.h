@@ -61,6 +61,7 @@ struct soma_ship_tenant_s {
     soma_ship_tenant_t  *next;          /* in a chain, or in "unused" */
     soma_ship_tenant_t  *round_next;
     uint64_t             applied;       /* Redis has all up to here */
+    uint64_t             counted;       /* in "shipped", up to here */
     uint64_t             held;          /* the first that waits, 0: none */
     uint64_t             last;          /* seen */
     int64_t              retry;         /* ms, not before */

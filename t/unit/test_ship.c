@@ -492,6 +492,28 @@ test_trouble(soma_arena_t *arena)
 }
 
 
+/* a call that was carried out and not answered is found out by asking */
+static void
+test_lost_answers(soma_arena_t *arena)
+{
+    unsigned  i;
+
+    reset(arena, 9);
+
+    for (i = 0; i < 5000; i++) {
+        append(dice(TENANTS));
+
+        if (dice(20) == 0) {
+            (void) run(40);
+            soma_ship_check(&w);
+        }
+    }
+
+    soma_ok(settled() && exact(1), "answers are lost, records are not");
+    soma_is_int(w.shipped, 5000, "and each is counted once");
+}
+
+
 static void
 test_silent_loss(soma_arena_t *arena)
 {
@@ -601,6 +623,7 @@ main(void)
     arena = soma_test_arena();
 
     test_batch();
+    test_lost_answers(arena);
     test_silent_loss(arena);
     test_poison(arena);
     test_trim(arena);
