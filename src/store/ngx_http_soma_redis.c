@@ -281,33 +281,39 @@ ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data)
 }
 
 
-ngx_http_soma_link_t *
-ngx_http_soma_redis_route(int argc, const char **argv, const size_t *argvlen)
+ngx_int_t
+ngx_http_soma_redis_slot(int argc, const char **argv, const size_t *argvlen)
 {
-    int                            i;
-    soma_str_t                     key;
-    ngx_http_soma_redis_worker_t  *w;
+    int         i;
+    soma_str_t  key;
 
-    w = &ngx_http_soma_redis_worker;
-
-    if (!w->set) {
-        return NULL;
-    }
-
-    if (!w->cluster) {
-        return (w->link.state == NGX_HTTP_SOMA_LINK_READY) ? &w->link : NULL;
+    if (!ngx_http_soma_redis_worker.cluster) {
+        return NGX_HTTP_SOMA_REDIS_NO_SLOT;
     }
 
     i = soma_slot_key(argc, argv, argvlen);
 
     if (i == 0) {
-        return ngx_http_soma_redis_cluster_any();
+        return NGX_HTTP_SOMA_REDIS_NO_SLOT;
     }
 
     key.data = (u_char *) argv[i];
     key.len = argvlen[i];
 
-    return ngx_http_soma_redis_cluster_slot(soma_slot(key));
+    return soma_slot(key);
+}
+
+
+ngx_http_soma_link_t *
+ngx_http_soma_redis_route(ngx_int_t slot)
+{
+    if (!ngx_http_soma_redis_worker.set) {
+        return NULL;
+    }
+
+    return (slot == NGX_HTTP_SOMA_REDIS_NO_SLOT)
+           ? ngx_http_soma_redis_any()
+           : ngx_http_soma_redis_cluster_slot(slot);
 }
 
 
@@ -403,7 +409,7 @@ ngx_http_soma_redis_command(ngx_http_soma_redis_pt handler, void *data,
                                                 argvlen);
     }
 
-    link = ngx_http_soma_redis_route(argc, argv, argvlen);
+    link = ngx_http_soma_redis_route(NGX_HTTP_SOMA_REDIS_NO_SLOT);
 
     if (link == NULL) {
         ngx_http_soma_redis_worker.counts.declined++;

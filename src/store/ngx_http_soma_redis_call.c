@@ -9,10 +9,12 @@
 
 
 #include "ngx_http_soma_redis_link.h"
+#include "soma_resp.h"
 #include <ngx_sha1.h>
 
 
-#define NGX_HTTP_SOMA_REDIS_PREFIX_ARGS  3      /* EVALSHA sha nkeys */
+#define NGX_HTTP_SOMA_REDIS_NAME_ARGS    2      /* EVALSHA sha */
+#define NGX_HTTP_SOMA_REDIS_PREFIX_ARGS  3      /* and nkeys */
 
 
 typedef struct {
@@ -23,11 +25,14 @@ typedef struct {
     ngx_http_soma_link_t            *link;      /* it was sent to */
     size_t                           size;
     ngx_uint_t                       tries;
+    ngx_int_t                        slot;
     int                              argc;
-    const char                     **argv;
-    size_t                          *argvlen;
+    u_char                          *text;      /* as Redis reads it */
+    u_char                          *named;     /* in it: behind the hash */
+    u_char                          *last;
     ngx_http_soma_script_t          *script;    /* NULL: a command */
-    ngx_uint_t                       asking;    /* said before it, last */
+    unsigned                         asking:1;  /* said before it, last */
+    unsigned                         whole:1;   /* the script is sent too */
 } ngx_http_soma_redis_kept_t;
 
 
@@ -42,6 +47,9 @@ static void ngx_http_soma_redis_sha(ngx_http_soma_script_t *script);
 static ngx_http_soma_redis_kept_t *ngx_http_soma_redis_keep(
     ngx_http_soma_script_t *script, int nkeys, int argc, const char **argv,
     const size_t *argvlen);
+static ngx_int_t ngx_http_soma_redis_kept_slot(ngx_http_soma_script_t *script,
+    const char **prefix, size_t *prefixlen, int argc, const char **argv,
+    const size_t *argvlen);
 static void ngx_http_soma_redis_kept_free(ngx_http_soma_redis_kept_t *kept);
 static ngx_int_t ngx_http_soma_redis_kept_start(
     ngx_http_soma_redis_kept_t *kept, ngx_http_soma_redis_pt handler,
@@ -49,6 +57,8 @@ static ngx_int_t ngx_http_soma_redis_kept_start(
 static ngx_int_t ngx_http_soma_redis_kept_send(
     ngx_http_soma_redis_kept_t *kept, ngx_http_soma_link_t *link,
     ngx_uint_t asking);
+static ngx_int_t ngx_http_soma_redis_kept_whole(
+    ngx_http_soma_redis_kept_t *kept);
 static void ngx_http_soma_redis_kept_reply(void *data, redisReply *reply);
 static ngx_int_t ngx_http_soma_redis_kept_again(
     ngx_http_soma_redis_kept_t *kept, redisReply *reply);
@@ -144,14 +154,16 @@ ngx_http_soma_redis_kept_command(ngx_http_soma_redis_pt handler, void *data,
 }
 
 
-/* one block: the struct, the vectors, the number of keys, the arguments */
+/* one block: the struct and the text */
 static ngx_http_soma_redis_kept_t *
 ngx_http_soma_redis_keep(ngx_http_soma_script_t *script, int nkeys, int argc,
     const char **argv, const size_t *argvlen)
 {
-    int                          i, n, prefix;
-    u_char                      *p;
+    int                          n;
+    u_char                      *p, number[NGX_INT_T_LEN];
     size_t                       size;
+    size_t                       len[NGX_HTTP_SOMA_REDIS_PREFIX_ARGS + 1];
+    const char                  *prefix[NGX_HTTP_SOMA_REDIS_PREFIX_ARGS + 1];
     ngx_http_soma_redis_kept_t  *kept;
 
     if (!ngx_http_soma_redis_ready()
@@ -161,15 +173,19 @@ ngx_http_soma_redis_keep(ngx_http_soma_script_t *script, int nkeys, int argc,
         return NULL;
     }
 
-    prefix = script ? NGX_HTTP_SOMA_REDIS_PREFIX_ARGS : 0;
-    n = argc + prefix;
+    n = 0;
 
-    size = sizeof(ngx_http_soma_redis_kept_t)
-           + n * (sizeof(char *) + sizeof(size_t)) + NGX_INT_T_LEN;
-
-    for (i = 0; i < argc; i++) {
-        size += argvlen[i];
+    if (script) {
+        prefix[n] = "EVALSHA";
+        len[n++] = sizeof("EVALSHA") - 1;
+        prefix[n] = script->sha;
+        len[n++] = sizeof(script->sha) - 1;
+        prefix[n] = (char *) number;
+        len[n++] = ngx_sprintf(number, "%d", nkeys) - number;
     }
+
+    size = sizeof(ngx_http_soma_redis_kept_t) + SOMA_RESP_HEAD
+           + soma_resp_size(n, len) + soma_resp_size(argc, argvlen) + 1;
 
     kept = ngx_alloc(size, ngx_http_soma_redis_worker.log);
     if (kept == NULL) {
@@ -180,31 +196,54 @@ ngx_http_soma_redis_keep(ngx_http_soma_script_t *script, int nkeys, int argc,
     kept->size = size;
     kept->tries = 0;
     kept->script = script;
-    kept->argc = n;
-    kept->argv = (const char **) (kept + 1);
-    kept->argvlen = (size_t *) (kept->argv + n);
+    kept->argc = argc + n;
+    kept->asking = 0;
+    kept->whole = 0;
+    kept->text = (u_char *) (kept + 1);
 
-    p = (u_char *) (kept->argvlen + n);
+    p = soma_resp_array(kept->text, kept->argc);
+    kept->named = p;
 
     if (script) {
-        kept->argv[0] = "EVALSHA";
-        kept->argvlen[0] = sizeof("EVALSHA") - 1;
-        kept->argv[1] = script->sha;
-        kept->argvlen[1] = sizeof(script->sha) - 1;
-        kept->argv[2] = (char *) p;
-        p = ngx_sprintf(p, "%d", nkeys);
-        kept->argvlen[2] = p - (u_char *) kept->argv[2];
+        kept->named = soma_resp_args(p, NGX_HTTP_SOMA_REDIS_NAME_ARGS, prefix,
+                                     len);
+        p = soma_resp_args(kept->named, 1,
+                           &prefix[NGX_HTTP_SOMA_REDIS_NAME_ARGS],
+                           &len[NGX_HTTP_SOMA_REDIS_NAME_ARGS]);
     }
 
-    for (i = 0; i < argc; i++) {
-        kept->argv[i + prefix] = (char *) p;
-        kept->argvlen[i + prefix] = argvlen[i];
-        p = ngx_cpymem(p, argv[i], argvlen[i]);
-    }
+    kept->last = soma_resp_args(p, argc, argv, argvlen);
+    *kept->last = '\0';
+
+    kept->slot = ngx_http_soma_redis_kept_slot(script, prefix, len, argc,
+                                               argv, argvlen);
 
     ngx_http_soma_redis_worker.kept += size;
 
     return kept;
+}
+
+
+/* a script's key is the first of what follows its prefix */
+static ngx_int_t
+ngx_http_soma_redis_kept_slot(ngx_http_soma_script_t *script,
+    const char **prefix, size_t *prefixlen, int argc, const char **argv,
+    const size_t *argvlen)
+{
+    int  n;
+
+    if (script == NULL) {
+        return ngx_http_soma_redis_slot(argc, argv, argvlen);
+    }
+
+    n = NGX_HTTP_SOMA_REDIS_PREFIX_ARGS;
+
+    if (argc > 0) {
+        prefix[n] = argv[0];
+        prefixlen[n++] = argvlen[0];
+    }
+
+    return ngx_http_soma_redis_slot(n, prefix, prefixlen);
 }
 
 
@@ -250,7 +289,7 @@ ngx_http_soma_redis_kept_start(ngx_http_soma_redis_kept_t *kept,
     kept->handler = handler;
     kept->data = data;
 
-    link = ngx_http_soma_redis_route(kept->argc, kept->argv, kept->argvlen);
+    link = ngx_http_soma_redis_route(kept->slot);
 
     if (link == NULL) {
         ngx_http_soma_redis_worker.counts.declined++;
@@ -282,11 +321,52 @@ ngx_http_soma_redis_kept_send(ngx_http_soma_redis_kept_t *kept,
     }
 
     kept->link = link;
-    kept->asking = asking;
+    kept->asking = asking & 1;
 
-    return ngx_http_soma_redis_link_send(link, ngx_http_soma_redis_kept_reply,
-                                         kept, kept->argc, kept->argv,
-                                         kept->argvlen);
+    if (kept->whole) {
+        return ngx_http_soma_redis_kept_whole(kept);
+    }
+
+    return ngx_http_soma_redis_link_text(link, ngx_http_soma_redis_kept_reply,
+                                         kept, kept->text,
+                                         kept->last - kept->text);
+}
+
+
+/* with the script itself, and the same behind it */
+static ngx_int_t
+ngx_http_soma_redis_kept_whole(ngx_http_soma_redis_kept_t *kept)
+{
+    u_char      *p, *text;
+    size_t       len[NGX_HTTP_SOMA_REDIS_NAME_ARGS];
+    ngx_int_t    rc;
+    const char  *argv[NGX_HTTP_SOMA_REDIS_NAME_ARGS];
+
+    argv[0] = "EVAL";
+    len[0] = sizeof("EVAL") - 1;
+    argv[1] = kept->script->text;
+    len[1] = ngx_strlen(kept->script->text);
+
+    text = ngx_alloc(SOMA_RESP_HEAD
+                     + soma_resp_size(NGX_HTTP_SOMA_REDIS_NAME_ARGS, len)
+                     + (kept->last - kept->named) + 1,
+                     ngx_http_soma_redis_worker.log);
+    if (text == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p = soma_resp_array(text, kept->argc);
+    p = soma_resp_args(p, NGX_HTTP_SOMA_REDIS_NAME_ARGS, argv, len);
+    p = ngx_cpymem(p, kept->named, kept->last - kept->named);
+    *p = '\0';
+
+    rc = ngx_http_soma_redis_link_text(kept->link,
+                                       ngx_http_soma_redis_kept_reply, kept,
+                                       text, p - text);
+
+    ngx_free(text);
+
+    return rc;
 }
 
 
@@ -326,13 +406,10 @@ static ngx_int_t
 ngx_http_soma_redis_kept_again(ngx_http_soma_redis_kept_t *kept,
     redisReply *reply)
 {
-    if (kept->script && ngx_http_soma_redis_is_error(reply, "NOSCRIPT")
-        && kept->argv[1] != kept->script->text)
+    if (kept->script && !kept->whole
+        && ngx_http_soma_redis_is_error(reply, "NOSCRIPT"))
     {
-        kept->argv[0] = "EVAL";
-        kept->argvlen[0] = sizeof("EVAL") - 1;
-        kept->argv[1] = kept->script->text;
-        kept->argvlen[1] = ngx_strlen(kept->script->text);
+        kept->whole = 1;
 
         return (ngx_http_soma_redis_kept_send(kept, kept->link, kept->asking)
                 == NGX_OK) ? NGX_OK : NGX_ERROR;
@@ -438,8 +515,7 @@ ngx_http_soma_redis_again_event(ngx_event_t *ev)
 
         ngx_queue_remove(q);
 
-        link = ngx_http_soma_redis_route(kept->argc, kept->argv,
-                                         kept->argvlen);
+        link = ngx_http_soma_redis_route(kept->slot);
 
         if (link && ngx_http_soma_redis_kept_send(kept, link, 0) == NGX_OK) {
             continue;

@@ -10,7 +10,7 @@
  *     _redis_call.c     commands that are kept: scripts, redirections
  *     _redis_link.c     a link's life
  *     _redis_greet.c    what it says before it is ready
- *     _redis_send.c     its commands and their replies
+ *     _redis_send.c     its commands and their replies; soma_resp.c: their text
  *     _redis_adapter.c  hiredis on nginx's loop
  *     _redis_name.c     names and addresses
  *     _redis_listen.c   news of changes
@@ -198,6 +198,11 @@ ngx_int_t ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     ngx_http_soma_redis_pt handler, void *data, int argc, const char **argv,
     const size_t *argvlen);
 
+/* the same, written already (soma_resp.h); hiredis wants a '\0' behind it */
+ngx_int_t ngx_http_soma_redis_link_text(ngx_http_soma_link_t *link,
+    ngx_http_soma_redis_pt handler, void *data, const u_char *text,
+    size_t len);
+
 /* those that are kept for the next ones */
 void ngx_http_soma_redis_link_free_calls(ngx_http_soma_link_t *link);
 
@@ -217,12 +222,17 @@ ngx_int_t ngx_http_soma_redis_link_locate(ngx_http_soma_link_t *link,
 void ngx_http_soma_redis_link_unlocate(ngx_http_soma_link_t *link);
 
 
+/* the slot of a command's key in a cluster */
+#define NGX_HTTP_SOMA_REDIS_NO_SLOT  -1     /* no key, or no cluster */
+
+ngx_int_t ngx_http_soma_redis_slot(int argc, const char **argv,
+    const size_t *argvlen);
+
 /*
- * Which link a command takes: by its key in a cluster, where it is made when
+ * Which link a command takes: by its slot in a cluster, where it is made when
  * it is needed.  NULL: there is none now.
  */
-ngx_http_soma_link_t *ngx_http_soma_redis_route(int argc, const char **argv,
-    const size_t *argvlen);
+ngx_http_soma_link_t *ngx_http_soma_redis_route(ngx_int_t slot);
 
 /* any link that is ready; NULL: none */
 ngx_http_soma_link_t *ngx_http_soma_redis_any(void);

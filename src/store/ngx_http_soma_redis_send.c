@@ -8,13 +8,9 @@
 
 
 #include "ngx_http_soma_redis_link.h"
+#include "soma_resp.h"
 
 
-static u_char *ngx_http_soma_redis_link_head(u_char *p, u_char kind,
-    size_t n);
-static ngx_int_t ngx_http_soma_redis_link_write(ngx_http_soma_link_t *link,
-    ngx_http_soma_link_call_t *call, int argc, const char **argv,
-    const size_t *argvlen, size_t size);
 static void ngx_http_soma_redis_link_reply(redisAsyncContext *ac,
     void *data, void *privdata);
 static ngx_http_soma_link_call_t *ngx_http_soma_redis_link_get_call(
@@ -34,21 +30,42 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     ngx_http_soma_redis_pt handler, void *data, int argc, const char **argv,
     const size_t *argvlen)
 {
-    int                         i;
-    size_t                      size;
-    ngx_http_soma_link_call_t  *call;
+    u_char     *p, *text;
+    ngx_int_t   rc;
 
-    size = 0;
-
-    for (i = 0; i < argc; i++) {
-        size += argvlen[i];
+    if (argc > NGX_HTTP_SOMA_REDIS_ARGS_MAX) {
+        link->counts->declined++;
+        return NGX_DECLINED;
     }
+
+    text = ngx_alloc(SOMA_RESP_HEAD + soma_resp_size(argc, argvlen) + 1,
+                     link->log);
+    if (text == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p = soma_resp_array(text, argc);
+    p = soma_resp_args(p, argc, argv, argvlen);
+    *p = '\0';
+
+    rc = ngx_http_soma_redis_link_text(link, handler, data, text, p - text);
+
+    ngx_free(text);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_soma_redis_link_text(ngx_http_soma_link_t *link,
+    ngx_http_soma_redis_pt handler, void *data, const u_char *text, size_t len)
+{
+    ngx_http_soma_link_call_t  *call;
 
     if ((link->state != NGX_HTTP_SOMA_LINK_READY
          && link->state != NGX_HTTP_SOMA_LINK_CONNECT)
         || link->ncalls >= NGX_HTTP_SOMA_REDIS_PENDING_MAX
-        || argc > NGX_HTTP_SOMA_REDIS_ARGS_MAX
-        || link->unsent + size > NGX_HTTP_SOMA_REDIS_BYTES_MAX)
+        || link->unsent + len > NGX_HTTP_SOMA_REDIS_BYTES_MAX)
     {
         link->counts->declined++;
         return NGX_DECLINED;
@@ -63,8 +80,9 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     call->data = data;
     call->sent = ngx_current_msec;
 
-    if (ngx_http_soma_redis_link_write(link, call, argc, argv, argvlen, size)
-        != NGX_OK)
+    if (redisAsyncFormattedCommand(link->ac, ngx_http_soma_redis_link_reply,
+                                   call, (const char *) text, len)
+        != REDIS_OK)
     {
         /* on its way down, hiredis takes nothing any more */
         link->counts->declined++;
@@ -73,7 +91,7 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     }
 
     link->counts->commands++;
-    link->unsent += size;
+    link->unsent += len;
     link->ncalls++;
     ngx_queue_insert_tail(&link->calls, &call->queue);
 
@@ -82,68 +100,6 @@ ngx_http_soma_redis_link_send(ngx_http_soma_link_t *link,
     }
 
     return NGX_OK;
-}
-
-
-/*
- * Of the protocol of Redis, RESP 2: an array of bulk strings.  hiredis would
- * write it too, through the format of a string for each argument, of which a
- * shipment has hundreds.
- */
-
-static ngx_int_t
-ngx_http_soma_redis_link_write(ngx_http_soma_link_t *link,
-    ngx_http_soma_link_call_t *call, int argc, const char **argv,
-    const size_t *argvlen, size_t size)
-{
-    int      i, rc;
-    u_char  *p, *buf;
-
-    buf = ngx_alloc(size + (argc + 1) * (NGX_SIZE_T_LEN + sizeof("$\r\n\r\n")),
-                    ngx_cycle->log);
-    if (buf == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_http_soma_redis_link_head(buf, '*', argc);
-
-    for (i = 0; i < argc; i++) {
-        p = ngx_http_soma_redis_link_head(p, '$', argvlen[i]);
-        p = ngx_cpymem(p, argv[i], argvlen[i]);
-        *p++ = CR;
-        *p++ = LF;
-    }
-
-    /* hiredis looks for an argument behind the last one */
-    *p = '\0';
-
-    rc = redisAsyncFormattedCommand(link->ac, ngx_http_soma_redis_link_reply,
-                                    call, (char *) buf, p - buf);
-    ngx_free(buf);
-
-    return rc == REDIS_OK ? NGX_OK : NGX_ERROR;
-}
-
-
-/* "*3\r\n", "$11\r\n" */
-static u_char *
-ngx_http_soma_redis_link_head(u_char *p, u_char kind, size_t n)
-{
-    u_char  *last, digits[NGX_SIZE_T_LEN];
-
-    last = digits + sizeof(digits);
-
-    do {
-        *--last = (u_char) ('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-
-    *p++ = kind;
-    p = ngx_cpymem(p, last, digits + sizeof(digits) - last);
-    *p++ = CR;
-    *p++ = LF;
-
-    return p;
 }
 
 
