@@ -116,16 +116,18 @@ soma_block_upper(soma_block_t b)
 }
 
 
+SOMA_VECTOR_INLINE __m256i
+soma_vector_control(__m256i v)
+{
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v);
+}
+
+
 SOMA_VECTOR_INLINE int
 soma_block_plain(soma_block_t b)
 {
-    __m256i  least, last;
-
-    last = _mm256_set1_epi8(0x1f);
-    least = _mm256_min_epu8(b.low, b.high);
-
-    return _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(least, last),
-                                                  least))
+    return _mm256_movemask_epi8(_mm256_or_si256(soma_vector_control(b.low),
+                                                soma_vector_control(b.high)))
            == 0;
 }
 
@@ -138,9 +140,7 @@ soma_vector_stops(__m256i v)
     stop = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
                            _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
 
-    return _mm256_or_si256(stop,
-               _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)),
-                                 v));
+    return _mm256_or_si256(stop, soma_vector_control(v));
 }
 
 
@@ -156,13 +156,8 @@ soma_block_calm(soma_block_t b)
 SOMA_VECTOR_INLINE uint64_t
 soma_block_control(soma_block_t b)
 {
-    __m256i  last;
-
-    last = _mm256_set1_epi8(0x1f);
-
-    return soma_vector_mask(
-               _mm256_cmpeq_epi8(_mm256_min_epu8(b.low, last), b.low),
-               _mm256_cmpeq_epi8(_mm256_min_epu8(b.high, last), b.high));
+    return soma_vector_mask(soma_vector_control(b.low),
+                            soma_vector_control(b.high));
 }
 
 

@@ -47,7 +47,8 @@ typedef struct {
     size_t                n;            /* of them are the input's */
     uint64_t              quote;        /* unescaped */
     uint64_t              escaped;      /* behind a backslash */
-    uint64_t              broken;       /* of them, no whole escape: also u */
+    uint64_t              u;            /* of them, where digits follow */
+    uint64_t              broken;       /* of them, no escape at all */
     uint64_t              follow;       /* the next block's first is escaped */
 } soma_json_block_t;
 
@@ -98,14 +99,42 @@ soma_block_escapes(soma_json_block_t *b, uint64_t slash, uint64_t carry)
 
     slash &= ~carry;
     behind = (slash << 1) | carry;
-    odd = slash & ~even & ~behind;
 
-    b->follow = __builtin_add_overflow(odd, slash, &sum);
-    b->escaped = (even ^ (sum << 1)) & behind;
+    if ((slash & behind) == 0) {
+
+        /* no rows */
+
+        b->follow = slash >> (SOMA_BLOCK - 1);
+        b->escaped = behind;
+
+    } else {
+        odd = slash & ~even & ~behind;
+
+        b->follow = __builtin_add_overflow(odd, slash, &sum);
+        b->escaped = (even ^ (sum << 1)) & behind;
+    }
 
     if (b->n < SOMA_BLOCK) {
         b->follow = (b->escaped >> b->n) & 1;
         b->escaped &= soma_block_valid(b->n);
+    }
+}
+
+
+/* of bytes behind a backslash, which are no whole escape */
+SOMA_BLOCK_INLINE void
+soma_block_kinds(soma_json_block_t *b, uint64_t escaped)
+{
+    b->u = 0;
+    b->broken = escaped;
+
+    if (escaped) {
+        b->u = escaped & soma_block_eq(b->block, 'u');
+        b->broken ^= b->u;
+    }
+
+    if (b->broken) {
+        b->broken &= ~soma_block_simple(b->block, b->bytes, b->broken);
     }
 }
 
@@ -121,8 +150,8 @@ soma_block_read(soma_json_block_t *b, const unsigned char *p, size_t n,
     soma_block_escapes(b, soma_block_eq(b->block, '\\'), carry);
 
     b->quote = soma_block_eq(b->block, '"') & ~b->escaped;
-    b->broken = b->escaped
-                & ~soma_block_simple(b->block, p, b->escaped);
+
+    soma_block_kinds(b, b->escaped);
 }
 
 
@@ -136,8 +165,7 @@ soma_block_wrong(soma_json_block_t *b, uint64_t within, uint64_t *hex)
     uint64_t  u, digits, over, wrong;
 
     wrong = b->broken & within;
-    u = wrong & soma_block_eq(b->block, 'u');
-    wrong ^= u;
+    u = b->u & within;
 
     digits = (u << 1) | (u << 2) | (u << 3) | (u << 4) | *hex;
     over = (u >> 63) | (u >> 62) | (u >> 61) | (u >> 60);
@@ -166,7 +194,8 @@ soma_block_string_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
 
     soma_block_read(&b, p, n, w->escaped);
 
-    if ((b.quote | b.broken | w->hex) == 0 && soma_block_plain(b.block)) {
+    if ((b.quote | b.u | b.broken | w->hex) == 0
+        && soma_block_plain(b.block)) {
         w->escaped = b.follow;
         return SOMA_STEP_ON;
     }
@@ -177,7 +206,7 @@ soma_block_string_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
 
     wrong = soma_block_control(b.block) & within;
 
-    if (b.broken | hex) {
+    if (b.u | b.broken | hex) {
         wrong |= soma_block_wrong(&b, within, &hex);
     }
 
@@ -286,16 +315,22 @@ SOMA_BLOCK_INLINE void
 soma_block_spelt(soma_json_skip_t *skip, soma_json_block_t *b,
     const unsigned char *at, const unsigned char *end)
 {
-    uint64_t  left, zero, digit;
+    uint64_t  left, zero, last;
 
     /* u005 u006 u007 */
 
     zero = soma_block_eq(b->block, '0');
-    digit = soma_block_eq(b->block, '5') | soma_block_eq(b->block, '6')
-            | soma_block_eq(b->block, '7');
+    last = soma_block_last(b, 3);
 
-    left = (zero >> 1 & zero >> 2 & digit >> 3) | soma_block_last(b, 3);
-    left &= b->broken & soma_block_eq(b->block, 'u');
+    left = b->u & ((zero >> 1 & zero >> 2) | last);
+
+    if (left == 0) {
+        return;
+    }
+
+    left &= (soma_block_eq(b->block, '5') | soma_block_eq(b->block, '6')
+             | soma_block_eq(b->block, '7')) >> 3
+            | last;
 
     for ( /* void */ ; left != 0; left &= left - 1) {
         soma_json_mark_escape(skip, at + __builtin_ctzll(left) + 1, end);
@@ -317,7 +352,7 @@ soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
     hex = w->hex;
     wrong = 0;
 
-    if (b->broken | hex) {
+    if (b->u | b->broken | hex) {
         wrong = soma_block_wrong(b, soma_block_valid(b->n), &hex);
     }
 
@@ -373,7 +408,7 @@ soma_block_within(soma_json_walk_t *w, soma_json_block_t *b)
     hex = w->hex;
 
     if (!soma_block_plain(b->block)
-        || ((b->broken | hex)
+        || ((b->u | b->broken | hex)
             && soma_block_wrong(b, soma_block_valid(b->n), &hex)))
     {
         return SOMA_STEP_WRONG;
@@ -392,36 +427,38 @@ soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
     const unsigned char *p, size_t n, const unsigned char *at,
     const unsigned char *end)
 {
-    uint64_t           all, slash;
+    uint64_t           slash, common;
     soma_json_block_t  b;
 
     b.block = soma_block_load(p);
 
-    if ((w->escaped | w->hex | ~w->quoted) == 0 && soma_block_calm(b.block)) {
+    if (soma_block_calm(b.block)
+        && (w->escaped | w->hex | ~w->quoted) == 0)
+    {
         return SOMA_STEP_ON;
     }
 
     b.bytes = p;
     b.n = n;
     b.escaped = 0;
+    b.u = 0;
     b.broken = 0;
     b.follow = 0;
     b.quote = soma_block_eq(b.block, '"');
     slash = soma_block_eq(b.block, '\\');
 
     if (slash | w->escaped) {
-        all = b.quote | slash | soma_block_eq(b.block, 'n');
+        common = b.quote | slash | soma_block_eq(b.block, 'n');
 
         soma_block_escapes(&b, slash, w->escaped);
 
         b.quote &= ~b.escaped;
-        b.broken = b.escaped & ~all;
 
-        if (b.broken) {
-            b.broken &= ~soma_block_simple(b.block, p, b.broken);
+        soma_block_kinds(&b, b.escaped & ~common);
+
+        if (b.u) {
             soma_block_spelt(skip, &b, at, end);
         }
-
     }
 
     if ((b.quote | ~w->quoted) == 0) {
