@@ -195,7 +195,8 @@ soma_block_string_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
     soma_block_read(&b, p, n, w->escaped);
 
     if ((b.quote | b.u | b.broken | w->hex) == 0
-        && soma_block_plain(b.block)) {
+        && soma_block_plain(b.block))
+    {
         w->escaped = b.follow;
         return SOMA_STEP_ON;
     }

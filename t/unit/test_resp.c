@@ -46,7 +46,7 @@ main(void)
          "a\r\n$1\r\nb\r\nc\r");
     text("*0\r\n", 0, "", "");
 
-    /* bytes of all kinds, and a length of four digits */
+    /* zeros are bytes like others; a length of four digits */
 
     memset(buf, 0, sizeof(buf));
     arg = (char *) buf + 2048;
