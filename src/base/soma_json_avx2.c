@@ -58,6 +58,14 @@ typedef struct {
     0x01, 0x00, 0x02, 0x04, 0x08, 0x10, 0x08, 0x10,                           \
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00
 
+/*
+ * Those that are common in text, each at its low half: / f n r t.  What has
+ * another low half than the entry is none of them.
+ */
+#define SOMA_TEXT_ESCAPES                                                     \
+    0x01, 0x00, 0x72, 0x00, 0x74, 0x00, 0x66, 0x00,                           \
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x6e, 0x2f
+
 #define soma_vector_table(...)                                                \
     _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
 
@@ -132,23 +140,36 @@ soma_block_plain(soma_block_t b)
 }
 
 
+/*
+ * What ends text: a quote that no backslash is before, a control character,
+ * and what is behind a backslash and not one of SOMA_TEXT_ESCAPES or a quote.
+ */
 SOMA_VECTOR_INLINE __m256i
-soma_vector_stops(__m256i v)
+soma_vector_ends(const unsigned char *p)
 {
-    __m256i  stop;
+    __m256i  v, behind, quote, escape;
 
-    stop = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
-                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+    v = _mm256_loadu_si256((const __m256i *) (const void *) p);
+    behind = _mm256_loadu_si256((const __m256i *) (const void *) (p - 1));
 
-    return _mm256_or_si256(stop, soma_vector_control(v));
+    behind = _mm256_cmpeq_epi8(behind, _mm256_set1_epi8('\\'));
+    quote = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"'));
+    escape = _mm256_cmpeq_epi8(
+                 _mm256_shuffle_epi8(soma_vector_table(SOMA_TEXT_ESCAPES), v),
+                 v);
+
+    return _mm256_or_si256(
+               _mm256_andnot_si256(_mm256_and_si256(behind, escape),
+                                   _mm256_xor_si256(behind, quote)),
+               soma_vector_control(v));
 }
 
 
 SOMA_VECTOR_INLINE int
-soma_block_calm(soma_block_t b)
+soma_block_text(const unsigned char *p)
 {
-    return _mm256_movemask_epi8(_mm256_or_si256(soma_vector_stops(b.low),
-                                                soma_vector_stops(b.high)))
+    return _mm256_movemask_epi8(_mm256_or_si256(soma_vector_ends(p),
+                                                soma_vector_ends(p + 32)))
            == 0;
 }
 

@@ -10,8 +10,9 @@
  *     soma_block_eq()        which are that byte
  *     soma_block_control()   which are below 0x20
  *     soma_block_plain()     true when none is below 0x20
- *     soma_block_calm()      true when none is a quote, a backslash or below
- *                            0x20
+ *     soma_block_text()      of 64 bytes of a string and the one before them:
+ *                            true when none ends it, is below 0x20, or is
+ *                            behind a backslash and not an escape of texts
  *     soma_block_either()    which are that byte or it without 0x20, a bit
  *                            that it has
  *     soma_block_upper()     which have the bit 0x20
@@ -121,24 +122,6 @@ soma_block_escapes(soma_json_block_t *b, uint64_t slash, uint64_t carry)
 }
 
 
-/* of bytes behind a backslash, which are no whole escape */
-SOMA_BLOCK_INLINE void
-soma_block_kinds(soma_json_block_t *b, uint64_t escaped)
-{
-    b->u = 0;
-    b->broken = escaped;
-
-    if (escaped) {
-        b->u = escaped & soma_block_eq(b->block, 'u');
-        b->broken ^= b->u;
-    }
-
-    if (b->broken) {
-        b->broken &= ~soma_block_simple(b->block, b->bytes, b->broken);
-    }
-}
-
-
 SOMA_BLOCK_INLINE void
 soma_block_read(soma_json_block_t *b, const unsigned char *p, size_t n,
     uint64_t carry)
@@ -150,8 +133,9 @@ soma_block_read(soma_json_block_t *b, const unsigned char *p, size_t n,
     soma_block_escapes(b, soma_block_eq(b->block, '\\'), carry);
 
     b->quote = soma_block_eq(b->block, '"') & ~b->escaped;
-
-    soma_block_kinds(b, b->escaped);
+    b->u = soma_block_eq(b->block, 'u') & b->escaped;
+    b->broken = b->escaped & ~b->u;
+    b->broken &= ~soma_block_simple(b->block, b->bytes, b->broken);
 }
 
 
@@ -316,22 +300,16 @@ SOMA_BLOCK_INLINE void
 soma_block_spelt(soma_json_skip_t *skip, soma_json_block_t *b,
     const unsigned char *at, const unsigned char *end)
 {
-    uint64_t  left, zero, last;
+    uint64_t  left, zero, high;
 
     /* u005 u006 u007 */
 
     zero = soma_block_eq(b->block, '0');
-    last = soma_block_last(b, 3);
+    high = soma_block_eq(b->block, '5') | soma_block_eq(b->block, '6')
+           | soma_block_eq(b->block, '7');
 
-    left = b->u & ((zero >> 1 & zero >> 2) | last);
-
-    if (left == 0) {
-        return;
-    }
-
-    left &= (soma_block_eq(b->block, '5') | soma_block_eq(b->block, '6')
-             | soma_block_eq(b->block, '7')) >> 3
-            | last;
+    left = b->u & ((zero >> 1 & zero >> 2 & high >> 3)
+                   | soma_block_last(b, 3));
 
     for ( /* void */ ; left != 0; left &= left - 1) {
         soma_json_mark_escape(skip, at + __builtin_ctzll(left) + 1, end);
@@ -400,18 +378,16 @@ soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
 }
 
 
-/* a block in the midst of a string, with escapes or a fault */
+/* a block in the midst of a string */
 SOMA_BLOCK_INLINE int
 soma_block_within(soma_json_walk_t *w, soma_json_block_t *b)
 {
-    uint64_t  hex;
+    uint64_t  hex, wrong;
 
     hex = w->hex;
+    wrong = soma_block_wrong(b, soma_block_valid(b->n), &hex);
 
-    if (!soma_block_plain(b->block)
-        || ((b->u | b->broken | hex)
-            && soma_block_wrong(b, soma_block_valid(b->n), &hex)))
-    {
+    if (wrong || !soma_block_plain(b->block)) {
         return SOMA_STEP_WRONG;
     }
 
@@ -428,38 +404,12 @@ soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
     const unsigned char *p, size_t n, const unsigned char *at,
     const unsigned char *end)
 {
-    uint64_t           slash, common;
     soma_json_block_t  b;
 
-    b.block = soma_block_load(p);
+    soma_block_read(&b, p, n, w->escaped);
 
-    if (soma_block_calm(b.block)
-        && (w->escaped | w->hex | ~w->quoted) == 0)
-    {
-        return SOMA_STEP_ON;
-    }
-
-    b.bytes = p;
-    b.n = n;
-    b.escaped = 0;
-    b.u = 0;
-    b.broken = 0;
-    b.follow = 0;
-    b.quote = soma_block_eq(b.block, '"');
-    slash = soma_block_eq(b.block, '\\');
-
-    if (slash | w->escaped) {
-        common = b.quote | slash | soma_block_eq(b.block, 'n');
-
-        soma_block_escapes(&b, slash, w->escaped);
-
-        b.quote &= ~b.escaped;
-
-        soma_block_kinds(&b, b.escaped & ~common);
-
-        if (b.u) {
-            soma_block_spelt(skip, &b, at, end);
-        }
+    if (b.u) {
+        soma_block_spelt(skip, &b, at, end);
     }
 
     if ((b.quote | ~w->quoted) == 0) {
@@ -467,6 +417,42 @@ soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
     }
 
     return soma_block_brackets(w, skip, &b, at, end);
+}
+
+
+/*
+ * How many bytes of whole blocks in the midst of a string are text that is
+ * not to be looked at closer; there is a byte before p.  Nothing foretells
+ * what escapes a block of text has, so all of it is one branch.
+ */
+SOMA_BLOCK_TARGET static __attribute__((noinline)) size_t
+soma_block_run(const unsigned char *p, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; len - i >= SOMA_BLOCK; i += SOMA_BLOCK) {
+        if (!soma_block_text(p + i)) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+/* past blocks of text, from i on: where they end */
+SOMA_BLOCK_INLINE size_t
+soma_block_texts(soma_json_walk_t *w, const unsigned char *p, size_t i,
+    size_t len)
+{
+    /* a backslash at the end of a row may be escaped itself */
+
+    if (i && (w->hex | ~w->quoted) == 0 && w->escaped == (p[i - 1] == '\\')) {
+        i += soma_block_run(p + i, len - i);
+        w->escaped = p[i - 1] == '\\';
+    }
+
+    return i;
 }
 
 
@@ -492,7 +478,13 @@ soma_block_string(soma_json_skip_t *skip, const unsigned char *p, size_t len)
     end = SOMA_STEP_ON;
     soma_block_enter(&w, skip);
 
-    for (i = 0; len - i >= SOMA_BLOCK; i += SOMA_BLOCK) {
+    for (i = 0; /* void */ ; i += SOMA_BLOCK) {
+        i = soma_block_texts(&w, p, i, len);
+
+        if (len - i < SOMA_BLOCK) {
+            break;
+        }
+
         end = soma_block_string_step(&w, p + i, SOMA_BLOCK);
 
         if (end != SOMA_STEP_ON) {
@@ -531,6 +523,12 @@ soma_block_nest(soma_json_skip_t *skip, const unsigned char *p, size_t len)
     soma_block_enter(&w, skip);
 
     for (i = 0; i < len; i += n) {
+        i = soma_block_texts(&w, p, i, len);
+
+        if (i == len) {
+            break;
+        }
+
         n = SOMA_BLOCK;
         block = p + i;
 

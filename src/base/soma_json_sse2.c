@@ -120,22 +120,36 @@ soma_block_plain(soma_block_t b)
 }
 
 
+/*
+ * What ends text: a quote that no backslash is before, a control character,
+ * and what is behind a backslash and neither "n" nor a quote.
+ */
 SOMA_VECTOR_INLINE __m128i
-soma_vector_stops(__m128i v)
+soma_vector_ends(const unsigned char *p)
 {
-    return _mm_or_si128(_mm_or_si128(soma_vector_is(v, '"'),
-                                     soma_vector_is(v, '\\')),
-                        soma_vector_range(v, 0, 0x1f));
+    __m128i  v, behind, quote;
+
+    v = _mm_loadu_si128((const __m128i *) (const void *) p);
+    behind = _mm_loadu_si128((const __m128i *) (const void *) (p - 1));
+
+    behind = soma_vector_is(behind, '\\');
+    quote = soma_vector_is(v, '"');
+
+    return _mm_or_si128(
+               _mm_andnot_si128(_mm_and_si128(behind, soma_vector_is(v, 'n')),
+                                _mm_xor_si128(behind, quote)),
+               soma_vector_range(v, 0, 0x1f));
 }
 
 
 SOMA_VECTOR_INLINE int
-soma_block_calm(soma_block_t b)
+soma_block_text(const unsigned char *p)
 {
-    soma_block_each(b, soma_vector_stops(v));
-
-    return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(b.v[0], b.v[1]),
-                                          _mm_or_si128(b.v[2], b.v[3])))
+    return _mm_movemask_epi8(
+               _mm_or_si128(_mm_or_si128(soma_vector_ends(p),
+                                         soma_vector_ends(p + 16)),
+                            _mm_or_si128(soma_vector_ends(p + 32),
+                                         soma_vector_ends(p + 48))))
            == 0;
 }
 

@@ -327,6 +327,55 @@ test_bytes(void)
 }
 
 
+/*
+ * In a text that is some blocks long, at each place of a block: rows of
+ * backslashes before what does and does not make an escape with them.
+ */
+static void
+test_texts(void)
+{
+    int               c, rc;
+    size_t            i, at, len, step;
+    unsigned          row;
+    const char       *fault;
+    unsigned char     text[300];
+    soma_json_scan_t  scan;
+
+    static const char *const  head[] = { "{\"a\":\"", "{\"a\":[{\"b\":\"" };
+    static const char *const  tail[] = { "\"}", "\"}]}" };
+
+    static const char  usual[] = "nrtbf/\"u'x\n\x1f \x7f\xee";
+
+    for (i = 0; i < 2; i++) {
+        fault = NULL;
+
+        for (c = 0; c < 256 && fault == NULL; c++) {
+            step = (c && strchr(usual, c)) ? 1 : 61;
+
+            for (row = 0; row <= 3 && fault == NULL; row++) {
+                for (at = 128; at < 192 && fault == NULL; at += step) {
+                    memset(text, 't', 220);
+                    memcpy(text, head[i], strlen(head[i]));
+                    memset(text + at, '\\', row);
+                    text[at + row] = (unsigned char) c;
+                    len = 220 + strlen(tail[i]);
+                    memcpy(text + 220, tail[i], strlen(tail[i]));
+
+                    rc = scan_all_ways(text, len, &scan, &fault);
+
+                    if (fault == NULL) {
+                        fault = oracle_check(text, len, &scan, rc);
+                    }
+                }
+            }
+        }
+
+        soma_ok(fault == NULL, "texts in %s (%d behind %u: %s)", head[i],
+                c - 1, row - 1, fault ? fault : "ok");
+    }
+}
+
+
 static void
 test_spans(void)
 {
@@ -754,6 +803,7 @@ main(void)
     test_cases();
     test_null_bytes();
     test_bytes();
+    test_texts();
     test_spans();
     test_names();
     test_depth();
