@@ -197,12 +197,12 @@ ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,
 }
 
 
-/* an absent word is no address for memcpy() */
-
 static ngx_inline u_char *
 ngx_http_soma_quota_word(u_char *p, soma_str_t s)
 {
-    return (s.len != 0) ? ngx_cpymem(p, s.data, s.len) : p;
+    soma_copy(p, s.data, s.len);
+
+    return p + s.len;
 }
 
 

@@ -101,7 +101,7 @@ ngx_http_soma_quota_find_locked(ngx_http_soma_quota_zone_t *zone,
          state = state->next)
     {
         if (state->hash == hash && state->len == len
-            && ngx_memcmp(state->key, key, len) == 0)
+            && soma_same(state->key, key, len))
         {
             break;
         }

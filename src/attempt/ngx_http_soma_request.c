@@ -192,7 +192,7 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
             }
 
             if (h[i].key.len == sizeof("traceparent") - 1
-                && ngx_memcmp(h[i].lowcase_key, "traceparent", 11) == 0)
+                && soma_same(h[i].lowcase_key, "traceparent", 11))
             {
                 trace = 1;
             }
@@ -265,7 +265,7 @@ ngx_http_soma_header_stays(ngx_table_elt_t *h)
     for (name = ngx_http_soma_stay_headers; name->len; name++) {
         if (name->len == h->key.len
             && name->data[0] == h->lowcase_key[0]
-            && ngx_memcmp(name->data, h->lowcase_key, name->len) == 0)
+            && soma_same(name->data, h->lowcase_key, name->len))
         {
             return 1;
         }
@@ -279,7 +279,7 @@ static ngx_uint_t
 ngx_http_soma_is_connection(ngx_table_elt_t *h)
 {
     return h->key.len == sizeof("connection") - 1
-           && ngx_memcmp(h->lowcase_key, "connection", h->key.len) == 0;
+           && soma_same(h->lowcase_key, "connection", h->key.len);
 }
 
 

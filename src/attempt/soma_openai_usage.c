@@ -155,7 +155,7 @@ static inline int
 soma_openai_is(soma_str_t name, soma_str_t known)
 {
     return name.len == known.len && name.data[0] == known.data[0]
-           && memcmp(name.data, known.data, name.len) == 0;
+           && soma_same(name.data, known.data, name.len);
 }
 
 

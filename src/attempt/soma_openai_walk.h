@@ -29,12 +29,14 @@ typedef struct {
 } soma_walk_t;
 
 
-static inline void
-soma_walk_space(soma_walk_t *w)
+static inline const unsigned char *
+soma_walk_space(const unsigned char *p, const unsigned char *end)
 {
-    while (w->p < w->end && *w->p <= ' ') {
-        w->p++;
+    while (p < end && *p <= ' ') {
+        p++;
     }
+
+    return p;
 }
 
 
@@ -97,7 +99,7 @@ soma_walk_string(const unsigned char *p, const unsigned char *end)
 static inline int
 soma_walk_enter(soma_walk_t *w, int c)
 {
-    soma_walk_space(w);
+    w->p = soma_walk_space(w->p, w->end);
 
     if (w->p == w->end || *w->p != c) {
         return 0;
@@ -117,50 +119,49 @@ soma_walk_enter(soma_walk_t *w, int c)
 static inline int
 soma_walk_next(soma_walk_t *w, soma_str_t *name)
 {
-    const unsigned char  *p;
+    const unsigned char  *p, *end, *last;
 
-    soma_walk_space(w);
+    end = w->end;
+    p = soma_walk_space(w->p, end);
 
-    if (w->p < w->end && *w->p == ',') {
-        w->p++;
-        soma_walk_space(w);
+    if (p < end && *p == ',') {
+        p = soma_walk_space(p + 1, end);
     }
 
-    if (w->p == w->end) {
+    if (p == end) {
         return SOMA_ERROR;
     }
 
-    if (*w->p == (name != NULL ? '}' : ']')) {
-        w->p++;
+    if (*p == (name != NULL ? '}' : ']')) {
+        w->p = p + 1;
         return SOMA_DONE;
     }
 
     if (name == NULL) {
+        w->p = p;
         return SOMA_OK;
     }
 
-    if (*w->p != '"') {
+    if (*p != '"') {
         return SOMA_ERROR;
     }
 
-    p = soma_walk_string(w->p + 1, w->end);
+    last = soma_walk_string(p + 1, end);
 
-    if (p == NULL) {
+    if (last == NULL) {
         return SOMA_ERROR;
     }
 
-    name->data = (unsigned char *) w->p + 1;
-    name->len = (size_t) (p - w->p) - 2;
+    name->data = (unsigned char *) p + 1;
+    name->len = (size_t) (last - p) - 2;
 
-    w->p = p;
-    soma_walk_space(w);
+    p = soma_walk_space(last, end);
 
-    if (w->p == w->end || *w->p != ':') {
+    if (p == end || *p != ':') {
         return SOMA_ERROR;
     }
 
-    w->p++;
-    soma_walk_space(w);
+    w->p = soma_walk_space(p + 1, end);
 
     return SOMA_OK;
 }
@@ -209,12 +210,11 @@ soma_walk_nested(const unsigned char *p, const unsigned char *end)
 static inline int
 soma_walk_value(soma_walk_t *w, soma_json_value_t *value)
 {
-    const unsigned char  *p, *end;
+    const unsigned char  *p, *end, *start;
 
-    soma_walk_space(w);
-
-    p = w->p;
     end = w->end;
+    start = soma_walk_space(w->p, end);
+    p = start;
 
     if (p == end) {
         return SOMA_ERROR;
@@ -242,7 +242,7 @@ soma_walk_value(soma_walk_t *w, soma_json_value_t *value)
             p++;
         }
 
-        if (p == w->p) {
+        if (p == start) {
             return SOMA_ERROR;
         }
     }
@@ -251,8 +251,8 @@ soma_walk_value(soma_walk_t *w, soma_json_value_t *value)
         return SOMA_ERROR;
     }
 
-    value->text.data = (unsigned char *) w->p;
-    value->text.len = (size_t) (p - w->p);
+    value->text.data = (unsigned char *) start;
+    value->text.len = (size_t) (p - start);
 
     w->p = p;
 

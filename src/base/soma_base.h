@@ -94,6 +94,40 @@ soma_copy(unsigned char *to, const unsigned char *from, size_t len)
 }
 
 
+/* whether memcmp() is 0, likewise */
+static inline int
+soma_same(const void *a, const void *b, size_t len)
+{
+    size_t                i;
+    uint64_t              x, y;
+    const unsigned char  *p, *q;
+
+    p = a;
+    q = b;
+
+    if (len < sizeof(uint64_t)) {
+
+        for (i = 0; i < len && p[i] == q[i]; i++) { /* void */ }
+
+        return i == len;
+    }
+
+    for (i = 0; len - i > sizeof(uint64_t); i += sizeof(uint64_t)) {
+        memcpy(&x, p + i, sizeof(uint64_t));
+        memcpy(&y, q + i, sizeof(uint64_t));
+
+        if (x != y) {
+            return 0;
+        }
+    }
+
+    memcpy(&x, p + len - sizeof(uint64_t), sizeof(uint64_t));
+    memcpy(&y, q + len - sizeof(uint64_t), sizeof(uint64_t));
+
+    return x == y;
+}
+
+
 /* of the longest int64, with its sign */
 #define SOMA_INT_LEN  20
 

@@ -349,8 +349,8 @@ soma_json_run(const unsigned char *p, const unsigned char *end, int class)
 }
 
 
-static const unsigned char *
-soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
+static inline const unsigned char *
+soma_json_member(soma_json_scan_t *scan, const unsigned char *p,
     const unsigned char *end)
 {
     const char           *error;
@@ -396,6 +396,25 @@ soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
     scan->state = SOMA_SCAN_NAME;
 
     return p;
+}
+
+
+/* from one member to the next, as long as nothing is between them */
+static const unsigned char *
+soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
+    const unsigned char *end)
+{
+    for ( ;; ) {
+        p = soma_json_member(scan, p, end);
+
+        if (p == NULL || scan->state != SOMA_SCAN_COMMA || end - p < 2
+            || p[0] != ',' || p[1] != '"')
+        {
+            return p;
+        }
+
+        p++;
+    }
 }
 
 
@@ -633,11 +652,7 @@ soma_json_known(soma_json_scan_t *scan, const unsigned char *name, size_t len)
             continue;
         }
 
-        for (k = 0; k < len && want->name.data[k] == name[k]; k++) {
-            /* void */
-        }
-
-        if (k == len) {
+        if (soma_same(want->name.data, name, len)) {
 
             if (want->unique && scan->span[i].type != SOMA_JSON_NONE) {
                 return "a member that must be unique comes twice";
@@ -651,10 +666,12 @@ soma_json_known(soma_json_scan_t *scan, const unsigned char *name, size_t len)
             continue;
         }
 
-        while (k < len && soma_json_lower(want->name.data[k])
-                          == soma_json_lower(name[k]))
-        {
-            k++;
+        for (k = 0; k < len; k++) {
+            if (soma_json_lower(want->name.data[k])
+                != soma_json_lower(name[k]))
+            {
+                break;
+            }
         }
 
         if (k == len) {

@@ -20,8 +20,7 @@ static int soma_is_blank(int c);
 int
 soma_str_eq(soma_str_t a, soma_str_t b)
 {
-    return a.len == b.len
-           && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    return a.len == b.len && soma_same(a.data, b.data, a.len);
 }
 
 
@@ -32,7 +31,7 @@ soma_str_is(soma_str_t a, const char *b)
 
     len = strlen(b);
 
-    return a.len == len && (len == 0 || memcmp(a.data, b, len) == 0);
+    return a.len == len && soma_same(a.data, b, len);
 }
 
 

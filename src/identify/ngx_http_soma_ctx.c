@@ -93,7 +93,7 @@ ngx_http_soma_header_in(ngx_http_request_t *r, ngx_str_t *name)
 
         if (h[i].key.len == name->len
             && h[i].lowcase_key[0] == name->data[0]
-            && ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0)
+            && soma_same(h[i].lowcase_key, name->data, name->len))
         {
             return &h[i].value;
         }

@@ -89,9 +89,8 @@ ngx_http_soma_credential_header(ngx_table_elt_t *h)
 
     for (i = 0; ngx_http_soma_credentials[i].name.len; i++) {
         if (h->key.len == ngx_http_soma_credentials[i].name.len
-            && ngx_memcmp(h->lowcase_key,
-                           ngx_http_soma_credentials[i].name.data, h->key.len)
-               == 0)
+            && soma_same(h->lowcase_key,
+                         ngx_http_soma_credentials[i].name.data, h->key.len))
         {
             return 1;
         }
@@ -204,10 +203,9 @@ ngx_http_soma_find_credential(ngx_http_request_t *r, soma_str_t *credential)
             }
 
             if (h[i].key.len != ngx_http_soma_credentials[n].name.len
-                || ngx_memcmp(h[i].lowcase_key,
+                || !soma_same(h[i].lowcase_key,
                               ngx_http_soma_credentials[n].name.data,
-                              h[i].key.len)
-                   != 0)
+                              h[i].key.len))
             {
                 continue;
             }

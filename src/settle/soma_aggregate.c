@@ -156,7 +156,7 @@ soma_usage_find(soma_usage_table_t *table, const soma_usage_row_t *key)
 
         if (row->hash == key->hash && row->day == key->day
             && row->len == key->len
-            && memcmp(row->key, key->key, key->len) == 0)
+            && soma_same(row->key, key->key, key->len))
         {
             return row;
         }

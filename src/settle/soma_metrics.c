@@ -190,7 +190,7 @@ soma_table_find(const soma_table_t *table, const soma_metric_key_t *key)
 
         if (series->key.hash == key->hash
             && series->key.len == key->len
-            && memcmp(series->key.data, key->data, key->len) == 0)
+            && soma_same(series->key.data, key->data, key->len))
         {
             return series->value;
         }

@@ -111,7 +111,7 @@ soma_ship_find(soma_ship_writer_t *w, soma_str_t name)
          t != NULL;
          t = t->next)
     {
-        if (t->len == name.len && memcmp(t->name, name.data, name.len) == 0) {
+        if (t->len == name.len && soma_same(t->name, name.data, name.len)) {
             return t;
         }
     }

@@ -24,6 +24,49 @@ __extension__ typedef __int128  wide_t;
 static unsigned char  buf[512];
 
 
+/* in memory that ends where they end */
+static void
+test_short(void)
+{
+    int             copied, same, differs;
+    size_t          len, i;
+    unsigned char  *a, *b;
+
+    copied = same = differs = 1;
+
+    for (len = 0; len <= 70; len++) {
+        a = malloc(len ? len : 1);
+        b = malloc(len ? len : 1);
+
+        if (a == NULL || b == NULL) {
+            exit(2);
+        }
+
+        for (i = 0; i < len; i++) {
+            a[i] = (unsigned char) (i * 7 + 1);
+        }
+
+        memset(b, 0, len);
+        soma_copy(b, a, len);
+        copied &= (memcmp(a, b, len) == 0);
+        same &= soma_same(a, b, len);
+
+        for (i = 0; i < len; i++) {
+            b[i] ^= 0x80;
+            differs &= !soma_same(a, b, len);
+            b[i] ^= 0x80;
+        }
+
+        free(a);
+        free(b);
+    }
+
+    soma_ok(copied, "up to 70 bytes are copied");
+    soma_ok(same, "and are the same");
+    soma_ok(differs, "and are not when one of them is another");
+}
+
+
 static void
 test_out(void)
 {
@@ -533,6 +576,7 @@ test_muldiv(void)
 int
 main(void)
 {
+    test_short();
     test_out();
     test_digits();
     test_put();
