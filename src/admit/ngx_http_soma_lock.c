@@ -161,7 +161,7 @@ ngx_http_soma_lock_seen(ngx_http_soma_ctx_t *ctx)
         return ngx_http_soma_lock_cached(ctx, NGX_HTTP_SOMA_LOCK_FRESH);
     }
 
-    i = soma_hash(tenant.data, tenant.len) & (NGX_HTTP_SOMA_UNLOCKED - 1);
+    i = soma_mix(tenant.data, tenant.len) & (NGX_HTTP_SOMA_UNLOCKED - 1);
     seen = &ngx_http_soma_unlocked[i];
 
     changes = ngx_http_soma_cache_changes(ctx->main, NGX_HTTP_SOMA_CACHE_LOCK);

@@ -251,7 +251,7 @@ ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
         p = ngx_http_soma_quota_word(p, value);
 
         take->len = p - take->key;
-        take->hash = ngx_murmur_hash2(take->key, take->len);
+        take->hash = (uint32_t) soma_mix(take->key, take->len);
         take->limit = &limit[i];
         take->state = NULL;
         take->lacks = 0;

@@ -209,8 +209,12 @@ int soma_parse_time(soma_str_t s, int64_t *ms);
  * is the nearest in range; c > 0 */
 int64_t soma_muldiv(int64_t a, int64_t b, int64_t c);
 
-/* FNV-1a, for tables that no caller can aim at */
+/* FNV-1a, for what is written down or told */
 uint64_t soma_hash(const void *data, size_t len);
+
+/* for tables in memory that no caller can aim at: eight bytes at a step, as
+ * several are asked for every request.  Another one on another machine */
+uint64_t soma_mix(const void *data, size_t len);
 
 
 #endif /* SOMA_BASE_H */

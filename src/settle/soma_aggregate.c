@@ -114,7 +114,7 @@ soma_usage_key(soma_usage_row_t *row, int32_t day, soma_str_t tenant,
 
     row->day = day;
     row->len = (uint32_t) (p - row->key);
-    row->hash = soma_hash(row->key, row->len) + (uint64_t) day * 0x9e3779b1;
+    row->hash = soma_mix(row->key, row->len) + (uint64_t) day * 0x9e3779b1;
 
     return SOMA_OK;
 }

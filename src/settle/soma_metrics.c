@@ -11,11 +11,7 @@
 
 #define SOMA_METRIC_LABEL_MAX  255      /* its length is one byte */
 
-#define SOMA_MIX_A  0x9e3779b97f4a7c15ULL
-#define SOMA_MIX_B  0xd6e8feb86659fd93ULL
 
-
-static uint64_t soma_metric_hash(const unsigned char *data, size_t len);
 static unsigned soma_table_slots(unsigned max);
 static size_t soma_series_size(unsigned values);
 static uint64_t *soma_metrics_get(soma_metrics_t *metrics,
@@ -49,40 +45,6 @@ const soma_hist_t  soma_hist[SOMA_HISTS] = {
 };
 
 
-/*
- * Eight bytes at a step: the keys are long and every request makes two.
- * Labels come from the configuration and from tenants an operator made, so
- * nobody outside can aim at one chain.
- */
-
-static uint64_t
-soma_metric_hash(const unsigned char *data, size_t len)
-{
-    uint64_t  h, w;
-
-    h = len * SOMA_MIX_A;
-
-    while (len >= 8) {
-        memcpy(&w, data, 8);
-        h = (h ^ w) * SOMA_MIX_B;
-        h ^= h >> 32;
-        data += 8;
-        len -= 8;
-    }
-
-    if (len) {
-        w = 0;
-        memcpy(&w, data, len);
-        h = (h ^ w) * SOMA_MIX_B;
-        h ^= h >> 32;
-    }
-
-    h *= SOMA_MIX_A;
-
-    return h ^ (h >> 29);
-}
-
-
 int
 soma_metric_key(soma_metric_key_t *key, const soma_str_t *label, unsigned n)
 {
@@ -107,7 +69,7 @@ soma_metric_key(soma_metric_key_t *key, const soma_str_t *label, unsigned n)
     }
 
     key->len = (uint32_t) (p - key->data);
-    key->hash = soma_metric_hash(key->data, key->len);
+    key->hash = soma_mix(key->data, key->len);
 
     return SOMA_OK;
 }

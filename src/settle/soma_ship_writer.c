@@ -105,7 +105,7 @@ soma_ship_find(soma_ship_writer_t *w, soma_str_t name)
     uint64_t             hash;
     soma_ship_tenant_t  *t;
 
-    hash = soma_hash(name.data, name.len);
+    hash = soma_mix(name.data, name.len);
 
     for (t = w->chains[hash & (SOMA_SHIP_TENANT_CHAINS - 1)];
          t != NULL;
@@ -141,7 +141,7 @@ soma_ship_tenant(soma_ship_writer_t *w, soma_str_t name)
     t->len = (uint16_t) name.len;
     t->known = w->fresh;
 
-    hash = soma_hash(name.data, name.len);
+    hash = soma_mix(name.data, name.len);
     chain = &w->chains[hash & (SOMA_SHIP_TENANT_CHAINS - 1)];
     t->next = *chain;
     *chain = t;
@@ -190,7 +190,7 @@ soma_ship_remove(soma_ship_writer_t *w, soma_ship_tenant_t *t)
     uint64_t              hash;
     soma_ship_tenant_t  **p;
 
-    hash = soma_hash(t->name, t->len);
+    hash = soma_mix(t->name, t->len);
 
     for (p = &w->chains[hash & (SOMA_SHIP_TENANT_CHAINS - 1)];
          *p != t;

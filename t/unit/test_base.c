@@ -24,6 +24,39 @@ __extension__ typedef __int128  wide_t;
 static unsigned char  buf[512];
 
 
+/* names that differ little spread all the same, by low bits as by high ones */
+static void
+test_mix(void)
+{
+    int       i, len;
+    char      name[32];
+    uint64_t  hash;
+    unsigned  low[256], high[256], most;
+
+    memset(low, 0, sizeof(low));
+    memset(high, 0, sizeof(high));
+
+    for (i = 0; i < 16384; i++) {
+        len = snprintf(name, sizeof(name), "tenant-%d", i);
+        hash = soma_mix(name, (size_t) len);
+
+        low[hash & 255]++;
+        high[hash >> 56]++;
+    }
+
+    for (i = 0, most = 0; i < 256; i++) {
+        most = low[i] > most ? low[i] : most;
+        most = high[i] > most ? high[i] : most;
+    }
+
+    soma_ok(most < 128, "64 names a chain, and the longest has %u", most);
+
+    soma_ok(soma_mix("a\0", 1) != soma_mix("a\0", 2)
+            && soma_mix("", 0) != soma_mix("\0", 1),
+            "bytes of 0 count");
+}
+
+
 /* in memory that ends where they end */
 static void
 test_short(void)
@@ -577,6 +610,7 @@ int
 main(void)
 {
     test_short();
+    test_mix();
     test_out();
     test_digits();
     test_put();
