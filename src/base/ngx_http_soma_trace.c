@@ -59,37 +59,6 @@ ngx_http_soma_random(void)
 }
 
 
-/* eight digits at a time: each half of a byte becomes a byte, and those
- * above nine get what lies between ':' and 'a' */
-u_char *
-ngx_http_soma_hex64(u_char *p, uint64_t n)
-{
-    uint64_t    v, over;
-    ngx_uint_t  i;
-
-    for (i = 0; i < 2; i++) {
-
-        v = n >> 32;
-        n <<= 32;
-
-        v = (v | v << 16) & 0x0000ffff0000ffffu;
-        v = (v | v << 8) & 0x00ff00ff00ff00ffu;
-        v = (v | v << 4) & 0x0f0f0f0f0f0f0f0fu;
-
-        over = (v + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
-        v += 0x3030303030303030u + over * ('a' - '0' - 10);
-
-#if (NGX_HAVE_LITTLE_ENDIAN)
-        v = __builtin_bswap64(v);
-#endif
-
-        p = ngx_cpymem(p, &v, sizeof(uint64_t));
-    }
-
-    return p;
-}
-
-
 ngx_int_t
 ngx_http_soma_make_id(ngx_pool_t *pool, ngx_str_t *id)
 {
@@ -105,8 +74,8 @@ ngx_http_soma_make_id(ngx_pool_t *pool, ngx_str_t *id)
 
     id->data = p;
     p = ngx_cpymem(p, "req_", sizeof("req_") - 1);
-    p = ngx_http_soma_hex64(p, ngx_http_soma_origin);
-    p = ngx_http_soma_hex64(p, n);
+    p = soma_hex64(p, ngx_http_soma_origin);
+    p = soma_hex64(p, n);
     id->len = p - id->data;
 
     return NGX_OK;
@@ -122,9 +91,9 @@ ngx_http_soma_make_traceparent(u_char *buf)
     span = ngx_http_soma_random() | 1;
 
     p = ngx_cpymem(buf, "00-", 3);
-    p = ngx_http_soma_hex64(p, ngx_http_soma_origin | 1);
-    p = ngx_http_soma_hex64(p, ngx_http_soma_random());
+    p = soma_hex64(p, ngx_http_soma_origin | 1);
+    p = soma_hex64(p, ngx_http_soma_random());
     *p++ = '-';
-    p = ngx_http_soma_hex64(p, span);
+    p = soma_hex64(p, span);
     ngx_memcpy(p, "-01", 3);
 }

@@ -22,9 +22,6 @@ ngx_int_t ngx_http_soma_make_id(ngx_pool_t *pool, ngx_str_t *id);
 /* a W3C trace context of our own; buf has NGX_HTTP_SOMA_TRACEPARENT bytes */
 void ngx_http_soma_make_traceparent(u_char *buf);
 
-/* 16 hex digits; returns what is behind them */
-u_char *ngx_http_soma_hex64(u_char *p, uint64_t n);
-
 /* 64 random bits, for weights and jitter */
 uint64_t ngx_http_soma_random(void);
 

@@ -134,6 +134,9 @@ soma_same(const void *a, const void *b, size_t len)
 /* into SOMA_INT_LEN bytes; returns how many of them it took */
 size_t soma_int_text(unsigned char *p, int64_t n);
 
+/* sixteen digits, lower case; returns behind them */
+unsigned char *soma_hex64(unsigned char *p, uint64_t n);
+
 void soma_out_init(soma_out_t *out, void *buf, size_t size);
 void soma_put(soma_out_t *out, const void *data, size_t len);
 void soma_put_str(soma_out_t *out, soma_str_t s);

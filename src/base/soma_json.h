@@ -82,6 +82,8 @@ typedef struct {
     const soma_json_walker_t  *walker;
     const unsigned char       *piece;      /* its first byte is "offset" */
     const char                *literal;    /* what is still to come of it */
+    uint64_t                   lengths;    /* of the names in want, a bit
+                                              each */
     soma_json_skip_t           skip;
     uint32_t                   start;      /* of the value under way */
     uint32_t                   name;

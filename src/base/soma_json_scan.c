@@ -84,6 +84,10 @@ static const unsigned char *soma_json_walk(soma_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
 
 
+/* most names are of no length that is wanted */
+#define soma_json_length(len)  ((uint64_t) 1 << ((len) & 63))
+
+
 static const char *const  soma_json_faults[] = {
     NULL,
     "a control character in a string",
@@ -98,9 +102,15 @@ void
 soma_json_scan_init(soma_json_scan_t *scan, const soma_json_want_t *want,
     unsigned nwant)
 {
+    unsigned  i;
+
     memset(scan->span, 0, nwant * sizeof(soma_json_span_t));
     memset(&scan->open, 0,
            sizeof(soma_json_scan_t) - offsetof(soma_json_scan_t, open));
+
+    for (i = 0; i < nwant; i++) {
+        scan->lengths |= soma_json_length(want[i].name.len);
+    }
 
     scan->want = want;
     scan->nwant = (unsigned char) nwant;
@@ -641,7 +651,9 @@ soma_json_known(soma_json_scan_t *scan, const unsigned char *name, size_t len)
 
     scan->current = -1;
 
-    if (len == 0 || len > SOMA_JSON_NAME_MAX) {
+    if (len == 0 || len > SOMA_JSON_NAME_MAX
+        || !(scan->lengths & soma_json_length(len)))
+    {
         return NULL;
     }
 

@@ -8,6 +8,10 @@
 
 #include "soma_base.h"
 
+#if (__SSE2__)
+#include <emmintrin.h>
+#endif
+
 
 #define SOMA_NANO      1000000000
 #define SOMA_NANO_LEN  9
@@ -442,6 +446,49 @@ soma_put_usd(soma_out_t *out, int64_t nano)
     soma_put_char(out, '.');
     soma_put(out, buf, len);
 }
+
+
+/* each half of a byte becomes a byte, and those above nine get what lies
+ * between ':' and 'a' */
+
+#if (__SSE2__)
+
+unsigned char *
+soma_hex64(unsigned char *p, uint64_t n)
+{
+    __m128i  v, half;
+
+    v = _mm_cvtsi64_si128((int64_t) __builtin_bswap64(n));
+    half = _mm_set1_epi8(0x0f);
+
+    v = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(v, 4), half),
+                          _mm_and_si128(v, half));
+
+    v = _mm_add_epi8(_mm_add_epi8(v, _mm_set1_epi8('0')),
+                     _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(9)),
+                                   _mm_set1_epi8('a' - '0' - 10)));
+
+    _mm_storeu_si128((__m128i *) (void *) p, v);
+
+    return p + 2 * sizeof(uint64_t);
+}
+
+#else
+
+unsigned char *
+soma_hex64(unsigned char *p, uint64_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < 2 * sizeof(uint64_t); i++) {
+        *p++ = "0123456789abcdef"[n >> 60];
+        n <<= 4;
+    }
+
+    return p;
+}
+
+#endif
 
 
 void

@@ -257,7 +257,7 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
 
     if (ctx->route) {
         record.route = ngx_http_soma_str(ctx->route->name);
-        (void) ngx_http_soma_hex64(hash, ctx->query_hash);
+        (void) soma_hex64(hash, ctx->query_hash);
         record.query_hash.data = hash;
         record.query_hash.len = sizeof(hash);
     }

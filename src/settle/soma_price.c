@@ -326,7 +326,7 @@ static inline soma_femto_t
 soma_price_nano(soma_femto_t femto)
 {
     if (femto >= 0 && femto <= INT64_MAX) {
-        return (int64_t) femto / SOMA_FEMTO_IN_NANO;
+        return (int64_t) ((uint64_t) femto / SOMA_FEMTO_IN_NANO);
     }
 
     return femto / SOMA_FEMTO_IN_NANO;
@@ -356,6 +356,12 @@ soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
     rest = cost->total;
 
     for (i = 0; i < SOMA_PARTS; i++) {
+        nano[i] = 0;
+
+        if (bill->part[i] == 0) {
+            continue;
+        }
+
         part = soma_price_nano(bill->part[i]);
         nano[i] = part > rest ? rest : (int64_t) part;
         rest -= nano[i];

@@ -24,6 +24,26 @@ __extension__ typedef __int128  wide_t;
 static unsigned char  buf[512];
 
 
+static void
+test_hex(void)
+{
+    int             i, good;
+    char            want[17];
+    uint64_t        n;
+    unsigned char  *p;
+
+    good = 1;
+
+    for (i = 0, n = 1; i < 1000; i++, n = n * 0x9e3779b97f4a7c15u + 1) {
+        snprintf(want, sizeof(want), "%016llx", (unsigned long long) n);
+        p = soma_hex64(buf, n);
+        good &= (p == buf + 16 && memcmp(buf, want, 16) == 0);
+    }
+
+    soma_ok(good, "sixteen digits");
+}
+
+
 /* names that differ little spread all the same, by low bits as by high ones */
 static void
 test_mix(void)
@@ -611,6 +631,7 @@ main(void)
 {
     test_short();
     test_mix();
+    test_hex();
     test_out();
     test_digits();
     test_put();
