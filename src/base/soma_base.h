@@ -215,8 +215,9 @@ int64_t soma_muldiv(int64_t a, int64_t b, int64_t c);
 /* FNV-1a, for what is written down or told */
 uint64_t soma_hash(const void *data, size_t len);
 
-/* for tables in memory that no caller can aim at: eight bytes at a step, as
- * several are asked for every request.  Another one on another machine */
+/* for tables in memory: eight bytes at a step, as each request asks for
+ * several; it depends on the byte order, and is no defence against names that
+ * were made to collide */
 uint64_t soma_mix(const void *data, size_t len);
 
 
