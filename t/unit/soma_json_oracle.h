@@ -11,6 +11,7 @@
 #define SOMA_JSON_ORACLE_H
 
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <yyjson.h>
@@ -455,6 +456,17 @@ oracle_excuse(const unsigned char *p, size_t len, yyjson_read_err *err)
 
     /* of a bad exponent yyjson names the byte behind the one at fault */
     pos = err->pos - (err->code == YYJSON_READ_ERROR_INVALID_NUMBER);
+
+    /* of a comma before a closing bracket the next comma, where one follows */
+    if (strstr(err->msg, "trailing comma") && pos > 1 && p[pos] == ','
+        && (p[pos - 1] == ']' || p[pos - 1] == '}'))
+    {
+        for (start = pos - 2; start > 0 && isspace(p[start]); start--) {
+            /* void */
+        }
+
+        pos -= (p[start] == ',');
+    }
 
     text.data = (unsigned char *) p;
     text.len = len;
