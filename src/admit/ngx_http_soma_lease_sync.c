@@ -63,6 +63,7 @@ static ngx_uint_t ngx_http_soma_lease_pick_locked(
     ngx_http_soma_leased_t *leased, u_char **names, int64_t now);
 static ngx_int_t ngx_http_soma_lease_send(void);
 static void ngx_http_soma_lease_answer(void *data, redisReply *reply);
+static void ngx_http_soma_lease_drop(void *data);
 static ngx_uint_t ngx_http_soma_lease_good(redisReply *reply, ngx_uint_t n);
 static void ngx_http_soma_lease_book(ngx_http_soma_lease_call_t *call,
     redisReply *reply);
@@ -128,6 +129,9 @@ ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
         || ngx_http_soma_redis_on_flush(ngx_http_soma_lease_up, NULL)
            != NGX_OK
         || ngx_http_soma_redis_on_exit(ngx_http_soma_lease_exit, NULL)
+           != NGX_OK
+        || ngx_http_soma_redis_on_drop(ngx_http_soma_lease_answer,
+                                       ngx_http_soma_lease_drop)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -528,6 +532,13 @@ ngx_http_soma_lease_answer(void *data, redisReply *reply)
     ngx_free(call);
 
     ngx_http_soma_lease_wake();
+}
+
+
+static void
+ngx_http_soma_lease_drop(void *data)
+{
+    ngx_free(data);
 }
 
 

@@ -36,6 +36,7 @@ static ngx_int_t ngx_http_soma_lock_tell(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_lock_copy_t *copy, int64_t now);
 static void ngx_http_soma_lock_tell_stream(ngx_http_soma_lock_sync_t *sync);
 static void ngx_http_soma_lock_told(void *data, redisReply *reply);
+static void ngx_http_soma_lock_drop(void *data);
 
 
 static ngx_event_t       ngx_http_soma_lock_event;
@@ -76,7 +77,12 @@ ngx_http_soma_lock_init_worker(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    return ngx_http_soma_redis_on_up(ngx_http_soma_lock_up, smcf);
+    if (ngx_http_soma_redis_on_up(ngx_http_soma_lock_up, smcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_soma_redis_on_drop(ngx_http_soma_lock_told,
+                                       ngx_http_soma_lock_drop);
 }
 
 
@@ -326,6 +332,15 @@ ngx_http_soma_lock_told(void *data, redisReply *reply)
     }
 
 done:
+
+    ngx_http_soma_lock_drop(sync);
+}
+
+
+static void
+ngx_http_soma_lock_drop(void *data)
+{
+    ngx_http_soma_lock_sync_t  *sync = data;
 
     ngx_destroy_pool(sync->pool);
 }

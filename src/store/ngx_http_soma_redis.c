@@ -24,6 +24,13 @@ typedef struct {
 } ngx_http_soma_redis_hook_t;
 
 
+/* whose data outlives the worker's links */
+typedef struct {
+    ngx_http_soma_redis_pt           handler;
+    ngx_http_soma_redis_up_pt        drop;
+} ngx_http_soma_redis_owner_t;
+
+
 /* a command of a request; lives until the reply, whatever the request does */
 typedef struct {
     ngx_http_request_t              *request;   /* NULL: it ended */
@@ -36,6 +43,8 @@ typedef struct {
     ngx_http_soma_redis_hook_t       hook[NGX_HTTP_SOMA_REDIS_HOOKS]
                                          [NGX_HTTP_SOMA_REDIS_HOOKS_MAX];
     ngx_uint_t                       n[NGX_HTTP_SOMA_REDIS_HOOKS];
+    ngx_http_soma_redis_owner_t      owner[NGX_HTTP_SOMA_REDIS_HOOKS_MAX];
+    ngx_uint_t                       nowners;
 } ngx_http_soma_redis_hooks_t;
 
 
@@ -50,7 +59,7 @@ static ngx_int_t ngx_http_soma_redis_hook(ngx_uint_t kind,
 static void ngx_http_soma_redis_run_hooks(ngx_uint_t kind);
 static ngx_http_soma_redis_cell_t *ngx_http_soma_redis_cell(
     ngx_http_request_t *r, ngx_http_soma_redis_request_pt handler);
-static void ngx_http_soma_redis_cell_drop(ngx_http_soma_redis_cell_t *cell);
+static void ngx_http_soma_redis_cell_drop(void *data);
 static void ngx_http_soma_redis_cell_cleanup(void *data);
 static void ngx_http_soma_redis_cell_reply(void *data, redisReply *reply);
 
@@ -75,6 +84,13 @@ ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
 
     if (!smcf->redis.set) {
         return NGX_OK;
+    }
+
+    if (ngx_http_soma_redis_on_drop(ngx_http_soma_redis_cell_reply,
+                                    ngx_http_soma_redis_cell_drop)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     w->set = 1;
@@ -269,14 +285,21 @@ ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link)
 }
 
 
-/* data of other handlers is their owners', who have it from a pool */
 void
 ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data)
 {
+    ngx_uint_t                    i;
+    ngx_http_soma_redis_owner_t  *owner;
+
     (void) ngx_http_soma_redis_kept_discard(&handler, &data);
 
-    if (handler == ngx_http_soma_redis_cell_reply) {
-        ngx_http_soma_redis_cell_drop(data);
+    for (i = 0; i < ngx_http_soma_redis_hooks.nowners; i++) {
+        owner = &ngx_http_soma_redis_hooks.owner[i];
+
+        if (owner->handler == handler) {
+            owner->drop(data);
+            return;
+        }
     }
 }
 
@@ -393,6 +416,26 @@ ngx_int_t
 ngx_http_soma_redis_on_exit(ngx_http_soma_redis_up_pt handler, void *data)
 {
     return ngx_http_soma_redis_hook(NGX_HTTP_SOMA_REDIS_EXIT, handler, data);
+}
+
+
+ngx_int_t
+ngx_http_soma_redis_on_drop(ngx_http_soma_redis_pt handler,
+    ngx_http_soma_redis_up_pt drop)
+{
+    ngx_http_soma_redis_owner_t  *owner;
+
+    if (ngx_http_soma_redis_hooks.nowners == NGX_HTTP_SOMA_REDIS_HOOKS_MAX) {
+        return NGX_ERROR;
+    }
+
+    owner = &ngx_http_soma_redis_hooks.owner[
+                                          ngx_http_soma_redis_hooks.nowners++];
+
+    owner->handler = handler;
+    owner->drop = drop;
+
+    return NGX_OK;
 }
 
 
@@ -523,8 +566,10 @@ ngx_http_soma_redis_cell(ngx_http_request_t *r,
 
 
 static void
-ngx_http_soma_redis_cell_drop(ngx_http_soma_redis_cell_t *cell)
+ngx_http_soma_redis_cell_drop(void *data)
 {
+    ngx_http_soma_redis_cell_t  *cell = data;
+
     if (cell->request) {
         cell->cleanup->handler = NULL;
     }

@@ -127,6 +127,11 @@ ngx_int_t ngx_http_soma_redis_on_flush(ngx_http_soma_redis_up_pt handler,
 ngx_int_t ngx_http_soma_redis_on_exit(ngx_http_soma_redis_up_pt handler,
     void *data);
 
+/* how data of a handler is freed that is never called any more, since the
+ * worker ends; data from a pool that lives longer needs none */
+ngx_int_t ngx_http_soma_redis_on_drop(ngx_http_soma_redis_pt handler,
+    ngx_http_soma_redis_up_pt drop);
+
 
 /* of this worker, since it started */
 typedef struct {
