@@ -13,8 +13,6 @@ my $redis = soma_redis();
 my $n = soma_nginx(http => <<"END");
     soma_zone 8m;
     soma_redis @{[ $redis->url ]} timeout=60s;
-    soma_provider local { dialect echo; }
-    soma_model echo provider=local input=1 output=1;
     soma_tenant acme { limit requests 1000/hour; }
     soma_tenant ops { }
     soma_key sha256:@{[ soma_sha256('k') ]} tenant=acme user=alice;

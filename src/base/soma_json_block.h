@@ -170,6 +170,26 @@ soma_block_wrong(soma_json_block_t *b, uint64_t within, uint64_t *hex)
 #define SOMA_STEP_WRONG  -1     /* the block's state is still the old one */
 
 
+/* a block in the midst of a string */
+SOMA_BLOCK_INLINE int
+soma_block_within(soma_json_walk_t *w, soma_json_block_t *b)
+{
+    uint64_t  hex, wrong;
+
+    hex = w->hex;
+    wrong = soma_block_wrong(b, soma_block_valid(b->n), &hex);
+
+    if (wrong || !soma_block_plain(b->block)) {
+        return SOMA_STEP_WRONG;
+    }
+
+    w->escaped = b->follow;
+    w->hex = hex;
+
+    return SOMA_STEP_ON;
+}
+
+
 SOMA_BLOCK_INLINE int
 soma_block_string_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
 {
@@ -178,39 +198,26 @@ soma_block_string_step(soma_json_walk_t *w, const unsigned char *p, size_t n)
 
     soma_block_read(&b, p, n, w->escaped);
 
-    if ((b.quote | b.u | b.broken | w->hex) == 0
-        && soma_block_plain(b.block))
-    {
-        w->escaped = b.follow;
-        return SOMA_STEP_ON;
+    if (b.quote == 0) {
+        return soma_block_within(w, &b);
     }
 
     /* the closing quote too: a digit may be due there */
-    within = b.quote ? (b.quote - 1) ^ b.quote : soma_block_valid(n);
+    within = (b.quote - 1) ^ b.quote;
     hex = w->hex;
 
     wrong = soma_block_control(b.block) & within;
-
-    if (b.u | b.broken | hex) {
-        wrong |= soma_block_wrong(&b, within, &hex);
-    }
+    wrong |= soma_block_wrong(&b, within, &hex);
 
     if (wrong) {
         return SOMA_STEP_WRONG;
     }
 
-    if (b.quote) {
-        w->quoted = 0;
-        w->escaped = 0;
-        w->hex = 0;
+    w->quoted = 0;
+    w->escaped = 0;
+    w->hex = 0;
 
-        return __builtin_ctzll(b.quote) + 1;
-    }
-
-    w->escaped = b.follow;
-    w->hex = hex;
-
-    return SOMA_STEP_ON;
+    return __builtin_ctzll(b.quote) + 1;
 }
 
 
@@ -375,26 +382,6 @@ soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
     }
 
     return stop;
-}
-
-
-/* a block in the midst of a string */
-SOMA_BLOCK_INLINE int
-soma_block_within(soma_json_walk_t *w, soma_json_block_t *b)
-{
-    uint64_t  hex, wrong;
-
-    hex = w->hex;
-    wrong = soma_block_wrong(b, soma_block_valid(b->n), &hex);
-
-    if (wrong || !soma_block_plain(b->block)) {
-        return SOMA_STEP_WRONG;
-    }
-
-    w->escaped = b->follow;
-    w->hex = hex;
-
-    return SOMA_STEP_ON;
 }
 
 

@@ -785,11 +785,8 @@ soma_catalogue_load(soma_catalogue_t **catalogue, soma_arena_t *arena,
 {
     int                rc;
     size_t             i, max, n;
-    uint64_t           hash;
-    soma_out_t         out;
     yyjson_doc        *doc;
     yyjson_val        *root, *key, *entry;
-    unsigned char      bytes[SOMA_CATALOGUE_HASH / 2];
     yyjson_read_err    err;
     soma_catalogue_t  *loaded;
 
@@ -824,14 +821,7 @@ soma_catalogue_load(soma_catalogue_t **catalogue, soma_arena_t *arena,
         goto done;
     }
 
-    hash = soma_hash(text.data, text.len);
-
-    for (i = 0; i < sizeof(bytes); i++) {
-        bytes[i] = (unsigned char) (hash >> (56 - 8 * i));
-    }
-
-    soma_out_init(&out, loaded->hash, SOMA_CATALOGUE_HASH);
-    soma_put_hex(&out, bytes, sizeof(bytes));
+    (void) soma_hex64(loaded->hash, soma_hash(text.data, text.len));
 
     rc = soma_catalogue_fill(loaded, arena, root, error);
 
