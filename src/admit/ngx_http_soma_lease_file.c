@@ -160,11 +160,14 @@ ngx_http_soma_lease_save_locked(ngx_http_soma_quota_zone_t *zone,
     copy->ack = leased->lease.ack;
     copy->seq = zone->seq;
 
-    ngx_memory_barrier();
+    /* a kill stops between two stores of this process: in their order they
+     * have to be made, and the processor need not wait for it */
+
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 
     entry->current = other;
 
-    ngx_memory_barrier();
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 
     entry->valid = 1;
 }
