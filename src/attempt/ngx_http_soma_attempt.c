@@ -20,7 +20,7 @@ typedef struct {
 } ngx_http_soma_pause_t;
 
 
-static ngx_int_t ngx_http_soma_begin(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_upstream_init(ngx_http_request_t *r);
 static void ngx_http_soma_wait(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_wait_handler(ngx_event_t *ev);
 static void ngx_http_soma_wait_cleanup(void *data);
@@ -85,26 +85,40 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
     /* this target is chosen: the balancer's first answer is it */
 
     a->again = 1;
+    ctx->ready = 1;
 
-    return ngx_http_soma_begin(a);
+    return NGX_DONE;
 }
 
 
-static ngx_int_t
-ngx_http_soma_begin(ngx_http_soma_attempt_t *a)
+void
+ngx_http_soma_begin(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_soma_peers_t  *peers;
+    ngx_http_soma_peers_t    *peers;
+    ngx_http_soma_attempt_t  *a;
 
+    ctx->ready = 0;
+
+    a = ctx->attempt;
     peers = a->provider->peers;
 
     if (peers->resolver && peers->naddrs == 0 && peers->resolving) {
         ngx_http_soma_wait(a);
-        return NGX_DONE;
+        return;
     }
 
-    ngx_http_upstream_init(a->ctx->request);
+    ngx_http_soma_upstream_init(ctx->request);
+}
 
-    return NGX_DONE;
+
+/* where a drained answer is wanted nginx's upstream looks after no client:
+ * what looked while the request waited must not */
+static void
+ngx_http_soma_upstream_init(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_block_reading;
+
+    ngx_http_upstream_init(r);
 }
 
 
@@ -169,9 +183,7 @@ ngx_http_soma_wait_handler(ngx_event_t *ev)
         return;
     }
 
-    r->read_event_handler = ngx_http_block_reading;
-
-    ngx_http_upstream_init(r);
+    ngx_http_soma_upstream_init(r);
     ngx_http_run_posted_requests(rc);
 }
 

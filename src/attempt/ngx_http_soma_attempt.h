@@ -148,8 +148,23 @@ ngx_chain_t *ngx_http_soma_body_chain(ngx_http_soma_ctx_t *ctx,
     soma_json_edits_t *edits);
 
 
-/* begins the attempts of a planned request; what a content handler returns */
+/*
+ * From a request whose body is there to one that can be sent: admit, plan,
+ * attempt.  What a content handler returns; NGX_DONE with ctx->ready: now
+ * ngx_http_soma_begin() sends it, NGX_DONE without: it waits.  ran() takes
+ * either on its way.
+ */
+ngx_int_t ngx_http_soma_run(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_ran(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
+
+/* the same for all requests of one turn of nginx's loop together.
+ * NGX_DECLINED: not this one, it is to run alone */
+ngx_int_t ngx_http_soma_turn_join(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_turn_leave(ngx_http_soma_ctx_t *ctx);
+
+/* chooses the first target and makes its request; as ngx_http_soma_run() */
 ngx_int_t ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_begin(ngx_http_soma_ctx_t *ctx);
 
 /* NGX_OK: ctx->model and the upstream are set for the next target;
  * NGX_DONE: it is the echo, ctx->reply is set; NGX_DECLINED: none is left;

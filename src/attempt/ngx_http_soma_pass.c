@@ -18,7 +18,6 @@
 
 
 static void ngx_http_soma_body_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_soma_run(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_resume(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_scan(ngx_http_soma_ctx_t *ctx);
@@ -103,18 +102,31 @@ ngx_http_soma_body_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_soma_get_ctx(r);
 
-    rc = ngx_http_soma_run(ctx);
+    rc = ngx_http_soma_turn_join(ctx);
 
-    if (rc == NGX_DONE) {
-        return;
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_soma_run(ctx);
     }
 
-    ngx_http_finalize_request(r, rc);
+    ngx_http_soma_ran(ctx, rc);
 }
 
 
-/* admit, plan, attempt; NGX_DONE: nginx's upstream has it now */
-static ngx_int_t
+void
+ngx_http_soma_ran(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
+{
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(ctx->request, rc);
+        return;
+    }
+
+    if (ctx->ready) {
+        ngx_http_soma_begin(ctx);
+    }
+}
+
+
+ngx_int_t
 ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t   rc;
@@ -187,13 +199,7 @@ ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_resume(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
-    rc = ngx_http_soma_go_on(ctx);
-
-    if (rc != NGX_DONE) {
-        ngx_http_finalize_request(ctx->request, rc);
-    }
+    ngx_http_soma_ran(ctx, ngx_http_soma_go_on(ctx));
 }
 
 

@@ -326,6 +326,7 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_model_t          *model;      /* tried now, or that
                                                    answered */
     void                           *attempt;    /* private to that step */
+    ngx_queue_t                     turn;       /* of its turn's requests */
     ngx_uint_t                      attempts;
     soma_answer_t                   answer;
     ngx_http_soma_meter_t          *meter;      /* NULL: nothing is metered */
@@ -356,6 +357,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        metered:1;  /* tokens or cost among it */
     unsigned                        waiting:1;  /* for Redis, for keys */
     unsigned                        jwt_waited:1;
+    unsigned                        in_turn:1;  /* waits for its end */
+    unsigned                        ready:1;    /* to be sent */
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        cut:1;      /* by us: a budget ended */

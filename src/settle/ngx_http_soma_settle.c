@@ -52,6 +52,7 @@ ngx_http_soma_settle_cleanup(void *data)
 {
     ngx_http_soma_ctx_t  *ctx = data;
 
+    ngx_http_soma_turn_leave(ctx);
     ngx_http_soma_settle(ctx);
     ngx_http_soma_metrics_inflight(ctx->main, -1);
 
