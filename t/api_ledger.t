@@ -49,7 +49,7 @@ sub usage {
 
 
 my $nginx = gateway('first', 2, $dir, '');
-my ($n, $in, $out) = (soma_slow() ? 100 : 2000, 0, 0);
+my ($n, $in, $out) = (soma_slow() ? 100 : 4000, 0, 0);
 
 for (1 .. $n) {
     my $u = ask($nginx);

@@ -10,8 +10,11 @@
 #include "soma_record.h"
 
 
-#define SOMA_RECORD_VERSION     1
+#define SOMA_RECORD_VERSION     2
+#define SOMA_RECORD_VERSION_1   1
 #define SOMA_RECORD_HEAD        8
+#define SOMA_RECORD_AT_MASK     4
+#define SOMA_RECORD_ALL         ((1u << SOMA_RECORD_INTS) - 1)
 
 #define SOMA_RECORD_STREAM      0x01
 #define SOMA_RECORD_KNOWN       0x02
@@ -29,6 +32,10 @@
 
 _Static_assert(SOMA_RECORD_FIXED + SOMA_RECORD_STRS * SOMA_RECORD_STR_MAX
                <= SOMA_RECORD_MAX, "the longest record fits");
+
+_Static_assert(SOMA_RECORD_INTS < 32, "an int has a bit");
+_Static_assert(SOMA_RECORD_STRS >= sizeof(int64_t),
+               "behind the ints there are 8 bytes to read");
 
 
 /*
@@ -115,10 +122,15 @@ _Static_assert(offsetof(soma_record_t, api)
                "strings of the same kind stand in a row");
 
 
-static unsigned char *soma_record_put64(unsigned char *p, int64_t n);
+static void soma_record_put32(unsigned char *p, uint32_t n);
+static uint32_t soma_record_get32(const unsigned char *p);
+static void soma_record_put64(unsigned char *p, int64_t n);
 static int64_t soma_record_get64(const unsigned char *p);
 static size_t soma_record_cut(soma_str_t s);
-static int soma_record_head(const unsigned char *buf, size_t len);
+static int soma_record_head(const unsigned char *buf, size_t len,
+    uint32_t *mask);
+static int64_t soma_record_int(const unsigned char *ints, uint32_t mask,
+    unsigned at);
 static void soma_record_json_tier(soma_out_t *out,
     const soma_record_t *record);
 static int soma_record_same(const soma_str_t *a, const soma_str_t *b,
@@ -134,7 +146,33 @@ static const char *const  soma_record_tiers[] = {
     (sizeof(soma_record_tiers) / sizeof(soma_record_tiers[0]))
 
 
-static unsigned char *
+static void
+soma_record_put32(unsigned char *p, uint32_t n)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    n = __builtin_bswap32(n);
+#endif
+
+    memcpy(p, &n, sizeof(n));
+}
+
+
+static uint32_t
+soma_record_get32(const unsigned char *p)
+{
+    uint32_t  n;
+
+    memcpy(&n, p, sizeof(n));
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    n = __builtin_bswap32(n);
+#endif
+
+    return n;
+}
+
+
+static void
 soma_record_put64(unsigned char *p, int64_t n)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -142,8 +180,6 @@ soma_record_put64(unsigned char *p, int64_t n)
 #endif
 
     memcpy(p, &n, sizeof(n));
-
-    return p + sizeof(n);
 }
 
 
@@ -182,7 +218,14 @@ soma_record_cut(soma_str_t s)
 }
 
 
-#define SOMA_ENCODE_INT(place)    ints = soma_record_put64(ints, record->place);
+/* a 0 is stored too, and what comes next takes its place: cheaper than to ask.
+ * The last that is stored ends within SOMA_RECORD_FIXED at most */
+#define SOMA_ENCODE_INT(place)                                                \
+    n = record->place;                                                        \
+    soma_record_put64(ints, n);                                               \
+    ints += sizeof(int64_t) * (n != 0);                                       \
+    mask |= (uint32_t) (n != 0) << at++;
+
 #define SOMA_ENCODE_INT32(place)  SOMA_ENCODE_INT(place)
 #define SOMA_ENCODE_RARE(place)   SOMA_ENCODE_INT(place)
 #define SOMA_ENCODE_LATE(place)   SOMA_ENCODE_INT(place)
@@ -199,6 +242,9 @@ soma_record_encode(const soma_record_t *record, unsigned char *buf,
     size_t size)
 {
     size_t             i, len;
+    int64_t            n;
+    uint32_t           mask;
+    unsigned           at;
     unsigned char     *p, *ints, *lens, *end;
     const soma_str_t  *s;
 
@@ -206,20 +252,21 @@ soma_record_encode(const soma_record_t *record, unsigned char *buf,
         return 0;
     }
 
-    memset(buf, 0, SOMA_RECORD_HEAD);
-
     buf[0] = SOMA_RECORD_VERSION;
     buf[1] = (record->stream ? SOMA_RECORD_STREAM : 0)
              | (record->usage.known ? SOMA_RECORD_KNOWN : 0)
              | (record->usage.estimated ? SOMA_RECORD_ESTIMATED : 0);
     buf[2] = (unsigned) record->usage.tier < SOMA_RECORD_TIERS
              ? (unsigned char) record->usage.tier : SOMA_TIER_DEFAULT;
-    buf[3] = SOMA_RECORD_INTS;
-    buf[4] = SOMA_RECORD_STRS;
+    buf[3] = SOMA_RECORD_STRS;
 
     ints = buf + SOMA_RECORD_HEAD;
+    mask = 0;
+    at = 0;
 
     SOMA_RECORD_EACH(SOMA_ENCODE)
+
+    soma_record_put32(buf + SOMA_RECORD_AT_MASK, mask);
 
     lens = ints;
     p = lens + SOMA_RECORD_STRS;
@@ -243,31 +290,65 @@ soma_record_encode(const soma_record_t *record, unsigned char *buf,
 }
 
 
+/* which ints there are; none of them is behind the end */
 static int
-soma_record_head(const unsigned char *buf, size_t len)
+soma_record_head(const unsigned char *buf, size_t len, uint32_t *mask)
 {
-    if (len < SOMA_RECORD_FIXED
-        || buf[0] != SOMA_RECORD_VERSION
+    if (len < SOMA_RECORD_LEAST
         || (buf[1] & ~SOMA_RECORD_FLAGS) != 0
-        || buf[2] >= SOMA_RECORD_TIERS
-        || buf[3] != SOMA_RECORD_INTS
-        || buf[4] != SOMA_RECORD_STRS
-        || (buf[5] | buf[6] | buf[7]) != 0)
+        || buf[2] >= SOMA_RECORD_TIERS)
     {
         return SOMA_ERROR;
     }
 
-    return SOMA_OK;
+    switch (buf[0]) {
+
+    case SOMA_RECORD_VERSION:
+
+        *mask = soma_record_get32(buf + SOMA_RECORD_AT_MASK);
+
+        if (buf[3] != SOMA_RECORD_STRS || (*mask & ~SOMA_RECORD_ALL) != 0) {
+            return SOMA_ERROR;
+        }
+
+        break;
+
+    case SOMA_RECORD_VERSION_1:
+
+        *mask = SOMA_RECORD_ALL;
+
+        if (buf[3] != SOMA_RECORD_INTS
+            || buf[4] != SOMA_RECORD_STRS
+            || (buf[5] | buf[6] | buf[7]) != 0)
+        {
+            return SOMA_ERROR;
+        }
+
+        break;
+
+    default:
+        return SOMA_ERROR;
+    }
+
+    return len < SOMA_RECORD_LEAST
+                 + sizeof(int64_t) * (size_t) __builtin_popcount(*mask)
+           ? SOMA_ERROR : SOMA_OK;
 }
 
 
+/* of an int that is not there, what stands where it would is read and
+ * dropped: the lengths at the latest */
+#define SOMA_DECODE_NEXT()                                                    \
+    n = soma_record_get64(ints) & (0 - (int64_t) (mask & 1));                 \
+    ints += sizeof(int64_t) * (mask & 1);                                     \
+    mask >>= 1;
+
 #define SOMA_DECODE_INT(place)                                                \
-    record->place = soma_record_get64(ints);                                  \
-    ints += sizeof(int64_t);
+    SOMA_DECODE_NEXT()                                                        \
+    record->place = n;
 
 #define SOMA_DECODE_INT32(place)                                              \
-    n = soma_record_get64(ints);                                              \
-    ints += sizeof(int64_t);                                                  \
+    SOMA_DECODE_NEXT()                                                        \
     wide |= n ^ (int32_t) n;                                                  \
     record->place = (int32_t) n;
 
@@ -287,10 +368,11 @@ soma_record_decode(soma_record_t *record, const unsigned char *buf,
 {
     size_t                i;
     int64_t               n, wide;
+    uint32_t              mask;
     soma_str_t           *s;
     const unsigned char  *p, *ints, *lens, *end;
 
-    if (soma_record_head(buf, len) != SOMA_OK) {
+    if (soma_record_head(buf, len, &mask) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -330,22 +412,37 @@ soma_record_decode(soma_record_t *record, const unsigned char *buf,
 }
 
 
+static int64_t
+soma_record_int(const unsigned char *ints, uint32_t mask, unsigned at)
+{
+    uint32_t  bit;
+
+    bit = 1u << at;
+
+    return (mask & bit)
+           ? soma_record_get64(ints + sizeof(int64_t)
+                               * (size_t) __builtin_popcount(mask & (bit - 1)))
+           : 0;
+}
+
+
 int
 soma_record_tenant(soma_str_t *tenant, const unsigned char *buf, size_t len)
 {
     size_t                i, sum, before;
     int64_t               status, attempts;
+    uint32_t              mask;
     const unsigned char  *ints, *lens;
 
-    if (soma_record_head(buf, len) != SOMA_OK) {
+    if (soma_record_head(buf, len, &mask) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
     ints = buf + SOMA_RECORD_HEAD;
-    lens = ints + 8 * SOMA_RECORD_INTS;
+    lens = ints + sizeof(int64_t) * (size_t) __builtin_popcount(mask);
 
-    status = soma_record_get64(ints + 8 * SOMA_RECORD_AT_STATUS);
-    attempts = soma_record_get64(ints + 8 * SOMA_RECORD_AT_ATTEMPTS);
+    status = soma_record_int(ints, mask, SOMA_RECORD_AT_STATUS);
+    attempts = soma_record_int(ints, mask, SOMA_RECORD_AT_ATTEMPTS);
 
     sum = 0;
     before = 0;
@@ -357,7 +454,7 @@ soma_record_tenant(soma_str_t *tenant, const unsigned char *buf, size_t len)
 
     if (status < INT32_MIN || status > INT32_MAX
         || attempts < INT32_MIN || attempts > INT32_MAX
-        || SOMA_RECORD_FIXED + sum != len)
+        || (size_t) (lens - buf) + SOMA_RECORD_STRS + sum != len)
     {
         return SOMA_ERROR;
     }

@@ -19,7 +19,10 @@
 #define SOMA_RECORD_STR_MAX  255    /* bytes of one string, cut on encoding */
 #define SOMA_RECORD_STRS     16
 #define SOMA_RECORD_INTS     27
-#define SOMA_RECORD_FIXED    (8 + 8 * SOMA_RECORD_INTS + SOMA_RECORD_STRS)
+
+/* all but the strings: without any int, and with all of them */
+#define SOMA_RECORD_LEAST    (8 + SOMA_RECORD_STRS)
+#define SOMA_RECORD_FIXED    (SOMA_RECORD_LEAST + 8 * SOMA_RECORD_INTS)
 
 /* the longest strings fit: a record is never lost for being too long */
 #define SOMA_RECORD_MAX      4608   /* bytes, encoded */
@@ -69,23 +72,26 @@ typedef struct {
 
 
 /*
- * The binary form, version 1:
+ * The binary form, version 2:
  *
  *     0  version u8
  *     1  flags u8 (1: stream, 2: usage known, 4: usage estimated)
  *     2  service tier u8 (soma_tier_e)
- *     3  number of ints u8, SOMA_RECORD_INTS
- *     4  number of strings u8, SOMA_RECORD_STRS
- *     5  zeros
- *     8  ints i64, little-endian
+ *     3  number of strings u8, SOMA_RECORD_STRS
+ *     4  which ints are there u32, little-endian, a bit each from the lowest:
+ *        the others are 0
+ *     8  those ints i64, little-endian
  *    ..  length of each string u8
  *    ..  strings, one behind the other
  *
- * in the order of soma_record_t, status and attempts as i64 among them.
+ * in the order of SOMA_RECORD_EACH, status and attempts as i64 among them.
+ * Version 1, which is read and no longer written, has all the ints, and in
+ * bytes 3 to 7 their number (SOMA_RECORD_INTS), that of strings and zeros.
  */
 
 /* bytes written, 0 when it does not fit, which never is with SOMA_RECORD_MAX
- * bytes.  A string above SOMA_RECORD_STR_MAX is cut between characters */
+ * bytes, and always with less than SOMA_RECORD_FIXED.  A string above
+ * SOMA_RECORD_STR_MAX is cut between characters */
 size_t soma_record_encode(const soma_record_t *record, unsigned char *buf,
     size_t size);
 

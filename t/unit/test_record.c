@@ -109,6 +109,96 @@ same(const soma_record_t *a, const soma_record_t *b)
 
 
 static void
+numbers(const soma_record_t *r, int64_t *n)
+{
+    const int64_t  all[SOMA_RECORD_INTS] = {
+        r->time, r->status, r->attempts, r->usage.input_tokens,
+        r->usage.cached_tokens, r->usage.cache_write_tokens,
+        r->usage.cache_write_1h_tokens, r->usage.output_tokens,
+        r->usage.reasoning_tokens, r->usage.audio_input_tokens,
+        r->usage.audio_output_tokens, r->usage.image_input_tokens,
+        r->usage.image_output_tokens, r->usage.queries, r->usage.images,
+        r->usage.characters, r->usage.audio_ms, r->cost.total, r->cost.input,
+        r->cost.cached, r->cost.cache_write, r->cost.output,
+        r->cost.reasoning, r->cost.audio, r->cost.other, r->latency_ms,
+        r->first_token_ms
+    };
+
+    memcpy(n, all, sizeof(all));
+}
+
+
+/* the binary form by its description, with flags, tier and strings of r; the
+ * ints that are not in the mask are left out by version 2 alone */
+static size_t
+by_hand(unsigned char *start, unsigned version, const soma_record_t *r,
+    const int64_t *n, uint32_t mask)
+{
+    size_t          i, k;
+    unsigned char  *p;
+
+    const soma_str_t  strs[SOMA_RECORD_STRS] = {
+        r->id, r->node, r->tenant, r->user, r->key, r->session, r->route,
+        r->model, r->provider, r->target, r->api, r->error, r->query_hash,
+        r->cache, r->tags, r->catalogue
+    };
+
+    p = start;
+
+    *p++ = (unsigned char) version;
+    *p++ = (unsigned char) (r->stream | r->usage.known << 1
+                            | r->usage.estimated << 2);
+    *p++ = (unsigned char) r->usage.tier;
+
+    if (version == 1) {
+        *p++ = 27;
+        *p++ = 16;
+        *p++ = 0;
+        *p++ = 0;
+        *p++ = 0;
+
+    } else {
+        *p++ = 16;
+
+        for (i = 0; i < 4; i++) {
+            *p++ = (unsigned char) (mask >> 8 * i);
+        }
+    }
+
+    for (i = 0; i < SOMA_RECORD_INTS; i++) {
+        for (k = 0; k < 8 && (version == 1 || (mask >> i & 1)); k++) {
+            *p++ = (unsigned char) ((uint64_t) n[i] >> 8 * k);
+        }
+    }
+
+    for (i = 0; i < SOMA_RECORD_STRS; i++) {
+        *p++ = (unsigned char) strs[i].len;
+    }
+
+    for (i = 0; i < SOMA_RECORD_STRS; i++) {
+        for (k = 0; k < strs[i].len; k++) {
+            *p++ = strs[i].data[k];
+        }
+    }
+
+    return (size_t) (p - start);
+}
+
+
+/* of a request as most are */
+static void
+usual(soma_record_t *r)
+{
+    fill(r);
+
+    r->usage = (soma_usage_t) {
+        .input_tokens = 401, .output_tokens = 405, .known = 1
+    };
+    r->cost = (soma_cost_t) { .total = 1007, .input = 502, .output = 505 };
+}
+
+
+static void
 test_binary(void)
 {
     size_t         len, i, refused;
@@ -154,7 +244,11 @@ test_binary(void)
 
     memset(&r, 0, sizeof(r));
     len = soma_record_encode(&r, buf, sizeof(buf));
-    soma_is_int(len, SOMA_RECORD_FIXED, "an empty record");
+    soma_is_int(len, SOMA_RECORD_LEAST, "an empty record");
+    soma_is_int(soma_record_encode(&r, copy, SOMA_RECORD_FIXED), len,
+                "fits where all ints would");
+    soma_is_int(soma_record_encode(&r, copy, SOMA_RECORD_FIXED - 1), 0,
+                "and not in less");
     soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "decodes");
     soma_ok(same(&r, &back), "to nothing");
 
@@ -168,6 +262,105 @@ test_binary(void)
             && back.first_token_ms == -1, "come back");
     soma_is_int(back.usage.tier, SOMA_TIER_DEFAULT,
                 "a tier there is not is the default");
+}
+
+
+/* both versions by their description, whatever ints are there */
+static void
+test_versions(void)
+{
+    size_t         len, old, i, k, wrong;
+    int64_t        n[SOMA_RECORD_INTS], back_n[SOMA_RECORD_INTS];
+    uint32_t       mask, dice;
+    unsigned char  copy[SOMA_RECORD_MAX], first[SOMA_RECORD_MAX];
+    soma_record_t  r, back, back_old;
+
+    fill(&r);
+    numbers(&r, n);
+
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_ok(by_hand(copy, 2, &r, n, 0x7ffffff) == len
+            && memcmp(copy, buf, len) == 0, "a full record, as described");
+
+    old = by_hand(first, 1, &r, n, 0);
+    soma_is_int(old, len, "is as long in version 1");
+    soma_is_int(soma_record_decode(&back_old, first, old), SOMA_OK,
+                "which decodes");
+    soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "as it does");
+    soma_ok(same(&back, &back_old) && same(&r, &back_old), "to the same");
+
+    for (i = 0, wrong = 0; i < old; i++) {
+        wrong += (soma_record_decode(&back, first, i) != SOMA_ERROR);
+    }
+
+    soma_is_int(wrong, 0, "any part of version 1 is refused");
+    first[old] = 0;
+    soma_is_int(soma_record_decode(&back, first, old + 1), SOMA_ERROR,
+                "and more than it");
+
+    for (i = 0; i < 8; i++) {
+        memcpy(copy, first, old);
+        copy[i] = 0xee;
+        soma_is_int(soma_record_decode(&back, copy, old), SOMA_ERROR,
+                    "byte %d of another version 1 is refused", (int) i);
+    }
+
+    for (i = SOMA_RECORD_INTS, wrong = 0; i < 32; i++) {
+        mask = 0x7ffffff | 1u << i;
+        len = by_hand(copy, 2, &r, n, mask);
+        wrong += (soma_record_decode(&back, copy, len) != SOMA_ERROR);
+        mask = 1u << i;
+        len = by_hand(copy, 2, &r, n, mask);
+        wrong += (soma_record_decode(&back, copy, len) != SOMA_ERROR);
+    }
+
+    soma_is_int(wrong, 0, "a bit of an int that is none is refused");
+
+    wrong = 0;
+    dice = 1;
+
+    for (i = 0; i < 2000; i++) {
+
+        /* one int, all but one, then any */
+
+        if (i < 2 * SOMA_RECORD_INTS) {
+            mask = 1u << i / 2;
+            mask = (i & 1) ? ~mask : mask;
+
+        } else {
+            dice = dice * 1664525 + 1013904223;
+            mask = dice >> 5;
+        }
+
+        mask &= 0x7ffffff;
+
+        fill(&r);
+        numbers(&r, n);
+
+        for (k = 0; k < SOMA_RECORD_INTS; k++) {
+            n[k] = (mask >> k & 1) ? n[k] : 0;
+        }
+
+        old = by_hand(first, 1, &r, n, 0);
+        wrong += (soma_record_decode(&back_old, first, old) != SOMA_OK);
+        numbers(&back_old, back_n);
+        wrong += (memcmp(n, back_n, sizeof(n)) != 0);
+
+        len = soma_record_encode(&back_old, buf, sizeof(buf));
+        wrong += (by_hand(copy, 2, &r, n, mask) != len
+                  || memcmp(copy, buf, len) != 0);
+        wrong += (soma_record_decode(&back, buf, len) != SOMA_OK
+                  || !same(&back, &back_old));
+
+        /* an int that is there may be 0 */
+
+        len = by_hand(copy, 2, &r, n, mask | 0x5555555);
+        wrong += (soma_record_decode(&back, copy, len) != SOMA_OK);
+        numbers(&back, back_n);
+        wrong += (memcmp(n, back_n, sizeof(n)) != 0);
+    }
+
+    soma_is_int(wrong, 0, "whatever ints are 0, in either version");
 }
 
 
@@ -237,39 +430,81 @@ test_long(void)
 }
 
 
-/* the short look refuses what the long one does, and sees the same tenant */
-static void
-test_tenant(void)
+/* how often the short look is not of decode's mind, whatever bit is another
+ * one, and whatever is missing or too much */
+static size_t
+quarrels(const unsigned char *bytes, size_t len)
 {
     int            rc;
-    size_t         len, i, n, wrong;
-    unsigned       bit;
+    size_t         i, n, wrong;
     soma_str_t     tenant;
     unsigned char  copy[SOMA_RECORD_MAX];
-    soma_record_t  r, back;
+    soma_record_t  back;
 
-    fill(&r);
-    len = soma_record_encode(&r, buf, sizeof(buf));
     wrong = 0;
 
     for (i = 0; i < 8 * len; i++) {
 
-        bit = i % 8;
-        memcpy(copy, buf, len);
-        copy[i / 8] ^= (unsigned char) (1 << bit);
+        memcpy(copy, bytes, len);
+        copy[len] = 0;
+        copy[i / 8] ^= (unsigned char) (1 << i % 8);
 
-        for (n = len - 1; n <= len + 1; n++) {
+        for (n = len - 9; n <= len + 1; n++) {
             rc = soma_record_decode(&back, copy, n);
 
             wrong += (soma_record_tenant(&tenant, copy, n) != rc);
             wrong += (rc == SOMA_OK && (tenant.data != back.tenant.data
                                         || tenant.len != back.tenant.len));
         }
-
-        copy[len] = copy[i / 8];
     }
 
-    soma_is_int(wrong, 0, "a tenant where there is a record, and only there");
+    for (n = 0; n <= len; n++) {
+        rc = soma_record_decode(&back, bytes, n);
+
+        wrong += (rc != (n == len ? SOMA_OK : SOMA_ERROR));
+        wrong += (soma_record_tenant(&tenant, bytes, n) != rc);
+    }
+
+    return wrong;
+}
+
+
+static void
+test_tenant(void)
+{
+    size_t         len, wrong;
+    int64_t        n[SOMA_RECORD_INTS];
+    uint32_t       mask;
+    soma_str_t     tenant;
+    soma_record_t  r;
+
+    fill(&r);
+    numbers(&r, n);
+
+    len = by_hand(buf, 1, &r, n, 0);
+    soma_is_int(quarrels(buf, len), 0,
+                "a tenant where there is a record, and only there: version 1");
+
+    /* with and without status and attempts, and what is before them */
+
+    for (mask = 0, wrong = 0; mask < 16; mask++) {
+        len = by_hand(buf, 2, &r, n, mask | 0x2aaaa80);
+        wrong += quarrels(buf, len);
+    }
+
+    wrong += quarrels(buf, by_hand(buf, 2, &r, n, 0));
+    wrong += quarrels(buf, by_hand(buf, 2, &r, n, 0x7ffffff));
+
+    soma_is_int(wrong, 0, "version 2");
+
+    soma_ok(soma_record_tenant(&tenant, buf, by_hand(buf, 2, &r, n, 6))
+            == SOMA_OK && soma_str_eq(tenant, r.tenant), "it is that tenant");
+
+    n[2] = (int64_t) INT32_MAX + 1;
+    soma_ok(soma_record_tenant(&tenant, buf, by_hand(buf, 2, &r, n, 6))
+            == SOMA_ERROR
+            && soma_record_tenant(&tenant, buf, by_hand(buf, 2, &r, n, 2))
+               == SOMA_OK, "attempts are looked at where they are");
 }
 
 
@@ -452,7 +687,7 @@ test_next(void)
 
 
 static void
-test_speed(void)
+test_speed(const char *name, const soma_record_t *record)
 {
     size_t         i, len;
     double         encode, decode, text;
@@ -460,7 +695,7 @@ test_speed(void)
     soma_out_t     out;
     soma_record_t  r, back;
 
-    fill(&r);
+    r = *record;
     len = 0;
 
     start = clock();
@@ -491,8 +726,8 @@ test_speed(void)
 
     text = (double) (clock() - start) * 1e10 / CLOCKS_PER_SEC / ROUNDS;
 
-    printf("# %zu bytes: encode %.0f ns, decode %.0f ns, JSON %.0f ns\n",
-           len, encode, decode, text);
+    printf("# %s, %zu bytes: encode %.0f ns, decode %.0f ns, JSON %.0f ns\n",
+           name, len, encode, decode, text);
     soma_ok(len != 0, "measured");
 }
 
@@ -500,13 +735,20 @@ test_speed(void)
 int
 main(void)
 {
+    soma_record_t  r;
+
     test_binary();
+    test_versions();
     test_long();
     test_tenant();
     test_text();
     test_json();
     test_next();
-    test_speed();
+
+    fill(&r);
+    test_speed("all ints", &r);
+    usual(&r);
+    test_speed("the usual ones", &r);
 
     return soma_done();
 }
