@@ -6,6 +6,7 @@ use warnings;
 
 use lib 't/lib';
 use Soma;
+use SomaH2;
 use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF);
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -144,25 +145,11 @@ logged('stalled', '200 acme 11 7 -', 'drain: a stalled client goes, the '
 
 # and over HTTP/2, where the connection lives on and other streams with it
 
-sub frame {
-    my ($type, $flags, $stream, $data) = @_;
-
-    return pack('nCCCN', length($data) >> 8, length($data) & 0xff, $type,
-                $flags, $stream) . $data;
-}
-
 sub h2_request {
     my ($stream, $uri, $body) = @_;
-    my $head = '';
-    my @h = (':method', 'POST', ':scheme', 'http', ':path', $uri,
-             ':authority', 'h', 'authorization', 'Bearer sk-alice',
-             'x-name', "h2-$stream");
 
-    while (my ($name, $value) = splice @h, 0, 2) {
-        $head .= "\0" . chr(length $name) . $name . chr(length $value) . $value;
-    }
-
-    return frame(1, 4, $stream, $head) . frame(0, 1, $stream, $body);
+    return h2_post($stream, $uri, $body, authorization => 'Bearer sk-alice',
+                   'x-name' => "h2-$stream");
 }
 
 # reads frames until one of that type and stream; what came of DATA
@@ -170,18 +157,12 @@ sub h2_until {
     my ($s, $type, $flag, $stream) = @_;
     my $data = '';
 
-    while (1) {
-        read($s, my $head, 9) == 9 or return;
-        my ($n1, $n2, $t, $f, $id) = unpack 'nCCCN', $head;
-        my $len = $n1 << 8 | $n2;
-
-        return if $len > 16384 || $t > 9;
-        my $payload = '';
-
-        read($s, $payload, $len) == $len or return if $len;
-        $data .= $payload if $t == 0 && $id == $stream;
+    while (my ($t, $f, $id, $payload) = h2_read($s)) {
+        $data .= $payload if $t == H2_DATA && $id == $stream;
         return $data if $t == $type && ($f & $flag) == $flag && $id == $stream;
     }
+
+    return;
 }
 
 $up->reset({ raw => soma_sse((map { chunk('w' x 1000) } 1 .. 300), $stop,
@@ -190,26 +171,23 @@ $up->reset({ raw => soma_sse((map { chunk('w' x 1000) } 1 .. 300), $stop,
            { raw => soma_sse((map { chunk('v' x 1000) } 1 .. 300), $stop,
                              $usage, '[DONE]') });
 
-my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $h2) or die;
-$c->autoflush(1);
-print $c "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
-         . frame(8, 0, 0, pack 'N', 0x3fffffff)
-         . h2_request(1, '/drain/v1/chat/completions', $body);
+my $c = h2_connect($h2);
+print $c h2_request(1, '/drain/v1/chat/completions', $body);
 alarm 20;
-ok(defined h2_until($c, 0, 0, 1), 'HTTP/2: a stream begins');
+ok(defined h2_until($c, H2_DATA, 0, 1), 'HTTP/2: a stream begins');
 sleep 0.3;
-print $c frame(3, 0, 1, pack 'N', 8);
+print $c h2_reset(1);
 logged('h2-1', '200 acme 11 7 -', 'it is reset with its window closed: the '
        . 'provider is heard out', 8);
 print $c h2_request(3, '/v1/chat/completions', $body)
-         . frame(8, 0, 3, pack 'N', 0x3fffffff);
-like(h2_until($c, 0, 1, 3) // '', qr/v{1000}.*\[DONE\]\n\n$/s,
+         . h2_window(3, 0x3fffffff);
+like(h2_until($c, H2_DATA, H2_END, 3) // '', qr/v{1000}.*\[DONE\]\n\n$/s,
      'another stream of the connection is whole');
 
 $up->reset({ raw => '', hang => 5 });
 print $c h2_request(5, '/v1/chat/completions', $body);
 sleep 0.2;
-print $c frame(3, 0, 5, pack 'N', 8);
+print $c h2_reset(5);
 logged('h2-5', '499 acme [1-9]\d* 0 -', 'reset before the first byte');
 alarm 0;
 close $c;

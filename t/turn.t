@@ -6,6 +6,7 @@ use warnings;
 
 use lib 't/lib';
 use Soma;
+use SomaH2;
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -42,38 +43,11 @@ END2
 
 my @alice = (Authorization => 'Bearer sk-alice');
 
-sub frame {
-    my ($type, $flags, $stream, $data) = @_;
-
-    return pack('nCCCN', length($data) >> 8, length($data) & 0xff, $type,
-                $flags, $stream) . $data;
-}
-
 sub ask {
     my ($stream, $body) = @_;
-    my $head = '';
-    my @h = (':method', 'POST', ':scheme', 'http', ':path', $path,
-             ':authority', 'h', 'authorization', 'Bearer sk-alice',
-             'x-name', "s$stream");
 
-    while (my ($name, $value) = splice @h, 0, 2) {
-        $head .= "\0" . chr(length $name) . $name . chr(length $value) . $value;
-    }
-
-    return frame(1, 4, $stream, $head) . frame(0, 1, $stream, $body);
-}
-
-sub leave { frame(3, 0, $_[0], pack 'N', 8) }
-
-sub connection {
-    my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $h2)
-        or die;
-
-    $c->autoflush(1);
-    print $c "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
-             . frame(8, 0, 0, pack 'N', 0x3fffffff);
-
-    return $c;
+    return h2_post($stream, $path, $body, authorization => 'Bearer sk-alice',
+                   'x-name' => "s$stream");
 }
 
 # streams that ended, with what came of them
@@ -81,17 +55,14 @@ sub ends {
     my ($c, $count) = @_;
     my (%data, $ended);
 
-    alarm 20;
+    alarm(soma_slow() ? 60 : 20);
 
-    while (($ended // 0) < $count) {
-        read($c, my $head, 9) == 9 or last;
-        my ($n1, $n2, $type, $flags, $id) = unpack 'nCCCN', $head;
-        my $len = $n1 << 8 | $n2;
-        my $payload = '';
-
-        read($c, $payload, $len) == $len or last if $len;
-        $data{$id} .= $payload if $type == 0;
-        $ended++ if ($type == 0 || $type == 1) && ($flags & 1);
+    while (($ended // 0) < $count
+           && (my ($type, $flags, $id, $payload) = h2_read($c)))
+    {
+        $data{$id} .= $payload if $type == H2_DATA;
+        $ended++ if ($type == H2_DATA || $type == H2_HEADERS)
+                    && ($flags & H2_END);
     }
 
     alarm 0;
@@ -112,7 +83,7 @@ sub idle {
 
 # many at once: of a provider, of our own, and refused
 
-my $c = connection();
+my $c = h2_connect($h2);
 my %body = (0 => '{"model":"m"}', 1 => '{"model":"e","messages":[]}',
             2 => '{"model":');
 my @streams = map { 2 * $_ + 1 } 0 .. $MANY - 1;
@@ -138,7 +109,7 @@ idle('many');
 
 my $sent = $up->count;
 
-print $c ask(201, $body{0}) . leave(201) . ask(203, $body{0}) . leave(203)
+print $c ask(201, $body{0}) . h2_reset(201) . ask(203, $body{0}) . h2_reset(203)
          . ask(205, $body{0});
 like(ends($c, 1)->{205}, qr/"prompt_tokens":11/, 'the one that stays');
 is($up->count, $sent + 1, 'what was taken back at once is not sent');
@@ -149,11 +120,10 @@ idle('taken back');
 # a connection that is gone before its requests have run
 
 for my $round (1 .. 10) {
-    my $gone = connection();
+    my $gone = h2_connect($h2);
 
     print $gone join '', map { ask($_, $body{$_ % 3}) } @streams;
-    setsockopt($gone, SOL_SOCKET, SO_LINGER,
-               pack('ii', 1, 0));
+    setsockopt($gone, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
     close $gone;
 }
 
