@@ -71,20 +71,13 @@ ngx_int_t
 ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_wait_pt handler)
 {
-    ngx_http_request_t    *r;
     ngx_http_soma_wait_t  *wait;
 
-    r = ctx->request;
     wait = ngx_http_soma_lease_wait_get(ctx);
 
-    if (wait == NULL
-        || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
-    {
+    if (wait == NULL || ngx_http_soma_suspend(ctx->request) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     ngx_http_soma_lease_wait_queue(wait, handler);
 
