@@ -24,6 +24,7 @@
 #define ROUNDS    15
 #define ROUND_NS  4000000
 #define BODY_MAX  (1536 * 1024)
+#define KINDS     4
 
 
 typedef struct {
@@ -315,7 +316,9 @@ main(void)
     body_t  b;
 
     static const char *const  shapes[] = { "chat", "tools", "ascii" };
-    static const char *const  kinds[] = { "portable", "sse2", "avx2" };
+    static const char *const  kinds[KINDS] = {
+        "portable", "sse2", "avx2", "avx512"
+    };
     static const size_t       sizes[] = { 1024, 10240, 102400, 1048576 };
 
     b.p = malloc(BODY_MAX);
@@ -325,7 +328,7 @@ main(void)
 
     printf("ns/byte  %9s", "bytes");
 
-    for (k = 0; k < 3; k++) {
+    for (k = 0; k < KINDS; k++) {
         printf(" %9s", kinds[k]);
     }
 
@@ -337,7 +340,7 @@ main(void)
             make(&b, (int) i, sizes[n]);
             printf("%-8s %9zu", shapes[i], b.len);
 
-            for (k = 0; k < 3; k++) {
+            for (k = 0; k < KINDS; k++) {
                 if (soma_json_scan_use(kinds[k]) == SOMA_OK) {
                     printf(" %9.4f", measure(run_scan, &b));
 

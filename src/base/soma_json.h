@@ -145,8 +145,9 @@ int soma_json_scan_partial(const soma_json_scan_t *scan, unsigned *index,
  */
 int soma_json_scan_marked(const soma_json_scan_t *scan);
 
-/* "portable", "sse2" or "avx2": what this machine runs; a test may choose
- * with soma_json_scan_use("portable"): SOMA_DECLINED where it cannot run */
+/* "portable", "sse2", "avx2" or "avx512": what this machine runs; a test may
+ * choose with soma_json_scan_use("portable"): SOMA_DECLINED where it cannot
+ * run */
 const char *soma_json_scan_kind(void);
 int soma_json_scan_use(const char *kind);
 

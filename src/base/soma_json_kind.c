@@ -15,6 +15,7 @@ static int soma_json_runs(const soma_json_walker_t *walker);
 /* fastest first */
 static const soma_json_walker_t *const  soma_json_walkers[] = {
 #if (SOMA_JSON_X86)
+    &soma_json_avx512,
     &soma_json_avx2,
     &soma_json_sse2,
 #endif
@@ -37,8 +38,18 @@ soma_json_runs(const soma_json_walker_t *walker)
 {
 #if (SOMA_JSON_X86)
 
+    __builtin_cpu_init();
+
+    if (walker == &soma_json_avx512) {
+        return __builtin_cpu_supports("avx512bw")
+               && __builtin_cpu_supports("avx512vbmi")
+               && __builtin_cpu_supports("bmi")
+               && __builtin_cpu_supports("bmi2")
+               && __builtin_cpu_supports("popcnt")
+               && __builtin_cpu_supports("pclmul");
+    }
+
     if (walker == &soma_json_avx2) {
-        __builtin_cpu_init();
 
         return __builtin_cpu_supports("avx2")
                && __builtin_cpu_supports("bmi")

@@ -54,6 +54,7 @@ extern const soma_json_walker_t  soma_json_portable;
 #if (SOMA_JSON_X86)
 extern const soma_json_walker_t  soma_json_sse2;
 extern const soma_json_walker_t  soma_json_avx2;
+extern const soma_json_walker_t  soma_json_avx512;
 #endif
 
 /* classes of bytes, by bits */

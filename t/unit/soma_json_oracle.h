@@ -32,7 +32,9 @@ static const soma_json_want_t  oracle_want[] = {
 #define ORACLE_NWANT  (sizeof(oracle_want) / sizeof(oracle_want[0]))
 
 
-static const char *const  oracle_kinds[] = { "portable", "sse2", "avx2" };
+static const char *const  oracle_kinds[] = {
+    "portable", "sse2", "avx2", "avx512"
+};
 
 #define ORACLE_KINDS  (sizeof(oracle_kinds) / sizeof(oracle_kinds[0]))
 
