@@ -250,6 +250,7 @@ ngx_int_t
 ngx_http_soma_metrics_view(ngx_http_soma_main_conf_t *smcf,
     soma_metrics_t *view)
 {
+    ngx_http_soma_usage_t    *usage;
     ngx_http_soma_metrics_t  *metrics;
 
     if (smcf->zone == NULL || smcf->zone->metrics == NULL) {
@@ -257,11 +258,13 @@ ngx_http_soma_metrics_view(ngx_http_soma_main_conf_t *smcf,
     }
 
     metrics = smcf->zone->metrics;
+    usage = smcf->zone->usage;
 
     view->requests = metrics->requests;
     view->timings = metrics->timings;
     view->refused = metrics->refused;
     view->attempts = metrics->attempts;
+    view->usage = usage->table;
     view->lock = ngx_http_soma_metrics_lock;
     view->unlock = ngx_http_soma_metrics_unlock;
     view->data = smcf->shpool;
@@ -274,20 +277,11 @@ void
 ngx_http_soma_metrics_record(ngx_http_soma_main_conf_t *smcf,
     const soma_record_t *record)
 {
-    soma_metrics_t          view;
-    ngx_http_soma_usage_t  *usage;
+    soma_metrics_t  view;
 
-    if (ngx_http_soma_metrics_view(smcf, &view) != NGX_OK) {
-        return;
+    if (ngx_http_soma_metrics_view(smcf, &view) == NGX_OK) {
+        soma_metrics_record(&view, record);
     }
-
-    soma_metrics_record(&view, record);
-
-    usage = smcf->zone->usage;
-
-    ngx_http_soma_metrics_lock(smcf->shpool);
-    soma_usage_table_add(usage->table, record);
-    ngx_http_soma_metrics_unlock(smcf->shpool);
 }
 
 

@@ -7,6 +7,7 @@
 
 
 #include "soma_metrics.h"
+#include "soma_xxh3.h"
 
 
 #define SOMA_METRIC_LABEL_MAX  255      /* its length is one byte */
@@ -16,6 +17,7 @@ static unsigned soma_table_slots(unsigned max);
 static size_t soma_series_size(unsigned values);
 static uint64_t *soma_metrics_get(soma_metrics_t *metrics,
     soma_table_t *table, const soma_str_t *label, unsigned n);
+static void soma_metrics_counts(uint64_t *value, const soma_record_t *record);
 static void soma_metrics_timings(uint64_t *values,
     const soma_record_t *record);
 
@@ -230,8 +232,8 @@ soma_hist_add(uint64_t *values, soma_hist_e hist, int64_t n)
         }
     }
 
-    soma_metric_add(&values[h->offset + i], 1);
-    soma_metric_add(&values[h->offset + h->n + 1], (uint64_t) n);
+    soma_metric_count(&values[h->offset + i], 1);
+    soma_metric_count(&values[h->offset + h->n + 1], (uint64_t) n);
 }
 
 
@@ -282,13 +284,10 @@ soma_metrics_event(soma_metrics_t *metrics, soma_table_t *table, soma_str_t a,
 void
 soma_metrics_record(soma_metrics_t *metrics, const soma_record_t *record)
 {
-    char                 status[16];
-    uint64_t            *value;
-    soma_out_t           out;
-    soma_str_t           label[SOMA_METRIC_LABELS_MAX];
-    const soma_usage_t  *usage;
-
-    usage = &record->usage;
+    char         status[16];
+    uint64_t    *value, *timings;
+    soma_out_t   out;
+    soma_str_t   label[SOMA_METRIC_LABELS_MAX];
 
     soma_out_init(&out, status, sizeof(status));
     soma_put_int(&out, record->status);
@@ -302,11 +301,47 @@ soma_metrics_record(soma_metrics_t *metrics, const soma_record_t *record)
 
     value = soma_metrics_get(metrics, metrics->requests, label, 5);
 
-    soma_metric_add(&value[SOMA_COUNT_REQUESTS], 1);
+    timings = NULL;
+
+    /* soma_access: no model, nothing of generative AI */
+
+    if (record->provider.len) {
+        label[0] = soma_metrics_operation(record->api);
+        label[3] = record->error;
+
+        timings = soma_metrics_get(metrics, metrics->timings, label, 4);
+    }
+
+    /* one lock instead of one for each of the many numbers */
+
+    metrics->lock(metrics->data);
+
+    soma_metrics_counts(value, record);
+
+    if (timings) {
+        soma_metrics_timings(timings, record);
+    }
+
+    if (metrics->usage) {
+        soma_usage_table_add(metrics->usage, record);
+    }
+
+    metrics->unlock(metrics->data);
+}
+
+
+static void
+soma_metrics_counts(uint64_t *value, const soma_record_t *record)
+{
+    const soma_usage_t  *usage;
+
+    usage = &record->usage;
+
+    soma_metric_count(&value[SOMA_COUNT_REQUESTS], 1);
 
 #define soma_metrics_sum(i, n)                                                \
     if ((n) > 0) {                                                            \
-        soma_metric_add(&value[i], (uint64_t) (n));                           \
+        soma_metric_count(&value[i], (uint64_t) (n));                         \
     }
 
     soma_metrics_sum(SOMA_COUNT_INPUT, usage->input_tokens);
@@ -318,19 +353,6 @@ soma_metrics_record(soma_metrics_t *metrics, const soma_record_t *record)
     soma_metrics_sum(SOMA_COUNT_ESTIMATED, usage->estimated);
 
 #undef soma_metrics_sum
-
-    /* soma_access: no model, nothing of generative AI */
-
-    if (record->provider.len == 0) {
-        return;
-    }
-
-    label[0] = soma_metrics_operation(record->api);
-    label[3] = record->error;
-
-    value = soma_metrics_get(metrics, metrics->timings, label, 4);
-
-    soma_metrics_timings(value, record);
 }
 
 

@@ -5,7 +5,7 @@
  * Counters and histograms in a piece of memory that many processes share,
  * and their text for Prometheus.  A table holds series: a key of a few
  * labels and a few 64-bit values.  Series are only ever added, so that
- * looking one up and counting take no lock.
+ * looking one up takes no lock.
  */
 
 
@@ -13,8 +13,7 @@
 #define SOMA_METRICS_H
 
 
-#include "soma_base.h"
-#include "soma_record.h"
+#include "soma_aggregate.h"
 
 
 #define SOMA_METRIC_SERIES_MAX    4096  /* tenant, provider, model, api,
@@ -126,20 +125,32 @@ soma_metric_add(uint64_t *value, uint64_t n)
 }
 
 
+/* the same by who holds the lock that all writers of the value take: it is
+ * read without */
+static inline void
+soma_metric_count(uint64_t *value, uint64_t n)
+{
+    __atomic_store_n(value, *value + n, __ATOMIC_RELAXED);
+}
+
+
+/* with the lock held */
 void soma_hist_add(uint64_t *values, soma_hist_e hist, int64_t n);
 
 
 /* what one process needs to count */
 typedef struct {
-    soma_table_t  *requests;
-    soma_table_t  *timings;
-    soma_table_t  *refused;
-    soma_table_t  *attempts;
-    void         (*lock)(void *data);
-    void         (*unlock)(void *data);
-    void          *data;
+    soma_table_t        *requests;
+    soma_table_t        *timings;
+    soma_table_t        *refused;
+    soma_table_t        *attempts;
+    soma_usage_table_t  *usage;         /* or NULL */
+    void               (*lock)(void *data);
+    void               (*unlock)(void *data);
+    void                *data;
 } soma_metrics_t;
 
+/* into requests, timings and usage, with one lock for all numbers */
 void soma_metrics_record(soma_metrics_t *metrics,
     const soma_record_t *record);
 

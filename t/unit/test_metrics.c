@@ -53,6 +53,8 @@ make(soma_metrics_t *m, unsigned max)
     m->timings = table(max, 4, SOMA_HIST_VALUES);
     m->refused = table(max, 2, 1);
     m->attempts = table(max, 2, 1);
+    m->usage = soma_usage_table_init(calloc(1, soma_usage_table_size(max)),
+                                     max);
     m->lock = lock;
     m->unlock = unlock;
     m->data = NULL;
@@ -66,6 +68,7 @@ drop(soma_metrics_t *m)
     free(m->timings);
     free(m->refused);
     free(m->attempts);
+    free(m->usage);
 }
 
 
@@ -453,6 +456,12 @@ test_race(void)
     }
 
     soma_is_int(n, RACERS * ROUNDS, "nothing is lost between threads");
+
+    for (n = 0, i = 0; i < m.usage->used; i++) {
+        n += (uint64_t) m.usage->row[i].sum[SOMA_SUM_REQUESTS];
+    }
+
+    soma_is_int(n, RACERS * ROUNDS, "nor of the usage by day");
     soma_is_int(bad, 0, "in no series");
 
     drop(&m);
