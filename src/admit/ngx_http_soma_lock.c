@@ -9,6 +9,7 @@
 #include "ngx_http_soma_cache.h"
 #include "ngx_http_soma_lock_redis.h"
 #include "ngx_http_soma_lock_table.h"
+#include "soma_xxh3.h"
 
 
 #define NGX_HTTP_SOMA_LOCK_AGAIN  1000  /* ms until a client asks again */

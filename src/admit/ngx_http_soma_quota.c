@@ -6,6 +6,7 @@
 
 #include "ngx_http_soma_lease.h"
 #include "ngx_http_soma_redis.h"
+#include "soma_xxh3.h"
 
 
 typedef struct {

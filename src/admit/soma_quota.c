@@ -9,9 +9,6 @@
 #include "soma_quota.h"
 
 
-__extension__ typedef __int128  soma_wide_t;
-
-
 static int64_t soma_narrow(soma_wide_t n);
 static int64_t soma_window_start(soma_window_e window, int64_t now);
 static int64_t soma_window_next(soma_window_e window, int64_t start);
@@ -102,7 +99,7 @@ soma_bucket_refill(const soma_limit_t *limit, soma_quota_t *quota,
     if (now > quota->since) {
         earned = (soma_wide_t) limit->limit * (now - quota->since)
                  + quota->spare;
-        whole = earned / window;
+        whole = soma_wide_div(earned, window);
         level += whole;
 
         /* no second division: this one costs more than all the rest */
@@ -140,7 +137,7 @@ soma_bucket_wait(const soma_limit_t *limit, const soma_quota_t *quota,
 
     missing = (soma_wide_t) need * soma_window_ms(limit->window)
               - quota->spare;
-    wait = (missing + limit->limit - 1) / limit->limit;
+    wait = soma_wide_div(missing + limit->limit - 1, limit->limit);
 
     return soma_narrow(wait + (quota->since - now));
 }

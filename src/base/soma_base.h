@@ -208,17 +208,28 @@ int64_t soma_next_month_start(int64_t ms);
 int soma_parse_time(soma_str_t s, int64_t *ms);
 
 
+__extension__ typedef __int128  soma_wide_t;
+
+
+/* a / b, towards 0, b > 0: a division of 128 bits is a call, and hardly ever
+ * needed */
+static inline soma_wide_t
+soma_wide_div(soma_wide_t a, int64_t b)
+{
+    if (a >= 0 && a <= INT64_MAX) {
+        return (soma_wide_t) ((uint64_t) a / (uint64_t) b);
+    }
+
+    return a / b;
+}
+
+
 /* a * b / c, towards 0, without overflow in between; a result out of range
  * is the nearest in range; c > 0 */
 int64_t soma_muldiv(int64_t a, int64_t b, int64_t c);
 
 /* FNV-1a, for what is written down or told */
 uint64_t soma_hash(const void *data, size_t len);
-
-/* for tables in memory: eight bytes at a step, as each request asks for
- * several; it depends on the byte order, and is no defence against names that
- * were made to collide */
-uint64_t soma_mix(const void *data, size_t len);
 
 
 #endif /* SOMA_BASE_H */

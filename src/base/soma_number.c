@@ -14,9 +14,6 @@
 #define SOMA_EXPONENT_MAX  ((int64_t) 1 << 40)
 
 
-__extension__ typedef __int128  soma_wide_t;
-
-
 typedef struct {
     soma_str_t  digits;         /* with at most one point among them */
     size_t      point;          /* digits before it */
@@ -272,7 +269,7 @@ soma_muldiv(int64_t a, int64_t b, int64_t c)
 {
     soma_wide_t  wide;
 
-    wide = (soma_wide_t) a * b / c;
+    wide = soma_wide_div((soma_wide_t) a * b, c);
 
     if (wide > INT64_MAX) {
         return INT64_MAX;

@@ -12,9 +12,6 @@
 #define SOMA_FNV_BASIS  0xcbf29ce484222325u
 #define SOMA_FNV_PRIME  0x00000100000001b3u
 
-#define SOMA_MIX_A      0x9e3779b97f4a7c15u
-#define SOMA_MIX_B      0xd6e8feb86659fd93u
-
 
 static int soma_lower(int c);
 static int soma_is_blank(int c);
@@ -180,34 +177,4 @@ soma_hash(const void *data, size_t len)
     }
 
     return hash;
-}
-
-
-uint64_t
-soma_mix(const void *data, size_t len)
-{
-    uint64_t              h, w;
-    const unsigned char  *p;
-
-    p = data;
-    h = len * SOMA_MIX_A;
-
-    while (len >= sizeof(uint64_t)) {
-        memcpy(&w, p, sizeof(uint64_t));
-        h = (h ^ w) * SOMA_MIX_B;
-        h ^= h >> 32;
-        p += sizeof(uint64_t);
-        len -= sizeof(uint64_t);
-    }
-
-    if (len) {
-        w = 0;
-        memcpy(&w, p, len);
-        h = (h ^ w) * SOMA_MIX_B;
-        h ^= h >> 32;
-    }
-
-    h *= SOMA_MIX_A;
-
-    return h ^ (h >> 29);
 }

@@ -26,3 +26,10 @@ soma_xxh3(const soma_str_t *part, unsigned n)
 
     return soma_xxh3_any(part, n);
 }
+
+
+uint64_t
+soma_mix(const void *data, size_t len)
+{
+    return XXH3_64bits(data, len);
+}

@@ -16,7 +16,7 @@
 #include "soma_aggregate.h"
 
 
-#define NGX_HTTP_SOMA_METRICS_LAYOUT    2       /* of both, in the zone */
+#define NGX_HTTP_SOMA_METRICS_LAYOUT    3       /* of both, in the zone */
 
 #define NGX_HTTP_SOMA_WORKERS_MAX       256     /* old ones of reloads too */
 #define NGX_HTTP_SOMA_WORKER_STALE      60000   /* ms without a sign: gone */

@@ -7,6 +7,7 @@
 
 
 #include "soma_aggregate.h"
+#include "soma_xxh3.h"
 
 
 #define SOMA_DAY_MS            (24 * 3600 * (int64_t) 1000)

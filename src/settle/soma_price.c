@@ -17,7 +17,7 @@
 #define SOMA_MS_IN_SECOND   1000
 
 
-__extension__ typedef __int128  soma_femto_t;
+typedef soma_wide_t  soma_femto_t;
 
 
 typedef enum {
@@ -321,18 +321,6 @@ soma_price_bill_pieces(soma_price_bill_t *bill)
 }
 
 
-/* a division of 128 bits is a call, and hardly ever needed */
-static inline soma_femto_t
-soma_price_nano(soma_femto_t femto)
-{
-    if (femto >= 0 && femto <= INT64_MAX) {
-        return (int64_t) ((uint64_t) femto / SOMA_FEMTO_IN_NANO);
-    }
-
-    return femto / SOMA_FEMTO_IN_NANO;
-}
-
-
 static void
 soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
 {
@@ -351,7 +339,8 @@ soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
         }
     }
 
-    sum = soma_price_nano(sum + SOMA_FEMTO_IN_NANO / 2);
+    sum = soma_wide_div(sum + SOMA_FEMTO_IN_NANO / 2,
+                        SOMA_FEMTO_IN_NANO);
     cost->total = sum > INT64_MAX ? INT64_MAX : (int64_t) sum;
     rest = cost->total;
 
@@ -362,7 +351,7 @@ soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
             continue;
         }
 
-        part = soma_price_nano(bill->part[i]);
+        part = soma_wide_div(bill->part[i], SOMA_FEMTO_IN_NANO);
         nano[i] = part > rest ? rest : (int64_t) part;
         rest -= nano[i];
     }

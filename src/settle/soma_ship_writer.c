@@ -12,6 +12,7 @@
 
 
 #include "soma_ship_writer.h"
+#include "soma_xxh3.h"
 
 
 static soma_ship_tenant_t *soma_ship_find(soma_ship_writer_t *w,

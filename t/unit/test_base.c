@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "soma_base.h"
+#include "soma_xxh3.h"
 #include "soma_arena_malloc.h"
 #include "soma_test.h"
 
