@@ -106,7 +106,7 @@ module: $(BUILD)/nginx/Makefile
 	@mkdir -p $(BUILD)/modules
 	@cp -u $(BUILD)/nginx/ngx_http_soma_module.so $(BUILD)/modules/
 
-$(BUILD)/nginx/Makefile: config tools/exports.map $(NGX)/conf_flags
+$(BUILD)/nginx/Makefile: Makefile config tools/exports.map $(NGX)/conf_flags
 	@mkdir -p $(BUILD)
 	@echo "configuring for nginx in $(NGX)"
 	@cd $(NGX) && bash -c '. ./conf_flags && ./configure \

@@ -171,18 +171,29 @@ soma_int_text(unsigned char *p, int64_t n)
 void
 soma_put_int(soma_out_t *out, int64_t n)
 {
+    size_t         len, room;
     unsigned char  buf[SOMA_INT_LEN];
 
     if (out->full) {
         return;
     }
 
-    if ((size_t) (out->end - out->pos) >= SOMA_INT_LEN) {
+    room = (size_t) (out->end - out->pos);
+
+    if (room >= SOMA_INT_LEN) {
         out->pos += soma_int_text(out->pos, n);
         return;
     }
 
-    soma_put(out, buf, soma_int_text(buf, n));
+    len = soma_int_text(buf, n);
+
+    if (len > room) {
+        out->full = 1;
+        return;
+    }
+
+    soma_copy(out->pos, buf, len);
+    out->pos += len;
 }
 
 
