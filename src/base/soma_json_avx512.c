@@ -2,7 +2,8 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The walk past nested values and strings with AVX-512.
+ * The walk past nested values and strings with AVX-512, of machines that have
+ * its VBMI too: from Ice Lake and Zen 4 on.  Older ones may slow down for it.
  */
 
 
