@@ -243,16 +243,7 @@ soma_block_hex(soma_block_t b, const unsigned char *p, uint64_t some)
 }
 
 
-/* each bit becomes the parity of those up to it: a product without carries
- * by all ones */
-SOMA_VECTOR_INLINE uint64_t
-soma_block_inside(uint64_t quote)
-{
-    return (uint64_t) _mm_cvtsi128_si64(
-               _mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t) quote),
-                                    _mm_set1_epi8((char) 0xff), 0));
-}
-
+#define SOMA_BLOCK_CLMUL  1
 
 #include "soma_json_block.h"
 

@@ -115,15 +115,6 @@ soma_block_hex(soma_block_t b, const unsigned char *p, uint64_t some)
 }
 
 
-SOMA_VECTOR_INLINE uint64_t
-soma_block_inside(uint64_t quote)
-{
-    return (uint64_t) _mm_cvtsi128_si64(
-               _mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t) quote),
-                                    _mm_set1_epi8((char) 0xff), 0));
-}
-
-
 /*
  * What ends text: a quote that no backslash is before, a control character,
  * and what is behind a backslash and not one of SOMA_TEXT_ESCAPES or a quote.
@@ -146,6 +137,8 @@ soma_block_text(const unsigned char *p)
     return ((~escape & (behind ^ quote)) | soma_block_control(v)) == 0;
 }
 
+
+#define SOMA_BLOCK_CLMUL  1
 
 #include "soma_json_block.h"
 

@@ -20,7 +20,8 @@
  *     soma_block_simple()    of those behind a backslash, which are a whole
  *                            escape
  *     soma_block_hex()       of some, which are hex digits
- *     soma_block_inside()    from quotes to what lies between them
+ *     soma_block_inside()    from quotes to what lies between them; with
+ *                            SOMA_BLOCK_CLMUL it is here
  *
  * Wherever a block has a fault, it is given to the portable walker, from the
  * state at its start: that names the byte and the reason.  So does a block
@@ -40,6 +41,21 @@
     static inline __attribute__((always_inline)) SOMA_BLOCK_TARGET
 
 #define soma_block_valid(n)  (~(uint64_t) 0 >> (SOMA_BLOCK - (n)))
+
+
+#if (SOMA_BLOCK_CLMUL)
+
+/* each bit becomes the parity of those up to it: a product without carries
+ * by all ones */
+SOMA_BLOCK_INLINE uint64_t
+soma_block_inside(uint64_t quote)
+{
+    return (uint64_t) _mm_cvtsi128_si64(
+               _mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t) quote),
+                                    _mm_set1_epi8((char) 0xff), 0));
+}
+
+#endif
 
 
 typedef struct {

@@ -41,16 +41,13 @@ soma_json_runs(const soma_json_walker_t *walker)
     __builtin_cpu_init();
 
     if (walker == &soma_json_avx512) {
-        return __builtin_cpu_supports("avx512bw")
-               && __builtin_cpu_supports("avx512vbmi")
-               && __builtin_cpu_supports("bmi")
+        return soma_json_runs(&soma_json_avx2)
                && __builtin_cpu_supports("bmi2")
-               && __builtin_cpu_supports("popcnt")
-               && __builtin_cpu_supports("pclmul");
+               && __builtin_cpu_supports("avx512bw")
+               && __builtin_cpu_supports("avx512vbmi");
     }
 
     if (walker == &soma_json_avx2) {
-
         return __builtin_cpu_supports("avx2")
                && __builtin_cpu_supports("bmi")
                && __builtin_cpu_supports("popcnt")

@@ -339,8 +339,7 @@ soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
         }
     }
 
-    sum = soma_wide_div(sum + SOMA_FEMTO_IN_NANO / 2,
-                        SOMA_FEMTO_IN_NANO);
+    sum = soma_wide_div(sum + SOMA_FEMTO_IN_NANO / 2, SOMA_FEMTO_IN_NANO);
     cost->total = sum > INT64_MAX ? INT64_MAX : (int64_t) sum;
     rest = cost->total;
 
