@@ -2,7 +2,8 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The openai dialect in its parts: soma_openai.c asks and encodes,
+ * The openai dialect in its parts: soma_openai.c is its table,
+ * soma_openai_ask.c asks, soma_openai_encode.c encodes,
  * soma_openai_usage.c reads usage, soma_openai_event.c streams,
  * soma_openai_text.c hands the text on, soma_openai_fault.c writes errors,
  * soma_openai_cut.c ends what is cut.  Sources: OpenAI's API reference, and
@@ -21,6 +22,29 @@
 #define SOMA_OPENAI_TOKENS_MAX  1000000000000000
 
 #define SOMA_OPENAI_PARTS_MAX   4       /* nesting of content parts read */
+
+
+/* gives the bytes of a span, as soma_dialect_t says */
+typedef int (*soma_value_pt)(void *data, soma_json_span_t *span,
+    soma_str_t *s);
+
+
+extern const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL];
+
+int soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, const char **error);
+const char *soma_openai_bounds(soma_api_e api);
+int soma_openai_encode(soma_ask_t *ask, soma_str_t model,
+    soma_arena_t *arena, soma_value_pt value, void *data,
+    soma_json_edits_t *edits);
+
+/* the value of a member; SOMA_DECLINED: it is absent or null */
+int soma_openai_value(soma_ask_t *ask, unsigned member, soma_value_pt value,
+    void *data, soma_json_value_t *v);
+
+/* stream_options.include_usage: SOMA_DECLINED when it is not there */
+int soma_openai_include_usage(soma_json_value_t *options,
+    soma_arena_t *arena, soma_json_value_t *include, const char **error);
 
 
 /* members of a whole answer, in this order */
