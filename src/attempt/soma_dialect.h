@@ -58,7 +58,8 @@ typedef struct {
     int64_t            n;               /* answers made, at least 1, */
     int64_t            prompts;         /* to each of these, at least 1 */
     int64_t            bound;           /* what encode() says for a client
-                                           that did not, 0: nothing */
+                                           that said no max_tokens, 0:
+                                           nothing */
     soma_tier_e        tier;
     size_t             body_len;
     unsigned           stream:1;
@@ -170,8 +171,8 @@ typedef struct {
     const char  *(*bounds)(soma_api_e api);
 
     /* the edits that turn the client's body into the provider's: "model"
-     * renamed, usage asked for in a stream, ask->bound said.  Texts live in
-     * the arena */
+     * renamed, usage asked for in a stream, the answer's bound said by the
+     * provider's name for it alone.  Texts live in the arena */
     int  (*encode)(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
              int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
              void *data, soma_json_edits_t *edits);

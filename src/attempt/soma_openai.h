@@ -3,7 +3,8 @@
  * Copyright (C) The ngx_soma authors
  *
  * The openai dialect in its parts: soma_openai.c is its table,
- * soma_openai_ask.c asks, soma_openai_encode.c encodes,
+ * soma_openai_ask.c asks, soma_openai_encode.c encodes and
+ * soma_openai_bound.c says how long an answer may be,
  * soma_openai_usage.c reads usage, soma_openai_event.c streams,
  * soma_openai_text.c hands the text on, soma_openai_fault.c writes errors,
  * soma_openai_cut.c ends what is cut.  Sources: OpenAI's API reference, and
@@ -35,6 +36,12 @@ int soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena,
     soma_value_pt value, void *data, const char **error);
 const char *soma_openai_bounds(soma_api_e api);
 int soma_openai_encode(soma_ask_t *ask, soma_str_t model,
+    soma_arena_t *arena, soma_value_pt value, void *data,
+    soma_json_edits_t *edits);
+
+/* the number that bounds an answer, by the provider's name for it alone; the
+ * body's own bytes where they say that already */
+int soma_openai_encode_bound(soma_ask_t *ask, soma_str_t model,
     soma_arena_t *arena, soma_value_pt value, void *data,
     soma_json_edits_t *edits);
 

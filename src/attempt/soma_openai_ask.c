@@ -287,8 +287,10 @@ soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data,
 
 /*
  * Which of two names counts differs from provider to provider, and from model
- * to model: what is reserved is the most that either of them grants.  A name
- * of another API bounds nothing.
+ * to model: what is reserved is the most that either of them grants, and the
+ * provider is told that by its own name.  A name of another API bounds
+ * nothing.  -1 is how local servers say null.  0 is "no bound" to some
+ * providers and nothing to others.
  */
 
 static int
@@ -297,10 +299,17 @@ soma_openai_ask_tokens(soma_ask_t *ask, unsigned member,
 {
     int64_t  n;
 
-    if (soma_json_int(value, &n) != SOMA_OK || n < 0) {
+    if (soma_json_int(value, &n) != SOMA_OK || n < -1) {
         *error = "\"max_tokens\", \"max_completion_tokens\" and "
-                 "\"max_output_tokens\" must be an integer of at least 0, "
+                 "\"max_output_tokens\" must be an integer of at least 1, "
                  "or null";
+        return SOMA_ERROR;
+    }
+
+    if (n == 0) {
+        *error = "an answer of 0 tokens is not an answer: \"max_tokens\", "
+                 "\"max_completion_tokens\" and \"max_output_tokens\" must "
+                 "be at least 1, or null";
         return SOMA_ERROR;
     }
 

@@ -144,7 +144,10 @@ test_ask_refuses(void)
         { "{\"model\":\"m\",\"n\":1.5}",                "\"n\"" },
         { "{\"model\":\"m\",\"n\":\"2\"}",              "\"n\"" },
         { "{\"model\":\"m\",\"n\":100000}",             "\"n\"" },
-        { "{\"model\":\"m\",\"max_tokens\":-1}",        "max_tokens" },
+        { "{\"model\":\"m\",\"max_tokens\":-2}",        "max_tokens" },
+        { "{\"model\":\"m\",\"max_tokens\":0}",         "not an answer" },
+        { "{\"model\":\"m\",\"max_completion_tokens\":0e9}",
+          "not an answer" },
         { "{\"model\":\"m\",\"max_tokens\":\"9\"}",     "max_tokens" },
         { "{\"model\":\"m\",\"max_tokens\":{}}",        "max_tokens" },
         { "{\"model\":\"m\",\"max_output_tokens\":0.5}", "max_output" },
@@ -344,8 +347,8 @@ test_ask_bound(void)
           -1, 1 },
         { SOMA_API_CHAT, "{\"model\":\"m\",\"max_completion_tokens\":5}",
           5, 1 },
-        { SOMA_API_CHAT, "{\"model\":\"m\",\"max_tokens\":0,"
-          "\"best_of\":\"x\",\"n\":2}", 0, 2 },
+        { SOMA_API_CHAT, "{\"model\":\"m\",\"max_tokens\":-1,"
+          "\"best_of\":\"x\",\"n\":2}", -1, 2 },
         { SOMA_API_COMPLETIONS, "{\"model\":\"m\",\"max_tokens\":5,"
           "\"max_output_tokens\":9,\"best_of\":7,\"n\":2}", 5, 7 },
         { SOMA_API_COMPLETIONS, "{\"model\":\"m\","

@@ -518,6 +518,11 @@ test_request(exchange_t *x)
                                                   string(model)),
             "%s: model and stream", x->id);
 
+    /* its provider knew the name by which it was bounded */
+
+    t.ask.newer_bound = yyjson_obj_get(yyjson_doc_get_root(was),
+                                       "max_completion_tokens") != NULL;
+
     s = soma_test_encode(&t, &soma_openai, t.ask.model, arena);
 
     if (!stream || t.ask.usage_asked
