@@ -16,6 +16,10 @@
 #define NGX_HTTP_SOMA_OWNER_MAX  (SOMA_TENANT_MAX + 64)
 
 
+static ngx_int_t ngx_http_soma_page_check(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_enter(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, ngx_http_soma_loc_conf_t *slcf);
 static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
     const char *kind, soma_str_t name, ngx_array_t *limits);
 static ngx_int_t ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx,
@@ -31,8 +35,6 @@ ngx_int_t
 ngx_http_soma_access_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  path;
-    ngx_uint_t                 lock;
     ngx_http_soma_ctx_t       *ctx;
     ngx_http_soma_loc_conf_t  *slcf;
 
@@ -57,15 +59,65 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
     }
 
     if (r->error_page && ctx->error.fault != SOMA_FAULT_NONE) {
-
-        /* the page for our own refusal, in a location of ours again */
-
-        return NGX_DECLINED;
+        return ngx_http_soma_page_check(r, ctx);
     }
 
     if (ctx->waiting) {
         return NGX_AGAIN;
     }
+
+    rc = ngx_http_soma_enter(r, ctx, slcf);
+
+    /* what comes next may be a page of another service */
+
+    if (ctx->identified && !ctx->stripped && rc != NGX_AGAIN
+        && !slcf->pass_key && (slcf->access || slcf->error_page)
+        && ngx_http_soma_credential_strip(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The page for a fault of ours, in a location of ours again.  Another way of
+ * serving who was let in is welcome there; a refusal stays one: only a file
+ * that the configuration names may say it in other words.
+ */
+static ngx_int_t
+ngx_http_soma_page_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ctx->admitted
+        && soma_fault_status(ctx->error.fault)
+           >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+    {
+        return NGX_DECLINED;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (r->content_handler == NULL && clcf->handler == NULL && !clcf->named
+        && !ctx->conf->page_varies)
+    {
+        ctx->page = r->err_status;
+        return NGX_DECLINED;
+    }
+
+    return soma_fault_status(ctx->error.fault);
+}
+
+
+static ngx_int_t
+ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_loc_conf_t *slcf)
+{
+    ngx_int_t   rc;
+    ngx_str_t   path;
+    ngx_uint_t  lock;
 
     rc = ngx_http_soma_redis_first(r);
 
@@ -409,9 +461,9 @@ ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx)
                           ctx->identity.limits, SOMA_SCOPE_KEY, &error)
         != SOMA_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "soma: the limits of key \"%*s\" cannot be read: %s",
-                      ctx->identity.key.len, ctx->identity.key.data, error);
+        ngx_http_soma_log(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "soma: the limits of key \"%*s\" cannot be read: %s",
+                          ctx->identity.key.len, ctx->identity.key.data, error);
 
         (void) ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN, "invalid_limits",
                                    "the limits of this API key cannot be "

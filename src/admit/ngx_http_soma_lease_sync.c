@@ -673,9 +673,9 @@ ngx_http_soma_lease_complain(ngx_http_soma_lease_call_t *call,
 
     sync->told = ngx_time();
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "soma quotas: Redis refuses leases of \"%*s\": %s",
-                  call->tag_len, call->bytes,
-                  reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                   : "not what was asked");
+    ngx_http_soma_log(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "soma quotas: Redis refuses leases of \"%*s\": %s",
+                      call->tag_len, call->bytes,
+                      reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                       : "not what was asked");
 }

@@ -776,15 +776,15 @@ ngx_http_soma_training_print(soma_out_t *out, ngx_http_soma_training_t *t,
 static void
 ngx_http_soma_training_log(ngx_http_soma_training_t *t)
 {
-    ngx_log_error(NGX_LOG_NOTICE, t->ctx->request->connection->log, 0,
-                  "soma: training lock of tenant \"%*s\" %s by \"%*s\", "
-                  "with key \"%*s\"%s",
-                  t->lock.tenant.len, t->lock.tenant.data,
-                  t->op == NGX_HTTP_SOMA_TRAINING_ENABLE ? "set" : "lifted",
-                  t->lock.user.len, t->lock.user.data,
-                  t->ctx->identity.key.len, t->ctx->identity.key.data,
-                  (t->local && t->ctx->main->redis.set)
-                  ? ", redis is to be told" : "");
+    ngx_http_soma_log(NGX_LOG_NOTICE, t->ctx->request->connection->log, 0,
+                      "soma: training lock of tenant \"%*s\" %s by \"%*s\", "
+                      "with key \"%*s\"%s",
+                      t->lock.tenant.len, t->lock.tenant.data,
+                      t->op == NGX_HTTP_SOMA_TRAINING_ENABLE ? "set" : "lifted",
+                      t->lock.user.len, t->lock.user.data,
+                      t->ctx->identity.key.len, t->ctx->identity.key.data,
+                      (t->local && t->ctx->main->redis.set)
+                      ? ", redis is to be told" : "");
 }
 
 

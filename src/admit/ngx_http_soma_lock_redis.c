@@ -226,10 +226,10 @@ static void
 ngx_http_soma_lock_recorded(void *data, redisReply *reply)
 {
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "soma: the change of a training lock is not in its "
-                      "tenant's stream of events: %s",
-                      reply ? reply->str : "redis went away");
+        ngx_http_soma_log(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "soma: the change of a training lock is not in its "
+                          "tenant's stream of events: %s",
+                          reply ? reply->str : "redis went away");
     }
 }
 
@@ -250,11 +250,11 @@ ngx_http_soma_lock_answer(redisReply *reply, soma_str_t tenant, int64_t now,
         || reply->elements < 1
         || reply->element[0]->type != REDIS_REPLY_INTEGER)
     {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "soma: the training lock of tenant \"%*s\" is not to "
-                      "be had from redis: %*s", tenant.len, tenant.data,
-                      (size_t) (reply->type == REDIS_REPLY_ERROR
-                                ? reply->len : 0), reply->str);
+        ngx_http_soma_log(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "soma: the training lock of tenant \"%*s\" is not to "
+                          "be had from redis: %*s", tenant.len, tenant.data,
+                          (size_t) (reply->type == REDIS_REPLY_ERROR
+                                    ? reply->len : 0), reply->str);
         return NGX_ERROR;
     }
 

@@ -170,9 +170,9 @@ ngx_http_soma_lock_forget(ngx_http_soma_main_conf_t *smcf,
 
     ngx_http_soma_cache_drop(smcf, NGX_HTTP_SOMA_CACHE_LOCK, copy->tenant);
 
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "soma: the training lock of tenant \"%*s\" %s",
-                  copy->tenant.len, copy->tenant.data, why);
+    ngx_http_soma_log(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "soma: the training lock of tenant \"%*s\" %s",
+                      copy->tenant.len, copy->tenant.data, why);
 }
 
 
@@ -311,9 +311,10 @@ ngx_http_soma_lock_told(void *data, redisReply *reply)
             ngx_http_soma_lock_learn(smcf, copy->tenant, copy->json,
                                      copy->expires, now, 1);
 
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "soma: redis knows the training lock of tenant "
-                          "\"%*s\" now", copy->tenant.len, copy->tenant.data);
+            ngx_http_soma_log(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                              "soma: redis knows the training lock of tenant "
+                              "\"%*s\" now", copy->tenant.len,
+                              copy->tenant.data);
         }
 
         goto done;

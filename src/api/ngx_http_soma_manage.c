@@ -600,9 +600,9 @@ ngx_http_soma_manage_told(void *data, redisReply *reply)
     (void) data;
 
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "soma: Redis refused to be told of a changed key or "
-                      "tenant: \"%s\"", reply->str);
+        ngx_http_soma_log(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "soma: Redis refused to be told of a changed key or "
+                          "tenant: \"%s\"", reply->str);
     }
 }
 
@@ -648,9 +648,9 @@ ngx_http_soma_manage_failed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
                          : "nothing was changed, try again in a moment";
 
     if (reply != NULL) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "soma: Redis refused a change of keys or tenants: "
-                      "\"%s\"", reply->str);
+        ngx_http_soma_log(NGX_LOG_ERR, r->connection->log, 0,
+                          "soma: Redis refused a change of keys or tenants: "
+                          "\"%s\"", reply->str);
 
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_UNAVAILABLE,
                                    "redis_refused",
@@ -712,14 +712,15 @@ ngx_http_soma_manage_log(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
                          tenant.len, tenant.data);
     }
 
-    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                  "soma: %s \"%*s\"%*s was %s by user \"%*s\" of tenant "
-                  "\"%*s\" with key \"%*s\"", what,
-                  name.len, name.data, (size_t) (p - of), of, event,
-                  who->user.len, who->user.len ? who->user.data
-                                               : (u_char *) "",
-                  who->tenant.len, who->tenant.data,
-                  who->key.len, who->key.len ? who->key.data : (u_char *) "");
+    ngx_http_soma_log(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "soma: %s \"%*s\"%*s was %s by user \"%*s\" of tenant "
+                      "\"%*s\" with key \"%*s\"", what,
+                      name.len, name.data, (size_t) (p - of), of, event,
+                      who->user.len, who->user.len ? who->user.data
+                                                   : (u_char *) "",
+                      who->tenant.len, who->tenant.data,
+                      who->key.len,
+                      who->key.len ? who->key.data : (u_char *) "");
 
     ngx_http_soma_manage_event(m, what, event, name, tenant);
 }

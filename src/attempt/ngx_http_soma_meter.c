@@ -411,13 +411,14 @@ ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
 
     ctx = a->ctx;
 
-    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                  "soma: %s \"%*s\" has nothing left for this stream, "
-                  "cut after %L tokens",
-                  ctx->lease_silent ? "Redis does not answer, and a lease of"
-                                    : "a limit of",
-                  ctx->identity.tenant.len, ctx->identity.tenant.data,
-                  ctx->meter->counted);
+    ngx_http_soma_log(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                      "soma: %s \"%*s\" has nothing left for this stream, "
+                      "cut after %L tokens",
+                      ctx->lease_silent
+                          ? "Redis does not answer, and a lease of"
+                          : "a limit of",
+                      ctx->identity.tenant.len, ctx->identity.tenant.data,
+                      ctx->meter->counted);
 
     /* the event at hand does not go out, nor is it billed */
 

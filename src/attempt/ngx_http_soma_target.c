@@ -247,6 +247,6 @@ ngx_http_soma_target_note(ngx_http_soma_attempt_t *a, const char *reason)
 
     note->len = p - note->data;
 
-    ngx_log_error(NGX_LOG_WARN, a->ctx->request->connection->log, 0,
-                  "soma: attempt %ui failed: %V", a->ctx->attempts, note);
+    ngx_http_soma_log(NGX_LOG_WARN, a->ctx->request->connection->log, 0,
+                      "soma: attempt %ui failed: %V", a->ctx->attempts, note);
 }

@@ -34,6 +34,7 @@
 #define NGX_HTTP_SOMA_ID_MAX        128     /* of a client's x-request-id */
 #define NGX_HTTP_SOMA_SESSION_MAX   128
 #define NGX_HTTP_SOMA_MESSAGE_MAX   512     /* of an error to a client */
+#define NGX_HTTP_SOMA_LOG_MAX       1024    /* of a line, escaped */
 #define NGX_HTTP_SOMA_NOTE_MAX      256     /* of what failed attempts said */
 
 
@@ -234,6 +235,7 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                      access;
+    ngx_flag_t                      pass_key;       /* on to the service */
     ngx_flag_t                      training_lock;
     ngx_flag_t                      usage_cost;
     ngx_uint_t                      on_redis_down;
@@ -244,6 +246,8 @@ typedef struct {
     unsigned                        pass:1;
     unsigned                        api:1;
     unsigned                        metrics:1;
+    unsigned                        error_page:1;   /* there are some */
+    unsigned                        page_varies:1;  /* with the request */
 } ngx_http_soma_loc_conf_t;
 
 
@@ -284,6 +288,10 @@ struct ngx_http_soma_ctx_s {
     soma_identity_t                 identity;
     ngx_http_soma_tenant_t         *tenant;     /* NULL: none of that name */
     u_char                          key_hash[SOMA_KEY_HASH];
+    soma_str_t                      credential; /* in its header */
+    ngx_uint_t                      candidate;  /* which of the headers */
+    ngx_http_soma_error_t          *refused;    /* why an earlier one was, or
+                                                   NULL */
     ngx_str_t                       id;
     ngx_str_t                       session;
     int64_t                         start;      /* ms UTC */
@@ -340,10 +348,14 @@ struct ngx_http_soma_ctx_s {
                                                    yet */
     ngx_http_soma_error_t           error;
     ngx_http_soma_reply_t           reply;
+    ngx_uint_t                      page;       /* status of a file that
+                                                   tells our refusal */
     ngx_str_t                       note;       /* what attempts said */
     off_t                           passed;     /* of a service's answer */
 
     unsigned                        identified:1;
+    unsigned                        strange:1;  /* brought an unknown key */
+    unsigned                        stripped:1; /* of its credential */
     unsigned                        tenant_known:1; /* what limits it */
     unsigned                        tenant_asked:1; /* Redis, no answer yet */
     unsigned                        tenant_failed:1;    /* it cannot tell */
@@ -405,6 +417,18 @@ soma_arena_t ngx_http_soma_arena(ngx_pool_t *pool);
  */
 ngx_int_t ngx_http_soma_fault(ngx_http_soma_ctx_t *ctx, soma_fault_e fault,
     const char *code, const char *fmt, ...);
+
+/*
+ * A line of the log that tells text of others (clients, providers, Redis).
+ * What %V and %*s stand for is escaped as between quotes, and %s as without
+ * any: so no text of others makes a line of its own, moves a terminal's cursor
+ * or leaves its quotes.  Besides there are %d %ui %i %uz %L %uL %uD.  vlog:
+ * behind "head", which is ours.
+ */
+void ngx_http_soma_log(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...);
+void ngx_http_soma_vlog(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *head, const char *fmt, va_list args);
 
 /* the path below the version of the API, whatever the location puts before
  * it: /v1/chat/completions is /chat/completions */

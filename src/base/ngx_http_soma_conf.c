@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_soma_add_zone(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf, size_t size);
 static ngx_int_t ngx_http_soma_node_name(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
+static void ngx_http_soma_error_pages(ngx_http_soma_loc_conf_t *conf,
+    ngx_http_core_loc_conf_t *clcf);
 
 
 void *
@@ -115,6 +117,7 @@ ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
      */
 
     slcf->access = NGX_CONF_UNSET;
+    slcf->pass_key = NGX_CONF_UNSET;
     slcf->training_lock = NGX_CONF_UNSET;
     slcf->usage_cost = NGX_CONF_UNSET;
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
@@ -135,7 +138,14 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_core_loc_conf_t  *clcf;
 
+    /* how the service is passed to is said with the directive that says it */
+
+    if (conf->access == NGX_CONF_UNSET) {
+        conf->pass_key = prev->pass_key;
+    }
+
     ngx_conf_merge_value(conf->access, prev->access, 0);
+    ngx_conf_init_value(conf->pass_key, 0);
     ngx_conf_merge_value(conf->training_lock, prev->training_lock, 1);
     ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
     ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
@@ -155,6 +165,8 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    ngx_http_soma_error_pages(conf, clcf);
 
     /* whoever took the location after us would answer without being asked */
 
@@ -184,6 +196,28 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_soma_error_pages(ngx_http_soma_loc_conf_t *conf,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_uint_t            i;
+    ngx_http_err_page_t  *page;
+
+    if (clcf->error_pages == NULL) {
+        return;
+    }
+
+    conf->error_page = 1;
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].value.lengths) {
+            conf->page_varies = 1;
+        }
+    }
 }
 
 

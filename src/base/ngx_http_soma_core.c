@@ -247,8 +247,12 @@ ngx_http_soma_fault(ngx_http_soma_ctx_t *ctx, soma_fault_e fault,
         ctx->error.message.len = p - ctx->error.message.data;
     }
 
-    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                  "soma: %s: %V", code, &ctx->error.message);
+    /* the message is JSON's to escape, the log has rules of its own */
+
+    va_start(args, fmt);
+    ngx_http_soma_vlog(NGX_LOG_INFO, ctx->request->connection->log, 0, code,
+                       fmt, args);
+    va_end(args);
 
     return soma_fault_status(fault);
 }

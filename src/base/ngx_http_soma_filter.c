@@ -150,6 +150,7 @@ ngx_http_soma_header_filter(ngx_http_request_t *r)
     }
 
     if (r->err_status >= NGX_HTTP_BAD_REQUEST
+        && r->err_status != ctx->page
         && (ctx->error.fault != SOMA_FAULT_NONE || ctx->reply.set
             || slcf->pass || slcf->api))
     {

@@ -249,16 +249,17 @@ ngx_http_soma_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (cf->args->nelts == 2) {
         value = cf->args->elts;
 
-        if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+        if (ngx_strcmp(value[1].data, "off") == 0) {
             slcf->access = 0;
 
-        } else if (value[1].len != 2
-                   || ngx_strncmp(value[1].data, "on", 2) != 0)
-        {
+        } else if (ngx_strcmp(value[1].data, "pass_key") == 0) {
+            slcf->pass_key = 1;
+
+        } else if (ngx_strcmp(value[1].data, "on") != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid value \"%V\" of \"soma_access\": "
-                               "nothing, \"on\" or \"off\" is allowed",
-                               &value[1]);
+                               "nothing, \"on\", \"off\" or \"pass_key\" is "
+                               "allowed", &value[1]);
             return NGX_CONF_ERROR;
         }
     }

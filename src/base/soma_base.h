@@ -147,6 +147,11 @@ void soma_put_int(soma_out_t *out, int64_t n);
 /* a JSON string with its quotes; invalid UTF-8 becomes U+FFFD */
 void soma_put_json_str(soma_out_t *out, soma_str_t s);
 
+/* text of others for a log: what could end a line, move a terminal's cursor or
+ * close a quote becomes \xHH; quoted 0: the text is not between quotes, and
+ * quotes and backslashes stand as they are */
+void soma_put_log(soma_out_t *out, soma_str_t s, int quoted);
+
 /* nano-USD as a decimal of USD without trailing zeros: 1500 -> 0.0000015 */
 void soma_put_usd(soma_out_t *out, int64_t nano);
 

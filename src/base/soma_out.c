@@ -426,6 +426,26 @@ soma_put_json_str(soma_out_t *out, soma_str_t s)
 
 
 void
+soma_put_log(soma_out_t *out, soma_str_t s, int quoted)
+{
+    size_t         i;
+    unsigned char  c;
+
+    for (i = 0; i < s.len; i++) {
+        c = s.data[i];
+
+        if (c < 0x20 || c > 0x7e || (quoted && (c == '"' || c == '\\'))) {
+            soma_put(out, "\\x", 2);
+            soma_put_hex(out, &c, 1);
+
+        } else {
+            soma_put_char(out, c);
+        }
+    }
+}
+
+
+void
 soma_put_usd(soma_out_t *out, int64_t nano)
 {
     size_t         len;

@@ -31,8 +31,13 @@ typedef struct {
 } ngx_http_soma_seen_t;
 
 
-static ngx_int_t ngx_http_soma_find_credential(ngx_http_request_t *r,
-    soma_str_t *credential);
+static ngx_int_t ngx_http_soma_try(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_uint_t ngx_http_soma_next(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_refuse(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
+static ngx_int_t ngx_http_soma_nobody(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_hash_seen(ngx_http_request_t *r,
     soma_str_t credential, u_char *hash);
 static ngx_uint_t ngx_http_soma_seen_same(u_char *a, u_char *b, size_t len);
@@ -55,18 +60,6 @@ static ngx_int_t ngx_http_soma_known(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_unknown(ngx_http_soma_ctx_t *ctx);
 
 
-static const struct {
-    ngx_str_t   name;
-    ngx_uint_t  bearer;
-} ngx_http_soma_credentials[] = {
-    { ngx_string("authorization"),  1 },
-    { ngx_string("x-api-key"),      0 },
-    { ngx_string("x-goog-api-key"), 0 },
-    { ngx_string("api-key"),        0 },
-    { ngx_null_string,              0 }
-};
-
-
 /* one context a process: making it anew costs more than the hash */
 
 static EVP_MD_CTX  *ngx_http_soma_md;
@@ -82,30 +75,10 @@ ngx_http_soma_identify_exit_worker(void)
 }
 
 
-ngx_uint_t
-ngx_http_soma_credential_header(ngx_table_elt_t *h)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; ngx_http_soma_credentials[i].name.len; i++) {
-        if (h->key.len == ngx_http_soma_credentials[i].name.len
-            && soma_same(h->lowcase_key,
-                         ngx_http_soma_credentials[i].name.data, h->key.len))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 ngx_int_t
 ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
-    ngx_int_t         rc;
-    soma_str_t        credential;
-    soma_identity_t  *identity;
+    ngx_int_t  rc;
 
     if (ctx->identified) {
         return NGX_OK;
@@ -115,24 +88,41 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return soma_fault_status(ctx->error.fault);
     }
 
-    rc = ngx_http_soma_find_credential(r, &credential);
+    while (ngx_http_soma_credential_find(r, &ctx->candidate, &ctx->credential)
+           == NGX_OK)
+    {
+        rc = ngx_http_soma_try(r, ctx);
 
-    if (rc != NGX_OK) {
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
-                                   "missing_api_key",
-                                   "no API key was sent: put it in the "
-                                   "header \"Authorization: Bearer KEY\" or "
-                                   "\"x-api-key: KEY\"");
+        if (rc != NGX_BUSY) {
+            return rc;
+        }
+
+        ctx->candidate = ngx_http_soma_next(r, ctx);
     }
 
-    if (ngx_http_soma_hash_seen(r, credential, ctx->key_hash) != NGX_OK) {
+    return ngx_http_soma_nobody(ctx);
+}
+
+
+/* NGX_BUSY: this credential is none of ours, the next one may be */
+static ngx_int_t
+ngx_http_soma_try(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t         rc;
+    soma_identity_t  *identity;
+
+    if (ngx_http_soma_hash_seen(r, ctx->credential, ctx->key_hash) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->main->jwt && soma_jwt_like(credential)) {
-        rc = ngx_http_soma_jwt_identify(r, ctx, credential);
+    if (ctx->main->jwt && soma_jwt_like(ctx->credential)) {
+        rc = ngx_http_soma_jwt_identify(r, ctx, ctx->credential);
 
-        return rc == NGX_OK ? ngx_http_soma_known(ctx) : rc;
+        if (rc == NGX_OK) {
+            return ngx_http_soma_known(ctx);
+        }
+
+        return rc == NGX_AGAIN ? rc : ngx_http_soma_refuse(r, ctx, rc);
     }
 
     identity = ngx_http_soma_configured_key(ctx->main, ctx->key_hash);
@@ -170,63 +160,87 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     ctx->error.retry_ms = 1000;
 
-    return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
-                               "key_store_unavailable",
-                               "the key cannot be checked now, Redis is "
-                               "away: try again in a moment");
+    rc = ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
+                             "key_store_unavailable",
+                             "the key cannot be checked now, Redis is away: "
+                             "try again in a moment");
+
+    return ngx_http_soma_refuse(r, ctx, rc);
+}
+
+
+/*
+ * The credential to look at behind one that is none of ours: a bearer may be
+ * meant for the service behind soma_access, with ours beside it.  Elsewhere
+ * the first one decides alone, so that nobody guesses two at a time.
+ */
+static ngx_uint_t
+ngx_http_soma_next(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
+
+    return (slcf->access && !slcf->pass && !slcf->api)
+           ? ctx->candidate + 1 : NGX_HTTP_SOMA_CREDENTIALS;
+}
+
+
+/*
+ * A credential that cannot be taken is the end of it, unless the request
+ * brings another one: then it is what is told when that one fails as well.
+ */
+static ngx_int_t
+ngx_http_soma_refuse(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    ngx_uint_t  next;
+    soma_str_t  credential;
+
+    next = ngx_http_soma_next(r, ctx);
+
+    if (ctx->error.fault == SOMA_FAULT_NONE
+        || ngx_http_soma_credential_find(r, &next, &credential) != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (ctx->refused == NULL) {
+        ctx->refused = ngx_palloc(r->pool, sizeof(ngx_http_soma_error_t));
+        if (ctx->refused == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        *ctx->refused = ctx->error;
+    }
+
+    ngx_memzero(&ctx->error, sizeof(ngx_http_soma_error_t));
+
+    return NGX_BUSY;
 }
 
 
 static ngx_int_t
-ngx_http_soma_find_credential(ngx_http_request_t *r, soma_str_t *credential)
+ngx_http_soma_nobody(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_uint_t        i, n;
-    soma_str_t        value;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (n = 0; ngx_http_soma_credentials[n].name.len; n++) {
-
-        part = &r->headers_in.headers.part;
-        h = part->elts;
-
-        for (i = 0; /* void */ ; i++) {
-
-            if (i >= part->nelts) {
-                if (part->next == NULL) {
-                    break;
-                }
-
-                part = part->next;
-                h = part->elts;
-                i = 0;
-            }
-
-            if (h[i].key.len != ngx_http_soma_credentials[n].name.len
-                || !soma_same(h[i].lowcase_key,
-                              ngx_http_soma_credentials[n].name.data,
-                              h[i].key.len))
-            {
-                continue;
-            }
-
-            value = ngx_http_soma_str(h[i].value);
-
-            if (ngx_http_soma_credentials[n].bearer) {
-                if (soma_key_bearer(value, credential) == SOMA_OK
-                    && credential->len)
-                {
-                    return NGX_OK;
-                }
-
-            } else if (value.len) {
-                *credential = value;
-                return NGX_OK;
-            }
-        }
+    if (ctx->refused) {
+        ctx->error = *ctx->refused;
+        return soma_fault_status(ctx->error.fault);
     }
 
-    return NGX_DECLINED;
+    if (ctx->strange) {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
+                                   "invalid_api_key",
+                                   "this API key is not known here: check "
+                                   "it, or ask whoever runs this gateway for "
+                                   "one");
+    }
+
+    return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
+                               "missing_api_key",
+                               "no API key was sent: put it in the header "
+                               "\"Authorization: Bearer KEY\" or "
+                               "\"x-api-key: KEY\"");
 }
 
 
@@ -474,6 +488,7 @@ ngx_http_soma_ask_redis(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
 {
+    ngx_int_t             rc;
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = ngx_http_soma_get_ctx(r);
@@ -482,28 +497,35 @@ ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
                    "soma key from redis: %d", reply ? reply->type : -1);
 
     ctx->waiting = 0;
+    rc = ngx_http_soma_read_key(ctx, reply);
 
-    if (ngx_http_soma_read_key(ctx, reply) == NGX_DECLINED) {
+    if (rc == NGX_DECLINED
+        && ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_ALLOW)
+    {
+        rc = ngx_http_soma_cached_key(ctx, NGX_MAX_INT_T_VALUE);
+    }
 
-        if (ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_DENY
-            || ngx_http_soma_cached_key(ctx, NGX_MAX_INT_T_VALUE)
-               == NGX_DECLINED)
-        {
-            ctx->error.retry_ms = 1000;
+    if (rc == NGX_DECLINED) {
+        ctx->error.retry_ms = 1000;
 
-            (void) ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
-                                       "key_store_unavailable",
-                                       "the key cannot be checked now, Redis "
-                                       "gave no answer: try again in a "
-                                       "moment");
-        }
+        rc = ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
+                                 "key_store_unavailable",
+                                 "the key cannot be checked now, Redis gave "
+                                 "no answer: try again in a moment");
+
+        rc = ngx_http_soma_refuse(r, ctx, rc);
+    }
+
+    if (rc == NGX_BUSY) {
+        ctx->candidate = ngx_http_soma_next(r, ctx);
     }
 
     ngx_http_soma_proceed(r);
 }
 
 
-/* NGX_DECLINED: the reply tells nothing of the key */
+/* NGX_DECLINED: the reply tells nothing of the key; NGX_BUSY: there is no
+ * such key */
 static ngx_int_t
 ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
 {
@@ -539,11 +561,11 @@ ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
         }
 
         if (soma_identity_set(identity, field, value) == SOMA_ERROR) {
-            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                          "soma: field \"%*s\" of soma:key:%*xs.. in Redis "
-                          "has a value that is not understood, the key is "
-                          "refused", field.len, field.data,
-                          (size_t) 6, ctx->key_hash);
+            ngx_http_soma_log(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                              "soma: field \"%*s\" of soma:key:%*xs.. in Redis "
+                              "has a value that is not understood, the key is "
+                              "refused", field.len, field.data,
+                              (size_t) 6, ctx->key_hash);
             identity->tenant.len = 0;
             break;
         }
@@ -622,7 +644,7 @@ ngx_http_soma_known(ngx_http_soma_ctx_t *ctx)
 static ngx_int_t
 ngx_http_soma_unknown(ngx_http_soma_ctx_t *ctx)
 {
-    return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED, "invalid_api_key",
-                               "this API key is not known here: check it, or "
-                               "ask whoever runs this gateway for one");
+    ctx->strange = 1;
+
+    return NGX_BUSY;
 }

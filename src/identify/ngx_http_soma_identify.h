@@ -13,6 +13,7 @@
 #include "ngx_http_soma.h"
 
 
+#define NGX_HTTP_SOMA_CREDENTIALS  4       /* headers that may carry one */
 #define NGX_HTTP_SOMA_KEY_FRESH  60000      /* ms a cached key is good */
 
 
@@ -44,6 +45,19 @@ void ngx_http_soma_identify_exit_worker(void);
 
 /* 1: the header carries a credential of a client and never travels on */
 ngx_uint_t ngx_http_soma_credential_header(ngx_table_elt_t *h);
+
+/*
+ * The credentials that a request brings, one by one: *n counts on from 0, and
+ * is left at what was found.  NGX_OK, or NGX_DECLINED: no more.  The string
+ * lies in the request's headers.
+ */
+ngx_int_t ngx_http_soma_credential_find(ngx_http_request_t *r, ngx_uint_t *n,
+    soma_str_t *credential);
+
+/* takes every header that carries ctx->credential out of the request, for
+ * good: no handler behind passes on what opens this gateway */
+ngx_int_t ngx_http_soma_credential_strip(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
 
 /* the directive soma_key */
 char *ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

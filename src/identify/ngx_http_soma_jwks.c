@@ -326,9 +326,9 @@ ngx_http_soma_jwks_load(ngx_http_soma_jwks_worker_t *w)
     {
         /* it was good where it was fetched: there is no memory here */
 
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "soma_jwt \"%V\": its new keys cannot be used: %s",
-                      &w->jwt->name, error);
+        ngx_http_soma_log(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "soma_jwt \"%V\": its new keys cannot be used: %s",
+                          &w->jwt->name, error);
         soma_jwks_free(set);
         ngx_destroy_pool(pool);
         return;
@@ -632,11 +632,11 @@ ngx_http_soma_jwks_failed(ngx_http_soma_jwks_worker_t *w, const char *error)
     /* once, until it is well again */
 
     if (failures == 0) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "soma_jwt \"%V\": its keys cannot be fetched, %s: %s",
-                      &w->jwt->name, slot->version ? "the last ones stay"
-                                                   : "there are none yet",
-                      error);
+        ngx_http_soma_log(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "soma_jwt \"%V\": its keys cannot be fetched, %s: %s",
+                          &w->jwt->name, slot->version ? "the last ones stay"
+                                                       : "there are none yet",
+                          error);
     }
 }
 

@@ -353,11 +353,12 @@ ngx_http_soma_tenant_fields(ngx_http_soma_ctx_t *ctx, soma_tenant_t *tenant,
         value.len = reply->element[i + 1]->len;
 
         if (soma_tenant_set(tenant, field, value) == SOMA_ERROR) {
-            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                          "soma: field \"%*s\" of soma:tenant:%*s in Redis "
-                          "has a value that is not understood, the tenant is "
-                          "refused", field.len, field.data,
-                          ctx->identity.tenant.len, ctx->identity.tenant.data);
+            ngx_http_soma_log(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                              "soma: field \"%*s\" of soma:tenant:%*s in Redis "
+                              "has a value that is not understood, the tenant "
+                              "is refused", field.len, field.data,
+                              ctx->identity.tenant.len,
+                              ctx->identity.tenant.data);
             tenant->invalid = 1;
             return;
         }

@@ -544,8 +544,8 @@ ngx_http_soma_shipper_refused(ngx_http_soma_writer_t *writer,
     ship->told = ngx_time();
     ship->told_hash = hash;
 
-    ngx_log_error(NGX_LOG_ERR, ngx_http_soma_journal.log, 0,
-                  "soma ledger: %s; they wait in the journal", ship->error);
+    ngx_http_soma_log(NGX_LOG_ERR, ngx_http_soma_journal.log, 0,
+                      "soma ledger: %s; they wait in the journal", ship->error);
 }
 
 

@@ -676,10 +676,10 @@ ngx_http_soma_cluster_read(ngx_http_soma_node_t *from, redisReply *reply)
                     : "a node of it knows of no slots";
 
         if (!cl->known) {
-            ngx_log_error(NGX_LOG_WARN, ngx_http_soma_redis_worker.log, 0,
-                          "soma redis: %V gives no map of a cluster%s%s",
-                          &from->link.where, reply->str ? ": " : "",
-                          reply->str ? reply->str : "");
+            ngx_http_soma_log(NGX_LOG_WARN, ngx_http_soma_redis_worker.log, 0,
+                              "soma redis: %V gives no map of a cluster%s%s",
+                              &from->link.where, reply->str ? ": " : "",
+                              reply->str ? reply->str : "");
         }
 
         return NGX_ERROR;

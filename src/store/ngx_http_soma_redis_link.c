@@ -361,8 +361,8 @@ ngx_http_soma_redis_link_note(ngx_http_soma_link_t *link, const char *why)
         link->told = 1;
     }
 
-    ngx_log_error(level, link->log, 0, "soma redis: %s to %V is down: %s",
-                  link->name, &link->where, link->error);
+    ngx_http_soma_log(level, link->log, 0, "soma redis: %s to %V is down: %s",
+                      link->name, &link->where, link->error);
 
     if (link->kind == NGX_HTTP_SOMA_LINK_COMMAND) {
         ngx_http_soma_redis_missed();

@@ -330,10 +330,11 @@ ngx_http_soma_redis_listen_tracked(void *data, redisReply *reply)
 
         if (!ngx_http_soma_listeners.told) {
             ngx_http_soma_listeners.told = 1;
-            ngx_log_error(NGX_LOG_NOTICE, listen->link.log, 0,
-                          "soma redis: no CLIENT TRACKING: \"%s\"; a change "
-                          "of a key or a lock is heard on channel %s only",
-                          reply->str, NGX_HTTP_SOMA_REDIS_CHANGES);
+            ngx_http_soma_log(NGX_LOG_NOTICE, listen->link.log, 0,
+                              "soma redis: no CLIENT TRACKING: \"%s\"; a "
+                              "change of a key or a lock is heard on channel "
+                              "%s only",
+                              reply->str, NGX_HTTP_SOMA_REDIS_CHANGES);
         }
 
         return;

@@ -263,9 +263,9 @@ ngx_http_soma_sentinel_switch(soma_str_t text)
         return;
     }
 
-    ngx_log_error(NGX_LOG_NOTICE, ngx_http_soma_redis_worker.log, 0,
-                  "soma redis: sentinel has made %*s:%*s the master",
-                  word[3].len, word[3].data, word[4].len, word[4].data);
+    ngx_http_soma_log(NGX_LOG_NOTICE, ngx_http_soma_redis_worker.log, 0,
+                      "soma redis: sentinel has made %*s:%*s the master",
+                      word[3].len, word[3].data, word[4].len, word[4].data);
 
     ngx_http_soma_sentinel_found(word[3], word[4]);
 }

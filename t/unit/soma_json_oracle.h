@@ -94,6 +94,34 @@ oracle_scan(soma_json_scan_t *scan, const unsigned char *p, size_t len,
 }
 
 
+/* four hex digits; 0: they are none */
+static inline int
+oracle_hex(const unsigned char *p, unsigned *u)
+{
+    int       i;
+    unsigned  digit;
+
+    *u = 0;
+
+    for (i = 0; i < 4; i++) {
+
+        if (p[i] >= '0' && p[i] <= '9') {
+            digit = p[i] - '0';
+
+        } else if ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f') {
+            digit = (p[i] | 0x20) - 'a' + 10u;
+
+        } else {
+            return 0;
+        }
+
+        *u = *u * 16 + digit;
+    }
+
+    return 1;
+}
+
+
 /* is this string, from behind its quote, one that is watched for? */
 static inline int
 oracle_name(const unsigned char *p, size_t len)

@@ -270,6 +270,24 @@ test_json_str(void)
 
 
 static void
+test_log(void)
+{
+    soma_out_t  out;
+
+    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_log(&out, SOMA_STR("a b~\n\x1b[0m\0\x7f\xc3\xa4\"\\"), 1);
+    soma_is_str(buf, out.pos - buf,
+                "a b~\\x0a\\x1b[0m\\x00\\x7f\\xc3\\xa4\\x22\\x5c",
+                "text of others between quotes of a log");
+
+    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_log(&out, SOMA_STR("\"a\"\\\r\x9b"), 0);
+    soma_is_str(buf, out.pos - buf, "\"a\"\\\\x0d\\x9b",
+                "and without quotes");
+}
+
+
+static void
 test_str(void)
 {
     unsigned char   raw[4];
@@ -637,6 +655,7 @@ main(void)
     test_digits();
     test_put();
     test_json_str();
+    test_log();
     test_str();
     test_int();
     test_decimal();
