@@ -177,7 +177,7 @@ my @bad = (
     provider('timeout soon=2s;', qr/"soon=2s".*first_token=TIME/),
     provider('timeout;', qr/words behind "timeout"/),
     provider('limit beer 3/day;', qr/"beer" in "limit".*requests, tokens/),
-    provider('limit cost 3/week;', qr{"3/week".*day and month}),
+    provider('limit cost 3/fortnight;', qr{"3/fortnight".*month and ever}),
     provider('limit cost 3;', qr/"3".*no window.*minute/),
     provider('limit cost 0/day;', qr{"0/day".*above 0}),
     provider('limit requests 5/day per=moon;', qr/"per=moon".*provider/),

@@ -127,7 +127,7 @@ sub record {
 sub key {
     my ($tenant) = @_;
 
-    return "soma:{$tenant}:quota:cost_$limit{$tenant}/day:tenant:$tenant";
+    return "soma:{$tenant}:quota:cost/day:tenant:$tenant";
 }
 
 # what nodes hold and have used of a limit, as Redis has it

@@ -17,7 +17,7 @@ my $seq = 100;
 
 my %acked;
 
-my @names = qw(applied since grant free whole used turn flags);
+my @names = qw(applied since grant free whole used turn flags now);
 
 
 # the text as the compiler sees it, with another clock
@@ -52,6 +52,17 @@ sub reset_all {
 sub at { $now = shift; }
 
 
+# of the days around a node's now
+sub edges {
+    my ($window, $clock) = @_;
+
+    return (0) x 4 if $window ne 'D';
+
+    my $start = $clock - $clock % $day;
+    return map { $start + $_ * $day } -1 .. 2;
+}
+
+
 # sync(node, window, limit, need => 1, ...)
 sub sync {
     my ($node, $window, $limit, %a) = @_;
@@ -63,10 +74,13 @@ sub sync {
 
     $redis->cmd('SET', 'clock', $now);
 
+    my @edges = @{ $a{edges} // [edges($window, $a{clock} // $now)] };
+
     my $r = $redis->cmd('EVAL', $script, 1, $key, $node, $a{ttl} // 6000, $n,
-                        $a{fresh} // 0, $window, $limit, $a{state} // 0,
-                        $ack, map { $a{$_} // 0 }
-                        qw(need ahead held used total since whole));
+                        $a{fresh} // 0, $window eq 'D' ? 'w' : $window,
+                        $limit, $a{state} // 0,
+                        $ack, (map { $a{$_} // 0 }
+                        qw(need ahead held used total since whole)), @edges);
     my %r;
     @r{@names} = @$r;
 
@@ -78,7 +92,8 @@ sub sync {
 
 my $r = sync('a', 'm', 600, need => 100);
 is_deeply($r, { applied => 1, since => 0, grant => 100, free => 500,
-                whole => 600, used => 0, turn => 0, flags => 0 },
+                whole => 600, used => 0, turn => 0, flags => 0,
+                now => $now },
           'a full bucket grants');
 is(sync('a', 'm', 600, held => 100, seq => $seq)->{applied}, 0,
    'the same call again does nothing');
@@ -207,29 +222,61 @@ $r = sync('a', 'D', 1000, state => 1, since => $start + $day,
 is($r->{since}, $start + $day, 'a clock that stepped back turns nothing back');
 is($r->{whole}, 990, 'and forgets nothing');
 
-# months
+# windows come from the node, the clock is Redis'
 
-for (['2026-11-21', '2026-11-01', '2026-12-01'],
-     ['2026-12-31', '2026-12-01', '2027-01-01'],
-     ['2027-01-01', '2027-01-01', '2027-02-01'],
-     ['2028-02-29', '2028-02-01', '2028-03-01'],
-     ['2027-02-28', '2027-02-01', '2027-03-01'],
-     ['2100-02-28', '2100-02-01', '2100-03-01'],
-     ['2024-03-01', '2024-03-01', '2024-04-01'])
-{
-    my ($at, $since, $next) = map {
-        my ($y, $m, $d) = split /-/;
-        local $ENV{TZ} = 'UTC';
-        POSIX::tzset();
-        POSIX::mktime(0, 0, 0, $d, $m - 1, $y - 1900) * 1000
-    } @$_;
+reset_all();
+at($start + $day + 3600000);
+$r = sync('a', 'D', 1000, need => 10, clock => $now - $day);
+is($r->{since}, $start + $day, 'a node whose clock is a day behind');
+$r = sync('b', 'D', 1000, need => 10, clock => $now + $day);
+is($r->{since}, $start + $day, 'and one that is a day ahead count one day');
+is($r->{turn}, $day - 3600000, 'which ends at one time');
+$r = sync('c', 'D', 1000, need => 10, clock => $now + 9 * $day);
+is_deeply($r, { applied => 0, since => 0, grant => 0, free => 0, whole => 0,
+                used => 0, turn => 0, flags => 4, now => $now },
+          'one that knows no window of today is told the time');
+ok(!exists $redis->hash($key)->{'n:c'}, 'and nothing is booked');
 
-    reset_all();
-    at($at + 12345);
-    $r = sync('a', 'M', 1000, need => 1);
-    is($r->{since}, $since, "$_->[0] is in the month of $_->[1]");
-    is($r->{turn}, $next - $at - 12345, "until $_->[2]");
-}
+reset_all();
+my @ever = (0, 1, 9e15, 9e15);
+$r = sync('a', 'w', 1000, need => 10, edges => \@ever);
+is($r->{since}, 1, 'what never resets began once');
+is($r->{turn}, 0, 'and does not turn');
+$r = sync('a', 'w', 1000, state => 1, since => 1, used => 400, total => 400,
+          edges => \@ever);
+at($now + 400 * $day);
+$r = sync('a', 'w', 1000, state => 1, since => 1, total => 400, held => 10,
+          edges => \@ever);
+is($r->{whole}, 600, 'a year later it is what it was');
+is($redis->cmd('PTTL', $key), -1, 'and its key stays');
+
+# another number, the same count
+
+reset_all();
+at(1795230245678);
+sync('a', 'm', 600, need => 100);
+sync('a', 'm', 600, state => 1, used => 500);
+$r = sync('a', 'm', 900, state => 1, need => 1000);
+is($r->{whole}, 400, 'a rate that was raised: what was spent counts');
+$r = sync('b', 'm', 600);
+is($r->{whole}, 100, 'a node that has not heard yet changes nothing');
+$r = sync('a', 'm', 900, state => 1, held => 400);
+is($r->{whole}, 400, 'to and fro');
+$r = sync('b', 'm', 300, need => 1);
+is($r->{whole}, -200, 'lowered below what was spent');
+is($r->{grant}, 0, 'nothing is granted');
+at($now + 60000);
+$r = sync('b', 'm', 300);
+is($r->{whole}, 100, 'it fills as fast as the new number says');
+
+reset_all();
+sync('a', 'D', 1000, need => 500);
+sync('a', 'D', 1000, state => 1, since => $start, used => 500, total => 500);
+$r = sync('a', 'D', 2000, state => 1, since => $start, total => 500);
+is($r->{whole}, 1500, 'a budget that was raised: what was spent counts');
+$r = sync('b', 'D', 400, need => 1);
+is($r->{whole}, -100, 'lowered below what was spent');
+is($r->{grant}, 0, 'nothing is granted');
 
 # concurrency
 

@@ -154,7 +154,7 @@ post($user, "/v1/$chat", '{"model":"big"}', 'X-Used' => 1);
 is(sent(), '{"max_tokens":16,"model":"big"}', '16 are left');
 post($user, "/v1/$chat", '{"model":"big"}');
 is($res->{status}, 429, '15 are no answer');
-like($res->{body}, qr/15000000000 left.*insufficient_quota/s, 'used up');
+like($res->{body}, qr/15 USD left of 100 USD a day.*insufficient_quota/s, 'used up');
 ok($res->{headers}{'retry-after'} > 0, 'until tomorrow');
 
 post('own', "/v1/$chat", '{"model":"big"}', 'X-Used' => 1);

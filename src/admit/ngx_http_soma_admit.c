@@ -10,6 +10,7 @@
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_redis.h"
+#include "ngx_http_soma_tz.h"
 #include "ngx_http_soma_vocabulary.h"
 
 
@@ -403,28 +404,30 @@ ngx_int_t
 ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
     soma_str_t owner, soma_verdict_t *verdict)
 {
+    u_char        buf[SOMA_LIMIT_LEFT_MAX];
+    soma_out_t    left;
     soma_fault_e  fault;
     const char   *code, *way_out;
 
     if (ctx->error.fault == SOMA_FAULT_NONE) {
         ctx->error.retry_ms = verdict->retry_ms > 0 ? verdict->retry_ms : 0;
         ctx->error.no_retry = (verdict->retry_ms < 0
-                               || limit->window == SOMA_WINDOW_DAY
-                               || limit->window == SOMA_WINDOW_MONTH);
+                               || soma_window_calendar(limit->window));
     }
 
     fault = SOMA_FAULT_RATE;
     code = "rate_limit_exceeded";
 
-    if (limit->amount == SOMA_COST || limit->window == SOMA_WINDOW_DAY
-        || limit->window == SOMA_WINDOW_MONTH)
-    {
+    if (limit->amount == SOMA_COST || soma_window_calendar(limit->window)) {
         fault = SOMA_FAULT_QUOTA;
         code = "insufficient_quota";
     }
 
     if (limit->amount == SOMA_CONCURRENCY) {
         way_out = "wait until a request in flight has ended";
+
+    } else if (verdict->retry_ms < 0 && limit->window == SOMA_WINDOW_EVER) {
+        way_out = "it does not fill again: have it raised";
 
     } else if (verdict->retry_ms < 0) {
         way_out = "this request alone asks for more than the limit: ask for "
@@ -434,11 +437,15 @@ ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
         way_out = "come back when Retry-After says";
     }
 
+    soma_out_init(&left, buf, sizeof(buf));
+    soma_limit_left(&left, limit, verdict->remaining);
+
     return ngx_http_soma_fault(ctx, fault, code,
-                               "limit \"%*s\" of %*s is used up, %L left: %s",
+                               "limit \"%*s\" of %*s is used up, %*s: %s",
                                limit->text.len, limit->text.data,
                                owner.len, owner.data,
-                               verdict->remaining, way_out);
+                               (size_t) (left.pos - left.start), left.start,
+                               way_out);
 }
 
 
@@ -447,7 +454,9 @@ ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
 static ngx_array_t *
 ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx)
 {
+    int           rc;
     unsigned      n;
+    soma_str_t    zone;
     const char   *error;
     ngx_array_t  *limits;
 
@@ -457,10 +466,17 @@ ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx)
         return NULL;
     }
 
-    if (soma_limits_parse(limits->elts, SOMA_KEY_LIMITS_MAX, &n,
-                          ctx->identity.limits, SOMA_SCOPE_KEY, &error)
-        != SOMA_OK)
+    rc = soma_limits_parse(limits->elts, SOMA_KEY_LIMITS_MAX, &n,
+                           ctx->identity.limits, SOMA_SCOPE_KEY, &error);
+
+    if (rc == SOMA_OK
+        && ngx_http_soma_tz_limits(limits->elts, n, &zone) != NGX_OK)
     {
+        error = "a time zone is not known here";
+        rc = SOMA_ERROR;
+    }
+
+    if (rc != SOMA_OK) {
         ngx_http_soma_log(NGX_LOG_ERR, ctx->request->connection->log, 0,
                           "soma: the limits of key \"%*s\" cannot be read: %s",
                           ctx->identity.key.len, ctx->identity.key.data, error);

@@ -13,19 +13,6 @@
 
 static ngx_http_soma_group_t *ngx_http_soma_lease_join_locked(
     ngx_http_soma_main_conf_t *smcf, u_char *tag, size_t len, int64_t now);
-static void ngx_http_soma_lease_split(ngx_http_soma_state_t *state,
-    soma_str_t *part);
-static void ngx_http_soma_lease_limit(ngx_http_soma_state_t *state,
-    soma_limit_t *limit);
-
-
-enum {
-    NGX_HTTP_SOMA_KEY_OWNER = 0,
-    NGX_HTTP_SOMA_KEY_TEXT,
-    NGX_HTTP_SOMA_KEY_GROUP,
-    NGX_HTTP_SOMA_KEY_VALUE,
-    NGX_HTTP_SOMA_KEY_PARTS
-};
 
 
 /* another zone is another instance, also on the same host after a restart */
@@ -47,13 +34,13 @@ ngx_http_soma_lease_init_zone(ngx_http_soma_quota_zone_t *zone)
 
 ngx_int_t
 ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
-    ngx_http_soma_state_t *state, soma_limit_t *limit, soma_str_t tenant,
-    int64_t now)
+    ngx_http_soma_state_t *state, soma_str_t tenant, int64_t now)
 {
     size_t                       len;
     u_char                       buf[SOMA_LEASE_KEY_MAX];
     soma_out_t                   tag, name;
     soma_str_t                   part[NGX_HTTP_SOMA_KEY_PARTS], s;
+    soma_limit_t                 limit;
     ngx_http_soma_leased_t      *leased;
     ngx_http_soma_quota_zone_t  *zone;
 
@@ -63,7 +50,7 @@ ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
 
     zone = smcf->zone->quota;
 
-    ngx_http_soma_lease_split(state, part);
+    ngx_http_soma_quota_part(state, part);
 
     soma_out_init(&tag, buf, sizeof(buf));
     soma_lease_tag(&tag, part[NGX_HTTP_SOMA_KEY_OWNER], tenant);
@@ -73,7 +60,8 @@ ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
 
     soma_out_init(&name, tag.pos, tag.end - tag.pos);
     soma_lease_key(&name, s, part[NGX_HTTP_SOMA_KEY_OWNER],
-                   part[NGX_HTTP_SOMA_KEY_TEXT], limit->per,
+                   part[NGX_HTTP_SOMA_KEY_RULE],
+                   part[NGX_HTTP_SOMA_KEY_SCOPE],
                    part[NGX_HTTP_SOMA_KEY_GROUP],
                    part[NGX_HTTP_SOMA_KEY_VALUE]);
 
@@ -102,6 +90,9 @@ ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
     leased->len = len;
     ngx_memcpy(leased->name, name.start, len);
     soma_lease_init(&leased->lease, ++zone->seq, ngx_http_soma_lease_now());
+
+    ngx_http_soma_quota_limit(state, &limit);
+    soma_window_edges(&limit, now + zone->ahead, leased->lease.edge);
 
     state->leased = leased;
 
@@ -166,45 +157,6 @@ ngx_http_soma_lease_join_locked(ngx_http_soma_main_conf_t *smcf, u_char *tag,
 }
 
 
-/* a key of a state is four words with null bytes between them */
-static void
-ngx_http_soma_lease_split(ngx_http_soma_state_t *state, soma_str_t *part)
-{
-    u_char      *p, *end, *last;
-    ngx_uint_t   i;
-
-    p = state->key;
-    last = state->key + state->len;
-
-    for (i = 0; i < NGX_HTTP_SOMA_KEY_PARTS; i++) {
-        end = NULL;
-
-        if (i + 1 < NGX_HTTP_SOMA_KEY_PARTS) {
-            end = ngx_strlchr(p, last, '\0');
-        }
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        part[i].data = p;
-        part[i].len = end - p;
-        p = (end < last) ? end + 1 : last;
-    }
-}
-
-
-static void
-ngx_http_soma_lease_limit(ngx_http_soma_state_t *state, soma_limit_t *limit)
-{
-    ngx_memzero(limit, sizeof(soma_limit_t));
-
-    limit->amount = state->amount;
-    limit->window = state->window;
-    limit->limit = state->limit;
-}
-
-
 void
 ngx_http_soma_lease_awake_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_leased_t *leased)
@@ -224,6 +176,26 @@ ngx_http_soma_lease_rest_locked(ngx_http_soma_leased_t *leased)
     if (leased->active) {
         leased->active = 0;
         ngx_queue_remove(&leased->queue);
+    }
+}
+
+
+/* whoever has something of it by the old number gives it back, and all ask
+ * anew */
+void
+ngx_http_soma_lease_number_locked(ngx_http_soma_quota_zone_t *zone,
+    ngx_http_soma_state_t *state, int64_t number)
+{
+    ngx_http_soma_leased_t  *leased;
+
+    leased = state->leased;
+
+    soma_lease_change(&leased->lease, ngx_http_soma_lease_now(),
+                      number - state->limit);
+
+    if (leased->active) {
+        ngx_http_soma_lease_due_locked(zone, leased->group,
+                                       leased->lease.due);
     }
 }
 
@@ -275,7 +247,10 @@ ngx_http_soma_lease_settle_locked(ngx_http_soma_quota_zone_t *zone,
 
     leased = state->leased;
 
-    ngx_http_soma_lease_limit(state, &limit);
+    ngx_memzero(&limit, sizeof(soma_limit_t));
+    limit.amount = state->amount;
+    limit.window = state->window;
+
     soma_lease_settle(&limit, &leased->lease, item->epoch, item->taken, used);
     ngx_http_soma_lease_save_locked(zone, leased);
 

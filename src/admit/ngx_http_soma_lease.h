@@ -41,8 +41,9 @@ ngx_int_t ngx_http_soma_lease_init_zone(ngx_http_soma_quota_zone_t *zone);
 
 /* makes state->leased if it has none; NGX_ERROR: no room */
 ngx_int_t ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
-    ngx_http_soma_state_t *state, soma_limit_t *limit, soma_str_t tenant,
-    int64_t now);
+    ngx_http_soma_state_t *state, soma_str_t tenant, int64_t now);
+void ngx_http_soma_lease_number_locked(ngx_http_soma_quota_zone_t *zone,
+    ngx_http_soma_state_t *state, int64_t number);
 void ngx_http_soma_lease_need_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t *state, int64_t want);
 void ngx_http_soma_lease_take_locked(ngx_http_soma_quota_zone_t *zone,

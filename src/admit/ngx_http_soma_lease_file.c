@@ -20,7 +20,6 @@
 
 
 #define NGX_HTTP_SOMA_SAVED_LOOKS  64       /* for a free entry */
-#define NGX_HTTP_SOMA_SAVED_DAY    86400000LL               /* ms */
 #define NGX_HTTP_SOMA_SAVED_LATE   3600000LL    /* ms, of clocks that differ */
 
 
@@ -157,6 +156,7 @@ ngx_http_soma_lease_save_locked(ngx_http_soma_quota_zone_t *zone,
     copy->used = leased->lease.used;
     copy->total = leased->lease.total;
     copy->since = leased->lease.since;
+    ngx_memcpy(copy->edge, leased->lease.edge, sizeof(copy->edge));
     copy->ack = leased->lease.ack;
     copy->seq = zone->seq;
 
@@ -234,7 +234,7 @@ ngx_http_soma_saved_free_locked(ngx_http_soma_quota_zone_t *zone,
 ngx_uint_t
 ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry)
 {
-    int64_t                      now, span;
+    int64_t                      now;
     ngx_http_soma_saved_copy_t  *copy;
 
     copy = &entry->copy[entry->current];
@@ -244,10 +244,9 @@ ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry)
     }
 
     now = (int64_t) ngx_time() * 1000;
-    span = (entry->window == SOMA_WINDOW_DAY) ? NGX_HTTP_SOMA_SAVED_DAY
-                                              : 31 * NGX_HTTP_SOMA_SAVED_DAY;
 
-    return now - copy->since < span + NGX_HTTP_SOMA_SAVED_LATE;
+    return now < soma_lease_end(copy->edge, copy->since)
+                 + NGX_HTTP_SOMA_SAVED_LATE;
 }
 
 

@@ -17,7 +17,7 @@
 
 #define NGX_HTTP_SOMA_SAVED_MAX    4096     /* leases of an instance */
 #define NGX_HTTP_SOMA_SAVED_NAME   400      /* bytes of a key */
-#define NGX_HTTP_SOMA_SAVED_MAGIC  "soma leases 2\n"
+#define NGX_HTTP_SOMA_SAVED_MAGIC  "soma leases 3\n"
 #define NGX_HTTP_SOMA_SAVED_FILE   "leases-"
 
 
@@ -25,6 +25,7 @@ typedef struct {
     int64_t   used;
     int64_t   total;
     int64_t   since;
+    int64_t   edge[SOMA_WINDOW_EDGES];
     uint64_t  ack;
     uint64_t  seq;
 } ngx_http_soma_saved_copy_t;
@@ -65,7 +66,7 @@ void ngx_http_soma_saved_path(ngx_http_soma_main_conf_t *smcf, u_char *path,
 /* maps that many bytes; NULL: it cannot */
 ngx_http_soma_saved_t *ngx_http_soma_saved_map(int fd, size_t size);
 
-/* 1: it counts a day or month, which has not ended for sure */
+/* 1: it counts a window of the calendar, which has not ended for sure */
 ngx_uint_t ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry);
 
 

@@ -222,7 +222,7 @@ ngx_http_soma_orphan_next(void)
         entry = &o->map->entry[o->next++];
 
         if (!entry->valid || entry->len > NGX_HTTP_SOMA_SAVED_NAME
-            || entry->window > SOMA_WINDOW_MONTH || entry->current > 1)
+            || entry->window >= SOMA_WINDOWS || entry->current > 1)
         {
             entry->valid = 0;
             continue;
@@ -260,6 +260,7 @@ ngx_http_soma_orphan_send(ngx_http_soma_saved_entry_t *entry)
     item.used = copy->used;
     item.total = copy->total;
     item.since = copy->since;
+    ngx_memcpy(item.edge, copy->edge, sizeof(item.edge));
 
     argc = 0;
     argv[argc] = (char *) entry->name;

@@ -425,8 +425,10 @@ ngx_http_soma_lease_pick_locked(ngx_http_soma_leased_t *leased,
     ngx_http_soma_state_t       *state;
     ngx_http_soma_lease_key_t   *key;
     ngx_http_soma_lease_call_t  *call;
+    ngx_http_soma_quota_zone_t  *zone;
 
     call = &ngx_http_soma_lease_call;
+    zone = ngx_http_soma_lease_sync.smcf->zone->quota;
     state = leased->state;
 
     if (call->n == SOMA_LEASE_KEYS_MAX
@@ -444,15 +446,13 @@ ngx_http_soma_lease_pick_locked(ngx_http_soma_leased_t *leased,
     call->used += state->len;
     *names = ngx_cpymem(*names, leased->name, leased->len);
 
-    ngx_memzero(&limit, sizeof(soma_limit_t));
-    limit.amount = state->amount;
-    limit.window = state->window;
-    limit.limit = state->limit;
+    ngx_http_soma_quota_limit(state, &limit);
+    soma_window_edges(&limit, ngx_http_soma_now() + zone->ahead,
+                      leased->lease.edge);
 
     soma_lease_send(&limit, &leased->lease, call->seq, now,
                     ngx_http_soma_lease_sync.last, &key->item);
-    ngx_http_soma_lease_save_locked(ngx_http_soma_lease_sync.smcf->zone->quota,
-                                    leased);
+    ngx_http_soma_lease_save_locked(zone, leased);
 
     return 1;
 }
@@ -590,6 +590,11 @@ ngx_http_soma_lease_book(ngx_http_soma_lease_call_t *call, redisReply *reply)
             }
         }
 
+        if (reply != NULL) {
+            zone->ahead = reply->element[SOMA_LEASE_ANSWERS - 1]->integer
+                          - ngx_http_soma_now();
+        }
+
         if (reply != NULL && call->ups != 0) {
             group->ups = call->ups;
         }
@@ -648,6 +653,7 @@ ngx_http_soma_lease_book_key_locked(ngx_http_soma_group_t *group,
         answer.used = element[5]->integer;
         answer.turn = element[6]->integer;
         answer.flags = element[7]->integer;
+        answer.now = element[8]->integer;
 
         soma_lease_reply(&leased->lease, &key->item, &answer, now);
         ngx_http_soma_lease_save_locked(zone, leased);

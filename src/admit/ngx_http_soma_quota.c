@@ -198,12 +198,19 @@ ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,
 }
 
 
-static ngx_inline u_char *
-ngx_http_soma_quota_word(u_char *p, soma_str_t s)
+void
+ngx_http_soma_quota_key(soma_out_t *out, soma_limit_t *limit,
+    soma_str_t owner, soma_str_t group, soma_str_t value)
 {
-    soma_copy(p, s.data, s.len);
-
-    return p + s.len;
+    soma_put_str(out, owner);
+    soma_put_char(out, '\0');
+    soma_limit_rule(out, limit);
+    soma_put_char(out, '\0');
+    soma_put_cstr(out, soma_scope_name(limit->per));
+    soma_put_char(out, '\0');
+    soma_put_str(out, group);
+    soma_put_char(out, '\0');
+    soma_put_str(out, value);
 }
 
 
@@ -214,7 +221,9 @@ ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_takes_t *takes, soma_str_t owner, ngx_array_t *limits,
     const int64_t *want, ngx_uint_t trim)
 {
-    u_char                *p, *last;
+    u_char                *p;
+    int64_t                now;
+    soma_out_t             out;
     soma_str_t             group, value;
     ngx_uint_t             i;
     soma_limit_t          *limit;
@@ -227,31 +236,30 @@ ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    p = takes->buf;
-    last = takes->buf + NGX_HTTP_SOMA_STATE_KEYS;
+    now = ngx_http_soma_now();
+    soma_out_init(&out, takes->buf, NGX_HTTP_SOMA_STATE_KEYS);
 
     for (i = 0; i < limits->nelts; i++) {
-        take = &takes->take[i];
+
+        if ((limit[i].shares || limit[i].until != 0)
+            && !soma_limit_holds(limit, limits->nelts, i, now))
+        {
+            continue;
+        }
+
+        take = &takes->take[takes->n++];
 
         ngx_http_soma_quota_scope(ctx, limit[i].per, &group, &value);
 
-        if ((size_t) (last - p)
-            < owner.len + limit[i].text.len + group.len + value.len + 3)
-        {
+        p = out.pos;
+        ngx_http_soma_quota_key(&out, &limit[i], owner, group, value);
+
+        if (out.full) {
             return NGX_ERROR;
         }
 
         take->key = p;
-
-        p = ngx_http_soma_quota_word(p, owner);
-        *p++ = '\0';
-        p = ngx_http_soma_quota_word(p, limit[i].text);
-        *p++ = '\0';
-        p = ngx_http_soma_quota_word(p, group);
-        *p++ = '\0';
-        p = ngx_http_soma_quota_word(p, value);
-
-        take->len = p - take->key;
+        take->len = out.pos - p;
         take->hash = (uint32_t) soma_mix(take->key, take->len);
         take->limit = &limit[i];
         take->state = NULL;
@@ -266,7 +274,6 @@ ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
         }
     }
 
-    takes->n = limits->nelts;
     takes->part = 0;
 
     return NGX_OK;
@@ -398,7 +405,7 @@ ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
     int64_t        msec;
     soma_lease_t  *lease;
 
-    if (ngx_http_soma_lease_make_locked(ctx->main, take->state, take->limit,
+    if (ngx_http_soma_lease_make_locked(ctx->main, take->state,
                                         ctx->identity.tenant, now)
         != NGX_OK)
     {

@@ -6,8 +6,9 @@
  * in flight have on them.  A hold lives in shared memory too, on a list of
  * its worker, so that what a killed worker held is given back by the next.
  *
- * A state is found by its owner, the text of its limit and the scope's value:
- * it outlives a reload, and a limit whose text was changed begins anew.
+ * A state is found by its owner, the rule of its limit (soma_limit_rule()) and
+ * the scope's value: it outlives a reload, and what was spent counts on when
+ * the number of its limit is another.
  */
 
 

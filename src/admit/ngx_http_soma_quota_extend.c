@@ -20,8 +20,6 @@ static void ngx_http_soma_quota_more_ask_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_item_t *item, int64_t want);
 static void ngx_http_soma_quota_take_lease_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_item_t *item, int64_t taken, int64_t more);
-static void ngx_http_soma_quota_limit(ngx_http_soma_state_t *state,
-    soma_limit_t *limit);
 
 
 ngx_int_t
@@ -274,15 +272,4 @@ ngx_http_soma_quota_take_lease_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_lease_take_locked(ctx->main->zone->quota, item->state,
                                     item);
     item->taken = all;
-}
-
-
-static void
-ngx_http_soma_quota_limit(ngx_http_soma_state_t *state, soma_limit_t *limit)
-{
-    ngx_memzero(limit, sizeof(soma_limit_t));
-
-    limit->amount = state->amount;
-    limit->window = state->window;
-    limit->limit = state->limit;
 }

@@ -12,8 +12,12 @@
 #include "ngx_http_soma_lease.h"
 #include "ngx_http_soma_lock_table.h"
 #include "ngx_http_soma_quota_zone.h"
+#include "ngx_http_soma_tz.h"
 
 
+static void ngx_http_soma_quota_number_locked(
+    ngx_http_soma_quota_zone_t *zone, ngx_http_soma_state_t *state,
+    int64_t number, int64_t now);
 static ngx_http_soma_state_t *ngx_http_soma_quota_make_locked(
     ngx_http_soma_main_conf_t *smcf, soma_limit_t *limit, u_char *key,
     size_t len, uint32_t hash, int64_t now);
@@ -137,7 +141,80 @@ ngx_http_soma_quota_state_locked(ngx_http_soma_main_conf_t *smcf,
 
     state->holds++;
 
+    if (state->limit != limit->limit) {
+        ngx_http_soma_quota_number_locked(zone, state, limit->limit, now);
+    }
+
     return state;
+}
+
+
+/* somebody gave the limit another number */
+static void
+ngx_http_soma_quota_number_locked(ngx_http_soma_quota_zone_t *zone,
+    ngx_http_soma_state_t *state, int64_t number, int64_t now)
+{
+    soma_limit_t  limit;
+
+    ngx_http_soma_quota_limit(state, &limit);
+    soma_quota_change(&limit, &state->quota, now, number);
+
+    if (state->leased != NULL) {
+        ngx_http_soma_lease_number_locked(zone, state, number);
+    }
+
+    state->limit = number;
+}
+
+
+void
+ngx_http_soma_quota_part(ngx_http_soma_state_t *state, soma_str_t *part)
+{
+    u_char      *p, *end, *last;
+    ngx_uint_t   i;
+
+    p = state->key;
+    last = state->key + state->len;
+
+    for (i = 0; i < NGX_HTTP_SOMA_KEY_PARTS; i++) {
+        end = NULL;
+
+        if (i + 1 < NGX_HTTP_SOMA_KEY_PARTS) {
+            end = ngx_strlchr(p, last, '\0');
+        }
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        part[i].data = p;
+        part[i].len = end - p;
+        p = (end < last) ? end + 1 : last;
+    }
+}
+
+
+void
+ngx_http_soma_quota_limit(ngx_http_soma_state_t *state, soma_limit_t *limit)
+{
+    soma_str_t  part[NGX_HTTP_SOMA_KEY_PARTS];
+
+    if (state->ruled) {
+        ngx_http_soma_quota_part(state, part);
+
+        if (soma_limit_of_rule(limit, part[NGX_HTTP_SOMA_KEY_RULE]) == SOMA_OK
+            && limit->tz.len != 0)
+        {
+            limit->zone = ngx_http_soma_tz_find(limit->tz);
+        }
+
+    } else {
+        ngx_memzero(limit, sizeof(soma_limit_t));
+    }
+
+    limit->amount = state->amount;
+    limit->window = state->window;
+    limit->limit = state->limit;
 }
 
 
@@ -227,6 +304,8 @@ ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t      *state;
     ngx_http_soma_hold_item_t  *item;
 
+    /* to settle nobody asks for the calendar */
+
     ngx_memzero(&limit, sizeof(soma_limit_t));
 
     while (hold->n != 0) {
@@ -286,6 +365,7 @@ ngx_http_soma_quota_make_locked(ngx_http_soma_main_conf_t *smcf,
     state->limit = limit->limit;
     state->amount = limit->amount;
     state->window = limit->window;
+    state->ruled = (limit->from != 0 || limit->tz.len != 0);
     state->hash = hash;
     state->len = len;
     ngx_memcpy(state->key, key, len);
@@ -364,16 +444,11 @@ ngx_http_soma_quota_idle(ngx_http_soma_state_t *state, int64_t now)
     soma_quota_t    quota;
     soma_verdict_t  verdict;
 
-    ngx_memzero(&limit, sizeof(soma_limit_t));
-
-    limit.amount = state->amount;
-    limit.window = state->window;
-    limit.limit = state->limit;
-
     if (state->leased != NULL && state->leased->active) {
         return 0;
     }
 
+    ngx_http_soma_quota_limit(state, &limit);
     quota = state->quota;
 
     return soma_quota_check(&limit, &quota, now, 0, &verdict) == SOMA_OK

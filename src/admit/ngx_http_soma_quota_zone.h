@@ -23,7 +23,7 @@
 #define NGX_HTTP_SOMA_STATE_KEYS     4096   /* bytes, keys of one reserve */
 #define NGX_HTTP_SOMA_REAP_INTERVAL  1000   /* ms */
 
-#define NGX_HTTP_SOMA_WINDOWS        (SOMA_WINDOW_MONTH + 1)
+#define NGX_HTTP_SOMA_WINDOWS        SOMA_WINDOWS
 
 #define NGX_HTTP_SOMA_GROUP_BUCKETS  1024
 #define NGX_HTTP_SOMA_NEWS           64     /* counters of answers */
@@ -36,7 +36,8 @@ typedef struct ngx_http_soma_leased_s ngx_http_soma_leased_t;
 
 /*
  * One scope under one limit.  It knows its limit by value: the configuration
- * it came from may be gone when a dead worker's hold is given back.
+ * it came from may be gone when a dead worker's hold is given back.  The
+ * number is the one that was asked with last.
  */
 struct ngx_http_soma_state_s {
     ngx_http_soma_state_t  *next;       /* in its bucket */
@@ -48,8 +49,9 @@ struct ngx_http_soma_state_s {
     uint16_t                len;
     u_char                  amount;
     u_char                  window;
+    unsigned                ruled:1;    /* its rule tells more than these */
     ngx_http_soma_leased_t *leased;     /* NULL: no Redis */
-    u_char                  key[1];     /* owner, limit text, scope value */
+    u_char                  key[1];     /* see ngx_http_soma_quota_part() */
 };
 
 
@@ -132,6 +134,7 @@ typedef struct {
     ngx_http_soma_group_t   *group[NGX_HTTP_SOMA_GROUP_BUCKETS];
     ngx_queue_t              groups;    /* active, by due */
     uint64_t                 seq;       /* of leases and their calls */
+    int64_t                  ahead;     /* ms, of Redis' clock before ours */
     uint32_t                 ups;       /* connections that came up */
     uint32_t                 losses;    /* times Redis may have lost data */
     uint32_t                 news[NGX_HTTP_SOMA_NEWS];  /* by group's hash */
@@ -142,6 +145,26 @@ typedef struct {
     ngx_http_soma_gone_t     gone[NGX_HTTP_SOMA_ORPHANS_MAX];
     ngx_http_soma_slot_t     slot[NGX_HTTP_SOMA_SLOTS_MAX];
 } ngx_http_soma_quota_zone_t;
+
+
+/* a state's key is five words with null bytes between them */
+enum {
+    NGX_HTTP_SOMA_KEY_OWNER = 0,
+    NGX_HTTP_SOMA_KEY_RULE,
+    NGX_HTTP_SOMA_KEY_SCOPE,
+    NGX_HTTP_SOMA_KEY_GROUP,
+    NGX_HTTP_SOMA_KEY_VALUE,
+    NGX_HTTP_SOMA_KEY_PARTS
+};
+
+void ngx_http_soma_quota_key(soma_out_t *out, soma_limit_t *limit,
+    soma_str_t owner, soma_str_t group, soma_str_t value);
+void ngx_http_soma_quota_part(ngx_http_soma_state_t *state,
+    soma_str_t *part);
+
+/* its limit, without text and scope */
+void ngx_http_soma_quota_limit(ngx_http_soma_state_t *state,
+    soma_limit_t *limit);
 
 
 /* all of these with the zone's mutex held */

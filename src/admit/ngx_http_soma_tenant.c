@@ -13,6 +13,8 @@
 
 static char *ngx_http_soma_tenant_line(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
+static void ngx_http_soma_limits_warn(ngx_conf_t *cf, ngx_array_t *limits,
+    const char *block, ngx_str_t *name, ngx_uint_t redis);
 static char *ngx_http_soma_tenant_models(ngx_conf_t *cf,
     ngx_http_soma_tenant_t *tenant);
 
@@ -128,10 +130,66 @@ ngx_http_soma_tenant_models(ngx_conf_t *cf, ngx_http_soma_tenant_t *tenant)
 }
 
 
+/* limits that are right, and still are hardly what was meant */
+static void
+ngx_http_soma_limits_warn(ngx_conf_t *cf, ngx_array_t *limits,
+    const char *block, ngx_str_t *name, ngx_uint_t redis)
+{
+    int64_t        now;
+    ngx_uint_t     i;
+    const char    *what;
+    soma_limit_t  *limit;
+
+    limit = limits->elts;
+    now = ngx_http_soma_now();
+
+    for (i = 0; i < limits->nelts; i++) {
+        what = NULL;
+
+        if (limit[i].until != 0 && limit[i].until <= now) {
+            what = "has ended: remove it";
+
+        } else if (limit[i].until != 0 && !limit[i].shares) {
+            what = "stands alone: when it ends, nothing takes its place; add "
+                   "the limit of the same amount, window and scope that "
+                   "holds then, without until=";
+
+        } else if (limit[i].window == SOMA_WINDOW_EVER && !redis) {
+            what = "is counted from zero again when nginx is restarted: with "
+                   "soma_redis the count outlives it";
+        }
+
+        if (what != NULL) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "limit \"%*s\" of %s \"%V\" %s",
+                               limit[i].text.len, limit[i].text.data, block,
+                               name, what);
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_soma_tenants_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 {
-    ngx_str_t  *twice;
+    ngx_str_t                  *twice;
+    ngx_uint_t                  i;
+    ngx_http_soma_tenant_t    **tenant;
+    ngx_http_soma_provider_t  **provider;
+
+    tenant = smcf->tenants.elts;
+
+    for (i = 0; i < smcf->tenants.nelts; i++) {
+        ngx_http_soma_limits_warn(cf, &tenant[i]->limits, "soma_tenant",
+                                  &tenant[i]->name, smcf->redis.set);
+    }
+
+    provider = smcf->providers.elts;
+
+    for (i = 0; i < smcf->providers.nelts; i++) {
+        ngx_http_soma_limits_warn(cf, &provider[i]->limits, "soma_provider",
+                                  &provider[i]->name, smcf->redis.set);
+    }
 
     if (ngx_http_soma_names_sort(&smcf->tenant_names, &twice) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

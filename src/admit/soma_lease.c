@@ -15,13 +15,14 @@
 
 static int64_t soma_lease_add(int64_t a, int64_t b);
 static int64_t soma_lease_amount(int64_t n);
-static int soma_lease_calendar(soma_window_e window);
 static void soma_lease_shift(soma_lease_t *lease, int64_t n);
 static void soma_lease_expire(soma_lease_t *lease, int64_t now);
 static void soma_lease_sample(soma_lease_t *lease, int64_t now);
 static void soma_lease_guess(soma_lease_t *lease, int64_t want);
 static int soma_lease_idle(const soma_lease_t *lease, int64_t now);
 static void soma_lease_give(soma_lease_t *lease, int64_t now, int all);
+static void soma_lease_again(soma_lease_t *lease,
+    const soma_lease_item_t *item, int64_t now);
 static void soma_lease_turned(soma_lease_t *lease,
     const soma_lease_reply_t *reply);
 static void soma_lease_put(soma_out_t *out, soma_str_t s);
@@ -52,13 +53,6 @@ soma_lease_amount(int64_t n)
     }
 
     return (n > SOMA_LIMIT_MAX) ? SOMA_LIMIT_MAX : n;
-}
-
-
-static int
-soma_lease_calendar(soma_window_e window)
-{
-    return window == SOMA_WINDOW_DAY || window == SOMA_WINDOW_MONTH;
 }
 
 
@@ -222,7 +216,7 @@ soma_lease_settle(const soma_limit_t *limit, soma_lease_t *lease,
     lease->used = soma_lease_add(lease->used, used);
     lease->spent = soma_lease_add(lease->spent, used);
 
-    if (soma_lease_calendar(limit->window)) {
+    if (soma_window_calendar(limit->window)) {
         lease->total = soma_lease_add(lease->total, used);
     }
 }
@@ -341,6 +335,7 @@ soma_lease_send(const soma_limit_t *limit, soma_lease_t *lease, uint64_t seq,
     item->total = soma_lease_amount(lease->total);
     item->since = lease->since;
     item->whole = lease->whole;
+    memcpy(item->edge, lease->edge, sizeof(item->edge));
 
     if (!all && !lease->tight && !soma_lease_idle(lease, now)) {
         item->ahead = soma_lease_amount(lease->ahead + lease->need - avail
@@ -350,7 +345,7 @@ soma_lease_send(const soma_limit_t *limit, soma_lease_t *lease, uint64_t seq,
     /* of a small budget that many ask for at once the guess may be all that
      * is left in the end */
 
-    if (lease->guessed && soma_lease_calendar(limit->window)
+    if (lease->guessed && soma_window_calendar(limit->window)
         && item->ahead > limit->limit / SOMA_LEASE_FIRST_PART)
     {
         item->ahead = limit->limit / SOMA_LEASE_FIRST_PART;
@@ -360,7 +355,7 @@ soma_lease_send(const soma_limit_t *limit, soma_lease_t *lease, uint64_t seq,
 
     if (lease->known && item->held == 0 && item->need == 0
         && item->ahead == 0 && item->used == 0
-        && !soma_lease_calendar(limit->window))
+        && !soma_window_calendar(limit->window))
     {
         /* there or not, the row says nothing any more */
 
@@ -395,6 +390,20 @@ soma_lease_turned(soma_lease_t *lease, const soma_lease_reply_t *reply)
 }
 
 
+/* as if the call had not been sent: who waits for its answer waits on */
+static void
+soma_lease_again(soma_lease_t *lease, const soma_lease_item_t *item,
+    int64_t now)
+{
+    lease->seq = 0;
+    lease->forgiven = 0;
+    lease->need = soma_lease_add(lease->need, item->need);
+    lease->recount |= lease->recounts;
+    lease->recounts = 0;
+    lease->due = now + 1;
+}
+
+
 void
 soma_lease_reply(soma_lease_t *lease, const soma_lease_item_t *item,
     const soma_lease_reply_t *reply, int64_t now)
@@ -404,6 +413,12 @@ soma_lease_reply(soma_lease_t *lease, const soma_lease_item_t *item,
     }
 
     if (!reply->applied) {
+
+        if (reply->flags & SOMA_LEASE_CLOCK) {
+            soma_lease_again(lease, item, now);
+            return;
+        }
+
         soma_lease_fail(lease, item->seq, now);
         return;
     }
@@ -479,6 +494,53 @@ soma_lease_fail(soma_lease_t *lease, uint64_t seq, int64_t now)
 }
 
 
+void
+soma_lease_change(soma_lease_t *lease, int64_t now, int64_t more)
+{
+    if (lease->avail > 0) {
+        soma_lease_shift(lease, -lease->avail);
+    }
+
+    lease->whole = soma_lease_add(lease->whole, more);
+    lease->free = 0;
+    lease->slice = 0;
+    lease->refused = 0;
+    lease->due = now;
+
+    /* the answer to a call in flight tells of the old number: what it told is
+     * told again */
+
+    lease->seq = 0;
+    lease->forgiven = 0;
+    lease->recount |= lease->recounts;
+    lease->recounts = 0;
+}
+
+
+int
+soma_lease_waits(const soma_limit_t *limit, const soma_lease_t *lease,
+    int64_t want)
+{
+    return limit->amount != SOMA_REQUESTS && want <= limit->limit
+           && want <= soma_lease_add(lease->whole, -lease->used);
+}
+
+
+int64_t
+soma_lease_end(const int64_t *edge, int64_t since)
+{
+    unsigned  i;
+
+    for (i = 0; i + 1 < SOMA_WINDOW_EDGES; i++) {
+        if (edge[i] == since && edge[i + 1] > since) {
+            return edge[i + 1];
+        }
+    }
+
+    return 0;
+}
+
+
 int
 soma_lease_quiet(const soma_lease_t *lease, int64_t now)
 {
@@ -533,7 +595,12 @@ soma_lease_verdict(const soma_limit_t *limit, const soma_lease_t *lease,
         }
     }
 
+    if (limit->window == SOMA_WINDOW_EVER && want > lease->whole) {
+        retry = -1;
+    }
+
     verdict->retry_ms = retry;
+    verdict->waits = soma_lease_waits(limit, lease, want);
 }
 
 
@@ -609,7 +676,7 @@ soma_lease_tag(soma_out_t *out, soma_str_t owner, soma_str_t tenant)
 
 void
 soma_lease_key(soma_out_t *out, soma_str_t tag, soma_str_t owner,
-    soma_str_t text, soma_scope_e per, soma_str_t group, soma_str_t value)
+    soma_str_t rule, soma_str_t scope, soma_str_t group, soma_str_t value)
 {
     soma_str_t  name;
 
@@ -623,9 +690,9 @@ soma_lease_key(soma_out_t *out, soma_str_t tag, soma_str_t owner,
         soma_put_char(out, ':');
     }
 
-    soma_lease_put(out, text);
+    soma_lease_put(out, rule);
     soma_put_char(out, ':');
-    soma_put_cstr(out, soma_scope_name(per));
+    soma_put_str(out, scope);
 
     if (group.len != 0) {
         soma_put_char(out, ':');
@@ -673,14 +740,16 @@ soma_lease_args(soma_out_t *out, const soma_lease_item_t *item,
     const int64_t  n[SOMA_LEASE_ARGS - 1] = {
         item->limit, item->state, (int64_t) item->ack, item->need,
         item->ahead, item->held, item->used, item->total, item->since,
-        item->whole
+        item->whole, item->edge[0], item->edge[1], item->edge[2],
+        item->edge[3]
     };
 
     for (i = 0; i < SOMA_LEASE_ARGS; i++) {
         p = out->pos;
 
         if (i == 0) {
-            soma_put_char(out, "csmhDM"[item->window]);
+            soma_put_char(out, soma_window_calendar(item->window)
+                               ? 'w' : "csmh"[item->window]);
 
         } else {
             soma_put_int(out, n[i - 1]);

@@ -10,8 +10,8 @@
  * the limit.  This file is the arithmetic of one lease; Redis' side is
  * soma_lease_script.c.
  *
- * All times here are ms of a monotonic clock but "since", which is ms UTC by
- * Redis' clock.
+ * All times here are ms of a monotonic clock but "since" and "edge", which are
+ * ms UTC by Redis' clock.
  */
 
 
@@ -48,8 +48,8 @@
 #define SOMA_LEASE_KEY_MAX     2048     /* bytes of a Redis key */
 
 #define SOMA_LEASE_FIXED       4        /* arguments of any call */
-#define SOMA_LEASE_ARGS        11       /* arguments a key */
-#define SOMA_LEASE_ANSWERS     8        /* integers of the reply, a key */
+#define SOMA_LEASE_ARGS        15       /* arguments a key */
+#define SOMA_LEASE_ANSWERS     9        /* integers of the reply, a key */
 #define SOMA_LEASE_FIXED_MAX   (2 * 21)                 /* bytes */
 #define SOMA_LEASE_ITEM_MAX    (SOMA_LEASE_ARGS * 21)   /* bytes, a key */
 
@@ -65,6 +65,8 @@ typedef struct {
     int64_t   used;         /* since the last answer */
     int64_t   total;        /* calendar: in this window */
     int64_t   since;        /* calendar: its start; 0: not known */
+    int64_t   edge[SOMA_WINDOW_EDGES];  /* calendar: of the windows around
+                                           Redis' now, as told last */
 
     int64_t   free;         /* as Redis told last: nobody's */
     int64_t   whole;        /* ...: left, what is leased included */
@@ -112,6 +114,7 @@ typedef struct {
     int64_t        since;
     int64_t        whole;
     int64_t        limit;
+    int64_t        edge[SOMA_WINDOW_EDGES];
     soma_window_e  window;
     unsigned       state;       /* SOMA_LEASE_NEW... */
 } soma_lease_item_t;
@@ -127,18 +130,21 @@ typedef struct {
     int64_t  used;          /* calendar: by us, in the window */
     int64_t  turn;          /* calendar: ms until the window turns */
     int64_t  flags;
+    int64_t  now;           /* Redis' clock, ms UTC */
 } soma_lease_reply_t;
 
 #define SOMA_LEASE_TIGHT       1        /* of flags: others starve */
 #define SOMA_LEASE_MENDS       2        /* Redis lost data and grants nothing
                                            until all leases were told anew */
+#define SOMA_LEASE_CLOCK       4        /* its clock shows none of the windows
+                                           that it was told: nothing is done */
 
 
 /*
  * KEYS  quota hashes, all of one tag
  * ARGV  instance, ttl (ms), sequence, "1" if the connection is new
  *       for each key: window (letter), limit, state, ack, need, ahead, held,
- *       used, total, since, whole
+ *       used, total, since, whole, the edges of calendar windows
  *
  * The reply is SOMA_LEASE_ANSWERS integers a key.
  */
@@ -182,7 +188,7 @@ void soma_lease_settle(const soma_limit_t *limit, soma_lease_t *lease,
     uint32_t epoch, int64_t taken, int64_t used);
 
 /* makes the item of a call; what is given back leaves avail here.  all: give
- * back all that is free */
+ * back all that is free.  lease->edge is of Redis' now */
 void soma_lease_send(const soma_limit_t *limit, soma_lease_t *lease,
     uint64_t seq, int64_t now, int all, soma_lease_item_t *item);
 
@@ -199,6 +205,18 @@ void soma_lease_recount(soma_lease_t *lease, int64_t now);
 
 /* no answer came, or an error */
 void soma_lease_fail(soma_lease_t *lease, uint64_t seq, int64_t now);
+
+/* the limit's number has grown by that much: what is free goes back, and what
+ * Redis said of the old number is no answer any more */
+void soma_lease_change(soma_lease_t *lease, int64_t now, int64_t more);
+
+/* 1: what is in use elsewhere or in flight may be enough for it, if it comes
+ * back: the limit itself is not spent */
+int soma_lease_waits(const soma_limit_t *limit, const soma_lease_t *lease,
+    int64_t want);
+
+/* when the window ends that began then, of a lease's edges; 0: not known */
+int64_t soma_lease_end(const int64_t *edge, int64_t since);
 
 /* 1: nothing is held, owed or to be told: Redis need not hear of it */
 int soma_lease_quiet(const soma_lease_t *lease, int64_t now);
@@ -219,7 +237,7 @@ void soma_lease_tag(soma_out_t *out, soma_str_t owner, soma_str_t tenant);
  * docs/limits.md.  owner "tenant:NAME", "key:ID" or "provider:NAME";
  * group and value as in the states' keys; out->full: too long */
 void soma_lease_key(soma_out_t *out, soma_str_t tag, soma_str_t owner,
-    soma_str_t text, soma_scope_e per, soma_str_t group, soma_str_t value);
+    soma_str_t rule, soma_str_t scope, soma_str_t group, soma_str_t value);
 
 /* SOMA_LEASE_FIXED arguments, which stand behind the keys; instance: of
  * SOMA_LEASE_INSTANCE bytes, is not copied; up: Redis may have another run

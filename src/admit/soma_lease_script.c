@@ -4,7 +4,8 @@
  *
  * Redis' side of leases.  A quota's hash holds
  *
- *     whole at spare        of a bucket: its level, when, and the remainder
+ *     whole at spare of     of a bucket: its level, when, the remainder, and
+ *                           the limit's number then
  *     since base            of a window: its start, use of forgotten rows
  *     folded                "INSTANCE used;" of the rows in base, newest last
  *     mend run hungry       times, and the server's run id
@@ -14,6 +15,9 @@
  * part: used since its call "from", which is how a call that is sent again,
  * because its answer was lost, is not counted twice.  exp: when the row dies
  * and what it held is free again.
+ *
+ * Windows come as the edges of those around the node's now, the node knowing
+ * the zones of time; Redis' clock says which of them it is.
  *
  * Numbers are the script's own kind, exact to 2^53: SOMA_LIMIT_MAX is below.
  * Divisions are by floor with the remainder kept.
@@ -29,7 +33,7 @@ const char soma_lease_script[] =
     "local now = t[1] * 1000 + floor(t[2] / 1000)\n"
     "local me, ttl, seq = 'n:' .. ARGV[1], tonumber(ARGV[2]),"
     " tonumber(ARGV[3])\n"
-    "local day, skew = 86400000, 10000\n"
+    "local skew, never = 10000, 9000000000000000\n"
     "local size = { s = 1000, m = 60000, h = 3600000 }\n"
     "local run, reply = nil, {}\n"
 
@@ -42,20 +46,11 @@ const char soma_lease_script[] =
 
     "local function text(n) return string.format('%.0f', n) end\n"
 
-    "local function month(ms)\n"
-    "  local days = floor(ms / day)\n"
-    "  local z = days + 719468\n"
-    "  local doe = z % 146097\n"
-    "  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524)"
-    " - floor(doe / 146096)) / 365)\n"
-    "  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))\n"
-    "  local mp = floor((5 * doy + 2) / 153)\n"
-    "  return (days - doy + floor((153 * mp + 2) / 5)) * day\n"
-    "end\n"
-
-    "local function window(kind, ms)\n"
-    "  if kind == 'D' then return ms - ms % day end\n"
-    "  return month(ms)\n"
+    /* start and end of the window that holds a moment, or nil */
+    "local function window(e, ms)\n"
+    "  for i = 1, 3 do\n"
+    "    if e[i] <= ms and ms < e[i + 1] then return e[i], e[i + 1] end\n"
+    "  end\n"
     "end\n"
 
     "local function load(key)\n"
@@ -81,26 +76,28 @@ const char soma_lease_script[] =
     "local function sync(key, at)\n"
     "  local kind = ARGV[at]\n"
     "  local a = {}\n"
-    "  for i = 1, 10 do a[i] = tonumber(ARGV[at + i]) end\n"
+    "  for i = 1, 14 do a[i] = tonumber(ARGV[at + i]) end\n"
     "  local limit, state, ack, need, ahead, held, used, total, since, whole"
     " = a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10]\n"
     "  local f, rows, n = load(key)\n"
     "  local row = rows[me]\n"
-    "  if row and row.seq >= seq then return 0, 0, 0, 0, 0, 0, 0, 0 end\n"
+    "  if row and row.seq >= seq then return 0, 0, 0, 0, 0, 0, 0, 0, now end\n"
     "  local set, del = {}, {}\n"
     "  local function put(name, value)\n"
     "    set[#set + 1] = name\n"
     "    set[#set + 1] = text(value)\n"
     "    f[name] = value\n"
     "  end\n"
-    "  local calendar = kind == 'D' or kind == 'M'\n"
-    "  local start, turn, turned = 0, 0, false\n"
+    "  local calendar = kind == 'w'\n"
+    "  local start, turn, turned, stop = 0, 0, false, nil\n"
 
     /* a clock that was set back does not turn a window back */
     "  if calendar then\n"
-    "    start = window(kind, now)\n"
+    "    local e = { a[11], a[12], a[13], a[14] }\n"
+    "    start, stop = window(e, now)\n"
+    "    if not start then return 0, 0, 0, 0, 0, 0, 0, 4, now end\n"
     "    if f.since and start < f.since and f.since - now <= skew then\n"
-    "      start = f.since\n"
+    "      start, stop = f.since, select(2, window(e, f.since)) or stop\n"
     "    end\n"
     "    if f.since and start > f.since then\n"
     "      for name in pairs(rows) do del[#del + 1] = name end\n"
@@ -110,8 +107,7 @@ const char soma_lease_script[] =
     "      put('base', 0)\n"
     "    end\n"
     "    if f.since ~= start then put('since', start) end\n"
-    "    turn = max(1, window(kind, start + (kind == 'D' and day"
-    " or 32 * day)) - now)\n"
+    "    if stop < never then turn = max(1, stop - now) end\n"
     "    turned = since ~= 0 and since ~= start\n"
     "    if turned then held = 0 end\n"
     "  end\n"
@@ -140,6 +136,7 @@ const char soma_lease_script[] =
 
     "  if size[kind] then\n"
     "    local span, level, spare = size[kind], f.whole, f.spare or 0\n"
+    "    local of = level and f.of or limit\n"
     "    if not level then\n"
     "      level = state ~= 0 and min(limit, whole) or limit\n"
     "      f.at = now\n"
@@ -148,14 +145,18 @@ const char soma_lease_script[] =
     "    if past > 0 then\n"
     "      local turns = floor(past / span)\n"
     "      past = past - turns * span\n"
-    "      local r = (limit % span) * past + spare\n"
-    "      level = level + turns * limit + floor(limit / span) * past"
+    "      local r = (of % span) * past + spare\n"
+    "      level = level + turns * of + floor(of / span) * past"
     " + floor(r / span)\n"
     "      spare = r % span\n"
     "    end\n"
     "    if past < 0 and past >= -skew then past = f.at\n"
     "    else past = now end\n"
-    "    if level >= limit then level, spare = limit, 0 end\n"
+    "    if level >= of then level, spare = of, 0 end\n"
+
+    /* another number: what was spent stays spent */
+    "    level = level + limit - of\n"
+    "    if f.of ~= limit then put('of', limit) end\n"
     "    whole = max(level - used, -9e15)\n"
     "    put('whole', whole)\n"
     "    put('at', past)\n"
@@ -244,14 +245,15 @@ const char soma_lease_script[] =
     "    redis.call('HDEL', key, unpack(del, i, min(i + 99, #del)))\n"
     "  end\n"
     "  if #set > 0 then redis.call('HSET', key, unpack(set)) end\n"
-    "  redis.call('PEXPIRE', key, text(max(turn, 2 * (size[kind] or 0))"
-    " + 3600000))\n"
+    "  if calendar and turn == 0 then redis.call('PERSIST', key)\n"
+    "  else redis.call('PEXPIRE', key, text(max(turn,"
+    " 2 * (size[kind] or 0)) + 3600000)) end\n"
     "  return 1, start, grant, max(0, free - grant), whole, mine, turn,"
-    " flags\n"
+    " flags, now\n"
     "end\n"
 
     "for i = 1, #KEYS do\n"
-    "  local r = { sync(KEYS[i], 5 + (i - 1) * 11) }\n"
-    "  for j = 1, 8 do reply[#reply + 1] = r[j] end\n"
+    "  local r = { sync(KEYS[i], 5 + (i - 1) * 15) }\n"
+    "  for j = 1, 9 do reply[#reply + 1] = r[j] end\n"
     "end\n"
     "return reply\n";

@@ -25,8 +25,16 @@ static int soma_limit_cost(int64_t *value, soma_str_t word,
     const char **error);
 static int soma_limit_size(soma_limit_t *limit, soma_str_t word,
     const char **error);
-static int soma_limit_per(soma_limit_t *limit, soma_str_t word,
+static int soma_limit_per(soma_limit_t *limit, soma_str_t scope,
     const char **error);
+static int soma_limit_from(soma_limit_t *limit, soma_str_t day,
+    const char **error);
+static int soma_limit_tz(soma_limit_t *limit, soma_str_t name,
+    const char **error);
+static int soma_limit_until(soma_limit_t *limit, soma_str_t time,
+    const char **error);
+static int soma_limit_option(soma_limit_t *limit, soma_str_t word,
+    unsigned *seen, const char **error);
 static int soma_limit_text(soma_limit_t *limit, soma_str_t text,
     soma_scope_e scope, const char **error);
 
@@ -36,15 +44,14 @@ static const char *const  soma_amounts[] = {
 };
 
 static const char *const  soma_windows[] = {
-    "none", "second", "minute", "hour", "day", "month"
+    "none", "second", "minute", "hour", "day", "week", "month", "ever"
 };
 
 static const char *const  soma_scopes[] = {
     "tenant", "user", "key", "model", "provider"
 };
 
-#define SOMA_WINDOWS  (sizeof(soma_windows) / sizeof(soma_windows[0]))
-#define SOMA_SCOPES   (sizeof(soma_scopes) / sizeof(soma_scopes[0]))
+#define SOMA_SCOPES  (sizeof(soma_scopes) / sizeof(soma_scopes[0]))
 
 
 const char *
@@ -206,7 +213,8 @@ soma_limit_size(soma_limit_t *limit, soma_str_t word, const char **error)
 
     if (slash == NULL) {
         *error = "limit has no window: allowed is a number and /second, "
-                 "/minute, /hour, /day or /month, as in 600/minute";
+                 "/minute, /hour, /day, /week, /month or /ever, as in "
+                 "600/minute";
         return SOMA_ERROR;
     }
 
@@ -218,8 +226,8 @@ soma_limit_size(soma_limit_t *limit, soma_str_t word, const char **error)
     found = soma_limit_word(soma_windows, SOMA_WINDOWS, window);
 
     if (found <= SOMA_WINDOW_NONE) {
-        *error = "unknown window: allowed are second, minute, hour, day and "
-                 "month";
+        *error = "unknown window: allowed are second, minute, hour, day, "
+                 "week, month and ever";
         return SOMA_ERROR;
     }
 
@@ -234,21 +242,9 @@ soma_limit_size(soma_limit_t *limit, soma_str_t word, const char **error)
 
 
 static int
-soma_limit_per(soma_limit_t *limit, soma_str_t word, const char **error)
+soma_limit_per(soma_limit_t *limit, soma_str_t scope, const char **error)
 {
-    int         found;
-    soma_str_t  scope;
-
-    if (word.len < sizeof("per=") - 1
-        || memcmp(word.data, "per=", sizeof("per=") - 1) != 0)
-    {
-        *error = "unknown word: allowed is per= with tenant, user, key, "
-                 "model or provider";
-        return SOMA_ERROR;
-    }
-
-    scope.data = word.data + sizeof("per=") - 1;
-    scope.len = word.len - (sizeof("per=") - 1);
+    int  found;
 
     found = soma_limit_word(soma_scopes, SOMA_SCOPES, scope);
 
@@ -264,11 +260,128 @@ soma_limit_per(soma_limit_t *limit, soma_str_t word, const char **error)
 }
 
 
+static int
+soma_limit_from(soma_limit_t *limit, soma_str_t day, const char **error)
+{
+    int64_t  n;
+
+    if (limit->window != SOMA_WINDOW_MONTH) {
+        *error = "from= says on which day a month begins: it stands with "
+                 "/month only";
+        return SOMA_ERROR;
+    }
+
+    if (soma_parse_int(day, &n) != SOMA_OK || n < 1
+        || n > SOMA_LIMIT_FROM_MAX)
+    {
+        *error = "unknown day: allowed behind from= are 1 to 28, which every "
+                 "month has";
+        return SOMA_ERROR;
+    }
+
+    /* the first is what a month begins with anyway: the same count */
+    limit->from = (n > 1) ? (unsigned char) n : 0;
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_limit_tz(soma_limit_t *limit, soma_str_t name, const char **error)
+{
+    if (!soma_window_calendar(limit->window)
+        || limit->window == SOMA_WINDOW_EVER)
+    {
+        *error = "tz= says by which clock a calendar turns: it stands with "
+                 "/day, /week and /month only";
+        return SOMA_ERROR;
+    }
+
+    if (!soma_tz_valid(name)) {
+        *error = "unknown time zone: allowed behind tz= is a name of the "
+                 "system's time zones, as in Europe/Berlin";
+        return SOMA_ERROR;
+    }
+
+    if (!soma_str_is(name, "UTC")) {
+        limit->tz = name;
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_limit_until(soma_limit_t *limit, soma_str_t time, const char **error)
+{
+    unsigned  local;
+
+    if (soma_parse_local(time, &limit->until, &local) != SOMA_OK
+        || limit->until <= 0)
+    {
+        *error = "unknown time: allowed behind until= are a date and a time, "
+                 "as in 2026-12-24, 2026-12-24T18:00:00 or "
+                 "2026-12-24T18:00:00+01:00";
+        return SOMA_ERROR;
+    }
+
+    limit->local = local;
+
+    return SOMA_OK;
+}
+
+
+/* what may stand behind the number, each once */
+static int
+soma_limit_option(soma_limit_t *limit, soma_str_t word, unsigned *seen,
+    const char **error)
+{
+    size_t    len;
+    unsigned  i;
+
+    static const struct {
+        const char  *name;
+        int        (*set)(soma_limit_t *limit, soma_str_t value,
+                          const char **error);
+    } options[] = {
+        { "per=", soma_limit_per },
+        { "from=", soma_limit_from },
+        { "tz=", soma_limit_tz },
+        { "until=", soma_limit_until }
+    };
+
+    for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        len = strlen(options[i].name);
+
+        if (word.len < len || memcmp(word.data, options[i].name, len) != 0) {
+            continue;
+        }
+
+        if (*seen & (1u << i)) {
+            *error = "word stands twice";
+            return SOMA_ERROR;
+        }
+
+        *seen |= 1u << i;
+        word.data += len;
+        word.len -= len;
+
+        return options[i].set(limit, word, error);
+    }
+
+    *error = "unknown word: allowed are per= with tenant, user, key, model "
+             "or provider, from=, tz= and until=";
+
+    return SOMA_ERROR;
+}
+
+
 int
 soma_limit_parse(soma_limit_t *limit, const soma_str_t *words, unsigned n,
     soma_scope_e scope, unsigned *bad, const char **error)
 {
-    int  found;
+    int       found;
+    unsigned  i, seen;
 
     memset(limit, 0, sizeof(soma_limit_t));
 
@@ -303,27 +416,41 @@ soma_limit_parse(soma_limit_t *limit, const soma_str_t *words, unsigned n,
         return SOMA_ERROR;
     }
 
-    if (n == 2) {
-        *bad = 0;
-        return SOMA_OK;
-    }
+    seen = 0;
 
-    *bad = 2;
+    for (i = 2; i < n; i++) {
+        *bad = i;
 
-    if (soma_limit_per(limit, words[2], error) != SOMA_OK) {
-        return SOMA_ERROR;
-    }
+        if (i == SOMA_LIMIT_WORDS) {
+            *error = "word too many: allowed are an amount, a number with "
+                     "its window, and per=, from=, tz= and until= once each";
+            return SOMA_ERROR;
+        }
 
-    if (n > SOMA_LIMIT_WORDS) {
-        *bad = SOMA_LIMIT_WORDS;
-        *error = "word too many: allowed are an amount, a number with its "
-                 "window and one per=";
-        return SOMA_ERROR;
+        if (soma_limit_option(limit, words[i], &seen, error) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
     }
 
     *bad = 0;
 
+    if (limit->tz.len == 0) {
+        soma_limit_zone(limit, NULL);
+    }
+
     return SOMA_OK;
+}
+
+
+void
+soma_limit_zone(soma_limit_t *limit, const soma_tz_t *zone)
+{
+    limit->zone = zone;
+
+    if (limit->local) {
+        limit->until = soma_tz_utc(zone, limit->until);
+        limit->local = 0;
+    }
 }
 
 
@@ -390,6 +517,8 @@ soma_limits_parse(soma_limit_t *limit, unsigned max, unsigned *n,
 
         (*n)++;
     }
+
+    soma_limits_share(limit, *n);
 
     return SOMA_OK;
 }

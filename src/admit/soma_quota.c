@@ -10,8 +10,8 @@
 
 
 static int64_t soma_narrow(soma_wide_t n);
-static int64_t soma_window_start(soma_window_e window, int64_t now);
-static int64_t soma_window_next(soma_window_e window, int64_t start);
+static int soma_quota_waits(const soma_limit_t *limit,
+    const soma_quota_t *quota, int64_t want, int64_t left);
 static void soma_bucket_refill(const soma_limit_t *limit,
     soma_quota_t *quota, int64_t now);
 static int64_t soma_bucket_wait(const soma_limit_t *limit,
@@ -54,27 +54,6 @@ soma_window_ms(soma_window_e window)
     default:
         return 0;
     }
-}
-
-
-/* never 0, which means untouched */
-static int64_t
-soma_window_start(soma_window_e window, int64_t now)
-{
-    int64_t  start;
-
-    start = (window == SOMA_WINDOW_DAY) ? soma_day_start(now)
-                                        : soma_month_start(now);
-
-    return (start > 0) ? start : 1;
-}
-
-
-static int64_t
-soma_window_next(soma_window_e window, int64_t start)
-{
-    return (window == SOMA_WINDOW_DAY) ? soma_next_day_start(start)
-                                       : soma_next_month_start(start);
 }
 
 
@@ -167,27 +146,53 @@ soma_bucket_check(const soma_limit_t *limit, soma_quota_t *quota,
     verdict->retry_ms = (want > limit->limit)
                         ? -1
                         : soma_bucket_wait(limit, quota, now, want - level);
+    verdict->waits = soma_quota_waits(limit, quota, want, level);
 
     return SOMA_DECLINED;
 }
 
 
+/* most questions lie in the window that the last one was in */
 static void
 soma_calendar_turn(const soma_limit_t *limit, soma_quota_t *quota,
     int64_t now)
 {
-    int64_t  start;
+    int64_t  start, end;
 
-    start = soma_window_start(limit->window, now);
+    if (quota->since != 0 && now < quota->turn
+        && quota->since - now <= SOMA_QUOTA_SKEW_MS)
+    {
+        return;
+    }
+
+    soma_window_span(limit, now, &start, &end);
 
     if (quota->since == 0 || start > quota->since) {
         quota->since = start;
+        quota->turn = end;
         quota->level = 0;
+        quota->out = 0;
 
     } else if (quota->since - now > SOMA_QUOTA_SKEW_MS) {
         /* what was used in a day that is still to come was used today */
         quota->since = start;
+        quota->turn = end;
+
+    } else {
+        quota->turn = end;
     }
+}
+
+
+/* whether it fits when all of what is in flight comes back; a request that
+ * was counted never does */
+static int
+soma_quota_waits(const soma_limit_t *limit, const soma_quota_t *quota,
+    int64_t want, int64_t left)
+{
+    return limit->amount != SOMA_REQUESTS && quota->out > 0
+           && want <= limit->limit
+           && (soma_wide_t) want <= (soma_wide_t) left + quota->out;
 }
 
 
@@ -200,8 +205,8 @@ soma_calendar_check(const soma_limit_t *limit, soma_quota_t *quota,
     soma_calendar_turn(limit, quota, now);
 
     left = limit->limit - quota->level;
-    end = soma_window_next(limit->window, quota->since) - now;
-    end = (end > 0) ? end : 1;
+    end = (quota->turn > now) ? quota->turn - now : 1;
+    end = (limit->window == SOMA_WINDOW_EVER) ? -1 : end;
 
     if (want == 0 || want <= left) {
         left -= want;
@@ -213,6 +218,7 @@ soma_calendar_check(const soma_limit_t *limit, soma_quota_t *quota,
     verdict->remaining = (left > 0) ? left : 0;
     verdict->reset_ms = (left < limit->limit) ? end : 0;
     verdict->retry_ms = (want > limit->limit) ? -1 : end;
+    verdict->waits = soma_quota_waits(limit, quota, want, left);
 
     return SOMA_DECLINED;
 }
@@ -233,6 +239,7 @@ soma_concurrency_check(const soma_limit_t *limit, soma_quota_t *quota,
 
     } else {
         verdict->retry_ms = (want > limit->limit) ? -1 : SOMA_QUOTA_BUSY_MS;
+        verdict->waits = soma_quota_waits(limit, quota, want, left);
     }
 
     verdict->remaining = (left > 0) ? left : 0;
@@ -249,6 +256,7 @@ soma_quota_check(const soma_limit_t *limit, soma_quota_t *quota, int64_t now,
     verdict->remaining = 0;
     verdict->reset_ms = 0;
     verdict->retry_ms = 0;
+    verdict->waits = 0;
 
     now = (now > 0) ? now : 1;
     want = (want > 0) ? want : 0;
@@ -259,7 +267,9 @@ soma_quota_check(const soma_limit_t *limit, soma_quota_t *quota, int64_t now,
         return soma_concurrency_check(limit, quota, want, verdict);
 
     case SOMA_WINDOW_DAY:
+    case SOMA_WINDOW_WEEK:
     case SOMA_WINDOW_MONTH:
+    case SOMA_WINDOW_EVER:
         return soma_calendar_check(limit, quota, now, want, verdict);
 
     default:
@@ -274,6 +284,7 @@ soma_quota_take(const soma_limit_t *limit, soma_quota_t *quota, int64_t want)
     int64_t  level;
 
     want = (want > 0) ? want : 0;
+    quota->out = soma_narrow((soma_wide_t) quota->out + want);
 
     if (soma_window_ms(limit->window) != 0) {
         level = soma_narrow((soma_wide_t) quota->level - want);
@@ -302,14 +313,18 @@ soma_quota_settle(const soma_limit_t *limit, soma_quota_t *quota, int64_t now,
 
     case SOMA_WINDOW_NONE:
         quota->level = (quota->level > taken) ? quota->level - taken : 0;
+        quota->out = (quota->out > taken) ? quota->out - taken : 0;
         return;
 
     case SOMA_WINDOW_DAY:
+    case SOMA_WINDOW_WEEK:
     case SOMA_WINDOW_MONTH:
+    case SOMA_WINDOW_EVER:
         if (window != quota->since || quota->since == 0) {
             return;
         }
 
+        quota->out = (quota->out > taken) ? quota->out - taken : 0;
         level = (soma_wide_t) quota->level - taken + used;
         quota->level = (level > 0) ? soma_narrow(level) : 0;
         return;
@@ -317,6 +332,8 @@ soma_quota_settle(const soma_limit_t *limit, soma_quota_t *quota, int64_t now,
     default:
         break;
     }
+
+    quota->out = (quota->out > taken) ? quota->out - taken : 0;
 
     /* in the order of time: what came in before cannot fill the debt */
     soma_bucket_refill(limit, quota, now);
@@ -329,5 +346,24 @@ soma_quota_settle(const soma_limit_t *limit, soma_quota_t *quota, int64_t now,
     }
 
     quota->level = (level > -SOMA_QUOTA_DEBT_MAX) ? (int64_t) level
+                                                  : -SOMA_QUOTA_DEBT_MAX;
+}
+
+
+void
+soma_quota_change(const soma_limit_t *limit, soma_quota_t *quota, int64_t now,
+    int64_t number)
+{
+    soma_wide_t  level;
+
+    if (soma_window_ms(limit->window) == 0 || quota->since == 0) {
+        return;                     /* what is used is what it keeps */
+    }
+
+    soma_bucket_refill(limit, quota, (now > 0) ? now : 1);
+
+    level = (soma_wide_t) quota->level + number - limit->limit;
+
+    quota->level = (level > -SOMA_QUOTA_DEBT_MAX) ? soma_narrow(level)
                                                   : -SOMA_QUOTA_DEBT_MAX;
 }

@@ -10,6 +10,7 @@
 #include "ngx_http_soma_manage.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_cache.h"
+#include "ngx_http_soma_tz.h"
 
 
 #define NGX_HTTP_SOMA_MANAGE_EVENTS  1000000    /* of a stream, not said */
@@ -31,6 +32,7 @@ static ngx_int_t ngx_http_soma_manage_wait(ngx_http_request_t *r,
 static void ngx_http_soma_manage_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_manage_read(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
+static ngx_int_t ngx_http_soma_manage_zones(ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_manage_large(ngx_http_soma_manage_t *m);
 static void ngx_http_soma_manage_told(void *data, redisReply *reply);
 static void ngx_http_soma_manage_replied(ngx_http_request_t *r,
@@ -296,7 +298,35 @@ ngx_http_soma_manage_read(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
                                    error.start);
     }
 
-    return NGX_OK;
+    return ngx_http_soma_manage_zones(m);
+}
+
+
+/* limits that were understood may name a time zone that is not there */
+static ngx_int_t
+ngx_http_soma_manage_zones(ngx_http_soma_manage_t *m)
+{
+    unsigned       n;
+    soma_str_t     bad;
+    const char    *error;
+    soma_limit_t   limits[SOMA_LIMITS_MAX];
+
+    if (!(m->change.set & (1u << SOMA_FIELD_LIMITS))
+        || soma_limits_parse(limits, SOMA_LIMITS_MAX, &n,
+                             m->change.value[SOMA_FIELD_LIMITS],
+                             SOMA_SCOPE_TENANT, &error)
+           != SOMA_OK
+        || ngx_http_soma_tz_limits(limits, n, &bad) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
+                               "invalid_request",
+                               "\"limits\" cannot be read: there is no time "
+                               "zone \"%*s\" here: name one as in "
+                               "Europe/Berlin, or have the system's (tzdata) "
+                               "installed", bad.len, bad.data);
 }
 
 

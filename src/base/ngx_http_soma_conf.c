@@ -13,6 +13,7 @@
 #include "ngx_http_soma_filter.h"
 #include "ngx_http_soma_api.h"
 #include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_tz.h"
 
 
 static ngx_int_t ngx_http_soma_add_zone(ngx_conf_t *cf,
@@ -398,7 +399,7 @@ ngx_http_soma_conf_limit(ngx_conf_t *cf, ngx_array_t *limits,
     unsigned       bad;
     ngx_str_t     *value;
     const char    *error;
-    soma_str_t     words[8];
+    soma_str_t     words[8], zone;
     ngx_uint_t     i, n;
     soma_limit_t  *limit;
 
@@ -431,7 +432,18 @@ ngx_http_soma_conf_limit(ngx_conf_t *cf, ngx_array_t *limits,
         return NGX_CONF_ERROR;
     }
 
-    /* the name of its state in shared memory: the words as they stand */
+    if (ngx_http_soma_tz_limits(limit, 1, &zone) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"tz=%*s\" in \"limit\": there is no "
+                           "such time zone in " NGX_HTTP_SOMA_TZ_DIR
+                           ": install the system's (tzdata), or name one as "
+                           "in Europe/Berlin", zone.len, zone.data);
+        return NGX_CONF_ERROR;
+    }
+
+    soma_limits_share(limits->elts, limits->nelts);
+
+    /* the words as they stand: what a client is told */
 
     limit->text.len = 0;
 

@@ -31,16 +31,8 @@ static ngx_int_t ngx_http_soma_headers(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_error_headers(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, soma_out_t *out);
-static ngx_int_t ngx_http_soma_rate_headers(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx, soma_out_t *out);
-static ngx_int_t ngx_http_soma_add_header(ngx_http_request_t *r,
-    const ngx_str_t *name, u_char *data, size_t len);
 static ngx_int_t ngx_http_soma_add_number(ngx_http_request_t *r,
     const ngx_str_t *name, soma_out_t *out, int64_t n);
-static ngx_int_t ngx_http_soma_add_duration(ngx_http_request_t *r,
-    const ngx_str_t *name, soma_out_t *out, int64_t ms);
-static void ngx_http_soma_drop_headers(ngx_http_request_t *r,
-    const char *prefix);
 static void ngx_http_soma_settle_header(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_body(ngx_http_request_t *r,
@@ -69,23 +61,6 @@ static const ngx_str_t  ngx_http_soma_names[] = {
     ngx_string("WWW-Authenticate"),
     ngx_string("Retry-After"),
     ngx_string("x-should-retry")
-};
-
-
-static const struct {
-    ngx_uint_t  amount;
-    ngx_str_t   limit;
-    ngx_str_t   remaining;
-    ngx_str_t   reset;
-} ngx_http_soma_rate_names[] = {
-    { SOMA_REQUESTS,
-      ngx_string("x-ratelimit-limit-requests"),
-      ngx_string("x-ratelimit-remaining-requests"),
-      ngx_string("x-ratelimit-reset-requests") },
-    { SOMA_TOKENS,
-      ngx_string("x-ratelimit-limit-tokens"),
-      ngx_string("x-ratelimit-remaining-tokens"),
-      ngx_string("x-ratelimit-reset-tokens") }
 };
 
 
@@ -385,7 +360,7 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ngx_http_soma_rate_headers(r, ctx, &out) != NGX_OK) {
+    if (ngx_http_soma_rate_headers(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -466,49 +441,7 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 }
 
 
-static ngx_int_t
-ngx_http_soma_rate_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
-    soma_out_t *out)
-{
-    ngx_uint_t             i;
-    ngx_http_soma_rate_t  *rate;
-
-    if (ctx->rate[SOMA_REQUESTS].limit || ctx->rate[SOMA_TOKENS].limit) {
-
-        /* a provider's own count is about our account, not about the key */
-
-        ngx_http_soma_drop_headers(r, "x-ratelimit-");
-    }
-
-    for (i = 0; i < 2; i++) {
-
-        rate = &ctx->rate[ngx_http_soma_rate_names[i].amount];
-
-        if (rate->limit == 0) {
-            continue;
-        }
-
-        if (ngx_http_soma_add_number(r, &ngx_http_soma_rate_names[i].limit,
-                                     out, rate->limit)
-            != NGX_OK
-            || ngx_http_soma_add_number(r,
-                                        &ngx_http_soma_rate_names[i].remaining,
-                                        out, rate->remaining)
-               != NGX_OK
-            || ngx_http_soma_add_duration(r,
-                                          &ngx_http_soma_rate_names[i].reset,
-                                          out, rate->reset_ms)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_soma_add_header(ngx_http_request_t *r, const ngx_str_t *name,
     u_char *data, size_t len)
 {
@@ -542,67 +475,6 @@ ngx_http_soma_add_number(ngx_http_request_t *r, const ngx_str_t *name,
     soma_put_int(out, n);
 
     return ngx_http_soma_add_header(r, name, p, out->pos - p);
-}
-
-
-/* as OpenAI writes it: 120ms, 1s, 6m0s, 1h0m0s */
-static ngx_int_t
-ngx_http_soma_add_duration(ngx_http_request_t *r, const ngx_str_t *name,
-    soma_out_t *out, int64_t ms)
-{
-    u_char   *p;
-    int64_t   s;
-
-    s = (ms + 999) / 1000;
-    p = out->pos;
-
-    if (ms < 1000) {
-        soma_put_int(out, ms);
-        soma_put_char(out, 'm');
-
-    } else {
-
-        if (s >= 3600) {
-            soma_put_int(out, s / 3600);
-            soma_put_char(out, 'h');
-        }
-
-        if (s >= 60) {
-            soma_put_int(out, s % 3600 / 60);
-            soma_put_char(out, 'm');
-        }
-
-        soma_put_int(out, s % 60);
-    }
-
-    soma_put_char(out, 's');
-
-    return ngx_http_soma_add_header(r, name, p, out->pos - p);
-}
-
-
-static void
-ngx_http_soma_drop_headers(ngx_http_request_t *r, const char *prefix)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(prefix);
-
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len >= len
-                && ngx_tolower(h[i].key.data[0]) == (u_char) prefix[0]
-                && ngx_strncasecmp(h[i].key.data, (u_char *) prefix, len) == 0)
-            {
-                h[i].hash = 0;
-            }
-        }
-    }
 }
 
 

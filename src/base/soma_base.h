@@ -203,6 +203,7 @@ int64_t soma_day_start(int64_t ms);
 int64_t soma_month_start(int64_t ms);
 int64_t soma_next_day_start(int64_t ms);
 int64_t soma_next_month_start(int64_t ms);
+int64_t soma_month_of(int year, int month);     /* its first ms */
 
 
 /*
@@ -211,6 +212,9 @@ int64_t soma_next_month_start(int64_t ms);
  * cut off.
  */
 int soma_parse_time(soma_str_t s, int64_t *ms);
+
+/* the same; *local: it had no zone */
+int soma_parse_local(soma_str_t s, int64_t *ms, unsigned *local);
 
 
 __extension__ typedef __int128  soma_wide_t;

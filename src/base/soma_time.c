@@ -110,6 +110,13 @@ soma_days_of(int year, int month)
 
 
 int64_t
+soma_month_of(int year, int month)
+{
+    return soma_days_of(year, month) * SOMA_DAY_MS;
+}
+
+
+int64_t
 soma_day_start(int64_t ms)
 {
     return soma_days(ms) * SOMA_DAY_MS;
@@ -282,11 +289,22 @@ soma_time_zone(soma_str_t *s, int64_t *ms)
 int
 soma_parse_time(soma_str_t s, int64_t *ms)
 {
+    unsigned  local;
+
+    return soma_parse_local(s, ms, &local);
+}
+
+
+int
+soma_parse_local(soma_str_t s, int64_t *ms, unsigned *local)
+{
     int64_t  value;
 
     if (soma_time_date(&s, &value) != SOMA_OK) {
         return SOMA_ERROR;
     }
+
+    *local = 1;
 
     if (s.len != 0) {
 
@@ -296,9 +314,13 @@ soma_parse_time(soma_str_t s, int64_t *ms)
             return SOMA_ERROR;
         }
 
-        if (soma_time_clock(&s, &value) != SOMA_OK
-            || soma_time_zone(&s, &value) != SOMA_OK)
-        {
+        if (soma_time_clock(&s, &value) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+        *local = (s.len == 0);
+
+        if (soma_time_zone(&s, &value) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }

@@ -15,6 +15,7 @@
 #include "ngx_http_soma_cache.h"
 #include "ngx_http_soma_redis.h"
 #include "soma_tenant.h"
+#include "ngx_http_soma_tz.h"
 
 
 #define NGX_HTTP_SOMA_TENANT_PREFIX  "soma:tenant:"
@@ -487,6 +488,7 @@ ngx_http_soma_tenant_merge(ngx_http_soma_tenant_entry_t *entry)
 {
     unsigned                 n;
     const char              *error;
+    soma_str_t               zone;
     soma_tenant_t            tenant;
     ngx_http_soma_tenant_t  *merged;
 
@@ -521,7 +523,8 @@ ngx_http_soma_tenant_merge(ngx_http_soma_tenant_entry_t *entry)
 
         if (soma_limits_parse(entry->limits, SOMA_LIMITS_MAX, &n,
                               tenant.limits, SOMA_SCOPE_TENANT, &error)
-            != SOMA_OK)
+            != SOMA_OK
+            || ngx_http_soma_tz_limits(entry->limits, n, &zone) != NGX_OK)
         {
             merged->invalid = 1;
             n = 0;

@@ -618,6 +618,76 @@ test_lost(void)
 }
 
 
+/* another number: what one has goes back, what was spent is told on */
+static void
+test_change(void)
+{
+    node_t             *node;
+    world_t             w;
+    soma_lease_item_t   item;
+    soma_lease_reply_t  reply;
+
+    world_init(&w, make(SOMA_COST, SOMA_WINDOW_DAY, 100000), 0);
+    node = &w.node[0];
+
+    soma_lease_need(&node->lease, w.now, 1000);
+    node_sync(&w, 0);
+    (void) soma_lease_take(&node->lease, w.now, 1000);
+    soma_lease_settle(&w.limit, &node->lease, node->lease.epoch, 1000, 900);
+
+    soma_lease_send(&w.limit, &node->lease, ++node->seq, w.now, 0, &item);
+    model_sync(&w, 0, &item, &reply);
+    soma_lease_change(&node->lease, w.now, 500 - 100000);
+    w.limit.limit = 500;
+    soma_lease_reply(&node->lease, &item, &reply, w.now);
+
+    soma_is_int(node->lease.avail, 0, "nothing is left to spend");
+    soma_is_int(soma_lease_check(&node->lease, w.now, 1, UINT64_MAX),
+                SOMA_AGAIN, "Redis is asked by the new number");
+
+    soma_lease_need(&node->lease, w.now, 1);
+    node_sync(&w, 0);
+    soma_is_int(w.redis.row[0].used, 900, "what was used is counted once");
+    soma_is_int(soma_lease_check(&node->lease, w.now, 1, 0), SOMA_DECLINED,
+                "below what was spent: refused");
+
+    soma_lease_change(&node->lease, w.now, 500);
+    w.limit.limit = 1000;
+    soma_lease_need(&node->lease, w.now, 100);
+    node_sync(&w, 0);
+    soma_is_int(soma_lease_check(&node->lease, w.now, 100, 0), SOMA_OK,
+                "raised: the rest of it is there");
+    soma_is_int(soma_lease_check(&node->lease, w.now, 101, 0), SOMA_DECLINED,
+                "and no more");
+}
+
+
+/* Redis' clock shows none of the windows: as if it had not been asked */
+static void
+test_clock(void)
+{
+    soma_lease_t        lease;
+    soma_limit_t        limit;
+    soma_lease_item_t   item;
+    soma_lease_reply_t  reply;
+
+    limit = make(SOMA_COST, SOMA_WINDOW_DAY, 1000);
+    memset(&lease, 0, sizeof(lease));
+    memset(&reply, 0, sizeof(reply));
+    soma_lease_init(&lease, 1, 1000);
+    soma_lease_need(&lease, 1000, 10);
+    soma_lease_send(&limit, &lease, 2, 1000, 0, &item);
+
+    reply.flags = SOMA_LEASE_CLOCK;
+    soma_lease_reply(&lease, &item, &reply, 1005);
+    soma_ok(lease.due <= 1010 && lease.need == 10 && lease.failed == 0,
+            "the same is asked again at once");
+    soma_is_int(soma_lease_pending(&lease, 1), 1, "who waits waits on");
+    soma_is_int(soma_lease_check(&lease, 1006, 10, 1), SOMA_AGAIN,
+                "and is not refused");
+}
+
+
 static void
 test_expiry(void)
 {
@@ -864,18 +934,19 @@ test_key(void)
 
     soma_out_init(&out, buf, sizeof(buf));
     soma_lease_key(&out, t, SOMA_STR("tenant:acme"),
-                   SOMA_STR("requests 600/minute per=user"),
-                   SOMA_SCOPE_USER, SOMA_STR("acme"), SOMA_STR("al {ice}:x"));
+                   SOMA_STR("requests/minute"), SOMA_STR("user"),
+                   SOMA_STR("acme"), SOMA_STR("al {ice}:x"));
     soma_is_str(out.start, out.pos - out.start,
-                "soma:{acme}:quota:requests_600/minute_per=user:user:acme:"
+                "soma:{acme}:quota:requests/minute:user:acme:"
                 "al_%7Bice%7D%3Ax", "key of a user");
 
     soma_out_init(&out, buf, sizeof(buf));
-    soma_lease_key(&out, t, SOMA_STR("key:0a1b"), SOMA_STR("cost 5/day"),
-                   SOMA_SCOPE_KEY, SOMA_STR("acme"), SOMA_STR("0a1b"));
+    soma_lease_key(&out, t, SOMA_STR("key:0a1b"),
+                   SOMA_STR("cost/month from=15 tz=Europe/Berlin"),
+                   SOMA_STR("key"), SOMA_STR("acme"), SOMA_STR("0a1b"));
     soma_is_str(out.start, out.pos - out.start,
-                "soma:{acme}:quota:key:0a1b:cost_5/day:key:acme:0a1b",
-                "key of a key");
+                "soma:{acme}:quota:key:0a1b:cost/month_from=15_"
+                "tz=Europe/Berlin:key:acme:0a1b", "key of a key");
 
     soma_out_init(&tag, buf, sizeof(buf));
     soma_lease_tag(&tag, SOMA_STR("provider:o}p"), SOMA_STR("acme"));
@@ -883,8 +954,8 @@ test_key(void)
                 "tag of a provider");
 
     soma_out_init(&out, small, sizeof(small));
-    soma_lease_key(&out, t, SOMA_STR("tenant:acme"), SOMA_STR("cost 5/day"),
-                   SOMA_SCOPE_TENANT, SOMA_STR("acme"), SOMA_STR(""));
+    soma_lease_key(&out, t, SOMA_STR("tenant:acme"), SOMA_STR("cost/day"),
+                   SOMA_STR("tenant"), SOMA_STR("acme"), SOMA_STR(""));
     soma_ok(out.full, "too long a key is told");
 }
 
@@ -959,13 +1030,16 @@ test_args(void)
     item.ack = INT64_MAX;
     item.whole = -SOMA_LIMIT_MAX;
     item.state = 2;
+    item.edge[3] = SOMA_WINDOW_NEVER;
 
     soma_out_init(&out, buf, sizeof(buf));
     soma_lease_args(&out, &item, argv, len);
     soma_ok(!out.full, "the largest fit");
-    soma_is_str(argv[0], len[0], "M", "month");
+    soma_is_str(argv[0], len[0], "w", "a window of the calendar");
     soma_is_str(argv[1], len[1], "9000000000000000", "limit");
     soma_is_str(argv[10], len[10], "-9000000000000000", "whole");
+
+    soma_is_str(argv[14], len[14], "9000000000000000", "the last edge");
 
     for (i = 0; i < SOMA_LEASE_ARGS && argv[i][len[i]] == '\0'; i++) {
         /* void */
@@ -981,6 +1055,8 @@ main(void)
     test_key();
     test_args();
     test_lost();
+    test_change();
+    test_clock();
     test_expiry();
     test_refusal();
     test_flush();

@@ -84,6 +84,14 @@ test_parse(void)
           SOMA_WINDOW_MONTH, SOMA_SCOPE_TENANT },
         { "concurrency 20", SOMA_CONCURRENCY, 20, SOMA_WINDOW_NONE,
           SOMA_SCOPE_TENANT },
+        { "cost 100/week", SOMA_COST, 100000000000, SOMA_WINDOW_WEEK,
+          SOMA_SCOPE_TENANT },
+        { "tokens 5m/ever per=user", SOMA_TOKENS, 5000000, SOMA_WINDOW_EVER,
+          SOMA_SCOPE_USER },
+        { "cost 20/month tz=Europe/Berlin from=15 per=user", SOMA_COST,
+          20000000000, SOMA_WINDOW_MONTH, SOMA_SCOPE_USER },
+        { "concurrency 30 until=2026-12-24", SOMA_CONCURRENCY, 30,
+          SOMA_WINDOW_NONE, SOMA_SCOPE_TENANT },
         { "concurrency 2k per=tenant", SOMA_CONCURRENCY, 2000,
           SOMA_WINDOW_NONE, SOMA_SCOPE_TENANT },
     };
@@ -149,12 +157,25 @@ test_parse_errors(void)
         { "cost 1.2.3/day", 1, "not an amount of USD" },
         { "concurrency 20/minute", 1, "concurrency has no window" },
         { "concurrency 1.5", 1, "not a whole number" },
-        { "requests 5/day user", 2, "allowed is per=" },
-        { "requests 5/day Per=user", 2, "allowed is per=" },
+        { "requests 5/day user", 2, "allowed are per=" },
+        { "requests 5/day Per=user", 2, "allowed are per=" },
         { "requests 5/day per=", 2, "unknown scope" },
         { "requests 5/day per=team", 2, "tenant, user, key, model and" },
-        { "requests 5/day per=user per=key", 3, "word too many" },
-        { "requests 5/day per=user burst", 3, "word too many" },
+        { "requests 5/day per=user per=key", 3, "stands twice" },
+        { "requests 5/day per=user burst", 3, "unknown word" },
+        { "cost 5/month per=user from=2 tz=UTC until=2026-12-24 x", 6,
+          "word too many" },
+        { "cost 5/day from=2", 2, "with /month only" },
+        { "cost 5/month from=0", 2, "1 to 28" },
+        { "cost 5/month from=29", 2, "1 to 28" },
+        { "cost 5/month from=", 2, "1 to 28" },
+        { "cost 5/hour tz=Europe/Berlin", 2, "/day, /week and /month only" },
+        { "cost 5/ever tz=Europe/Berlin", 2, "/day, /week and /month only" },
+        { "cost 5/day tz=../../etc/passwd", 2, "unknown time zone" },
+        { "cost 5/day tz=", 2, "unknown time zone" },
+        { "cost 5/day until=tomorrow", 2, "as in 2026-12-24" },
+        { "cost 5/day until=2026-13-01", 2, "as in 2026-12-24" },
+        { "cost 5/day until=0001-01-01", 2, "as in 2026-12-24" },
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -741,12 +762,218 @@ test_concurrency(void)
 }
 
 
+/* which of several limits with one count holds, and what names the count */
+static void
+test_shared(void)
+{
+    unsigned        i, n, held;
+    int64_t         end;
+    const char     *error;
+    soma_out_t      out;
+    soma_limit_t    l[SOMA_LIMITS_MAX], back;
+    unsigned char   buf[SOMA_RULE_MAX];
+
+    (void) soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
+                             str("cost 20/day;cost 50/day until=2026-12-24;"
+                                 "cost 30/day;cost 5/day per=user;"
+                                 "cost 60/day until=2026-12-26;"
+                                 "cost 20/day"),
+                             SOMA_SCOPE_TENANT, &error);
+    end = l[1].until;
+    soma_ok(n == 6 && l[0].shares && l[1].shares && !l[3].shares,
+            "those of one count are told");
+
+    for (held = 0, i = 0; i < n; i++) {
+        held |= (unsigned) soma_limit_holds(l, n, i, end - 1) << i;
+    }
+
+    soma_is_int(held, 1 << 1 | 1 << 3, "one that ends takes the others' place,"
+                " the tightest of them");
+
+    for (held = 0, i = 0; i < n; i++) {
+        held |= (unsigned) soma_limit_holds(l, n, i, end) << i;
+    }
+
+    soma_is_int(held, 1 << 3 | 1 << 4, "then the next");
+
+    for (held = 0, i = 0; i < n; i++) {
+        held |= (unsigned) soma_limit_holds(l, n, i, l[4].until) << i;
+    }
+
+    soma_is_int(held, 1 << 0 | 1 << 3, "then the tightest of the others, "
+                "once");
+
+    (void) soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
+                             str("cost 20/month tz=Europe/Berlin from=15 "
+                                 "per=user until=2026-12-24;"
+                                 "cost 9/month from=1 tz=UTC;cost 9/month;"
+                                 "concurrency 5;tokens 1m/ever"),
+                             SOMA_SCOPE_TENANT, &error);
+
+    for (i = 0; i < n; i++) {
+        static const char *const  rules[] = {
+            "cost/month from=15 tz=Europe/Berlin", "cost/month",
+            "cost/month", "concurrency", "tokens/ever"
+        };
+
+        soma_out_init(&out, buf, sizeof(buf));
+        soma_limit_rule(&out, &l[i]);
+        soma_is_str(out.start, out.pos - out.start, rules[i], "its rule");
+        soma_ok(soma_limit_of_rule(&back, str(rules[i])) == SOMA_OK
+                && back.amount == l[i].amount && back.window == l[i].window
+                && back.from == l[i].from && soma_str_eq(back.tz, l[i].tz),
+                "and back from there");
+    }
+
+    soma_ok(l[1].shares && l[2].shares, "the same in other words is the same");
+    soma_is_int(soma_limit_of_rule(&back, str("cost/eon")), SOMA_ERROR,
+                "no rule");
+    soma_is_int(soma_limit_of_rule(&back, str("")), SOMA_ERROR, "nor this");
+}
+
+
+/* another number for the same count */
+static void
+test_change(void)
+{
+    soma_limit_t    l;
+    soma_quota_t    q;
+    soma_verdict_t  v;
+
+    memset(&q, 0, sizeof(q));
+    l = make(SOMA_TOKENS, SOMA_WINDOW_MINUTE, 600);
+    (void) soma_quota_check(&l, &q, NOW, 500, &v);
+    (void) soma_quota_take(&l, &q, 500);
+
+    soma_quota_change(&l, &q, NOW, 1000);
+    l.limit = 1000;
+    soma_is_int(soma_quota_check(&l, &q, NOW, 501, &v), SOMA_DECLINED,
+                "a rate that was raised: what was used stays used");
+    soma_is_int(soma_quota_check(&l, &q, NOW, 500, &v), SOMA_OK,
+                "the rest is there");
+
+    soma_quota_change(&l, &q, NOW, 100);
+    l.limit = 100;
+    soma_is_int(soma_quota_check(&l, &q, NOW, 1, &v), SOMA_DECLINED,
+                "lowered below what was used: refused at once");
+    soma_is_int(q.level, -400, "it is owed");
+    soma_quota_change(&l, &q, NOW, 600);
+    soma_is_int(q.level, 100, "and to and fro loses nothing");
+
+    memset(&q, 0, sizeof(q));
+    l = make(SOMA_COST, SOMA_WINDOW_DAY, 600);
+    (void) soma_quota_check(&l, &q, NOW, 500, &v);
+    (void) soma_quota_take(&l, &q, 500);
+    soma_quota_change(&l, &q, NOW, 400);
+    l.limit = 400;
+    soma_is_int(soma_quota_check(&l, &q, NOW, 1, &v), SOMA_DECLINED,
+                "a budget lowered below what was used");
+    soma_is_int(v.remaining, 0, "has nothing left");
+    soma_quota_change(&l, &q, NOW, 700);
+    l.limit = 700;
+    soma_is_int(soma_quota_check(&l, &q, NOW, 200, &v), SOMA_OK,
+                "raised again, what is left of it");
+    soma_is_int(soma_quota_check(&l, &q, NOW, 201, &v), SOMA_DECLINED,
+                "and no more");
+}
+
+
+/* what fits only when others give back is told from what is spent */
+static void
+test_waits(void)
+{
+    int64_t         window;
+    soma_limit_t    l;
+    soma_quota_t    q;
+    soma_verdict_t  v;
+
+    memset(&q, 0, sizeof(q));
+    l = make(SOMA_COST, SOMA_WINDOW_DAY, 100);
+    (void) soma_quota_check(&l, &q, NOW, 80, &v);
+    window = soma_quota_take(&l, &q, 80);
+
+    (void) soma_quota_check(&l, &q, NOW, 30, &v);
+    soma_is_int(v.waits, 1, "80 in flight: 30 may wait");
+    (void) soma_quota_check(&l, &q, NOW, 101, &v);
+    soma_is_int(v.waits, 0, "what is more than all never may");
+
+    soma_quota_settle(&l, &q, NOW, window, 80, 75);
+    (void) soma_quota_check(&l, &q, NOW, 30, &v);
+    soma_is_int(v.waits, 0, "75 spent: nothing comes back");
+
+    (void) soma_quota_check(&l, &q, NOW, 20, &v);
+    window = soma_quota_take(&l, &q, 20);
+    (void) soma_quota_check(&l, &q, NOW, 26, &v);
+    soma_is_int(v.waits, 0, "one that does not fit even then is refused");
+    (void) soma_quota_check(&l, &q, NOW + DAY, 1, &v);
+    soma_quota_settle(&l, &q, NOW + DAY, window, 20, 0);
+    soma_is_int(q.out, 0, "the next day nothing is in flight");
+
+    memset(&q, 0, sizeof(q));
+    l = make(SOMA_CONCURRENCY, SOMA_WINDOW_NONE, 1);
+    (void) soma_quota_check(&l, &q, NOW, 1, &v);
+    window = soma_quota_take(&l, &q, 1);
+    (void) soma_quota_check(&l, &q, NOW, 1, &v);
+    soma_is_int(v.waits, 1, "a slot comes back");
+    soma_quota_settle(&l, &q, NOW, window, 1, 1);
+    soma_is_int(soma_quota_check(&l, &q, NOW, 1, &v), SOMA_OK, "it did");
+
+    memset(&q, 0, sizeof(q));
+    l = make(SOMA_REQUESTS, SOMA_WINDOW_DAY, 1);
+    (void) soma_quota_check(&l, &q, NOW, 1, &v);
+    (void) soma_quota_take(&l, &q, 1);
+    (void) soma_quota_check(&l, &q, NOW, 1, &v);
+    soma_is_int(v.waits, 0, "a request that was counted never does");
+}
+
+
+static void
+test_left(void)
+{
+    size_t         i;
+    unsigned       bad;
+    const char    *error;
+    soma_out_t     out;
+    soma_limit_t   l;
+    unsigned char  buf[SOMA_LIMIT_LEFT_MAX];
+
+    static const struct {
+        const char  *text;
+        int64_t      left;
+        const char  *words;
+    } cases[] = {
+        { "cost 50/day", 1000, "0.000001 USD left of 50 USD a day" },
+        { "tokens 1k/hour", 12, "12 tokens left of 1000 tokens an hour" },
+        { "requests 600/minute", 0,
+          "0 requests left of 600 requests a minute" },
+        { "cost 9000000/ever", SOMA_LIMIT_MAX,
+          "9000000 USD left of 9000000 USD in all" },
+        { "concurrency 20", 0, "0 left of 20 requests at a time" },
+        { "cost 8999999.999999999/second", 8999999999999999,
+          "8999999.999999999 USD left of 8999999.999999999 USD a second" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void) parse(&l, cases[i].text, &bad, &error);
+        soma_out_init(&out, buf, sizeof(buf));
+        soma_limit_left(&out, &l, cases[i].left);
+        soma_is_str(out.start, out.pos - out.start, cases[i].words,
+                    "its unit is told");
+        soma_ok(!out.full, "and fits");
+    }
+}
+
+
 int
 main(void)
 {
     test_parse();
     test_parse_errors();
     test_parse_list();
+    test_shared();
+    test_change();
+    test_waits();
+    test_left();
     test_bucket();
     test_spare();
     test_bucket_clock();
