@@ -135,6 +135,29 @@ typedef struct {
 /* content handler of soma_pass */
 ngx_int_t ngx_http_soma_pass_handler(ngx_http_request_t *r);
 
+/*
+ * The body out of its Content-Encoding.  NGX_DECLINED: it has none; NGX_OK;
+ * NGX_DONE: "next" will be called, with NGX_OK or a status; or a status, the
+ * fault noted.
+ */
+typedef void (*ngx_http_soma_unpacked_pt)(ngx_http_soma_ctx_t *ctx,
+    ngx_int_t rc);
+
+ngx_int_t ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_unpacked_pt next);
+
+/* what the body asks, into ctx->ask: NGX_OK, or a status */
+ngx_int_t ngx_http_soma_read(ngx_http_soma_ctx_t *ctx);
+
+/* whether all that may answer allow what is asked beside text: NGX_OK, or 400
+ * with the fault noted */
+ngx_int_t ngx_http_soma_policy(ngx_http_soma_ctx_t *ctx);
+
+/* "allow" and "tools" of soma_provider, "tools" of soma_route: the words of
+ * cf->args into the bits of SOMA_JSON_OTHERS words, or soma_str_t's */
+char *ngx_http_soma_policy_allow(ngx_conf_t *cf, uint64_t *bits);
+char *ngx_http_soma_policy_tools(ngx_conf_t *cf, ngx_array_t *tools);
+
 /* the request's body as it lies: the bytes of a span, copied together where
  * they lie apart; for soma_dialect_t */
 int ngx_http_soma_body_value(void *data, soma_json_span_t *span,

@@ -14,15 +14,12 @@
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
-#include "soma_multipart.h"
 
 
 static void ngx_http_soma_body_handler(ngx_http_request_t *r);
+static void ngx_http_soma_unpacked(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_resume(ngx_http_soma_ctx_t *ctx);
-static ngx_int_t ngx_http_soma_scan(ngx_http_soma_ctx_t *ctx);
-static ngx_int_t ngx_http_soma_ask_json(ngx_http_soma_ctx_t *ctx);
-static ngx_int_t ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx);
 
 
 ngx_int_t
@@ -102,9 +99,31 @@ ngx_http_soma_body_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_soma_get_ctx(r);
 
+    rc = ngx_http_soma_unpack(ctx, ngx_http_soma_unpacked);
+
+    if (rc == NGX_DONE) {
+        return;
+    }
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_soma_unpacked(ctx, rc);
+        return;
+    }
+
     rc = ngx_http_soma_turn_join(ctx);
 
     if (rc == NGX_DECLINED) {
+        rc = ngx_http_soma_run(ctx);
+    }
+
+    ngx_http_soma_ran(ctx, rc);
+}
+
+
+static void
+ngx_http_soma_unpacked(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
+{
+    if (rc == NGX_OK) {
         rc = ngx_http_soma_run(ctx);
     }
 
@@ -132,7 +151,7 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
     ngx_int_t   rc;
     ngx_str_t   name;
 
-    rc = ngx_http_soma_scan(ctx);
+    rc = ngx_http_soma_read(ctx);
 
     if (rc != NGX_OK) {
         return rc;
@@ -157,6 +176,12 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
                                    "model_not_allowed",
                                    "this API key may not use model \"%V\": "
                                    "GET /v1/models lists those it may", &name);
+    }
+
+    rc = ngx_http_soma_policy(ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     rc = ngx_http_soma_bound_check(ctx);
@@ -200,144 +225,4 @@ static void
 ngx_http_soma_resume(ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_ran(ctx, ngx_http_soma_go_on(ctx));
-}
-
-
-static ngx_int_t
-ngx_http_soma_scan(ngx_http_soma_ctx_t *ctx)
-{
-    ngx_chain_t         *cl;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-    ctx->ask.body_len = 0;
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "invalid_json",
-                                   "the request has no body");
-    }
-
-    if (r->request_body->temp_file
-        && ngx_http_soma_body_whole(ctx) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        ctx->ask.body_len += ngx_buf_size(cl->buf);
-    }
-
-    ctx->ask.max_tokens = -1;
-    ctx->ask.n = 1;
-    ctx->ask.prompts = 1;
-
-    if (ctx->ask.api == SOMA_API_TRANSCRIPTIONS
-        || ctx->ask.api == SOMA_API_TRANSLATIONS)
-    {
-        return ngx_http_soma_ask_form(ctx);
-    }
-
-    return ngx_http_soma_ask_json(ctx);
-}
-
-
-static ngx_int_t
-ngx_http_soma_ask_json(ngx_http_soma_ctx_t *ctx)
-{
-    int                rc;
-    const char        *error;
-    ngx_chain_t       *cl;
-    soma_json_scan_t  *scan;
-
-    scan = ngx_palloc(ctx->request->pool, sizeof(soma_json_scan_t));
-    if (scan == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    soma_json_scan_init(scan, soma_openai.want, SOMA_ASK_TOTAL);
-
-    rc = SOMA_AGAIN;
-
-    for (cl = ctx->request->request_body->bufs; cl && rc != SOMA_ERROR;
-         cl = cl->next)
-    {
-        rc = soma_json_scan(scan, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    if (rc == SOMA_ERROR || soma_json_scan_end(scan) != SOMA_OK) {
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "invalid_json",
-                                   "the body is refused at byte %uz: %s",
-                                   scan->offset, scan->error);
-    }
-
-    ctx->scan = scan;
-    ctx->ask.scan = scan;
-
-    error = NULL;
-
-    if (soma_openai.ask(&ctx->ask, &ctx->arena, ngx_http_soma_body_value, ctx,
-                        &error)
-        != SOMA_OK)
-    {
-        if (error == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
-                                   "invalid_request", "%s", error);
-    }
-
-    return NGX_OK;
-}
-
-
-/* sound comes as a form, which is passed through; only "model" is read */
-static ngx_int_t
-ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx)
-{
-    int                  rc;
-    soma_str_t           boundary, type;
-    soma_json_span_t     span;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    if (ngx_http_soma_body_whole(ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    type = (soma_str_t) soma_string("");
-
-    if (r->headers_in.content_type) {
-        type = ngx_http_soma_str(r->headers_in.content_type->value);
-    }
-
-    if (soma_multipart_boundary(type, &boundary) != SOMA_OK) {
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "invalid_form",
-                                   "this endpoint takes multipart/form-data "
-                                   "with a boundary");
-    }
-
-    rc = soma_multipart_field(ctx->body, boundary, "model", &ctx->model_span);
-
-    if (rc != SOMA_OK) {
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "invalid_form",
-                                   rc == SOMA_DECLINED
-                                   ? "the form has no field \"model\""
-                                   : "the form cannot be read without doubt: "
-                                     "each field once, plain names");
-    }
-
-    ctx->ask.model.data = ctx->body.data + ctx->model_span.start;
-    ctx->ask.model.len = ctx->model_span.end - ctx->model_span.start;
-
-    if (soma_multipart_field(ctx->body, boundary, "stream", &span) == SOMA_OK
-        && span.end - span.start == 4
-        && ngx_strncmp(ctx->body.data + span.start, "true", 4) == 0)
-    {
-        ctx->ask.stream = 1;
-        ctx->ask.usage_asked = 1;
-    }
-
-    return NGX_OK;
 }

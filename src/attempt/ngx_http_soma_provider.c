@@ -33,6 +33,10 @@ static char *ngx_http_soma_provider_keepalive(ngx_conf_t *cf,
 static char *ngx_http_soma_provider_bound(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static ngx_uint_t ngx_http_soma_provider_openai(ngx_str_t *host);
+static char *ngx_http_soma_provider_allow(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+static char *ngx_http_soma_provider_tools(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_verify(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_ca(ngx_conf_t *cf,
@@ -56,6 +60,8 @@ static const ngx_http_soma_provider_word_t  ngx_http_soma_provider_words[] = {
     { "limit",                   0, ngx_http_soma_provider_limit },
     { "keepalive",               1, ngx_http_soma_provider_keepalive },
     { "max_tokens_name",         1, ngx_http_soma_provider_bound },
+    { "allow",                   0, ngx_http_soma_provider_allow },
+    { "tools",                   0, ngx_http_soma_provider_tools },
     { "ssl_verify",              1, ngx_http_soma_provider_verify },
     { "ssl_trusted_certificate", 1, ngx_http_soma_provider_ca },
     { NULL,                      0, NULL }
@@ -167,8 +173,9 @@ ngx_http_soma_provider_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown directive \"%V\" in soma_provider \"%V\": "
                        "allowed are dialect, endpoint, api_key, timeout, "
-                       "limit, keepalive, max_tokens_name, ssl_verify and "
-                       "ssl_trusted_certificate", &value[0], &provider->name);
+                       "limit, keepalive, max_tokens_name, allow, tools, "
+                       "ssl_verify and ssl_trusted_certificate",
+                       &value[0], &provider->name);
 
     return NGX_CONF_ERROR;
 }
@@ -552,6 +559,22 @@ ngx_http_soma_provider_openai(ngx_str_t *host)
     }
 
     return 0;
+}
+
+
+static char *
+ngx_http_soma_provider_allow(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider)
+{
+    return ngx_http_soma_policy_allow(cf, provider->allow);
+}
+
+
+static char *
+ngx_http_soma_provider_tools(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider)
+{
+    return ngx_http_soma_policy_tools(cf, &provider->tools);
 }
 
 

@@ -3,25 +3,28 @@
  * Copyright (C) The ngx_soma authors
  *
  * The bytes a provider gets: the client's headers without what is hop-by-hop,
- * secret or ours; the body as it lies, with the dialect's edits spliced in.
+ * secret, ours, or policy of another gateway; the body as it lies, with the
+ * dialect's edits spliced in, and its type as it was read here.
  */
 
 
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_trace.h"
-#include "soma_multipart.h"
+#include "soma_query.h"
 
 
 static ngx_int_t ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a);
 static ngx_uint_t ngx_http_soma_header_passes(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_soma_header_begins(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_header_stays(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_is_connection(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_named_by_connection(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 static ngx_int_t ngx_http_soma_encode(ngx_http_soma_attempt_t *a,
     soma_json_edits_t *edits);
-static ngx_str_t ngx_http_soma_args(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_args(ngx_http_soma_attempt_t *a,
+    ngx_str_t *args);
 
 
 /* lower-case names that never travel to a provider */
@@ -47,6 +50,50 @@ static ngx_str_t  ngx_http_soma_stay_headers[] = {
     ngx_string("openai-organization"),
     ngx_string("openai-project"),
     ngx_string("x-session-id"),
+    ngx_string("content-type"),
+    ngx_string("content-encoding"),
+    ngx_string("content-range"),
+    ngx_string("range"),
+    ngx_string("if-match"),
+    ngx_string("if-none-match"),
+    ngx_string("if-modified-since"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("if-range"),
+    ngx_string("extra-parameters"),
+    ngx_string("azureml-model-deployment"),
+    ngx_null_string
+};
+
+
+/* beginnings of such names: by these aggregators, and proxies before a
+ * provider, are told of another model, key, address or method */
+static ngx_str_t  ngx_http_soma_stay_prefixes[] = {
+    ngx_string("x-soma-"),
+    ngx_string("x-portkey-"),
+    ngx_string("x-litellm-"),
+    ngx_string("x-openrouter-"),
+    ngx_string("x-ai-eg-"),
+    ngx_string("x-bf-"),
+    ngx_string("x-tfy-"),
+    ngx_string("x-kong-"),
+    ngx_string("x-envoy-"),
+    ngx_string("x-forwarded-"),
+    ngx_string("x-original-"),
+    ngx_string("x-rewrite-"),
+    ngx_string("x-http-method"),
+    ngx_string("x-method-override"),
+    ngx_string("x-host"),
+    ngx_string("x-model"),
+    ngx_string("x-provider"),
+    ngx_string("x-upstream-"),
+    ngx_string("x-target-"),
+    ngx_string("x-amz-"),
+    ngx_string("x-goog-"),
+    ngx_string("x-ms-"),
+    ngx_string("x-accel-"),
+    ngx_string("ai-gateway-"),
+    ngx_string("cf-aig-"),
+    ngx_string("helicone-"),
     ngx_null_string
 };
 
@@ -78,12 +125,16 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    args = ngx_http_soma_args(r);
+    if (ngx_http_soma_args(a, &args) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     len = sizeof("POST ? HTTP/1.1\r\nHost: \r\nContent-Length: \r\n"
-                 "Accept-Encoding: identity\r\nx-request-id: \r\n\r\n")
+                 "Content-Type: \r\nAccept-Encoding: identity\r\n"
+                 "x-request-id: \r\n\r\n")
           + provider->uri.len + a->path.len + args.len + provider->host.len
-          + NGX_OFF_T_LEN + provider->auth.len + ctx->id.len + a->headers.len;
+          + NGX_OFF_T_LEN + ctx->type.len + provider->auth.len + ctx->id.len
+          + a->headers.len;
 
     b = ngx_create_temp_buf(r->pool, len);
     cl = ngx_alloc_chain_link(r->pool);
@@ -109,7 +160,10 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
 
     soma_out_init(&out, b->last, b->end - b->last);
     soma_put_int(&out, soma_json_edited_len(&edits, ctx->ask.body_len));
-    b->last = ngx_cpymem(out.pos, "\r\n", 2);
+    b->last = ngx_cpymem(out.pos, "\r\nContent-Type: ",
+                         sizeof("\r\nContent-Type: ") - 1);
+    b->last = ngx_cpymem(b->last, ctx->type.data, ctx->type.len);
+    b->last = ngx_cpymem(b->last, "\r\n", 2);
 
     b->last = ngx_cpymem(b->last, provider->auth.data, provider->auth.len);
     b->last = ngx_cpymem(b->last, "Accept-Encoding: identity\r\nx-request-id: ",
@@ -227,11 +281,36 @@ ngx_http_soma_header_passes(ngx_table_elt_t *h)
         return 0;
     }
 
-    if (h->key.len > 7 && ngx_memcmp(h->lowcase_key, "x-soma-", 7) == 0) {
+    if (ngx_http_soma_header_begins(h)) {
         return 0;
     }
 
     return !ngx_http_soma_credential_header(h);
+}
+
+
+static ngx_uint_t
+ngx_http_soma_header_begins(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    if (h->key.len < 3
+        || (h->lowcase_key[1] != '-' && h->lowcase_key[2] != '-'
+            && h->lowcase_key[0] != 'h'))
+    {
+        return 0;
+    }
+
+    for (name = ngx_http_soma_stay_prefixes; name->len; name++) {
+        if (name->len <= h->key.len
+            && name->data[2] == h->lowcase_key[2]
+            && ngx_memcmp(name->data, h->lowcase_key, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -340,52 +419,26 @@ ngx_http_soma_encode(ngx_http_soma_attempt_t *a, soma_json_edits_t *edits)
 }
 
 
-/* the query without a key in it, which is Gemini's way to send a credential */
-static ngx_str_t
-ngx_http_soma_args(ngx_http_request_t *r)
+/* what stands in a query is told to nobody, but for what a dialect knows */
+static ngx_int_t
+ngx_http_soma_args(ngx_http_soma_attempt_t *a, ngx_str_t *args)
 {
-    u_char     *p, *end, *last, *d;
-    ngx_str_t   args;
+    ngx_http_request_t  *r;
 
-    args = r->args;
+    r = a->ctx->request;
+    ngx_str_null(args);
 
-    if (args.len == 0
-        || ngx_strlcasestrn(args.data, args.data + args.len,
-                            (u_char *) "key=", 4 - 1)
-           == NULL)
-    {
-        return args;
+    if (r->args.len == 0) {
+        return NGX_OK;
     }
 
-    d = ngx_pnalloc(r->pool, args.len);
-    if (d == NULL) {
-        args.len = 0;
-        return args;
+    args->data = ngx_pnalloc(r->pool, r->args.len);
+    if (args->data == NULL) {
+        return NGX_ERROR;
     }
 
-    p = args.data;
-    last = p + args.len;
-    args.data = d;
+    args->len = soma_query_pass(ngx_http_soma_str(r->args),
+                                a->provider->dialect->args, args->data);
 
-    for ( /* void */ ; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '&');
-        if (end == NULL) {
-            end = last;
-        }
-
-        if (end - p >= 4 && ngx_strncasecmp(p, (u_char *) "key=", 4) == 0) {
-            continue;
-        }
-
-        if (d != args.data) {
-            *d++ = '&';
-        }
-
-        d = ngx_cpymem(d, p, end - p);
-    }
-
-    args.len = d - args.data;
-
-    return args;
+    return NGX_OK;
 }

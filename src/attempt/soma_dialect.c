@@ -65,6 +65,9 @@ soma_fault_status(soma_fault_e fault)
     case SOMA_FAULT_TOO_LARGE:
         return 413;
 
+    case SOMA_FAULT_MEDIA_TYPE:
+        return 415;
+
     case SOMA_FAULT_LOCKED:
         return 423;
 

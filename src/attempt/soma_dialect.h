@@ -46,8 +46,26 @@ typedef enum {
     SOMA_ASK_MESSAGES,
     SOMA_ASK_INPUT,
     SOMA_ASK_PROMPT,
+    SOMA_ASK_TOOLS,
+    SOMA_ASK_BACKGROUND,
     SOMA_ASK_TOTAL
 } soma_ask_member_e;
+
+
+/* why a member of a request that is none of those is not passed on */
+typedef enum {
+    SOMA_POLICY_ROUTE = 0,      /* it chooses model, key or address */
+    SOMA_POLICY_BOUND,          /* it bounds an answer */
+    SOMA_POLICY_TOOL            /* it has the provider search or fetch */
+} soma_policy_e;
+
+typedef struct {
+    soma_str_t     name;        /* in small letters; constant, ends in \0 */
+    soma_policy_e  why;
+} soma_policy_t;
+
+
+#define SOMA_ASK_HOSTED_MAX  8      /* kinds of a provider's own tools */
 
 
 /* what a client asks, read off its body */
@@ -62,6 +80,12 @@ typedef struct {
                                            nothing */
     soma_tier_e        tier;
     size_t             body_len;
+    soma_str_t         hosted[SOMA_ASK_HOSTED_MAX];     /* types of tools that
+                                           the provider runs */
+    unsigned           nhosted;
+    unsigned           window:1;        /* the provider reads more than the
+                                           body: its prompt may be as long as
+                                           the model's window */
     unsigned           stream:1;
     unsigned           usage_asked:1;   /* the client wants the usage chunk */
     unsigned           newer_bound:1;   /* this provider knows the bound of a
@@ -135,6 +159,7 @@ typedef enum {
     SOMA_FAULT_METHOD,                  /* 405 */
     SOMA_FAULT_CONFLICT,                /* 409 */
     SOMA_FAULT_TOO_LARGE,               /* 413 */
+    SOMA_FAULT_MEDIA_TYPE,              /* 415 */
     SOMA_FAULT_LOCKED,                  /* 423 training_lock */
     SOMA_FAULT_RATE,                    /* 429 rate_limit_exceeded */
     SOMA_FAULT_QUOTA,                   /* 429 insufficient_quota */
@@ -154,6 +179,15 @@ typedef struct {
 
     /* the members to look for: SOMA_ASK_TOTAL of them, in that order */
     const soma_json_want_t  *want;
+
+    /* members that a provider has to allow, and the index of one by its name
+     * (soma_json_other_pt) */
+    const soma_policy_t  *policies;
+    unsigned              npolicies;
+    int                  (*policy)(const unsigned char *name, size_t len);
+
+    /* names of the query arguments that go up, the last one empty */
+    const soma_str_t     *args;
 
     /*
      * Reads ask->scan's spans; "value" gives the bytes of a span (the glue

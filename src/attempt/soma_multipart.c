@@ -102,6 +102,29 @@ soma_multipart_boundary(soma_str_t content_type, soma_str_t *boundary)
 }
 
 
+int
+soma_multipart_token(soma_str_t boundary)
+{
+    size_t         i;
+    unsigned char  c;
+
+    static const char  others[] = "!#$%&'*+-.^_`|~";
+
+    for (i = 0; i < boundary.len; i++) {
+        c = boundary.data[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+              || (c >= 'A' && c <= 'Z')
+              || memchr(others, c, sizeof(others) - 1) != NULL))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /*
  * Takes one "; name=value" off "s".  A quoted value that holds a backslash
  * is refused: some parsers unescape it and some do not.
@@ -330,35 +353,20 @@ soma_multipart_next(const unsigned char **pos, const unsigned char *end,
 }
 
 
-int
-soma_multipart_field(soma_str_t body, soma_str_t boundary, const char *name,
-    soma_json_span_t *span)
+/* behind the first delimiter, which stands at the start: nobody sends a
+ * preamble.  SOMA_DECLINED: the form is empty */
+
+static int
+soma_multipart_first(soma_str_t body, soma_str_t delimiter,
+    const unsigned char **pos)
 {
-    unsigned                n, last;
-    soma_str_t              delimiter;
-    const unsigned char    *p, *end, *start, *stop;
-    unsigned char           buf[SOMA_MULTIPART_BOUNDARY_MAX + 4];
-    soma_multipart_part_t   part;
-
-    memset(span, 0, sizeof(soma_json_span_t));
-
-    if (boundary.len == 0 || boundary.len > SOMA_MULTIPART_BOUNDARY_MAX) {
-        return SOMA_ERROR;
-    }
-
-    memcpy(buf, "\r\n--", 4);
-    memcpy(buf + 4, boundary.data, boundary.len);
-
-    delimiter.data = buf;
-    delimiter.len = boundary.len + 4;
+    const unsigned char  *p, *end;
 
     p = body.data;
-    end = body.data + body.len;
-
-    /* the first one stands at the start: nobody sends a preamble */
+    end = p + body.len;
 
     if (body.len < delimiter.len
-        || memcmp(p, buf + 2, delimiter.len - 2) != 0)
+        || memcmp(p, delimiter.data + 2, delimiter.len - 2) != 0)
     {
         return SOMA_ERROR;
     }
@@ -373,7 +381,112 @@ soma_multipart_field(soma_str_t body, soma_str_t boundary, const char *name,
         return SOMA_ERROR;
     }
 
-    p += 2;
+    *pos = p + 2;
+
+    return SOMA_OK;
+}
+
+
+/* frameworks read "model[]" as a list of that name, and some "model[0]" */
+
+static soma_str_t
+soma_multipart_plain(soma_str_t name)
+{
+    unsigned char  *p;
+
+    p = (name.len != 0) ? memchr(name.data, '[', name.len) : NULL;
+
+    if (p != NULL && p != name.data) {
+        name.len = (size_t) (p - name.data);
+    }
+
+    return name;
+}
+
+
+/* what a part with its value at [start, end) of the body is to the form */
+
+static int
+soma_multipart_note(soma_form_t *form, soma_multipart_part_t *part,
+    size_t start, size_t end)
+{
+    int                i;
+    unsigned           k;
+    soma_str_t         name;
+    soma_json_span_t  *span;
+
+    if (part->file) {
+        form->files += end - start;
+    }
+
+    name = soma_multipart_plain(part->name);
+
+    for (k = 0; k < form->nwant; k++) {
+
+        if (!soma_str_case_is(name, (char *) form->want[k].name.data)) {
+            continue;
+        }
+
+        /* of two spellings a lenient provider might take the other */
+
+        span = &form->span[k];
+
+        if (part->file || span->type != SOMA_JSON_NONE
+            || !soma_str_eq(part->name, form->want[k].name))
+        {
+            return SOMA_ERROR;
+        }
+
+        span->start = (uint32_t) start;
+        span->end = (uint32_t) end;
+        span->type = SOMA_JSON_STRING;
+
+        return SOMA_OK;
+    }
+
+    i = (form->other != NULL) ? form->other(name.data, name.len) : -1;
+
+    if (i >= 0 && i < SOMA_JSON_OTHER_MAX) {
+        form->others[i / 64] |= (uint64_t) 1 << (i % 64);
+    }
+
+    return SOMA_OK;
+}
+
+
+int
+soma_multipart_form(soma_str_t body, soma_str_t boundary, soma_form_t *form)
+{
+    int                     rc;
+    unsigned                n, last;
+    soma_str_t              delimiter;
+    const unsigned char    *p, *end, *start, *stop;
+    unsigned char           buf[SOMA_MULTIPART_BOUNDARY_MAX + 4];
+    soma_multipart_part_t   part;
+
+    memset(form->span, 0, form->nwant * sizeof(soma_json_span_t));
+    memset(form->others, 0, sizeof(form->others));
+    form->files = 0;
+
+    if (boundary.len == 0 || boundary.len > SOMA_MULTIPART_BOUNDARY_MAX
+        || body.len > UINT32_MAX)
+    {
+        return SOMA_ERROR;
+    }
+
+    memcpy(buf, "\r\n--", 4);
+    memcpy(buf + 4, boundary.data, boundary.len);
+
+    delimiter.data = buf;
+    delimiter.len = boundary.len + 4;
+
+    rc = soma_multipart_first(body, delimiter, &p);
+
+    if (rc != SOMA_OK) {
+        return rc == SOMA_DECLINED ? SOMA_OK : rc;
+    }
+
+    end = body.data + body.len;
 
     for (n = 0; n < SOMA_MULTIPART_PARTS_MAX; n++) {
 
@@ -397,25 +510,41 @@ soma_multipart_field(soma_str_t body, soma_str_t boundary, const char *name,
             stop = start;
         }
 
-        if (soma_str_case_is(part.name, name)) {
-
-            /* of two spellings a lenient provider might take the other */
-
-            if (part.file || span->type != SOMA_JSON_NONE
-                || !soma_str_is(part.name, name))
-            {
-                return SOMA_ERROR;
-            }
-
-            span->start = start - body.data;
-            span->end = stop - body.data;
-            span->type = SOMA_JSON_STRING;
+        if (soma_multipart_note(form, &part, (size_t) (start - body.data),
+                                (size_t) (stop - body.data))
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
         }
 
         if (last) {
-            return span->type != SOMA_JSON_NONE ? SOMA_OK : SOMA_DECLINED;
+            return SOMA_OK;
         }
     }
 
     return SOMA_ERROR;
+}
+
+
+int
+soma_multipart_field(soma_str_t body, soma_str_t boundary, const char *name,
+    soma_json_span_t *span)
+{
+    soma_form_t       form;
+    soma_json_want_t  want;
+
+    want.name.data = (unsigned char *) name;
+    want.name.len = strlen(name);
+    want.unique = 1;
+
+    form.want = &want;
+    form.nwant = 1;
+    form.span = span;
+    form.other = NULL;
+
+    if (soma_multipart_form(body, boundary, &form) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    return span->type != SOMA_JSON_NONE ? SOMA_OK : SOMA_DECLINED;
 }

@@ -26,10 +26,20 @@ static const struct {
 };
 
 
+const soma_str_t  soma_openai_args[] = {
+    soma_string("api-version"),
+    soma_str_null
+};
+
+
 const soma_dialect_t  soma_openai = {
     soma_string("openai"),
     soma_openai_api,
     soma_openai_want,
+    soma_openai_policies,
+    SOMA_OPENAI_POLICIES,
+    soma_openai_policy,
+    soma_openai_args,
     soma_openai_ask,
     soma_openai_bounds,
     soma_openai_encode,
@@ -49,6 +59,10 @@ const soma_dialect_t  soma_echo_dialect = {
     soma_string("echo"),
     soma_openai_api,
     soma_openai_want,
+    soma_openai_policies,
+    SOMA_OPENAI_POLICIES,
+    soma_openai_policy,
+    soma_openai_args,
     soma_openai_ask,
     soma_openai_bounds,
     soma_openai_encode,

@@ -25,6 +25,17 @@
 #define SOMA_OPENAI_PARTS_MAX   4       /* nesting of content parts read */
 
 
+#define SOMA_OPENAI_POLICIES  96
+
+extern const soma_policy_t  soma_openai_policies[SOMA_OPENAI_POLICIES];
+
+/* the index of a member's name among them, in any case; -1: none of them */
+int soma_openai_policy(const unsigned char *name, size_t len);
+
+/* query arguments that go up */
+extern const soma_str_t  soma_openai_args[];
+
+
 /* gives the bytes of a span, as soma_dialect_t says */
 typedef int (*soma_value_pt)(void *data, soma_json_span_t *span,
     soma_str_t *s);
@@ -44,6 +55,10 @@ int soma_openai_encode(soma_ask_t *ask, soma_str_t model,
 int soma_openai_encode_bound(soma_ask_t *ask, soma_str_t model,
     soma_arena_t *arena, soma_value_pt value, void *data,
     soma_json_edits_t *edits);
+
+/* the types of "tools" that are the provider's, into ask->hosted */
+int soma_openai_ask_tools(soma_ask_t *ask, soma_arena_t *arena,
+    soma_json_value_t *value, const char **error);
 
 /* the value of a member; SOMA_DECLINED: it is absent or null */
 int soma_openai_value(soma_ask_t *ask, unsigned member, soma_value_pt value,

@@ -22,6 +22,8 @@ static int soma_openai_ask_n(soma_ask_t *ask, unsigned member,
 static int soma_openai_numbers(soma_str_t list);
 static int soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value,
     void *data, const char **error);
+static int soma_openai_ask_beside(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, const char **error);
 static int soma_openai_ask_tokens(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
 static int soma_openai_bounded_by(soma_api_e api, unsigned member);
@@ -43,7 +45,9 @@ const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL] = {
     { soma_string("user"),                   1 },
     { soma_string("messages"),               0 },
     { soma_string("input"),                  0 },
-    { soma_string("prompt"),                 0 }
+    { soma_string("prompt"),                 0 },
+    { soma_string("tools"),                  1 },
+    { soma_string("background"),             1 }
 };
 
 
@@ -96,6 +100,8 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
 
     ask->stream = 0;
     ask->usage_asked = 0;
+    ask->nhosted = 0;
+    ask->window = 0;
     ask->tier = SOMA_TIER_DEFAULT;
 
     for (i = 0; i <= SOMA_ASK_SERVICE_TIER; i++) {
@@ -154,7 +160,9 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
         }
     }
 
-    if (soma_openai_ask_prompts(ask, value, data, error) != SOMA_OK) {
+    if (soma_openai_ask_prompts(ask, value, data, error) != SOMA_OK
+        || soma_openai_ask_beside(ask, arena, value, data, error) != SOMA_OK)
+    {
         return SOMA_ERROR;
     }
 
@@ -282,6 +290,45 @@ soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data,
     }
 
     return SOMA_OK;
+}
+
+
+/*
+ * What is asked beside text.  What works on in the background tells what it
+ * cost to nobody who waits for it here: a budget would be told of nothing.
+ */
+
+static int
+soma_openai_ask_beside(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, const char **error)
+{
+    int                rc;
+    soma_json_value_t  v;
+
+    switch (ask->scan->span[SOMA_ASK_BACKGROUND].type) {
+
+    case SOMA_JSON_NONE:
+    case SOMA_JSON_NULL:
+    case SOMA_JSON_FALSE:
+        break;
+
+    case SOMA_JSON_TRUE:
+        *error = "\"background\" is not taken here, since what it costs is "
+                 "not known when it is answered: leave it out";
+        return SOMA_ERROR;
+
+    default:
+        *error = "\"background\" must be false or null";
+        return SOMA_ERROR;
+    }
+
+    rc = soma_openai_value(ask, SOMA_ASK_TOOLS, value, data, &v);
+
+    if (rc != SOMA_OK) {
+        return rc == SOMA_DECLINED ? SOMA_OK : SOMA_ERROR;
+    }
+
+    return soma_openai_ask_tools(ask, arena, &v, error);
 }
 
 

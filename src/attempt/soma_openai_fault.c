@@ -31,6 +31,7 @@ static const soma_openai_error_t  soma_openai_errors[] = {
     { "invalid_request_error",  "method_not_supported" },
     { "invalid_request_error",  "conflict" },
     { "invalid_request_error",  "request_too_large" },
+    { "invalid_request_error",  "unsupported_media_type" },
     { "training_lock",          "training_lock" },
     { "rate_limit_error",       "rate_limit_exceeded" },
     { "insufficient_quota",     "insufficient_quota" },

@@ -82,6 +82,10 @@ struct ngx_http_soma_provider_s {
     ngx_uint_t                      line;
     unsigned                        echo:1;
     unsigned                        ssl:1;
+    uint64_t                        allow[SOMA_JSON_OTHERS];    /* of them: they
+                                                   may pass */
+    ngx_array_t                     tools;      /* soma_str_t, that may be
+                                                   used beside functions */
     unsigned                        newer_bound:1;  /* of soma_ask_t */
     unsigned                        bound_set:1;    /* that was said */
 };
@@ -110,6 +114,8 @@ struct ngx_http_soma_route_s {
     soma_strategy_e                 strategy;
     soma_retry_t                    retry;
     ngx_array_t                     targets;    /* ngx_http_soma_target_t */
+    ngx_array_t                     tools;      /* soma_str_t, allowed beside
+                                                   those of its providers */
     unsigned                        single:1;   /* made of a soma_model */
 };
 
@@ -324,6 +330,10 @@ struct ngx_http_soma_ctx_s {
     soma_json_scan_t               *scan;
     soma_json_span_t                model_span; /* of a form's model */
     soma_str_t                      body;       /* whole; by body_whole() */
+    ngx_str_t                       type;       /* of it, as we read it */
+    uint64_t                        others[SOMA_JSON_OTHERS];   /* members that
+                                                   have to be allowed, by
+                                                   the dialect's index */
     uint64_t                        query_hash;
     ngx_http_soma_route_t          *route;
     unsigned                        order[SOMA_TARGETS_MAX];

@@ -18,6 +18,8 @@
 
 #define SOMA_JSON_WANT_MAX   32
 #define SOMA_JSON_NAME_MAX   64     /* a longer member name is nobody's */
+#define SOMA_JSON_OTHERS     2      /* words of 64 bits, for what */
+#define SOMA_JSON_OTHER_MAX  126    /* soma_json_other_pt tells apart */
 #define SOMA_JSON_DEPTH_MAX  512
 #define SOMA_JSON_EDIT_MAX   8
 
@@ -53,6 +55,10 @@ typedef struct {
 } soma_json_span_t;
 
 
+/* the index of a top-level member that is not wanted and yet to be noted,
+ * below SOMA_JSON_OTHER_MAX, whatever its case; -1: it may pass */
+typedef int (*soma_json_other_pt)(const unsigned char *name, size_t len);
+
 typedef struct soma_json_walker_s  soma_json_walker_t;
 
 /* a walk through a nested value or a string, private to soma_json_*.c */
@@ -75,7 +81,13 @@ typedef struct {
     size_t                     offset;     /* bytes seen; on error of the
                                               fault */
     const char                *error;      /* a sentence, constant */
+    uint64_t                   others[SOMA_JSON_OTHERS];
+                                           /* a bit for each that was there
+                                              and not null */
     unsigned                   empty:1;    /* the object has no member */
+
+    /* to be set behind soma_json_scan_init(), NULL: nothing is noted */
+    soma_json_other_pt         other;
 
     /* state, private to soma_json_scan.c */
     const soma_json_want_t    *want;
@@ -92,7 +104,8 @@ typedef struct {
     unsigned char              nwant;
     unsigned char              state;
     unsigned char              step;       /* within a name or a number */
-    signed char                current;    /* index in want, -1: not wanted */
+    signed char                current;    /* index in want, -1: not wanted,
+                                              below: -2 - index of "other" */
     unsigned char              type;
     unsigned char              utf8;       /* bytes still to come, and the */
     unsigned char              utf8_low;   /* range of the next one */

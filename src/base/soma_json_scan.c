@@ -642,6 +642,23 @@ soma_json_lower(int c)
 }
 
 
+static inline void
+soma_json_other(soma_json_scan_t *scan, const unsigned char *name, size_t len)
+{
+    int  i;
+
+    if (scan->other == NULL) {
+        return;
+    }
+
+    i = scan->other(name, len);
+
+    if (i >= 0 && i < SOMA_JSON_OTHER_MAX) {
+        scan->current = (signed char) (-2 - i);
+    }
+}
+
+
 static const char *
 soma_json_known(soma_json_scan_t *scan, const unsigned char *name, size_t len)
 {
@@ -651,9 +668,12 @@ soma_json_known(soma_json_scan_t *scan, const unsigned char *name, size_t len)
 
     scan->current = -1;
 
-    if (len == 0 || len > SOMA_JSON_NAME_MAX
-        || !(scan->lengths & soma_json_length(len)))
-    {
+    if (len == 0 || len > SOMA_JSON_NAME_MAX) {
+        return NULL;
+    }
+
+    if (!(scan->lengths & soma_json_length(len))) {
+        soma_json_other(scan, name, len);
         return NULL;
     }
 
@@ -690,6 +710,8 @@ soma_json_known(soma_json_scan_t *scan, const unsigned char *name, size_t len)
             return "a member's name in the wrong case";
         }
     }
+
+    soma_json_other(scan, name, len);
 
     return NULL;
 }
@@ -733,9 +755,9 @@ soma_json_name_folded(soma_json_scan_t *scan)
     }
 
     if (soma_json_known(scan, name, n) == NULL
-        && (scan->current == -1 || !scan->want[scan->current].unique))
+        && (scan->current < 0 || !scan->want[scan->current].unique))
     {
-        scan->current = -1;
+        scan->current = (scan->current >= 0) ? -1 : scan->current;
         return NULL;
     }
 
@@ -749,6 +771,12 @@ soma_json_end_value(soma_json_scan_t *scan, const unsigned char *p)
     soma_json_span_t  *span;
 
     scan->state = SOMA_SCAN_COMMA;
+
+    if (scan->current < -1 && scan->type != SOMA_JSON_NULL) {
+        scan->others[(-2 - scan->current) / 64]
+            |= (uint64_t) 1 << ((-2 - scan->current) % 64);
+        return;
+    }
 
     if (scan->current >= 0) {
         span = &scan->span[scan->current];

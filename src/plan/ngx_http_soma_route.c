@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_conf.h"
 #include "ngx_http_soma_model.h"
 
@@ -106,9 +107,14 @@ ngx_http_soma_route_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return ngx_http_soma_route_retry(cf, rcf);
     }
 
+    if (ngx_strcmp(value[0].data, "tools") == 0 && cf->args->nelts > 1) {
+        return ngx_http_soma_policy_tools(cf, &rcf->route.tools);
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown directive \"%V\" in soma_route \"%V\": "
-                       "allowed are \"strategy\", \"model\" and \"retry_on\"",
+                       "allowed are \"strategy\", \"model\", \"retry_on\" and "
+                       "\"tools\"",
                        &value[0], &rcf->route.name);
 
     return NGX_CONF_ERROR;

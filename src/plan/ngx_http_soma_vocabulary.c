@@ -282,10 +282,43 @@ ngx_http_soma_prompt_most(ngx_http_soma_ctx_t *ctx, ngx_uint_t counted)
 }
 
 
+/* what a model may be given beside the body: as much as it can read */
+
+static int64_t
+ngx_http_soma_prompt_window(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t                  n, most;
+    ngx_uint_t               i;
+    ngx_http_soma_target_t  *target;
+
+    most = soma_prompt_bound(ctx->ask.body_len);
+    target = ctx->route->targets.elts;
+
+    for (i = 0; i < ctx->route->targets.nelts; i++) {
+
+        if (target[i].model->provider->echo) {
+            continue;
+        }
+
+        n = target[i].model->price->max_input;
+        n = (n > 0) ? n : NGX_HTTP_SOMA_WINDOW;
+        most = ngx_max(most, n);
+    }
+
+    return most;
+}
+
+
 void
 ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
 {
     if (ctx->ask.api == SOMA_API_NONE) {
+        return;
+    }
+
+    if (ctx->ask.window) {
+        ctx->input_bound = ngx_http_soma_prompt_window(ctx);
+        ctx->counted = 1;
         return;
     }
 

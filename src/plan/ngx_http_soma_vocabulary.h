@@ -15,6 +15,10 @@
 #include "soma_bpe.h"
 
 
+/* tokens that a model reads whose context nobody says */
+#define NGX_HTTP_SOMA_WINDOW  1048576
+
+
 /* soma_vocabulary cl100k_base|o200k_base FILE */
 char *ngx_http_soma_vocabulary(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

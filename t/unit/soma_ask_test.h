@@ -50,6 +50,7 @@ soma_test_ask(soma_test_ask_t *t, const soma_dialect_t *dialect,
     t->ask.body_len = body.len;
 
     soma_json_scan_init(&t->scan, dialect->want, SOMA_ASK_TOTAL);
+    t->scan.other = dialect->policy;
 
     rc = soma_json_scan(&t->scan, body.data, body.len);
 

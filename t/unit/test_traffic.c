@@ -510,6 +510,16 @@ test_request(exchange_t *x)
     tally.requests++;
 
     rc = soma_test_ask(&t, &soma_openai, x->api, body, arena);
+
+    if (yyjson_is_true(yyjson_obj_get(yyjson_doc_get_root(was),
+                                      "background")))
+    {
+        soma_ok(rc == SOMA_ERROR && strstr(t.error, "background") != NULL,
+                "%s: work in the background is refused", x->id);
+        yyjson_doc_free(was);
+        return;
+    }
+
     soma_ok(rc == SOMA_OK, "%s: ask (%s)", x->id, t.error ? t.error : "-");
 
     stream = yyjson_is_true(yyjson_obj_get(yyjson_doc_get_root(was),
