@@ -100,13 +100,13 @@ $up->reset({ raw => $whole, wait => 0.1, hang => 8 });
 $up->reset(sub { { raw => '', hang => 8 } });
 blind('/v1/chat/completions', '{"model":"m","stream":true,"max_tokens":5}');
 ok(soma_wait(1, sub { $up->closed }), 'before the answer: cancelled too');
-logged('499 [1-9]\d* 0 \S+', 'its prompt is counted');
+logged('499 [1-9]\d* 5 \S+', 'what was reserved is booked');
 free('cancelled early');
 
 # cancel: a plain answer
 
 blind('/v1/chat/completions', '{"model":"m","max_tokens":5}');
-logged('499 [1-9]\d* 0 \S+', 'a plain request: settled');
+logged('499 [1-9]\d* 5 \S+', 'a plain request: what was reserved is booked');
 free('a plain one');
 
 # cancel: while a name of the queue is still sending its body

@@ -155,7 +155,7 @@ cost('nobody there', 0);
 
 $up->reset({ raw => soma_response(200, $ok), wait => 2 });
 is(ask('back1', 'm')->{status}, 504, 'a timeout');
-cost('a timeout', 0);
+cost('a timeout: what was reserved for it', 20);
 
 is(ask('back1', 'nope')->{status}, 404, 'no such model');
 cost('no such model', 0);

@@ -311,7 +311,6 @@ ngx_http_soma_output(void *data, ngx_chain_t *in)
 
     ngx_connection_t     *c;
     ngx_http_upstream_t  *u;
-    ngx_http_soma_ctx_t  *ctx;
 
     u = r->upstream;
     c = u->peer.connection;
@@ -322,9 +321,6 @@ ngx_http_soma_output(void *data, ngx_chain_t *in)
     {
         return NGX_ERROR;
     }
-
-    ctx = ngx_http_soma_get_ctx(r);
-    ctx->sent = 1;
 
     return ngx_chain_writer(&u->writer, in);
 }

@@ -126,6 +126,7 @@ typedef struct {
     unsigned                        drain:1;
     unsigned                        drop_lf:1;  /* of a CR that was dropped */
     unsigned                        local:1;    /* answered by us */
+    unsigned                        over:1;     /* it failed */
 
     /* of this target; not zeroed at first: each target sets all of it */
     ngx_http_upstream_conf_t        conf;

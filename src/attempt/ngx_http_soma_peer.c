@@ -67,6 +67,10 @@ ngx_http_soma_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->cached = 0;
     pc->connection = NULL;
 
+    /* until there is a connection nginx leaves it as the last one had it */
+
+    a->ctx->request->upstream->request_body_sent = 0;
+
     for ( ;; ) {
 
         if (!a->again) {

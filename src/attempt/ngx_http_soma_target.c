@@ -48,6 +48,7 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
             return NGX_ERROR;
         }
 
+        ngx_http_soma_bill_retried(ctx);
         ctx->attempts++;
 
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
@@ -158,6 +159,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->caught = 0;
     a->header = 0;
     a->drop_lf = 0;
+    a->over = 0;
     a->rest = -1;
 }
 
@@ -187,7 +189,12 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
     ngx_memzero(used, sizeof(used));
     used[SOMA_REQUESTS] = 1;
 
+    ngx_http_soma_bill_failed(ctx, a->status.code,
+                              a->reason == NULL
+                              || ngx_strcmp(a->reason, "timeout") == 0, used);
     ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
+
+    a->over = 1;
 
     return retry && ctx->next < ctx->norder;
 }

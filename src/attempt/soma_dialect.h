@@ -137,6 +137,7 @@ typedef struct {
     unsigned          finished:1;       /* a finish reason was seen */
     unsigned          done:1;           /* the stream's last event was seen */
     unsigned          failed:1;         /* an error event was seen */
+    unsigned          reasoned:1;       /* some of its reasoning was seen */
     unsigned char     model_buf[SOMA_ANSWER_MODEL_MAX];
     unsigned char     id_buf[SOMA_ANSWER_ID_MAX];
 } soma_answer_t;

@@ -23,6 +23,18 @@ typedef enum {
 } soma_tier_e;
 
 
+/* what the numbers of a usage rest on (soma_bill.h) */
+typedef enum {
+    SOMA_BASIS_REPORTED = 0,    /* the provider said so; or nothing was used */
+    SOMA_BASIS_COUNTED,         /* text that was seen, by its vocabulary */
+    SOMA_BASIS_ESTIMATED,       /* text that was seen, by its bytes */
+    SOMA_BASIS_RESERVED         /* what was made is not known: the most that
+                                   it may have been */
+} soma_basis_e;
+
+#define SOMA_BASES  4
+
+
 typedef struct {
     int64_t      input_tokens;
     int64_t      cached_tokens;            /* read from the cache */
@@ -39,6 +51,7 @@ typedef struct {
     int64_t      characters;               /* of speech input */
     int64_t      audio_ms;                 /* of transcribed sound */
     soma_tier_e  tier;                     /* as the provider says it served */
+    soma_basis_e basis;
     unsigned     known:1;                  /* the provider reported usage */
     unsigned     estimated:1;              /* ours, not the provider's */
 } soma_usage_t;

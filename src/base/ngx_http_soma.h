@@ -53,6 +53,7 @@ typedef struct ngx_http_soma_hold_s       ngx_http_soma_hold_t;
 typedef struct ngx_http_soma_wait_s       ngx_http_soma_wait_t;
 typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
 typedef struct ngx_http_soma_meter_s      ngx_http_soma_meter_t;
+typedef struct ngx_http_soma_doubt_s      ngx_http_soma_doubt_t;
 
 
 struct ngx_http_soma_provider_s {
@@ -356,6 +357,11 @@ struct ngx_http_soma_ctx_s {
     soma_cost_t                     cost;
     int64_t                         prompt;     /* tokens, estimated; 0: not
                                                    yet */
+    ngx_http_soma_doubt_t          *doubt;      /* what the attempt that
+                                                   failed last may have cost,
+                                                   or NULL */
+    int64_t                         retried_tokens; /* of those before */
+    int64_t                         retried_cost;   /* nano-USD */
     ngx_http_soma_error_t           error;
     ngx_http_soma_reply_t           reply;
     ngx_uint_t                      page;       /* status of a file that
@@ -389,8 +395,6 @@ struct ngx_http_soma_ctx_s {
     unsigned                        counted:1;  /* input_bound is exact */
     unsigned                        loose:1;    /* to be counted before a
                                                    lease is waited for */
-    unsigned                        sent:1;     /* a provider may have seen
-                                                   the request */
     unsigned                        replaced:1; /* filter writes the body */
     unsigned                        replaced_sent:1;
     unsigned                        first_token:1;

@@ -6,7 +6,6 @@
 
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_trace.h"
 #include "soma_xxh3.h"
@@ -17,11 +16,6 @@
 #define NGX_HTTP_SOMA_HASH_MORE   (NGX_HTTP_SOMA_HASH_PARTS + 1)
 
 
-static void ngx_http_soma_settle_cost(ngx_http_soma_ctx_t *ctx);
-static void ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx);
-static int64_t ngx_http_soma_settle_prompt(ngx_http_soma_ctx_t *ctx);
-static void ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx);
-static void ngx_http_soma_settle_counts(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx);
 static ngx_uint_t ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx);
@@ -78,7 +72,7 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->model && ctx->attempts) {
-        ngx_http_soma_settle_cost(ctx);
+        ngx_http_soma_bill(ctx, ctx->complete);
     }
 
     ngx_http_soma_settle_holds(ctx);
@@ -101,121 +95,10 @@ ngx_http_soma_usage_cost(ngx_http_soma_ctx_t *ctx)
     }
 
     if (!ctx->settled) {
-        ngx_http_soma_settle_cost(ctx);
+        ngx_http_soma_bill(ctx, 1);
     }
 
     return ctx->cost.total;
-}
-
-
-static void
-ngx_http_soma_settle_cost(ngx_http_soma_ctx_t *ctx)
-{
-    ngx_http_soma_settle_usage(ctx);
-    soma_price_cost(ctx->model->price, &ctx->usage, &ctx->cost);
-}
-
-
-static void
-ngx_http_soma_settle_usage(ngx_http_soma_ctx_t *ctx)
-{
-    ctx->usage = ctx->answer.usage;
-
-    if (!ctx->answered) {
-
-        /*
-         * No answer began.  A client that left while its provider was at
-         * work used the prompt; failed attempts used nothing.
-         */
-
-        ngx_memzero(&ctx->usage, sizeof(soma_usage_t));
-
-        if (ctx->sent && ctx->error.fault == SOMA_FAULT_NONE) {
-            ctx->usage.input_tokens = ngx_http_soma_settle_prompt(ctx);
-            ctx->usage.estimated = 1;
-        }
-
-        return;
-    }
-
-    if (ctx->status >= NGX_HTTP_BAD_REQUEST) {
-        ngx_memzero(&ctx->usage, sizeof(soma_usage_t));
-        return;
-    }
-
-    ngx_http_soma_settle_counts(ctx);
-
-    if (!ctx->usage.known || ctx->cut || ctx->held) {
-        ngx_http_soma_settle_counted(ctx);
-    }
-}
-
-
-/* what was sent is counted here: the provider did not say, or, of what was
- * cut, said more */
-static void
-ngx_http_soma_settle_counted(ngx_http_soma_ctx_t *ctx)
-{
-    int64_t     tokens;
-    ngx_uint_t  exact;
-
-    exact = 0;
-
-    if (ctx->meter != NULL) {
-        ctx->usage.output_tokens = ngx_http_soma_meter_output(ctx, &exact);
-
-    } else {
-        ctx->usage.output_tokens = soma_estimate_tokens(ctx->answer.text_len);
-    }
-
-    if (ctx->cut || ctx->held) {
-
-        /* never more than was reserved for it */
-
-        if (!ctx->usage.known) {
-            tokens = ngx_http_soma_settle_prompt(ctx);
-            ctx->usage.input_tokens = ngx_min(tokens, ctx->input_bound);
-        }
-
-        ctx->usage.known = exact;
-        ctx->usage.estimated = !exact;
-        return;
-    }
-
-    ctx->usage.input_tokens = ngx_http_soma_settle_prompt(ctx);
-    ctx->usage.estimated = 1;
-}
-
-
-/* once, however often a stream asks what it has come to */
-static int64_t
-ngx_http_soma_settle_prompt(ngx_http_soma_ctx_t *ctx)
-{
-    if (ctx->prompt == 0) {
-        ctx->prompt = ngx_http_soma_prompt_estimate(ctx);
-    }
-
-    return ctx->prompt;
-}
-
-
-/* what is billed by the piece and stands in the request, not in the answer */
-static void
-ngx_http_soma_settle_counts(ngx_http_soma_ctx_t *ctx)
-{
-    soma_json_span_t  *span;
-
-    if (ctx->ask.api == SOMA_API_IMAGES && ctx->usage.images == 0) {
-        ctx->usage.images = ctx->ask.n;
-    }
-
-    if (ctx->ask.api == SOMA_API_SPEECH && ctx->scan) {
-        span = &ctx->scan->span[SOMA_ASK_INPUT];
-
-        if (span->type == SOMA_JSON_STRING) {
-            ctx->usage.characters = (int64_t) span->end - span->start - 2;
-        }
-    }
 }
 
 
@@ -230,10 +113,16 @@ ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx)
 
     used[SOMA_REQUESTS] = ctx->admitted;
     used[SOMA_TOKENS] = ctx->usage.input_tokens + ctx->usage.output_tokens;
+    used[SOMA_COST] = ctx->cost.total - ctx->cost.retried;
+
+    ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
+
+    /* who asks pays for the attempts before as well */
+
+    used[SOMA_TOKENS] += ctx->retried_tokens;
     used[SOMA_COST] = ctx->cost.total;
 
     ngx_http_soma_quota_settle(ctx->main, &ctx->hold, used);
-    ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
 }
 
 
@@ -275,6 +164,7 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
     record.latency_ms = ngx_current_msec - ctx->start_msec;
     record.first_token_ms = ctx->first_token
                             ? (int64_t) ctx->first_token_msec : -1;
+    record.retried_tokens = ctx->retried_tokens;
     record.stream = ctx->ask.stream;
     record.usage = ctx->usage;
     record.cost = ctx->cost;

@@ -24,6 +24,20 @@ void ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx);
  */
 int64_t ngx_http_soma_usage_cost(ngx_http_soma_ctx_t *ctx);
 
+/*
+ * The bill (ngx_http_soma_bill.c).  bill: ctx->usage and ctx->cost as they
+ * would be if the request ended now, its answer complete or not.
+ *
+ * failed: the attempt under way did; "lost": its connection broke or was
+ * silent for too long, "status" as far as one came, or 0.  Where it may have
+ * cost something, used[] of tokens and cost becomes that.  retried: another
+ * one begins, and this is booked beside it.
+ */
+void ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete);
+void ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx, ngx_uint_t status,
+    ngx_uint_t lost, int64_t *used);
+void ngx_http_soma_bill_retried(ngx_http_soma_ctx_t *ctx);
+
 /* tokens of what a metered stream has sent so far; by the attempt */
 int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t *exact);

@@ -514,6 +514,11 @@ soma_catalogue_member(soma_price_build_t *build, soma_str_t member,
         return SOMA_OK;
     }
 
+    if (soma_str_is(member, "supports_reasoning")) {
+        build->price.reasons = yyjson_is_true(value);
+        return SOMA_OK;
+    }
+
     if (soma_str_is(member, "tiered_pricing")) {
         return soma_catalogue_tiers(build, value);
     }

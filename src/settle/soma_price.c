@@ -364,6 +364,7 @@ soma_price_round(const soma_price_bill_t *bill, soma_cost_t *cost)
     cost->reasoning = nano[SOMA_PART_REASONING];
     cost->audio = nano[SOMA_PART_AUDIO];
     cost->other = nano[SOMA_PART_OTHER];
+    cost->retried = 0;
 }
 
 

@@ -65,6 +65,7 @@ typedef struct {
     const soma_price_level_t  *step;        /* ascending by "above" */
     unsigned                   nsteps;      /* <= SOMA_PRICE_STEPS_MAX */
     unsigned                   known:1;     /* any price at all */
+    unsigned                   reasons:1;   /* it thinks before it answers */
     int64_t                    per_image;   /* pico-USD an image made */
     int64_t                    per_query;   /* pico-USD a query */
     int64_t                    per_request;
@@ -98,6 +99,9 @@ typedef struct {
     int64_t  reasoning;
     int64_t  audio;                     /* sound both ways, however counted */
     int64_t  other;                     /* images, queries, requests */
+    int64_t  retried;                   /* what attempts before the last one
+                                           may have cost: soma_price_cost()
+                                           leaves it at 0 */
 } soma_cost_t;
 
 

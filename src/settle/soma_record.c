@@ -15,11 +15,14 @@
 #define SOMA_RECORD_HEAD        8
 #define SOMA_RECORD_AT_MASK     4
 #define SOMA_RECORD_ALL         ((1u << SOMA_RECORD_INTS) - 1)
+#define SOMA_RECORD_INTS_1      27          /* of version 1 */
+#define SOMA_RECORD_ALL_1       ((1u << SOMA_RECORD_INTS_1) - 1)
 
 #define SOMA_RECORD_STREAM      0x01
 #define SOMA_RECORD_KNOWN       0x02
 #define SOMA_RECORD_ESTIMATED   0x04
-#define SOMA_RECORD_FLAGS       0x07
+#define SOMA_RECORD_BASIS       8           /* times soma_basis_e */
+#define SOMA_RECORD_FLAGS       (SOMA_RECORD_BASIS * SOMA_BASES - 1)
 
 /* the ints that are narrower than their place, and one string: where they
  * stand in the binary form */
@@ -47,7 +50,7 @@ _Static_assert(SOMA_RECORD_STRS >= sizeof(int64_t),
  *     INT32
  *     RARE        an int, left out of the JSON when 0
  *     LATE        an int, null in the JSON when negative
- *     STREAM, ESTIMATED, TIER
+ *     STREAM, ESTIMATED, BASIS, TIER
  *
  * Those who asked and what they asked for are mostly those of the record
  * before, and so is what ends the record: SOMA_RECORD_WHO, SOMA_RECORD_TAIL.
@@ -89,6 +92,7 @@ _Static_assert(SOMA_RECORD_STRS >= sizeof(int64_t),
     X(RARE, "audio_ms", usage.audio_ms)                                       \
     X(TIER, "service_tier", usage.tier)                                       \
     X(ESTIMATED, "estimated", usage.estimated)                                \
+    X(BASIS, "basis", usage.basis)                                            \
     X(INT, "cost_nano", cost.total)                                           \
     X(INT, "cost_input_nano", cost.input)                                     \
     X(INT, "cost_cached_nano", cost.cached)                                   \
@@ -99,6 +103,8 @@ _Static_assert(SOMA_RECORD_STRS >= sizeof(int64_t),
     X(INT, "cost_other_nano", cost.other)                                     \
     X(INT, "latency_ms", latency_ms)                                          \
     X(LATE, "first_token_ms", first_token_ms)                                 \
+    X(RARE, "retried_tokens", retried_tokens)                                 \
+    X(RARE, "cost_retried_nano", cost.retried)                                \
     X(STR, "query_hash", query_hash)
 
 #define SOMA_RECORD_TAIL(X)                                                   \
@@ -133,12 +139,19 @@ static int64_t soma_record_int(const unsigned char *ints, uint32_t mask,
     unsigned at);
 static void soma_record_json_tier(soma_out_t *out,
     const soma_record_t *record);
+static void soma_record_json_basis(soma_out_t *out,
+    const soma_record_t *record);
 static int soma_record_same(const soma_str_t *a, const soma_str_t *b,
     unsigned n);
 
 
 static const char *const  soma_record_tiers[] = {
     "default", "flex", "priority", "batch"
+};
+
+
+static const char *const  soma_record_bases[SOMA_BASES] = {
+    "reported", "counted", "estimated", "reserved"
 };
 
 
@@ -232,6 +245,7 @@ soma_record_cut(soma_str_t s)
 #define SOMA_ENCODE_STR(place)
 #define SOMA_ENCODE_STREAM(place)
 #define SOMA_ENCODE_ESTIMATED(place)
+#define SOMA_ENCODE_BASIS(place)
 #define SOMA_ENCODE_TIER(place)
 
 #define SOMA_ENCODE(kind, name, place)  SOMA_ENCODE_##kind(place)
@@ -255,7 +269,9 @@ soma_record_encode(const soma_record_t *record, unsigned char *buf,
     buf[0] = SOMA_RECORD_VERSION;
     buf[1] = (record->stream ? SOMA_RECORD_STREAM : 0)
              | (record->usage.known ? SOMA_RECORD_KNOWN : 0)
-             | (record->usage.estimated ? SOMA_RECORD_ESTIMATED : 0);
+             | (record->usage.estimated ? SOMA_RECORD_ESTIMATED : 0)
+             | ((unsigned) record->usage.basis < SOMA_BASES
+                ? SOMA_RECORD_BASIS * (unsigned) record->usage.basis : 0);
     buf[2] = (unsigned) record->usage.tier < SOMA_RECORD_TIERS
              ? (unsigned char) record->usage.tier : SOMA_TIER_DEFAULT;
     buf[3] = SOMA_RECORD_STRS;
@@ -315,9 +331,9 @@ soma_record_head(const unsigned char *buf, size_t len, uint32_t *mask)
 
     case SOMA_RECORD_VERSION_1:
 
-        *mask = SOMA_RECORD_ALL;
+        *mask = SOMA_RECORD_ALL_1;
 
-        if (buf[3] != SOMA_RECORD_INTS
+        if (buf[3] != SOMA_RECORD_INTS_1
             || buf[4] != SOMA_RECORD_STRS
             || (buf[5] | buf[6] | buf[7]) != 0)
         {
@@ -357,6 +373,7 @@ soma_record_head(const unsigned char *buf, size_t len, uint32_t *mask)
 #define SOMA_DECODE_STR(place)
 #define SOMA_DECODE_STREAM(place)
 #define SOMA_DECODE_ESTIMATED(place)
+#define SOMA_DECODE_BASIS(place)
 #define SOMA_DECODE_TIER(place)
 
 #define SOMA_DECODE(kind, name, place)  SOMA_DECODE_##kind(place)
@@ -381,6 +398,7 @@ soma_record_decode(soma_record_t *record, const unsigned char *buf,
     record->stream = !!(buf[1] & SOMA_RECORD_STREAM);
     record->usage.known = !!(buf[1] & SOMA_RECORD_KNOWN);
     record->usage.estimated = !!(buf[1] & SOMA_RECORD_ESTIMATED);
+    record->usage.basis = buf[1] / SOMA_RECORD_BASIS;
     record->usage.tier = buf[2];
 
     ints = buf + SOMA_RECORD_HEAD;
@@ -518,6 +536,23 @@ soma_record_json_tier(soma_out_t *out, const soma_record_t *record)
 }
 
 
+static void
+soma_record_json_basis(soma_out_t *out, const soma_record_t *record)
+{
+    unsigned  basis;
+
+    basis = record->usage.basis;
+
+    if (basis == SOMA_BASIS_REPORTED || basis >= SOMA_BASES) {
+        return;
+    }
+
+    soma_put_cstr(out, ",\"basis\":\"");
+    soma_put_cstr(out, soma_record_bases[basis]);
+    soma_put_char(out, '"');
+}
+
+
 static int
 soma_record_same(const soma_str_t *a, const soma_str_t *b, unsigned n)
 {
@@ -580,6 +615,7 @@ soma_record_same(const soma_str_t *a, const soma_str_t *b, unsigned n)
 #define SOMA_JSON_STREAM(name, place)     SOMA_JSON_BOOL(name, place)
 #define SOMA_JSON_ESTIMATED(name, place)  SOMA_JSON_BOOL(name, place)
 #define SOMA_JSON_TIER(name, place)       soma_record_json_tier(out, record);
+#define SOMA_JSON_BASIS(name, place)      soma_record_json_basis(out, record);
 
 #define SOMA_JSON(kind, name, place)  SOMA_JSON_##kind(name, place)
 

@@ -18,7 +18,7 @@
 
 #define SOMA_RECORD_STR_MAX  255    /* bytes of one string, cut on encoding */
 #define SOMA_RECORD_STRS     16
-#define SOMA_RECORD_INTS     27
+#define SOMA_RECORD_INTS     29
 
 /* all but the strings: without any int, and with all of them */
 #define SOMA_RECORD_LEAST    (8 + SOMA_RECORD_STRS)
@@ -56,6 +56,9 @@ typedef struct {
     int32_t       attempts;
     int64_t       latency_ms;
     int64_t       first_token_ms;   /* -1: none */
+    int64_t       retried_tokens;   /* that attempts before the last one may
+                                       have used; in no other number but
+                                       cost.retried and cost.total */
     unsigned      stream:1;
     soma_usage_t  usage;
     soma_cost_t   cost;
@@ -75,7 +78,8 @@ typedef struct {
  * The binary form, version 2:
  *
  *     0  version u8
- *     1  flags u8 (1: stream, 2: usage known, 4: usage estimated)
+ *     1  flags u8 (1: stream, 2: usage known, 4: usage estimated; and 8 times
+ *        what it rests on, soma_basis_e)
  *     2  service tier u8 (soma_tier_e)
  *     3  number of strings u8, SOMA_RECORD_STRS
  *     4  which ints are there u32, little-endian, a bit each from the lowest:
@@ -85,8 +89,10 @@ typedef struct {
  *    ..  strings, one behind the other
  *
  * in the order of SOMA_RECORD_EACH, status and attempts as i64 among them.
- * Version 1, which is read and no longer written, has all the ints, and in
- * bytes 3 to 7 their number (SOMA_RECORD_INTS), that of strings and zeros.
+ * Ints that came later stand behind the others, so that a record without
+ * them is as it was.  Version 1, which is read and no longer written, has the
+ * first 27 ints, all of them, and in bytes 3 to 7 their number, that of
+ * strings and zeros.
  */
 
 /* bytes written, 0 when it does not fit, which never is with SOMA_RECORD_MAX
@@ -111,9 +117,10 @@ int soma_record_tenant(soma_str_t *tenant, const unsigned char *buf,
  * cost_nano, cost_input_nano, cost_cached_nano, cost_cache_write_nano,
  * cost_output_nano, cost_reasoning_nano, cost_audio_nano, cost_other_nano,
  * latency_ms, first_token_ms (null: none), query_hash, cache, tags,
- * catalogue; and only where they say something: service_tier,
- * cache_write_1h_tokens, image_input_tokens, image_output_tokens, queries,
- * images, characters, audio_ms.  At most SOMA_RECORD_JSON_MAX bytes for a
+ * catalogue; and only where they say something: basis (counted, estimated,
+ * reserved), service_tier, cache_write_1h_tokens, image_input_tokens,
+ * image_output_tokens, queries, images, characters, audio_ms,
+ * retried_tokens, cost_retried_nano.  At most SOMA_RECORD_JSON_MAX bytes for a
  * record whose strings are within SOMA_RECORD_STR_MAX, as decoded ones are.
  */
 void soma_record_json(soma_out_t *out, const soma_record_t *record);

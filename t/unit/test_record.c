@@ -102,6 +102,8 @@ same(const soma_record_t *a, const soma_record_t *b)
            && a->usage.known == b->usage.known
            && a->usage.estimated == b->usage.estimated
            && a->usage.tier == b->usage.tier
+           && a->usage.basis == b->usage.basis
+           && a->retried_tokens == b->retried_tokens
            && memcmp(&a->usage, &b->usage,
                      offsetof(soma_usage_t, tier)) == 0
            && memcmp(&a->cost, &b->cost, sizeof(soma_cost_t)) == 0;
@@ -121,7 +123,7 @@ numbers(const soma_record_t *r, int64_t *n)
         r->usage.characters, r->usage.audio_ms, r->cost.total, r->cost.input,
         r->cost.cached, r->cost.cache_write, r->cost.output,
         r->cost.reasoning, r->cost.audio, r->cost.other, r->latency_ms,
-        r->first_token_ms
+        r->first_token_ms, r->retried_tokens, r->cost.retried
     };
 
     memcpy(n, all, sizeof(all));
@@ -147,7 +149,8 @@ by_hand(unsigned char *start, unsigned version, const soma_record_t *r,
 
     *p++ = (unsigned char) version;
     *p++ = (unsigned char) (r->stream | r->usage.known << 1
-                            | r->usage.estimated << 2);
+                            | r->usage.estimated << 2
+                            | r->usage.basis << 3);
     *p++ = (unsigned char) r->usage.tier;
 
     if (version == 1) {
@@ -165,8 +168,12 @@ by_hand(unsigned char *start, unsigned version, const soma_record_t *r,
         }
     }
 
+    if (version == 1) {
+        mask = 0x7ffffff;
+    }
+
     for (i = 0; i < SOMA_RECORD_INTS; i++) {
-        for (k = 0; k < 8 && (version == 1 || (mask >> i & 1)); k++) {
+        for (k = 0; k < 8 && (mask >> i & 1); k++) {
             *p++ = (unsigned char) ((uint64_t) n[i] >> 8 * k);
         }
     }
@@ -316,6 +323,29 @@ test_versions(void)
 
     soma_is_int(wrong, 0, "a bit of an int that is none is refused");
 
+    /* what came later: the record of a reader before it is the same bytes */
+
+    r.retried_tokens = 601;
+    r.cost.retried = 602;
+    r.usage.estimated = 1;
+    r.usage.basis = SOMA_BASIS_RESERVED;
+    numbers(&r, n);
+
+    len = soma_record_encode(&r, buf, sizeof(buf));
+    soma_ok(by_hand(copy, 2, &r, n, 0x1fffffff) == len
+            && memcmp(copy, buf, len) == 0,
+            "the ints that came later stand behind the others");
+    soma_ok(buf[1] == 0x1f, "the basis stands in the flags");
+    soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "they decode");
+    soma_ok(same(&r, &back), "to themselves");
+
+    r.usage.basis = (soma_basis_e) 99;
+    (void) soma_record_encode(&r, buf, sizeof(buf));
+    soma_is_int(buf[1], 0x07, "a basis there is not is none");
+
+    fill(&r);
+    numbers(&r, n);
+
     wrong = 0;
     dice = 1;
 
@@ -382,6 +412,8 @@ test_long(void)
 
     fill(&r);
     r.usage.input_tokens = INT64_MIN;
+    r.retried_tokens = INT64_MIN;
+    r.cost.retried = INT64_MIN;
     memset(text, '\1', sizeof(text));
 
     for (i = 0; i < SOMA_RECORD_STRS; i++) {
@@ -603,6 +635,22 @@ test_json(void)
         "\"query_hash\":\"h13\",\"cache\":\"miss\",\"tags\":\"a,b\","
         "\"catalogue\":\"0123456789abcdef\"}",
         "a full record as JSON");
+
+    r.retried_tokens = 601;
+    r.cost.retried = 602;
+    r.usage.estimated = 1;
+    r.usage.basis = SOMA_BASIS_RESERVED;
+
+    soma_out_init(&out, json, sizeof(json) - 1);
+    soma_record_json(&out, &r);
+    *out.pos = '\0';
+    soma_ok(strstr((char *) json, ",\"estimated\":true,"
+                   "\"basis\":\"reserved\",\"cost_nano\":") != NULL,
+            "what is no provider's word says what it is");
+    soma_ok(strstr((char *) json, "\"first_token_ms\":302,"
+                   "\"retried_tokens\":601,\"cost_retried_nano\":602,"
+                   "\"query_hash\"") != NULL,
+            "what failed attempts may have cost has its own fields");
 
     memset(&r, 0, sizeof(r));
     r.first_token_ms = -1;

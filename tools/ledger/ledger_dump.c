@@ -34,11 +34,11 @@ static const char *const  ledger_columns[] = {
     "cache_write_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "audio_input_tokens", "audio_output_tokens",
     "image_input_tokens", "image_output_tokens", "queries", "images",
-    "characters", "audio_ms", "service_tier", "estimated", "cost_nano",
-    "cost_input_nano", "cost_cached_nano", "cost_cache_write_nano",
+    "characters", "audio_ms", "service_tier", "estimated", "basis",
+    "cost_nano", "cost_input_nano", "cost_cached_nano", "cost_cache_write_nano",
     "cost_output_nano", "cost_reasoning_nano", "cost_audio_nano",
-    "cost_other_nano", "latency_ms", "first_token_ms", "query_hash", "cache",
-    "tags", "catalogue"
+    "cost_other_nano", "cost_retried_nano", "retried_tokens", "latency_ms",
+    "first_token_ms", "query_hash", "cache", "tags", "catalogue"
 };
 
 

@@ -1,0 +1,252 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * What the bill of a request is made of: how its attempts ended, what was
+ * seen of the answer, and what was reserved for it.  soma_bill.c decides.
+ */
+
+
+#include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_vocabulary.h"
+#include "soma_bill.h"
+
+
+struct ngx_http_soma_doubt_s {
+    ngx_http_soma_model_t  *model;
+    soma_usage_t            usage;
+    soma_cost_t             cost;
+};
+
+
+static void ngx_http_soma_bill_counts(ngx_http_soma_ctx_t *ctx,
+    soma_bill_t *bill);
+static void ngx_http_soma_bill_pieces(ngx_http_soma_ctx_t *ctx,
+    soma_reservation_t *reserved);
+static void ngx_http_soma_bill_tokens(ngx_http_soma_ctx_t *ctx,
+    soma_reservation_t *reserved);
+static int64_t ngx_http_soma_bill_prompt(ngx_http_soma_ctx_t *ctx);
+static int64_t ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx);
+static ngx_uint_t ngx_http_soma_bill_sent(ngx_http_soma_ctx_t *ctx);
+
+
+void
+ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
+{
+    soma_bill_t            bill;
+    ngx_http_soma_doubt_t  *doubt;
+
+    doubt = ctx->doubt;
+
+    if (!ctx->answered && doubt != NULL) {
+
+        /* none came after it, or none that could be tried */
+
+        ctx->model = doubt->model;
+        ctx->usage = doubt->usage;
+        ctx->cost = doubt->cost;
+
+    } else {
+        ngx_memzero(&bill, sizeof(soma_bill_t));
+
+        bill.status = ctx->answered ? (int) ctx->status : 0;
+        bill.usage = ctx->answer.usage;
+        bill.text_len = ctx->answer.text_len;
+        bill.tier = ctx->ask.tier;
+        bill.sent = ngx_http_soma_bill_sent(ctx);
+        bill.stream = ctx->answer.stream;
+        bill.metered = (soma_openai.bounds(ctx->ask.api) != NULL);
+        bill.complete = (complete || ctx->answer.finished);
+        bill.ended = ctx->answer.done;
+        bill.failed = ctx->answer.failed;
+        bill.cut = (ctx->cut || ctx->held);
+        bill.reasons = ctx->model->price->reasons || ctx->answer.reasoned;
+
+        ngx_http_soma_bill_counts(ctx, &bill);
+
+        soma_bill(&bill, &ctx->usage);
+        soma_price_cost(ctx->model->price, &ctx->usage, &ctx->cost);
+    }
+
+    ctx->cost.retried = ctx->retried_cost;
+    ctx->cost.total += ctx->retried_cost;
+}
+
+
+/* what costs time to count is counted where it is asked for */
+static void
+ngx_http_soma_bill_counts(ngx_http_soma_ctx_t *ctx, soma_bill_t *bill)
+{
+    ngx_uint_t  exact;
+
+    ngx_http_soma_bill_pieces(ctx, &bill->reserved);
+
+    switch (soma_bill_basis(bill)) {
+
+    case SOMA_BILL_TEXT:
+        exact = 0;
+
+        bill->counted = ctx->meter != NULL
+                        ? ngx_http_soma_meter_output(ctx, &exact)
+                        : soma_estimate_tokens(ctx->answer.text_len);
+        bill->exact = exact;
+
+        if (!bill->usage.known) {
+            bill->reserved.input_tokens = ngx_http_soma_bill_prompt(ctx);
+        }
+
+        break;
+
+    case SOMA_BILL_RESERVED:
+        ngx_http_soma_bill_tokens(ctx, &bill->reserved);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/* what is billed by the piece and stands in the request, not in the answer */
+static void
+ngx_http_soma_bill_pieces(ngx_http_soma_ctx_t *ctx,
+    soma_reservation_t *reserved)
+{
+    soma_json_span_t  *span;
+
+    if (ctx->ask.api == SOMA_API_IMAGES) {
+        reserved->images = ctx->ask.n;
+    }
+
+    if (ctx->ask.api == SOMA_API_SPEECH && ctx->scan) {
+        span = &ctx->scan->span[SOMA_ASK_INPUT];
+
+        if (span->type == SOMA_JSON_STRING) {
+            reserved->characters = (int64_t) span->end - span->start - 2;
+        }
+    }
+}
+
+
+/* what a limit would reserve, whether one was asked or not */
+static void
+ngx_http_soma_bill_tokens(ngx_http_soma_ctx_t *ctx,
+    soma_reservation_t *reserved)
+{
+    reserved->input_tokens = ngx_http_soma_bill_prompt(ctx);
+    reserved->output_tokens = ngx_http_soma_bill_output(ctx);
+}
+
+
+/* counted or estimated, once, however often a stream asks what it has come
+ * to; never more than was reserved for it */
+static int64_t
+ngx_http_soma_bill_prompt(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->prompt == 0) {
+        ctx->prompt = ngx_http_soma_prompt_estimate(ctx);
+    }
+
+    return ctx->input_bound ? ngx_min(ctx->prompt, ctx->input_bound)
+                            : ctx->prompt;
+}
+
+
+/* all that the provider was told it may make, or that its model can */
+static int64_t
+ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx)
+{
+    int64_t  n;
+
+    if (soma_openai.bounds(ctx->ask.api) == NULL) {
+        return 0;
+    }
+
+    n = ctx->ask.max_tokens;
+
+    if (n < 0) {
+        n = ctx->ask.bound;
+    }
+
+    if (n <= 0) {
+        n = ctx->model->price->max_output;
+    }
+
+    if (n <= 0) {
+        n = NGX_HTTP_SOMA_OUTPUT_MAX;
+    }
+
+    return n * ctx->ask.n * ctx->ask.prompts;
+}
+
+
+/* the attempt under way has its request at the provider */
+static ngx_uint_t
+ngx_http_soma_bill_sent(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_upstream_t      *u;
+    ngx_http_soma_attempt_t  *a;
+
+    a = ctx->attempt;
+    u = ctx->request->upstream;
+
+    return a != NULL && u != NULL && u->input_filter_ctx == a && !a->over
+           && u->request_body_sent;
+}
+
+
+void
+ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx, ngx_uint_t status,
+    ngx_uint_t lost, int64_t *used)
+{
+    soma_reservation_t      reserved;
+    ngx_http_soma_doubt_t  *doubt;
+
+    if (!soma_bill_doubt(ngx_http_soma_bill_sent(ctx), (int) status, lost)) {
+        return;
+    }
+
+    doubt = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_soma_doubt_t));
+    if (doubt == NULL) {
+        return;
+    }
+
+    ngx_memzero(&reserved, sizeof(soma_reservation_t));
+
+    ngx_http_soma_bill_pieces(ctx, &reserved);
+    ngx_http_soma_bill_tokens(ctx, &reserved);
+
+    /* the next target may read the prompt in another way */
+
+    ctx->prompt = 0;
+
+    doubt->model = ctx->model;
+    soma_bill_reserved(&reserved, ctx->ask.tier, &doubt->usage);
+    soma_price_cost(ctx->model->price, &doubt->usage, &doubt->cost);
+
+    used[SOMA_TOKENS] = doubt->usage.input_tokens
+                        + doubt->usage.output_tokens;
+    used[SOMA_COST] = doubt->cost.total;
+
+    ctx->doubt = doubt;
+}
+
+
+void
+ngx_http_soma_bill_retried(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_soma_doubt_t  *doubt;
+
+    doubt = ctx->doubt;
+
+    if (doubt == NULL) {
+        return;
+    }
+
+    ctx->retried_tokens += doubt->usage.input_tokens
+                           + doubt->usage.output_tokens;
+    ctx->retried_cost += doubt->cost.total;
+    ctx->doubt = NULL;
+}
