@@ -18,7 +18,7 @@
 
 
 #include "ngx_http_soma.h"
-#include "soma_catch.h"
+#include "soma_dialect.h"
 
 
 #define NGX_HTTP_SOMA_ADDRS_MAX       16        /* of one provider */
@@ -30,6 +30,15 @@
 #define NGX_HTTP_SOMA_RESOLVE_POLL    10        /* ms, of a waiting request */
 #define NGX_HTTP_SOMA_PEEK_ROOM       512       /* bytes left in the buffer */
 #define NGX_HTTP_SOMA_FAULT_MAX       2048      /* bytes of an error body */
+
+
+/* kinds of buffers on the way to the client */
+typedef enum {
+    NGX_HTTP_SOMA_BUF_REF = 0,      /* of the upstream's bytes */
+    NGX_HTTP_SOMA_BUF_SMALL,        /* copies */
+    NGX_HTTP_SOMA_BUF_LARGE,
+    NGX_HTTP_SOMA_BUFS
+} ngx_http_soma_buf_e;
 
 
 typedef struct {
@@ -106,7 +115,9 @@ typedef struct {
     ngx_http_chunked_t              chunked;
     soma_sse_t                      sse;
     ngx_http_soma_held_t            held;       /* while ctx->held */
-    soma_catch_t                   *catch;
+    soma_reader_t                  *reader;     /* of what comes in pieces */
+    ngx_chain_t                    *out_last;   /* of u->out_bufs */
+    ngx_chain_t                    *free[NGX_HTTP_SOMA_BUFS];
     ngx_table_elt_t                *encoding;   /* Content-Encoding */
     ngx_http_soma_gunzip_t         *gunzip;     /* NULL: not compressed */
     size_t                          peeked;     /* unframed bytes that wait
@@ -121,7 +132,11 @@ typedef struct {
     unsigned                        json:1;
     unsigned                        good:1;     /* status below 300 */
     unsigned                        ended:1;    /* the body is whole */
-    unsigned                        caught:1;   /* its members are */
+    unsigned                        caught:1;   /* its members are, all or
+                                                   as far as they go */
+    unsigned                        whole:1;    /* it is JSON, to its end */
+    unsigned                        within:1;   /* an event of which a part
+                                                   has gone out */
     unsigned                        header:1;   /* the header is whole */
     unsigned                        drain:1;
     unsigned                        drop_lf:1;  /* of a CR that was dropped */
@@ -223,8 +238,11 @@ ngx_int_t ngx_http_soma_idle_get(ngx_http_soma_peers_t *peers,
 ngx_int_t ngx_http_soma_process_status(ngx_http_request_t *r);
 ngx_int_t ngx_http_soma_peek(ngx_http_soma_attempt_t *a);
 
-/* the body's bytes into the catcher */
+/* the bytes of a JSON answer to whoever reads them: a->caught and a->whole */
 void ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len);
+
+/* a JSON answer that has ended and is not whole */
+ngx_uint_t ngx_http_soma_broken(ngx_http_soma_attempt_t *a);
 
 /* the constant name of a status, "http_429", for metrics */
 const char *ngx_http_soma_status_reason(ngx_uint_t status);
@@ -249,6 +267,14 @@ ngx_int_t ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 ngx_int_t ngx_http_soma_gunzip_rest(ngx_http_soma_attempt_t *a);
 
+/*
+ * ngx_http_soma_put.c: bytes to the client behind what waits there for it,
+ * those of the upstream's buffer without a copy.  A fresh buffer of a kind.
+ */
+ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len);
+ngx_chain_t *ngx_http_soma_buf(ngx_http_soma_attempt_t *a, ngx_uint_t kind);
+
 /* of a stream that is held: what keeps its upstream's buffer busy; or NULL */
 ngx_chain_t *ngx_http_soma_held(ngx_http_soma_attempt_t *a);
 
@@ -266,7 +292,15 @@ ngx_int_t ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx);
 /* instead of the event at hand: settles, and gives the stream's end */
 ngx_int_t ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text);
 
+/* ngx_http_soma_end.c: nginx's upstream is done with an answer whose header
+ * went out */
 void ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc);
+
+/* ngx_http_soma_stream.c: one event, or a part of one; NGX_AGAIN: it waits in
+ * a->held; and the stream's end in the place of the event at hand */
+ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
+ngx_int_t ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a);
 
 /*
  * ngx_http_soma_frame.c: takes body bytes in [p, p + len) as they came off

@@ -10,6 +10,7 @@
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_settle.h"
+#include "soma_look.h"
 
 
 static ngx_int_t ngx_http_soma_process_header(ngx_http_request_t *r);
@@ -452,6 +453,14 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
         a->ctx->status = a->status.code;
 
         ngx_http_soma_catch(a, b->pos, a->peeked);
+
+        if (ngx_http_soma_broken(a)) {
+            a->ctx->answered = 0;
+            a->ctx->status = 0;
+            a->reason = "an answer that is cut off";
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
         a->caught = 1;
     }
 
@@ -459,52 +468,23 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
 }
 
 
-/* NGX_AGAIN: no event yet but comments */
+/* NGX_AGAIN: no event yet but comments, or a part of one */
 static ngx_int_t
 ngx_http_soma_first_event(ngx_http_soma_attempt_t *a)
 {
-    int                   rc, action;
-    size_t                len, used;
-    u_char               *p;
-    ngx_buf_t            *b;
-    soma_sse_event_t      event;
-    ngx_http_soma_ctx_t  *ctx;
+    ngx_buf_t    *b;
+    soma_look_e   look;
 
-    ctx = a->ctx;
-    b = &ctx->request->upstream->buffer;
-    p = b->pos;
-    len = a->peeked;
+    b = &a->ctx->request->upstream->buffer;
 
-    do {
-        rc = soma_sse_feed(&a->sse, p, len, &used, &event);
-        p += used;
-        len -= used;
+    look = soma_look_stream(a->provider->dialect, &a->ctx->ask, b->pos,
+                            a->peeked);
 
-    } while (rc == SOMA_OK && event.comment);
-
-    action = SOMA_EVENT_PASS;
-
-    if (rc == SOMA_OK) {
-        action = a->provider->dialect->event(&ctx->answer, &ctx->ask, &event);
-
-        /* the same event is read once more on its way to the client */
-
-        ngx_memzero(&ctx->answer, sizeof(soma_answer_t));
-        ctx->answer.api = ctx->ask.api;
-        ctx->answer.stream = 1;
-    }
-
-    ngx_http_soma_sse_reset(a);
-
-    if (rc == SOMA_AGAIN) {
+    if (look == SOMA_LOOK_MORE) {
         return NGX_AGAIN;
     }
 
-    if (rc == SOMA_ERROR) {
-        return NGX_ERROR;
-    }
-
-    if (action == SOMA_EVENT_ERROR && ngx_http_soma_may_move_on(a)) {
+    if (look == SOMA_LOOK_ERROR && ngx_http_soma_may_move_on(a)) {
         a->reason = "an error as first event";
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }

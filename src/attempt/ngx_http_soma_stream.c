@@ -17,17 +17,10 @@
 #include "soma_usage_cost.h"
 
 
-#define NGX_HTTP_SOMA_COPY_SIZE  4096
-#define NGX_HTTP_SOMA_COPY_MIN   64     /* of a cost, one an event perhaps */
-
-
 static ngx_int_t ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
-static ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
-    soma_sse_event_t *event);
 static ngx_int_t ngx_http_soma_event_good(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event, int action);
-static ngx_int_t ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 static void ngx_http_soma_hold_handler(ngx_http_soma_ctx_t *ctx);
@@ -41,13 +34,6 @@ static ngx_int_t ngx_http_soma_event_drop(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
 static void ngx_http_soma_drain_reading(ngx_http_request_t *r);
 static void ngx_http_soma_body_end(ngx_http_soma_attempt_t *a);
-static ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
-    size_t len);
-static ngx_chain_t *ngx_http_soma_copy_buf(ngx_http_request_t *r, size_t len);
-static ngx_int_t ngx_http_soma_event_last(ngx_http_soma_attempt_t *a,
-    soma_sse_event_t *event);
-static void ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a,
-    ngx_int_t rc);
 
 
 ngx_int_t
@@ -74,14 +60,17 @@ ngx_http_soma_filter_start(void *data)
 
     /*
      * A stream may end with its connection: what its last event was tells
-     * whether it is whole.  Any other body of unknown end is cut off for the
-     * client too when its chunks stop, so that the client can tell.
+     * whether it is whole; so may JSON, behind its last brace.  Any other body
+     * of unknown end is cut off for the client too when its chunks stop, so
+     * that the client can tell.
      */
 
     if (a->event_stream) {
         u->length = -1;
 
-    } else if (u->headers_in.chunked || a->rest != -1) {
+    } else if (u->headers_in.chunked || a->rest != -1
+               || (a->json && a->good && !a->caught))
+    {
         u->length = 1;
 
     } else {
@@ -161,6 +150,11 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
     /* what was put aside for the client goes out after this has returned */
 
     if (rc == NGX_OK && a->ended && !a->ctx->held) {
+
+        if (ngx_http_soma_broken(a)) {
+            return NGX_ERROR;
+        }
+
         ngx_http_soma_body_end(a);
     }
 
@@ -184,6 +178,12 @@ ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
         ngx_http_soma_catch(a, p, len);
     }
 
+    /* the client does not get the last of what is cut: it shall see it */
+
+    if (a->gunzip == NULL && ngx_http_soma_broken(a)) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_soma_put(a, p, len);
 }
 
@@ -192,39 +192,47 @@ void
 ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
     int                   rc;
-    soma_catch_t         *catch, whole;
+    soma_reader_t        *reader, once;
     ngx_http_soma_ctx_t  *ctx;
+    ngx_http_upstream_t  *u;
 
     ctx = a->ctx;
-    catch = a->catch;
+    u = ctx->request->upstream;
+    reader = a->reader;
 
-    if (catch == NULL) {
+    if (reader == NULL) {
 
         /* what is there in one piece leaves nothing to remember */
 
-        catch = &whole;
+        reader = &once;
 
         if (!a->ended || a->gunzip) {
-            catch = ngx_palloc(ctx->request->pool, sizeof(soma_catch_t));
+            reader = ngx_palloc(ctx->request->pool, sizeof(soma_reader_t));
 
-            if (catch == NULL) {
+            if (reader == NULL) {
                 a->caught = 1;
                 return;
             }
 
-            a->catch = catch;
+            a->reader = reader;
         }
 
-        soma_catch_init(catch, a->provider->dialect, &ctx->arena);
+        ngx_memzero(reader, sizeof(soma_reader_t));
     }
 
-    rc = soma_catch(catch, &ctx->answer, p, len);
+    rc = a->provider->dialect->body(&ctx->answer, reader, p, len);
 
     if (rc == SOMA_AGAIN) {
         return;
     }
 
     a->caught = 1;
+
+    /* now it may end with its connection */
+
+    if (u->length == 1 && a->rest == -1 && !u->headers_in.chunked) {
+        u->length = -1;
+    }
 
     if (rc == SOMA_OK) {
 
@@ -233,9 +241,25 @@ ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
          * books are written before it gets it.
          */
 
+        a->whole = 1;
         ctx->complete = 1;
         ngx_http_soma_settle(ctx);
     }
+}
+
+
+ngx_uint_t
+ngx_http_soma_broken(ngx_http_soma_attempt_t *a)
+{
+    if (!a->ended || !a->json || !a->good || a->caught) {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, a->ctx->request->connection->log, 0,
+                  "soma: provider \"%V\" sent a JSON answer without its end",
+                  &a->provider->name);
+
+    return 1;
 }
 
 
@@ -256,6 +280,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
         switch (rc) {
 
         case SOMA_OK:
+        case SOMA_DECLINED:
             switch (ngx_http_soma_event(a, &event)) {
 
             case NGX_ERROR:
@@ -266,13 +291,6 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
             default:
                 break;
-            }
-
-            break;
-
-        case SOMA_DECLINED:
-            if (ngx_http_soma_event_raw(a, &event) != NGX_OK) {
-                return NGX_ERROR;
             }
 
             break;
@@ -289,8 +307,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 }
 
 
-/* NGX_AGAIN: it waits in a->held */
-static ngx_int_t
+ngx_int_t
 ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 {
     int                   action;
@@ -307,9 +324,24 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
         ngx_http_soma_meter_event(ctx);
     }
 
-    action = a->provider->dialect->event(&ctx->answer, &ctx->ask, event);
+    if (event->part) {
 
-    if (!ctx->first_token && action == SOMA_EVENT_PASS) {
+        if (a->reader == NULL) {
+            a->reader = ngx_pcalloc(ctx->request->pool,
+                                    sizeof(soma_reader_t));
+            if (a->reader == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        action = a->provider->dialect->part(&ctx->answer, &ctx->ask,
+                                            a->reader, event);
+
+    } else {
+        action = a->provider->dialect->event(&ctx->answer, &ctx->ask, event);
+    }
+
+    if (!ctx->first_token && ctx->answer.begun) {
         ctx->first_token = 1;
         ctx->first_token_msec = ngx_current_msec - ctx->start_msec;
     }
@@ -338,7 +370,7 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
 
     ctx = a->ctx;
 
-    if (ctx->answer.done) {
+    if (ctx->answer.done && !(event->part && !event->last)) {
 
         /* the client may go as soon as it has this event */
 
@@ -350,6 +382,8 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
         return ngx_http_soma_event_drop(a, event);
     }
 
+    a->within = (event->part && !event->last);
+
     if (ctx->conf->usage_cost && ctx->answer.usage_text.len) {
         return ngx_http_soma_event_priced(a, event);
     }
@@ -359,10 +393,20 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
 
 
 /* nothing behind this event is read: its connection is closed */
-static ngx_int_t
+ngx_int_t
 ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a)
 {
     soma_str_t  text;
+
+    /* what has gone out of an event has to end as one */
+
+    if (a->within
+        && ngx_http_soma_put(a, (u_char *) "\n\n", 2) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    a->within = 0;
 
     if (ngx_http_soma_cut(a, &text) != NGX_OK
         || ngx_http_soma_put(a, text.data, text.len) != NGX_OK)
@@ -390,7 +434,7 @@ ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
     u = a->ctx->request->upstream;
     held = &a->held;
 
-    cl = ngx_http_soma_copy_buf(a->ctx->request, 0);
+    cl = ngx_http_soma_buf(a, NGX_HTTP_SOMA_BUF_REF);
 
     if (cl == NULL
         || ngx_http_soma_lease_hold(a->ctx, ngx_http_soma_hold_handler)
@@ -591,250 +635,4 @@ ngx_http_soma_body_end(ngx_http_soma_attempt_t *a)
         a->ctx->complete = 1;
         ngx_http_soma_settle(a->ctx);
     }
-}
-
-
-static ngx_int_t
-ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
-{
-    ngx_buf_t            *b;
-    ngx_chain_t          *cl, **ll;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-
-    r = a->ctx->request;
-    u = r->upstream;
-
-    if (len == 0 || (a->drain && r->connection->error)) {
-        return NGX_OK;
-    }
-
-    for (cl = u->out_bufs, ll = &u->out_bufs; cl; cl = cl->next) {
-
-        /* events that lie side by side go out as one */
-
-        if (cl->next == NULL && cl->buf->last == p && cl->buf->start == NULL) {
-            cl->buf->last += len;
-            return NGX_OK;
-        }
-
-        ll = &cl->next;
-    }
-
-    if (p >= u->buffer.start && p < u->buffer.end) {
-        cl = ngx_http_soma_copy_buf(r, 0);
-
-        if (cl == NULL) {
-            return NGX_ERROR;
-        }
-
-        b = cl->buf;
-        b->pos = p;
-        b->last = p + len;
-
-    } else {
-        cl = ngx_http_soma_copy_buf(r, len);
-
-        if (cl == NULL) {
-            return NGX_ERROR;
-        }
-
-        b = cl->buf;
-        b->last = ngx_cpymem(b->pos, p, len);
-    }
-
-    b->memory = 1;
-    b->flush = 1;
-    b->tag = u->output.tag;
-
-    *ll = cl;
-
-    return NGX_OK;
-}
-
-
-/* a free buffer with room of its own for len bytes; 0: one without any */
-static ngx_chain_t *
-ngx_http_soma_copy_buf(ngx_http_request_t *r, size_t len)
-{
-    ngx_buf_t            *b;
-    ngx_chain_t          *cl, **ll;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-
-    for (ll = &u->free_bufs; *ll; ll = &(*ll)->next) {
-        cl = *ll;
-        b = cl->buf;
-
-        if (len ? (b->start && (size_t) (b->end - b->start) >= len)
-                : (b->start == NULL))
-        {
-            *ll = cl->next;
-            cl->next = NULL;
-            b->pos = b->start;
-            b->last = b->start;
-            return cl;
-        }
-    }
-
-    cl = ngx_alloc_chain_link(r->pool);
-    b = ngx_calloc_buf(r->pool);
-
-    if (cl == NULL || b == NULL) {
-        return NULL;
-    }
-
-    if (len) {
-        len = (len <= NGX_HTTP_SOMA_COPY_MIN)
-              ? NGX_HTTP_SOMA_COPY_MIN
-              : ngx_max(len, NGX_HTTP_SOMA_COPY_SIZE);
-
-        b->start = ngx_palloc(r->pool, len);
-        if (b->start == NULL) {
-            return NULL;
-        }
-
-        b->pos = b->start;
-        b->last = b->start;
-        b->end = b->start + len;
-    }
-
-    cl->buf = b;
-    cl->next = NULL;
-
-    return cl;
-}
-
-
-/* nginx's upstream is done with an answer whose header went out */
-void
-ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
-{
-    soma_sse_event_t      event;
-    ngx_http_soma_ctx_t  *ctx;
-    ngx_http_request_t   *r;
-
-    ctx = a->ctx;
-    r = ctx->request;
-
-    /* it is not held any more, but settled as one that was */
-
-    ngx_http_soma_lease_release(ctx);
-
-    if (ctx->cut) {
-        return;
-    }
-
-    if (!a->event_stream || !a->good) {
-
-        if (rc == NGX_OK) {
-            ctx->complete = 1;
-        }
-
-        ngx_http_soma_settle(ctx);
-        return;
-    }
-
-    if (rc == NGX_OK && soma_sse_end(&a->sse, &event) == SOMA_OK) {
-
-        /*
-         * A last event without its blank line: behind a finish it goes out,
-         * else it was cut off and would spoil the error event behind it.
-         */
-
-        if (ngx_http_soma_event_last(a, &event) != NGX_ERROR
-            && r->upstream->out_bufs)
-        {
-            if (ctx->answer.done || ctx->answer.finished
-                || ctx->answer.failed || ctx->cut)
-            {
-                (void) ngx_http_output_filter(r, r->upstream->out_bufs);
-            }
-
-            r->upstream->out_bufs = NULL;
-        }
-    }
-
-    if (ctx->answer.done || ctx->answer.finished || ctx->answer.failed
-        || ctx->cut)
-    {
-        ctx->complete = 1;
-        ngx_http_soma_settle(ctx);
-        return;
-    }
-
-    ngx_http_soma_settle(ctx);
-
-    if (rc != NGX_DONE && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST
-        && rc != NGX_HTTP_REQUEST_TIME_OUT && !r->connection->error)
-    {
-        ngx_http_soma_fault_event(a, rc);
-    }
-}
-
-
-/* nginx is done with this request: it is too late to wait for anything */
-static ngx_int_t
-ngx_http_soma_event_last(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_soma_event(a, event);
-
-    return (rc == NGX_AGAIN) ? ngx_http_soma_event_cut(a) : rc;
-}
-
-
-/*
- * The provider left in the middle of a stream.  The client gets a proper
- * last event; where nginx would now cut the connection, the end of the body
- * goes with it.
- */
-static void
-ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a, ngx_int_t rc)
-{
-    u_char               *p;
-    ngx_buf_t            *b;
-    soma_out_t            out;
-    soma_str_t            code, message;
-    ngx_chain_t           cl;
-    soma_fault_e          fault;
-    ngx_http_request_t   *r;
-
-    r = a->ctx->request;
-
-    b = ngx_calloc_buf(r->pool);
-    p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_FAULT_MAX);
-
-    if (b == NULL || p == NULL) {
-        return;
-    }
-
-    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        fault = SOMA_FAULT_TIMEOUT;
-        code = (soma_str_t) soma_string("upstream_timeout");
-        message = (soma_str_t) soma_string("the provider stopped in the "
-                                           "middle of its answer");
-
-    } else {
-        fault = SOMA_FAULT_UPSTREAM;
-        code = (soma_str_t) soma_string("upstream_error");
-        message = (soma_str_t) soma_string("the provider broke off in the "
-                                           "middle of its answer");
-    }
-
-    soma_out_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
-    soma_openai.fault_event(&out, a->ctx->ask.api, fault, code, message);
-
-    b->pos = out.start;
-    b->last = out.pos;
-    b->memory = 1;
-    b->flush = 1;
-    b->last_buf = (rc != NGX_OK);
-
-    cl.buf = b;
-    cl.next = NULL;
-
-    (void) ngx_http_output_filter(r, &cl);
 }

@@ -145,7 +145,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->ctx->answer.api = a->ctx->ask.api;
     a->ctx->meter = NULL;
     ngx_http_soma_sse_reset(a);
-    a->catch = NULL;
+    a->reader = NULL;
     a->encoding = NULL;
     a->gunzip = NULL;
     a->peeked = 0;
@@ -157,6 +157,8 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->good = 0;
     a->ended = 0;
     a->caught = 0;
+    a->whole = 0;
+    a->within = 0;
     a->header = 0;
     a->drop_lf = 0;
     a->over = 0;

@@ -116,6 +116,23 @@ typedef struct {
 } soma_progress_t;
 
 
+/* tokens of what a response had tools make, beside its own usage */
+typedef struct {
+    int64_t           input;
+    int64_t           output;
+    int64_t           image_input;
+    int64_t           image_output;
+} soma_answer_tool_t;
+
+
+/* a dialect's reader of what comes in pieces; zeroed at its beginning */
+#define SOMA_READER_SIZE  512
+
+typedef struct {
+    uint64_t          room[SOMA_READER_SIZE / sizeof(uint64_t)];
+} soma_reader_t;
+
+
 /*
  * One answer as it comes; zeroed by the caller at the start of an attempt.
  * "model" and "id" point into it, so an answer must not be moved or copied.
@@ -125,7 +142,9 @@ typedef struct {
     soma_usage_t      usage;            /* the last word of each field */
     soma_str_t        usage_text;       /* of the event at hand, where it
                                            stands in it; empty: it has none */
-    int64_t           text_len;         /* bytes of answer text streamed */
+    soma_answer_tool_t  tool;           /* within usage too */
+    int64_t           text_len;         /* bytes of answer text so far */
+    int64_t           unheard;          /* of them what text() was not told */
     soma_str_t        model;            /* unused by settle when empty */
     soma_str_t        service_tier;
     soma_str_t        id;               /* in id_buf; empty: not said */
@@ -136,8 +155,15 @@ typedef struct {
     unsigned          stream:1;
     unsigned          finished:1;       /* a finish reason was seen */
     unsigned          done:1;           /* the stream's last event was seen */
-    unsigned          failed:1;         /* an error event was seen */
+    unsigned          failed:1;         /* an error event was seen, or an
+                                           error in a whole answer */
     unsigned          reasoned:1;       /* some of its reasoning was seen */
+    unsigned          begun:1;          /* text was seen, a call of a tool,
+                                           a picture or sound: the model has
+                                           begun to answer */
+    unsigned          formed:1;         /* a member was seen that only an
+                                           answer has */
+    unsigned          usage_proper:1;   /* usage stood where it belongs */
     unsigned char     model_buf[SOMA_ANSWER_MODEL_MAX];
     unsigned char     id_buf[SOMA_ANSWER_ID_MAX];
 } soma_answer_t;
@@ -212,17 +238,23 @@ typedef struct {
              int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
              void *data, soma_json_edits_t *edits);
 
-    /* members of a whole answer to catch: at most SOMA_JSON_WANT_MAX */
-    const soma_json_want_t  *answer_want;
-    unsigned                 answer_nwant;
+    /*
+     * The next bytes of a whole JSON answer.  SOMA_AGAIN: its end is yet to
+     * come, SOMA_OK: it has ended (white space may follow), SOMA_ERROR: it
+     * is no JSON.  answer->failed and ->formed are set as soon as it says so,
+     * whatever its length.
+     */
+    int  (*body)(soma_answer_t *answer, soma_reader_t *reader,
+             const unsigned char *p, size_t len);
 
-    /* a caught member of a whole answer, by its index in answer_want */
-    void  (*member)(soma_answer_t *answer, unsigned index,
-             soma_json_value_t *value);
-
-    /* one streamed event: SOMA_EVENT_* */
+    /* one streamed event that lies whole: SOMA_EVENT_* */
     int  (*event)(soma_answer_t *answer, soma_ask_t *ask,
              soma_sse_event_t *event);
+
+    /* one part after the other of an event that is too long for that; never
+     * SOMA_EVENT_DROP */
+    int  (*part)(soma_answer_t *answer, soma_ask_t *ask,
+             soma_reader_t *reader, soma_sse_event_t *event);
 
     /* an error body, and an error event for the middle of a stream (with
      * what ends a stream well-formed); code may be empty */

@@ -5,8 +5,9 @@
  * The openai dialect in its parts: soma_openai.c is its table,
  * soma_openai_ask.c asks, soma_openai_encode.c encodes and
  * soma_openai_bound.c says how long an answer may be,
- * soma_openai_usage.c reads usage, soma_openai_event.c streams,
- * soma_openai_text.c hands the text on, soma_openai_fault.c writes errors,
+ * soma_openai_event.c says what an event or an answer is, soma_openai_read.c
+ * where in it to look, soma_openai_usage.c reads usage, soma_openai_text.c
+ * hands the text on, soma_openai_fault.c writes errors,
  * soma_openai_cut.c ends what is cut.  Sources: OpenAI's API reference, and
  * the recorded traffic in t/traffic for what other providers make of it.
  */
@@ -21,8 +22,6 @@
 
 /* no count above this is believed: sums of several stay below 2^63 */
 #define SOMA_OPENAI_TOKENS_MAX  1000000000000000
-
-#define SOMA_OPENAI_PARTS_MAX   4       /* nesting of content parts read */
 
 
 #define SOMA_OPENAI_POLICIES  96
@@ -69,38 +68,19 @@ int soma_openai_include_usage(soma_json_value_t *options,
     soma_arena_t *arena, soma_json_value_t *include, const char **error);
 
 
-/* members of a whole answer, in this order */
-typedef enum {
-    SOMA_OPENAI_USAGE = 0,
-    SOMA_OPENAI_SERVICE_TIER,
-    SOMA_OPENAI_MODEL,
-    SOMA_OPENAI_ERROR,
-    SOMA_OPENAI_DURATION,
-    SOMA_OPENAI_MEMBERS
-} soma_openai_member_e;
-
-
-extern const soma_json_want_t  soma_openai_answer_want[SOMA_OPENAI_MEMBERS];
-
-
-/*
- * The text of a usage object into answer->usage.  A field that is reported
- * replaces what was there, one that is not leaves it: the last word of each.
- */
-void soma_openai_usage(soma_answer_t *answer, soma_str_t text);
-
 void soma_openai_service_tier(soma_answer_t *answer,
     soma_json_value_t *value);
 void soma_openai_model(soma_answer_t *answer, soma_json_value_t *value);
 void soma_openai_id(soma_answer_t *answer, soma_json_value_t *value);
 
-/* whether an "error" member says that something failed */
-int soma_openai_failed(soma_json_value_t *value);
+void soma_openai_duration(soma_answer_t *answer, soma_json_value_t *value);
 
-void soma_openai_member(soma_answer_t *answer, unsigned index,
-    soma_json_value_t *value);
 int soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
     soma_sse_event_t *event);
+int soma_openai_part(soma_answer_t *answer, soma_ask_t *ask,
+    soma_reader_t *reader, soma_sse_event_t *event);
+int soma_openai_body(soma_answer_t *answer, soma_reader_t *reader,
+    const unsigned char *p, size_t len);
 
 /* choices of a stream have this many channels each */
 typedef enum {
@@ -110,9 +90,10 @@ typedef enum {
     SOMA_OPENAI_CHANNELS
 } soma_openai_channel_e;
 
-/* a JSON string with its quotes, to whoever listens to the answer's text */
+/* bytes of a JSON string, no escape cut, to whoever listens to the answer's
+ * text */
 void soma_openai_text(soma_answer_t *answer, unsigned channel,
-    soma_str_t text);
+    const unsigned char *p, size_t len);
 
 void soma_openai_cut(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
     const soma_usage_t *usage, int64_t cost);

@@ -7,7 +7,7 @@
  */
 
 
-#include "soma_openai.h"
+#include "soma_openai_read.h"
 
 
 #define SOMA_UTF8_MAX      4
@@ -16,22 +16,18 @@
 
 static const unsigned char *soma_openai_escape(soma_answer_t *answer,
     unsigned channel, const unsigned char *p, const unsigned char *end);
-static uint32_t soma_openai_unit(const unsigned char *p,
-    const unsigned char *end);
+static int soma_openai_unit(const unsigned char *p, const unsigned char *end,
+    uint32_t *c);
 static size_t soma_openai_utf8(unsigned char *d, uint32_t c);
 
 
 void
-soma_openai_text(soma_answer_t *answer, unsigned channel, soma_str_t text)
+soma_openai_text(soma_answer_t *answer, unsigned channel,
+    const unsigned char *p, size_t len)
 {
-    const unsigned char  *p, *q, *end;
+    const unsigned char  *q, *end;
 
-    if (text.len < 2) {
-        return;
-    }
-
-    p = text.data + 1;
-    end = text.data + text.len - 1;
+    end = p + len;
 
     while (p < end) {
         q = memchr(p, '\\', end - p);
@@ -64,15 +60,23 @@ soma_openai_escape(soma_answer_t *answer, unsigned channel,
     }
 
     if (p[1] == 'u') {
-        c = soma_openai_unit(p, end);
-        p = (end - p < 6) ? end : p + 6;
+        if (!soma_openai_unit(p, end, &c)) {
+
+            /* "\u" without its digits */
+
+            c = SOMA_REPLACEMENT;
+            p += 2;
+
+        } else {
+            p += 6;
+        }
 
         if (c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\'
             && p[1] == 'u')
         {
-            low = soma_openai_unit(p, end);
-
-            if (low >= 0xdc00 && low < 0xe000) {
+            if (soma_openai_unit(p, end, &low)
+                && low >= 0xdc00 && low < 0xe000)
+            {
                 c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
                 p += 6;
             }
@@ -117,24 +121,55 @@ soma_openai_escape(soma_answer_t *answer, unsigned channel,
 }
 
 
-static uint32_t
-soma_openai_unit(const unsigned char *p, const unsigned char *end)
+int64_t
+soma_openai_text_len(const unsigned char *p, size_t len)
+{
+    size_t                n;
+    uint32_t              c;
+    const unsigned char  *end;
+
+    n = len;
+    end = p + len;
+
+    while (p < end && (p = memchr(p, '\\', end - p)) != NULL) {
+
+        if (end - p >= 6 && p[1] == 'u' && soma_openai_unit(p, end, &c)) {
+            n -= (c < 0x100) ? 5 : 3;
+            p += 6;
+
+        } else {
+            n -= 1;
+            p += 2;
+        }
+    }
+
+    return (int64_t) n;
+}
+
+
+/* whether p begins with "\u" and four digits, and what they are */
+
+static int
+soma_openai_unit(const unsigned char *p, const unsigned char *end,
+    uint32_t *c)
 {
     unsigned char  hex[2];
     soma_str_t     digits;
 
     if (end - p < 6) {
-        return SOMA_REPLACEMENT;
+        return 0;
     }
 
     digits.data = (unsigned char *) p + 2;
     digits.len = 4;
 
     if (soma_parse_hex(digits, hex, sizeof(hex)) != SOMA_OK) {
-        return SOMA_REPLACEMENT;
+        return 0;
     }
 
-    return (uint32_t) hex[0] << 8 | hex[1];
+    *c = (uint32_t) hex[0] << 8 | hex[1];
+
+    return 1;
 }
 
 

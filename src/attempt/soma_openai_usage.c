@@ -8,44 +8,11 @@
  */
 
 
-#include "soma_openai.h"
-#include "soma_openai_walk.h"
+#include "soma_openai_read.h"
 
 
 #define SOMA_OPENAI_MS_DIGITS  3        /* seconds to ms */
 
-
-typedef enum {
-    SOMA_F_INPUT = 0,
-    SOMA_F_OUTPUT,
-    SOMA_F_TOTAL,
-    SOMA_F_CACHED,
-    SOMA_F_CACHE_READ,          /* under Anthropic's name */
-    SOMA_F_CACHE_WRITE,
-    SOMA_F_CACHE_WRITE_1H,
-    SOMA_F_REASONING,
-    SOMA_F_REASONING_TOP,       /* beside the counts, not in their details */
-    SOMA_F_AUDIO_IN,
-    SOMA_F_AUDIO_OUT,
-    SOMA_F_IMAGE_IN,
-    SOMA_F_IMAGE_OUT,
-    SOMA_F_SEARCHES,
-    SOMA_F_X_SEARCHES,
-    SOMA_F_SECONDS,
-    SOMA_F_TOTAL_FIELDS
-} soma_openai_field_e;
-
-
-/* counts of one usage object, -1: not reported */
-typedef struct {
-    int64_t  n[SOMA_F_TOTAL_FIELDS];
-} soma_openai_counts_t;
-
-
-typedef struct {
-    soma_str_t  name;
-    int         field;
-} soma_openai_count_t;
 
 typedef struct {
     soma_str_t                  name;
@@ -53,20 +20,14 @@ typedef struct {
 } soma_openai_group_t;
 
 
+static void soma_openai_more(int64_t *field, int64_t n);
+static void soma_openai_image_gen(soma_answer_t *answer,
+    soma_openai_counts_t *counts);
 static void soma_openai_settle(soma_answer_t *answer,
     soma_openai_counts_t *counts);
 static int soma_openai_whole(soma_answer_t *answer,
     soma_openai_counts_t *counts);
 static void soma_openai_rest(soma_openai_counts_t *counts);
-
-
-const soma_json_want_t  soma_openai_answer_want[SOMA_OPENAI_MEMBERS] = {
-    { soma_string("usage"),         0 },
-    { soma_string("service_tier"),  0 },
-    { soma_string("model"),         0 },
-    { soma_string("error"),         0 },
-    { soma_string("duration"),      0 }
-};
 
 
 static const soma_openai_count_t  soma_openai_top[] = {
@@ -111,6 +72,7 @@ static const soma_openai_count_t  soma_openai_tools[] = {
     { soma_string("web_search_requests"),          SOMA_F_SEARCHES },
     { soma_string("web_search_calls"),             SOMA_F_SEARCHES },
     { soma_string("x_search_calls"),               SOMA_F_X_SEARCHES },
+    { soma_string("num_requests"),                 SOMA_F_SEARCHES },
     { soma_str_null,                               -1 }
 };
 
@@ -159,130 +121,139 @@ soma_openai_is(soma_str_t name, soma_str_t known)
 }
 
 
-/*
- * One count.  Where a provider has a count under two names, one of them 0 to
- * please some client, the larger one is meant.
- */
-
-static void
-soma_openai_count(soma_openai_counts_t *counts, soma_str_t name,
-    soma_json_value_t *value, const soma_openai_count_t *table)
+static const soma_openai_count_t *
+soma_openai_find(const soma_openai_count_t *table, soma_str_t name)
 {
-    int64_t  n;
-
-    if (value->type != SOMA_JSON_NUMBER) {
-        return;
-    }
-
     for ( /* void */ ; table->name.len != 0; table++) {
         if (soma_openai_is(name, table->name)) {
-            break;
+            return table;
         }
     }
 
-    if (table->name.len == 0) {
+    return NULL;
+}
+
+
+void
+soma_openai_counts_init(soma_openai_counts_t *counts)
+{
+    int  i;
+
+    for (i = 0; i < SOMA_F_TOTAL_FIELDS; i++) {
+        counts->n[i] = -1;
+    }
+}
+
+
+unsigned
+soma_openai_count_slot(soma_openai_read_t *w, unsigned place,
+    soma_str_t name)
+{
+    const soma_openai_count_t  *count;
+    const soma_openai_group_t  *group;
+
+    count = soma_openai_find(place == SOMA_P_GROUP ? w->group
+                             : place == SOMA_P_WEB_SEARCH ? soma_openai_tools
+                             : soma_openai_top, name);
+
+    if (count != NULL) {
+        w->field = (unsigned char) count->field;
+        return SOMA_S_COUNT;
+    }
+
+    if (place != SOMA_P_USAGE && place != SOMA_P_IMAGE_GEN) {
+        return SOMA_S_NONE;
+    }
+
+    for (group = soma_openai_groups; group->name.len != 0; group++) {
+
+        if (soma_openai_is(name, group->name)) {
+            w->group = group->counts;
+            return SOMA_S_GROUP;
+        }
+    }
+
+    return soma_str_is(name, "service_tier") ? SOMA_S_TIER : SOMA_S_NONE;
+}
+
+
+/*
+ * One count, some write it as text.  Where a provider has a count under two
+ * names, one of them 0 to please some client, the larger one is meant.
+ */
+
+void
+soma_openai_count(soma_openai_read_t *w, soma_json_value_t *value)
+{
+    int64_t            n, *count;
+    soma_json_value_t  number;
+
+    number = *value;
+
+    if (number.type == SOMA_JSON_STRING) {
+        number.type = SOMA_JSON_NUMBER;
+        number.text.data++;
+        number.text.len -= 2;
+    }
+
+    if (number.type != SOMA_JSON_NUMBER || number.text.len == 0) {
         return;
     }
 
-    if (table->field == SOMA_F_SECONDS) {
-        if (soma_parse_decimal(value->text, SOMA_OPENAI_MS_DIGITS, &n)
+    if (w->field == SOMA_F_SECONDS) {
+        if (soma_parse_decimal(number.text, SOMA_OPENAI_MS_DIGITS, &n)
             != SOMA_OK)
         {
             return;
         }
 
-    } else if (soma_json_int(value, &n) != SOMA_OK) {
+    } else if (soma_json_int(&number, &n) != SOMA_OK) {
         return;
     }
 
-    if (n <= SOMA_OPENAI_TOKENS_MAX && n > counts->n[table->field]) {
-        counts->n[table->field] = n;
+    count = &w->counts.n[w->field];
+
+    if (n <= SOMA_OPENAI_TOKENS_MAX && n > *count) {
+        *count = n;
     }
 }
 
 
-/* steps into a group that is known, past any other value */
-static int
-soma_openai_group(soma_openai_counts_t *counts, soma_str_t name,
-    soma_walk_t *w)
-{
-    int                         rc;
-    soma_json_value_t           value;
-    const soma_openai_group_t  *group;
-
-    for (group = soma_openai_groups; group->name.len != 0; group++) {
-        if (soma_openai_is(name, group->name)) {
-            break;
-        }
-    }
-
-    if (group->name.len == 0) {
-        return soma_walk_value(w, &value);
-    }
-
-    (void) soma_walk_enter(w, '{');
-
-    while ((rc = soma_walk_next(w, &name)) == SOMA_OK) {
-
-        if (soma_walk_value(w, &value) != SOMA_OK) {
-            return SOMA_ERROR;
-        }
-
-        soma_openai_count(counts, name, &value, group->counts);
-    }
-
-    return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
-}
-
+/*
+ * A usage object has ended: a field that it reports replaces what was there,
+ * one that it does not leaves it, the last word of each.  One that stands
+ * deeper than it belongs is a decoy where there is a proper one.
+ */
 
 void
-soma_openai_usage(soma_answer_t *answer, soma_str_t text)
+soma_openai_counted(soma_openai_read_t *w, unsigned place)
 {
-    int                   i;
-    soma_str_t            name;
-    soma_walk_t           w;
-    soma_json_value_t     value;
-    soma_openai_counts_t  counts;
+    unsigned        known;
+    soma_answer_t  *answer;
 
-    for (i = 0; i < SOMA_F_TOTAL_FIELDS; i++) {
-        counts.n[i] = -1;
-    }
+    answer = w->answer;
 
-    if (text.len == 0) {
+    if (place == SOMA_P_WEB_SEARCH) {
+        soma_openai_more(&answer->usage.queries, w->counts.n[SOMA_F_SEARCHES]);
         return;
     }
 
-    w.p = text.data;
-    w.end = text.data + text.len;
-
-    if (!soma_walk_enter(&w, '{')) {
+    if (place == SOMA_P_IMAGE_GEN) {
+        soma_openai_image_gen(answer, &w->counts);
         return;
     }
 
-    while (soma_walk_next(&w, &name) == SOMA_OK) {
-
-        if (w.p < w.end && *w.p == '{') {
-
-            if (soma_openai_group(&counts, name, &w) != SOMA_OK) {
-                break;
-            }
-
-            continue;
-        }
-
-        if (soma_walk_value(&w, &value) != SOMA_OK) {
-            break;
-        }
-
-        if (value.type != SOMA_JSON_STRING) {
-            soma_openai_count(&counts, name, &value, soma_openai_top);
-
-        } else if (soma_str_is(name, "service_tier")) {
-            soma_openai_service_tier(answer, &value);
-        }
+    if (w->elsewhere && answer->usage_proper) {
+        return;
     }
 
-    soma_openai_settle(answer, &counts);
+    known = answer->usage.known;
+    answer->usage.known = 0;
+
+    soma_openai_settle(answer, &w->counts);
+
+    answer->usage_proper |= (answer->usage.known && !w->elsewhere);
+    answer->usage.known |= known;
 }
 
 
@@ -292,6 +263,57 @@ soma_openai_set(int64_t *field, int64_t n)
     if (n >= 0) {
         *field = n;
     }
+}
+
+
+static void
+soma_openai_set_beside(int64_t *field, int64_t n, int64_t beside)
+{
+    if (n >= 0) {
+        *field = n + beside;
+    }
+}
+
+
+static void
+soma_openai_more(int64_t *field, int64_t n)
+{
+    if (n > *field) {
+        *field = n;
+    }
+}
+
+
+/*
+ * Pictures that a response had made are no part of its usage, whichever of
+ * the two comes first.  Without details all of its output is pictures.
+ */
+
+static void
+soma_openai_image_gen(soma_answer_t *answer, soma_openai_counts_t *counts)
+{
+    int64_t             *n;
+    soma_usage_t        *u;
+    soma_answer_tool_t   tool;
+
+    n = counts->n;
+    u = &answer->usage;
+
+    memset(&tool, 0, sizeof(soma_answer_tool_t));
+
+    soma_openai_more(&tool.input, n[SOMA_F_INPUT]);
+    soma_openai_more(&tool.output, n[SOMA_F_OUTPUT]);
+    soma_openai_more(&tool.image_input, n[SOMA_F_IMAGE_IN]);
+    soma_openai_more(&tool.image_output, n[SOMA_F_IMAGE_OUT] >= 0
+                                         ? n[SOMA_F_IMAGE_OUT]
+                                         : n[SOMA_F_OUTPUT]);
+
+    u->input_tokens += tool.input - answer->tool.input;
+    u->output_tokens += tool.output - answer->tool.output;
+    u->image_input_tokens += tool.image_input - answer->tool.image_input;
+    u->image_output_tokens += tool.image_output - answer->tool.image_output;
+
+    answer->tool = tool;
 }
 
 
@@ -333,16 +355,20 @@ soma_openai_settle(soma_answer_t *answer, soma_openai_counts_t *counts)
                                                        : 0);
     }
 
-    soma_openai_set(&u->input_tokens, n[SOMA_F_INPUT]);
-    soma_openai_set(&u->output_tokens, n[SOMA_F_OUTPUT]);
+    soma_openai_set_beside(&u->input_tokens, n[SOMA_F_INPUT],
+                           answer->tool.input);
+    soma_openai_set_beside(&u->output_tokens, n[SOMA_F_OUTPUT],
+                           answer->tool.output);
     soma_openai_set(&u->cached_tokens, n[SOMA_F_CACHED]);
     soma_openai_set(&u->cache_write_tokens, n[SOMA_F_CACHE_WRITE]);
     soma_openai_set(&u->cache_write_1h_tokens, n[SOMA_F_CACHE_WRITE_1H]);
     soma_openai_set(&u->reasoning_tokens, n[SOMA_F_REASONING]);
     soma_openai_set(&u->audio_input_tokens, n[SOMA_F_AUDIO_IN]);
     soma_openai_set(&u->audio_output_tokens, n[SOMA_F_AUDIO_OUT]);
-    soma_openai_set(&u->image_input_tokens, n[SOMA_F_IMAGE_IN]);
-    soma_openai_set(&u->image_output_tokens, n[SOMA_F_IMAGE_OUT]);
+    soma_openai_set_beside(&u->image_input_tokens, n[SOMA_F_IMAGE_IN],
+                           answer->tool.image_input);
+    soma_openai_set_beside(&u->image_output_tokens, n[SOMA_F_IMAGE_OUT],
+                           answer->tool.image_output);
     soma_openai_set(&u->queries, n[SOMA_F_SEARCHES]);
 }
 
@@ -545,59 +571,21 @@ soma_openai_id(soma_answer_t *answer, soma_json_value_t *value)
 }
 
 
-int
-soma_openai_failed(soma_json_value_t *value)
-{
-    return value->type != SOMA_JSON_NONE && value->type != SOMA_JSON_NULL
-           && value->type != SOMA_JSON_FALSE;
-}
-
+/* seconds of sound; a usage of seconds, which is billed, outranks it, and only
+ * these two apis mean sound by it */
 
 void
-soma_openai_member(soma_answer_t *answer, unsigned index,
-    soma_json_value_t *value)
+soma_openai_duration(soma_answer_t *answer, soma_json_value_t *value)
 {
     int64_t  ms;
 
-    switch (index) {
-
-    case SOMA_OPENAI_USAGE:
-        if (value->type == SOMA_JSON_OBJECT) {
-            soma_openai_usage(answer, value->text);
-        }
-
-        break;
-
-    case SOMA_OPENAI_SERVICE_TIER:
-        soma_openai_service_tier(answer, value);
-        break;
-
-    case SOMA_OPENAI_MODEL:
-        soma_openai_model(answer, value);
-        break;
-
-    case SOMA_OPENAI_ERROR:
-        if (soma_openai_failed(value)) {
-            answer->failed = 1;
-        }
-
-        break;
-
-    case SOMA_OPENAI_DURATION:
-
-        /* seconds of sound; a usage of seconds, which is billed, outranks
-         * it, and only these two apis mean sound by it */
-
-        if ((answer->api == SOMA_API_TRANSCRIPTIONS
-             || answer->api == SOMA_API_TRANSLATIONS)
-            && value->type == SOMA_JSON_NUMBER
-            && answer->usage.audio_ms == 0
-            && soma_parse_decimal(value->text, SOMA_OPENAI_MS_DIGITS, &ms)
-               == SOMA_OK)
-        {
-            answer->usage.audio_ms = ms;
-        }
-
-        break;
+    if ((answer->api == SOMA_API_TRANSCRIPTIONS
+         || answer->api == SOMA_API_TRANSLATIONS)
+        && value->type == SOMA_JSON_NUMBER
+        && answer->usage.audio_ms == 0
+        && soma_parse_decimal(value->text, SOMA_OPENAI_MS_DIGITS, &ms)
+           == SOMA_OK)
+    {
+        answer->usage.audio_ms = ms;
     }
 }

@@ -2,10 +2,9 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * One pass over an event, into objects and arrays and out of them again.
- * The iterator of soma_json.h finds the end of a value before one may look
- * inside, so that each level of nesting costs another pass; at one event a
- * token that is most of what an event costs.
+ * One pass over a text that lies whole, into objects and arrays and out of
+ * them again.  The iterator of soma_json.h finds the end of a value before one
+ * may look inside, so that each level of nesting costs another pass.
  *
  * Lenient: brackets are counted, not paired, and control characters may
  * stand in strings.  What is read here is only counted, never trusted.
@@ -16,11 +15,7 @@
 #define SOMA_OPENAI_WALK_H
 
 
-#include "soma_json.h"
-
-#if (__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "soma_read.h"
 
 
 typedef struct {
@@ -29,77 +24,12 @@ typedef struct {
 } soma_walk_t;
 
 
-static inline const unsigned char *
-soma_walk_space(const unsigned char *p, const unsigned char *end)
-{
-    while (p < end && *p <= ' ') {
-        p++;
-    }
-
-    return p;
-}
-
-
-/* p is behind the opening quote; returns behind the closing one, or NULL */
-
-static inline const unsigned char *
-soma_walk_string(const unsigned char *p, const unsigned char *end)
-{
-#if (__SSE2__)
-
-    int      mask;
-    __m128i  v, quote, backslash;
-
-    quote = _mm_set1_epi8('"');
-    backslash = _mm_set1_epi8('\\');
-
-    while (end - p >= 16) {
-        v = _mm_loadu_si128((const __m128i *) (const void *) p);
-        mask = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote),
-                                              _mm_cmpeq_epi8(v, backslash)));
-        if (mask == 0) {
-            p += 16;
-            continue;
-        }
-
-        p += __builtin_ctz((unsigned) mask);
-
-        if (*p == '"') {
-            return p + 1;
-        }
-
-        if (end - p < 2) {
-            return NULL;
-        }
-
-        p += 2;
-    }
-
-#endif
-
-    while (p < end) {
-
-        if (*p == '"') {
-            return p + 1;
-        }
-
-        if (*p == '\\' && ++p == end) {
-            break;
-        }
-
-        p++;
-    }
-
-    return NULL;
-}
-
-
 /* steps into an object ('{') or an array ('['): whether there is one */
 
 static inline int
 soma_walk_enter(soma_walk_t *w, int c)
 {
-    w->p = soma_walk_space(w->p, w->end);
+    w->p = soma_read_space(w->p, w->end);
 
     if (w->p == w->end || *w->p != c) {
         return 0;
@@ -122,10 +52,10 @@ soma_walk_next(soma_walk_t *w, soma_str_t *name)
     const unsigned char  *p, *end, *last;
 
     end = w->end;
-    p = soma_walk_space(w->p, end);
+    p = soma_read_space(w->p, end);
 
     if (p < end && *p == ',') {
-        p = soma_walk_space(p + 1, end);
+        p = soma_read_space(p + 1, end);
     }
 
     if (p == end) {
@@ -146,7 +76,7 @@ soma_walk_next(soma_walk_t *w, soma_str_t *name)
         return SOMA_ERROR;
     }
 
-    last = soma_walk_string(p + 1, end);
+    last = soma_read_quote(p + 1, end);
 
     if (last == NULL) {
         return SOMA_ERROR;
@@ -155,13 +85,13 @@ soma_walk_next(soma_walk_t *w, soma_str_t *name)
     name->data = (unsigned char *) p + 1;
     name->len = (size_t) (last - p) - 2;
 
-    p = soma_walk_space(last, end);
+    p = soma_read_space(last, end);
 
     if (p == end || *p != ':') {
         return SOMA_ERROR;
     }
 
-    w->p = soma_walk_space(p + 1, end);
+    w->p = soma_read_space(p + 1, end);
 
     return SOMA_OK;
 }
@@ -179,7 +109,7 @@ soma_walk_nested(const unsigned char *p, const unsigned char *end)
         switch (*p++) {
 
         case '"':
-            p = soma_walk_string(p, end);
+            p = soma_read_quote(p, end);
             if (p == NULL) {
                 return NULL;
             }
@@ -213,7 +143,7 @@ soma_walk_value(soma_walk_t *w, soma_json_value_t *value)
     const unsigned char  *p, *end, *start;
 
     end = w->end;
-    start = soma_walk_space(w->p, end);
+    start = soma_read_space(w->p, end);
     p = start;
 
     if (p == end) {
@@ -224,7 +154,7 @@ soma_walk_value(soma_walk_t *w, soma_json_value_t *value)
 
     case '"':
         value->type = SOMA_JSON_STRING;
-        p = soma_walk_string(p + 1, end);
+        p = soma_read_quote(p + 1, end);
         break;
 
     case '{':

@@ -24,9 +24,9 @@ static int soma_sse_grow(soma_sse_t *sse, unsigned char **buf, size_t *size,
     size_t used, size_t need);
 static int soma_sse_whole(soma_sse_t *sse, soma_sse_event_t *event,
     size_t len);
-static int soma_sse_join(soma_sse_t *sse, const unsigned char *p, size_t len,
+static int soma_sse_part(soma_sse_t *sse, const unsigned char *p, size_t len,
     size_t *used, soma_sse_event_t *event);
-static int soma_sse_pass(soma_sse_t *sse, const unsigned char *p, size_t len,
+static int soma_sse_join(soma_sse_t *sse, const unsigned char *p, size_t len,
     size_t *used, soma_sse_event_t *event);
 static int soma_sse_keep(soma_sse_t *sse, const unsigned char *p,
     size_t len);
@@ -44,6 +44,14 @@ soma_sse_clear(soma_sse_event_t *event, const unsigned char *p)
 }
 
 
+/* of an event that comes whole */
+static inline size_t
+soma_sse_max(soma_sse_t *sse)
+{
+    return sse->max ? sse->max : SOMA_SSE_EVENT_MAX;
+}
+
+
 int
 soma_sse_feed(soma_sse_t *sse, const unsigned char *p, size_t len,
     size_t *used, soma_sse_event_t *event)
@@ -55,12 +63,12 @@ soma_sse_feed(soma_sse_t *sse, const unsigned char *p, size_t len,
     *used = 0;
     soma_sse_clear(event, p);
 
-    if (len == 0) {
-        return SOMA_AGAIN;
+    if (sse->pass) {
+        return soma_sse_part(sse, p, len, used, event);
     }
 
-    if (sse->pass) {
-        return soma_sse_pass(sse, p, len, used, event);
+    if (len == 0) {
+        return SOMA_AGAIN;
     }
 
     if (sse->len > 0) {
@@ -71,23 +79,25 @@ soma_sse_feed(soma_sse_t *sse, const unsigned char *p, size_t len,
 
     rc = soma_sse_lines(sse, &sse->line, p, p + len, event, &next);
 
+    if (rc == SOMA_ERROR) {
+        sse->line = first;
+        return rc;
+    }
+
+    *used = (rc == SOMA_OK) ? (size_t) (next - p) : len;
+
+    if (*used > soma_sse_max(sse)) {
+        soma_sse_long_begin(sse, first);
+        return soma_sse_part(sse, p, len, used, event);
+    }
+
     if (rc == SOMA_OK) {
-        *used = (size_t) (next - p);
         return soma_sse_whole(sse, event, *used);
     }
 
-    if (rc == SOMA_AGAIN) {
-        *used = len;
-
-        if (len > SOMA_SSE_EVENT_MAX) {
-            sse->pass = 1;
-            return soma_sse_whole(sse, event, len);
-        }
-
-        soma_sse_clear(event, NULL);
-        sse->first = first;
-        rc = soma_sse_keep(sse, p, len);
-    }
+    soma_sse_clear(event, NULL);
+    sse->first = first;
+    rc = soma_sse_keep(sse, p, len);
 
     if (rc == SOMA_ERROR) {
         sse->line = first;
@@ -98,14 +108,46 @@ soma_sse_feed(soma_sse_t *sse, const unsigned char *p, size_t len,
 }
 
 
+/* what was kept of it comes first */
+static int
+soma_sse_part(soma_sse_t *sse, const unsigned char *p, size_t len,
+    size_t *used, soma_sse_event_t *event)
+{
+    *used = 0;
+
+    if (sse->again < sse->len) {
+        sse->again += soma_sse_long(sse, sse->buf + sse->again,
+                                    sse->len - sse->again, event);
+        return SOMA_DECLINED;
+    }
+
+    sse->len = 0;
+    sse->again = 0;
+
+    if (len == 0) {
+        return SOMA_AGAIN;
+    }
+
+    *used = soma_sse_long(sse, p, len, event);
+
+    return SOMA_DECLINED;
+}
+
+
 int
 soma_sse_end(soma_sse_t *sse, soma_sse_event_t *event)
 {
     size_t                len;
     const unsigned char  *rest;
 
+    if (sse->pass) {
+        soma_sse_long_end(sse, event);
+        sse->len = 0;
+
+        return SOMA_DECLINED;
+    }
+
     len = sse->len;
-    sse->pass = 0;
 
     if (len == 0) {
         soma_sse_clear(event, NULL);
@@ -255,7 +297,7 @@ soma_sse_data(soma_sse_t *sse, soma_str_t value, soma_sse_event_t *event)
 
     need = data->len + 1 + value.len;
 
-    /* nobody will look at it */
+    /* it will come in parts */
     if (need > SOMA_SSE_EVENT_MAX) {
         return SOMA_OK;
     }
@@ -326,16 +368,6 @@ soma_sse_whole(soma_sse_t *sse, soma_sse_event_t *event, size_t len)
     event->raw.len = len;
     sse->begun = 1;
 
-    if (len > SOMA_SSE_EVENT_MAX) {
-        event->data.data = NULL;
-        event->data.len = 0;
-        event->name.data = NULL;
-        event->name.len = 0;
-        event->comment = 0;
-
-        return SOMA_DECLINED;
-    }
-
     return SOMA_OK;
 }
 
@@ -356,18 +388,9 @@ soma_sse_join(soma_sse_t *sse, const unsigned char *p, size_t len,
 
     n = (rc == SOMA_OK) ? (size_t) (next - p) : len;
 
-    if (n > SOMA_SSE_EVENT_MAX - sse->len) {
-        sse->line = line;
-        sse->pass = 1;
-        sse->begun = 1;
-
-        soma_sse_clear(event, sse->buf);
-        event->raw.len = sse->len;
-        event->comment = 0;
-
-        sse->len = 0;
-
-        return SOMA_DECLINED;
+    if (n > soma_sse_max(sse) - sse->len) {
+        soma_sse_long_begin(sse, sse->first);
+        return soma_sse_part(sse, p, len, used, event);
     }
 
     if (soma_sse_keep(sse, p, n) == SOMA_ERROR) {
@@ -391,26 +414,6 @@ soma_sse_join(soma_sse_t *sse, const unsigned char *p, size_t len,
     sse->len = 0;
 
     return soma_sse_whole(sse, event, n);
-}
-
-
-static int
-soma_sse_pass(soma_sse_t *sse, const unsigned char *p, size_t len,
-    size_t *used, soma_sse_event_t *event)
-{
-    const unsigned char  *next;
-
-    *used = len;
-
-    if (soma_sse_lines(sse, &sse->line, p, p + len, NULL, &next) == SOMA_OK) {
-        sse->pass = 0;
-        *used = (size_t) (next - p);
-    }
-
-    event->raw.len = *used;
-    event->comment = 0;
-
-    return SOMA_DECLINED;
 }
 
 

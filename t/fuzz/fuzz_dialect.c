@@ -2,8 +2,8 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The first byte says what the rest is: a stream, a member's value, a form,
- * or a request.
+ * The first byte says what the rest is: a stream, a whole answer, a form, or a
+ * request.
  */
 
 
@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct {
     soma_answer_t  answer;
+    soma_reader_t  reader;
     uint64_t       verdicts;
     uint64_t       heard;       /* a sum of the text, piece by piece */
     int64_t        len;
@@ -55,6 +56,20 @@ check_usage(soma_usage_t *u)
     CHECK(u->audio_input_tokens >= 0 && u->audio_output_tokens >= 0);
     CHECK(u->image_input_tokens >= 0 && u->image_output_tokens >= 0);
     CHECK(u->queries >= 0 && u->images == 0 && u->audio_ms >= 0);
+}
+
+
+/* an answer of nothing but this usage */
+
+static void
+usage_of(soma_answer_t *answer, soma_str_t usage)
+{
+    soma_reader_t  reader;
+
+    memset(&reader, 0, sizeof(reader));
+
+    (void) soma_openai.body(answer, &reader, (uint8_t *) "{\"usage\":", 9);
+    (void) soma_openai.body(answer, &reader, usage.data, usage.len);
 }
 
 
@@ -117,8 +132,8 @@ check_cost(soma_sse_event_t *e, soma_answer_t *answer)
     memset(&before, 0, sizeof(before));
     memset(&again, 0, sizeof(again));
     before.api = again.api = answer->api;
-    soma_openai_usage(&before, usage);
-    soma_openai_usage(&again, text);
+    usage_of(&before, usage);
+    usage_of(&again, text);
     CHECK(memcmp(&before.usage, &again.usage, sizeof(soma_usage_t)) == 0);
 
     free(p);
@@ -130,20 +145,22 @@ event(played_t *p, soma_ask_t *ask, soma_sse_event_t *e)
 {
     int  rc;
 
-    rc = soma_openai.event(&p->answer, ask, e);
+    rc = e->part ? soma_openai.part(&p->answer, ask, &p->reader, e)
+                 : soma_openai.event(&p->answer, ask, e);
 
     CHECK(rc == SOMA_EVENT_PASS || rc == SOMA_EVENT_DROP
           || rc == SOMA_EVENT_ERROR);
     CHECK(rc != SOMA_EVENT_ERROR || p->answer.failed);
-    CHECK(rc != SOMA_EVENT_DROP || !ask->usage_asked);
+    CHECK(rc != SOMA_EVENT_DROP || !(ask->usage_asked || e->part));
 
     /* the LF of a CRLF that was cut may come as blank lines of its own */
 
-    if (!e->comment) {
+    if (!e->comment && !e->part) {
         p->verdicts = p->verdicts * 31 + (uint64_t) rc + 1;
     }
 
-    CHECK(p->answer.text_len >= 0);
+    CHECK(p->answer.text_len >= 0 && p->answer.unheard >= 0);
+    CHECK(p->answer.unheard <= p->answer.text_len);
     check_cost(e, &p->answer);
     check_usage(&p->answer.usage);
 }
@@ -204,7 +221,7 @@ check_cut(played_t *p, soma_ask_t *ask)
 
 static void
 play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
-    size_t step)
+    size_t step, size_t max)
 {
     int                rc;
     size_t             pos, n, used, off;
@@ -218,7 +235,9 @@ play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
 
     arena = soma_test_arena();
     sse.arena = arena;
+    sse.max = max;
     p->answer.api = ask->api;
+    p->answer.stream = 1;
     p->answer.text = hear;
     p->answer.text_data = p;
 
@@ -236,15 +255,15 @@ play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
                 break;
             }
 
-            if (rc == SOMA_OK) {
-                event(p, ask, &e);
-            }
+            event(p, ask, &e);
         }
 
         free(piece);
     }
 
-    if (soma_sse_end(&sse, &e) == SOMA_OK) {
+    rc = soma_sse_end(&sse, &e);
+
+    if (rc == SOMA_OK || rc == SOMA_DECLINED) {
         event(p, ask, &e);
     }
 
@@ -255,8 +274,25 @@ play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
 
 
 static void
+same(played_t *one, played_t *two)
+{
+    CHECK(one->answer.text_len == two->answer.text_len);
+    CHECK(one->answer.unheard == two->answer.unheard);
+    CHECK(one->heard == two->heard && one->len == two->len);
+    CHECK(one->answer.done == two->answer.done);
+    CHECK(one->answer.finished == two->answer.finished);
+    CHECK(one->answer.failed == two->answer.failed);
+    CHECK(one->answer.begun == two->answer.begun);
+    CHECK(one->answer.formed == two->answer.formed);
+    CHECK(memcmp(&one->answer.usage, &two->answer.usage,
+                 sizeof(soma_usage_t)) == 0);
+}
+
+
+static void
 fuzz_stream(const uint8_t *data, size_t size, unsigned how)
 {
+    size_t      step;
     played_t    one, pieces;
     soma_ask_t  ask;
 
@@ -268,67 +304,60 @@ fuzz_stream(const uint8_t *data, size_t size, unsigned how)
     ask.n = 1 + (how >> 4);
     ask.model = SOMA_STR("m");
 
-    play(&one, &ask, data, size, size + 1);
-    play(&pieces, &ask, data, size, size < 512 ? 1 : 1 + how % 61);
+    step = size < 512 ? 1 : 1 + how % 61;
+
+    play(&one, &ask, data, size, size + 1, 0);
+    play(&pieces, &ask, data, size, step, 0);
 
     CHECK(one.verdicts == pieces.verdicts);
-    CHECK(one.answer.text_len == pieces.answer.text_len);
-    CHECK(one.heard == pieces.heard && one.len == pieces.len);
-    CHECK(one.answer.done == pieces.answer.done);
-    CHECK(one.answer.finished == pieces.answer.finished);
-    CHECK(one.answer.failed == pieces.answer.failed);
-    CHECK(memcmp(&one.answer.usage, &pieces.answer.usage,
-                 sizeof(soma_usage_t)) == 0);
+    same(&one, &pieces);
+
+    /* all of its events in parts */
+
+    play(&pieces, &ask, data, size, size + 1, 1);
+    same(&one, &pieces);
+
+    play(&pieces, &ask, data, size, step, 1 + how % 7);
+    same(&one, &pieces);
 }
 
 
 static void
-fuzz_member(const uint8_t *data, size_t size, unsigned how)
+fuzz_body(const uint8_t *data, size_t size, unsigned how)
 {
-    soma_answer_t      answer;
-    soma_json_value_t  value;
+    int             rc, last;
+    size_t          pos, n;
+    uint8_t        *piece;
+    played_t        one, two;
+    soma_reader_t   reader;
 
-    if (size == 0) {
-        return;
+    memset(&one, 0, sizeof(one));
+    memset(&two, 0, sizeof(two));
+    one.answer.api = two.answer.api = how % (SOMA_API_MODELS + 1);
+    one.answer.text = two.answer.text = hear;
+    one.answer.text_data = &one;
+    two.answer.text_data = &two;
+
+    memset(&reader, 0, sizeof(reader));
+    rc = soma_openai.body(&one.answer, &reader, data, size);
+
+    memset(&reader, 0, sizeof(reader));
+    last = SOMA_AGAIN;
+
+    for (pos = 0; pos < size; pos += n) {
+        n = 1 + (how & 1 ? 0 : (pos * 7 + how) % 19);
+        n = size - pos < n ? size - pos : n;
+
+        piece = malloc(n);
+        CHECK(piece != NULL);
+        memcpy(piece, data + pos, n);
+        last = soma_openai.body(&two.answer, &reader, piece, n);
+        free(piece);
     }
 
-    memset(&answer, 0, sizeof(answer));
-    answer.api = (how >> 3) % (SOMA_API_MODELS + 1);
-
-    value.text.data = (unsigned char *) data;
-    value.text.len = size;
-
-    switch (data[0]) {
-
-    case '{':
-        value.type = SOMA_JSON_OBJECT;
-        break;
-
-    case '[':
-        value.type = SOMA_JSON_ARRAY;
-        break;
-
-    case '"':
-
-        /* a string has both of its quotes, or is none */
-
-        if (size < 2 || data[size - 1] != '"') {
-            return;
-        }
-
-        value.type = SOMA_JSON_STRING;
-        break;
-
-    case 't':
-        value.type = SOMA_JSON_TRUE;
-        break;
-
-    default:
-        value.type = SOMA_JSON_NUMBER;
-    }
-
-    soma_openai.member(&answer, how % (SOMA_OPENAI_MEMBERS + 1), &value);
-    check_usage(&answer.usage);
+    CHECK(size == 0 || rc == last);
+    same(&one, &two);
+    check_usage(&one.answer.usage);
 }
 
 
@@ -441,7 +470,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
 
     case 'm':
-        fuzz_member(data + 2, size - 2, how);
+        fuzz_body(data + 2, size - 2, how);
         break;
 
     case 'f':

@@ -16,7 +16,11 @@
 typedef struct {
     unsigned char  *raw;
     size_t          len;
-    uint64_t        events;     /* a hash over all that they say */
+    unsigned char  *data;       /* of the event at hand, of its parts */
+    size_t          data_len;
+    unsigned        parts;
+    uint64_t        events;     /* a hash over all events */
+    uint64_t        said;       /* of those with data, over what they say */
 } found_t;
 
 
@@ -35,6 +39,14 @@ static uint64_t
 hash(uint64_t h, const void *data, size_t len)
 {
     return h * 31 + soma_hash(data, len) + len;
+}
+
+
+static void
+add_said(found_t *f, soma_sse_event_t *event)
+{
+    f->said = hash(f->said, event->data.data, event->data.len);
+    f->said = hash(f->said, event->name.data, event->name.len);
 }
 
 
@@ -61,10 +73,59 @@ add(found_t *f, soma_sse_event_t *event)
         return;
     }
 
-    f->events = hash(f->events, event->data.data, event->data.len);
-    f->events = hash(f->events, event->name.data, event->name.len);
     f->events = f->events * 4 + event->comment * 2
                 + (event->data.data != NULL);
+
+    if (event->data.len != 0) {
+        add_said(f, event);
+    }
+}
+
+
+/* parts put together are the event */
+
+static void
+add_part(found_t *f, soma_sse_event_t *part)
+{
+    soma_sse_event_t  event;
+
+    if (!part->part || part->first != (f->parts == 0)) {
+        fail("no first part, or two");
+    }
+
+    if (part->raw.len != 0) {
+        memcpy(f->raw + f->len, part->raw.data, part->raw.len);
+        f->len += part->raw.len;
+    }
+
+    f->parts++;
+
+    if (part->join) {
+        f->data[f->data_len++] = '\n';
+    }
+
+    if (part->data.len != 0) {
+        memcpy(f->data + f->data_len, part->data.data, part->data.len);
+        f->data_len += part->data.len;
+    }
+
+    if (!part->last) {
+        return;
+    }
+
+    /* whether there was data of no bytes, or a line that says nothing, parts
+     * do not tell */
+
+    if (f->data_len != 0) {
+        memset(&event, 0, sizeof(event));
+        event.data.data = f->data;
+        event.data.len = f->data_len;
+        event.name = part->name;
+        add_said(f, &event);
+    }
+
+    f->parts = 0;
+    f->data_len = 0;
 }
 
 
@@ -94,11 +155,20 @@ feed(soma_sse_t *sse, const unsigned char *p, size_t len, found_t *f)
             break;
         }
 
-        if (rc != SOMA_OK || used > len - n || used == 0) {
-            fail("no event of short ones");
+        if (rc != SOMA_OK && rc != SOMA_DECLINED) {
+            fail("no event");
         }
 
-        add(f, &event);
+        if (used > len - n || (rc == SOMA_OK && used == 0)) {
+            fail("more bytes than there are, or none");
+        }
+
+        if (rc == SOMA_OK) {
+            add(f, &event);
+
+        } else {
+            add_part(f, &event);
+        }
     }
 
     free(copy);
@@ -106,8 +176,8 @@ feed(soma_sse_t *sse, const unsigned char *p, size_t len, found_t *f)
 
 
 static void
-parse(const unsigned char *p, size_t len, unsigned step, uint64_t seed,
-    found_t *f)
+parse(const unsigned char *p, size_t len, unsigned step, size_t max,
+    uint64_t seed, found_t *f)
 {
     int                rc;
     size_t             at, n;
@@ -119,9 +189,13 @@ parse(const unsigned char *p, size_t len, unsigned step, uint64_t seed,
 
     memset(&sse, 0, sizeof(sse));
     sse.arena = arena;
+    sse.max = max;
 
     f->len = 0;
     f->events = 0;
+    f->said = 0;
+    f->data_len = 0;
+    f->parts = 0;
 
     for (at = 0; at < len; at += n) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -136,6 +210,9 @@ parse(const unsigned char *p, size_t len, unsigned step, uint64_t seed,
 
     if (rc == SOMA_OK) {
         add(f, &event);
+
+    } else if (rc == SOMA_DECLINED) {
+        add_part(f, &event);
 
     } else if (rc != SOMA_DONE) {
         fail("no end");
@@ -166,24 +243,36 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size--;
 
     whole.raw = malloc(size);
+    whole.data = malloc(size);
     cut.raw = malloc(size);
+    cut.data = malloc(size);
 
-    if (whole.raw == NULL || cut.raw == NULL) {
+    if (whole.raw == NULL || cut.raw == NULL || whole.data == NULL
+        || cut.data == NULL)
+    {
         abort();
     }
 
-    parse(data, size, 0, 0, &whole);
+    parse(data, size, 0, 0, 0, &whole);
 
     for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        parse(data, size, steps[i], seed, &cut);
+        parse(data, size, steps[i], 0, seed, &cut);
 
-        if (cut.events != whole.events) {
+        if (cut.events != whole.events || cut.said != whole.said) {
             fail("other events than those of the whole stream");
+        }
+
+        parse(data, size, steps[i], 1 + seed % 40, seed, &cut);
+
+        if (cut.said != whole.said) {
+            fail("other data in parts");
         }
     }
 
     free(whole.raw);
+    free(whole.data);
     free(cut.raw);
+    free(cut.data);
 
     return 0;
 }

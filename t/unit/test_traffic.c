@@ -17,7 +17,6 @@
 
 
 #define TRAFFIC      "t/traffic/openai.jsonl"
-#define MEMBER_MAX   (16 * 1024)        /* a longer one is not handed over */
 
 
 typedef struct {
@@ -124,22 +123,26 @@ api_of(exchange_t *x)
 }
 
 
-/* the answer of a stream that comes in pieces of "step" bytes */
+/* the answer of a stream that comes in pieces of "step" bytes; events of more
+ * than "max" come in parts, 0: as usual */
 
 static void
-stream(exchange_t *x, soma_ask_t *ask, size_t step, soma_answer_t *answer,
-    soma_out_t *kept, int *drops)
+stream(exchange_t *x, soma_ask_t *ask, size_t step, size_t max,
+    soma_answer_t *answer, soma_out_t *kept, int *drops)
 {
     int                rc, verdict;
     size_t             pos, n, used;
     unsigned char     *piece;
     soma_sse_t         sse;
-    soma_sse_event_t   e;
     soma_arena_t      *carry;
+    soma_reader_t      reader;
+    soma_sse_event_t   e;
 
     carry = soma_test_arena();
 
     memset(&sse, 0, sizeof(sse));
+    memset(&reader, 0, sizeof(reader));
+    sse.max = max;
     memset(answer, 0, sizeof(soma_answer_t));
     sse.arena = carry;
     answer->api = ask->api;
@@ -167,8 +170,9 @@ stream(exchange_t *x, soma_ask_t *ask, size_t step, soma_answer_t *answer,
                 break;
             }
 
-            verdict = (rc == SOMA_OK) ? soma_openai.event(answer, ask, &e)
-                                      : SOMA_EVENT_PASS;
+            verdict = (rc == SOMA_OK)
+                      ? soma_openai.event(answer, ask, &e)
+                      : soma_openai.part(answer, ask, &reader, &e);
 
             if (verdict == SOMA_EVENT_DROP) {
                 (*drops)++;
@@ -182,7 +186,12 @@ stream(exchange_t *x, soma_ask_t *ask, size_t step, soma_answer_t *answer,
 
     } while (pos < x->len && rc == SOMA_AGAIN);
 
-    if (soma_sse_end(&sse, &e) == SOMA_OK) {
+    rc = soma_sse_end(&sse, &e);
+
+    if (rc == SOMA_DECLINED) {
+        (void) soma_openai.part(answer, ask, &reader, &e);
+
+    } else if (rc == SOMA_OK) {
 
         if (soma_openai.event(answer, ask, &e) == SOMA_EVENT_DROP) {
             (*drops)++;
@@ -199,45 +208,30 @@ stream(exchange_t *x, soma_ask_t *ask, size_t step, soma_answer_t *answer,
 static void
 whole(exchange_t *x, size_t step, soma_answer_t *answer)
 {
-    int                rc;
-    size_t             pos, n;
-    unsigned           i;
-    soma_json_scan_t   scan;
-    soma_json_span_t  *span;
-    soma_json_value_t  value;
+    int             rc;
+    size_t          pos, n;
+    unsigned char  *piece;
+    soma_reader_t   reader;
 
     memset(answer, 0, sizeof(soma_answer_t));
+    memset(&reader, 0, sizeof(reader));
     answer->api = x->api;
-
-    soma_json_scan_init(&scan, soma_openai.answer_want,
-                        soma_openai.answer_nwant);
 
     rc = SOMA_AGAIN;
 
     for (pos = 0; pos < x->len && rc != SOMA_ERROR; pos += n) {
         n = x->len - pos < step ? x->len - pos : step;
-        rc = soma_json_scan(&scan, x->body + pos, n);
+
+        /* a copy of its own: nothing may point into an earlier piece */
+
+        piece = malloc(n);
+        memcpy(piece, x->body + pos, n);
+        rc = soma_openai.body(answer, &reader, piece, n);
+        free(piece);
     }
 
-    if (rc == SOMA_ERROR || soma_json_scan_end(&scan) != SOMA_OK) {
-        return;
-    }
-
-    for (i = 0; i < soma_openai.answer_nwant; i++) {
-        span = &scan.span[i];
-
-        if (span->type == SOMA_JSON_NONE
-            || span->end - span->start > MEMBER_MAX)
-        {
-            continue;
-        }
-
-        value.type = span->type;
-        value.text.data = x->body + span->start;
-        value.text.len = span->end - span->start;
-
-        soma_openai.member(answer, i, &value);
-    }
+    soma_ok(x->len == 0 || rc != SOMA_AGAIN || x->body[0] != '{',
+            "%s: whole", x->id);
 }
 
 
@@ -306,6 +300,19 @@ same_usage(soma_usage_t *a, soma_usage_t *b)
            && a->tier == b->tier
            && a->queries == b->queries
            && a->known == b->known;
+}
+
+
+/* what was made of two ways of reading the same */
+
+static int
+same_answer(soma_answer_t *a, soma_answer_t *b)
+{
+    return same_usage(&a->usage, &b->usage)
+           && a->text_len == b->text_len && a->unheard == b->unheard
+           && a->done == b->done && a->failed == b->failed
+           && a->begun == b->begun && a->formed == b->formed
+           && a->finished == b->finished;
 }
 
 
@@ -397,7 +404,7 @@ test_stream(exchange_t *x)
         ask.usage_asked = asked;
         drops = 0;
         soma_out_init(&kept, buf, x->len);
-        stream(x, &ask, x->len, &one, &kept, &drops);
+        stream(x, &ask, x->len, 0, &one, &kept, &drops);
 
         if (asked) {
             soma_is_int(drops, 0, "%s: asked, nothing dropped", x->id);
@@ -423,18 +430,24 @@ test_stream(exchange_t *x)
 
         drops = 0;
         soma_out_init(&kept, buf, x->len);
-        stream(x, &ask, 1, &pieces, &kept, &drops);
+        stream(x, &ask, 1, 0, &pieces, &kept, &drops);
 
         soma_ok(drops == want_drops
                 && (size_t) (kept.pos - kept.start) == len
                 && memcmp(buf, want, len) == 0,
                 "%s: the same in pieces of one byte", x->id);
-        soma_ok(same_usage(&one.usage, &pieces.usage)
-                && one.text_len == pieces.text_len
-                && one.done == pieces.done
-                && one.failed == pieces.failed
-                && one.finished == pieces.finished,
-                "%s: the answer too", x->id);
+        soma_ok(same_answer(&one, &pieces), "%s: the answer too", x->id);
+
+        /* all of its events too long to be kept */
+
+        drops = 0;
+        soma_out_init(&kept, buf, x->len);
+        stream(x, &ask, 1, 1, &pieces, &kept, &drops);
+
+        soma_ok(drops == 0 && (size_t) (kept.pos - kept.start) == x->len
+                && memcmp(buf, x->body, x->len) == 0,
+                "%s: in parts byte for byte", x->id);
+        soma_ok(same_answer(&one, &pieces), "%s: the answer in parts", x->id);
     }
 
     if (soma_ok(check_usage(x, &one), "%s: usage", x->id)) {
@@ -469,8 +482,7 @@ test_whole(exchange_t *x)
     whole(x, x->len, &one);
     whole(x, 1, &pieces);
 
-    soma_ok(same_usage(&one.usage, &pieces.usage)
-            && one.failed == pieces.failed,
+    soma_ok(same_answer(&one, &pieces),
             "%s: the same in pieces of one byte", x->id);
 
     if (soma_ok(check_usage(x, &one), "%s: usage", x->id)) {
