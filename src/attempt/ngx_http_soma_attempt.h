@@ -134,6 +134,7 @@ typedef struct {
     unsigned                        ended:1;    /* the body is whole */
     unsigned                        caught:1;   /* its members are, all or
                                                    as far as they go */
+    unsigned                        some:1;     /* there are bytes of it */
     unsigned                        whole:1;    /* it is JSON, to its end */
     unsigned                        within:1;   /* an event of which a part
                                                    has gone out */

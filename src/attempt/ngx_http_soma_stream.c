@@ -199,6 +199,7 @@ ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
     ctx = a->ctx;
     u = ctx->request->upstream;
     reader = a->reader;
+    a->some |= (len != 0);
 
     if (reader == NULL) {
 
@@ -251,7 +252,7 @@ ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 ngx_uint_t
 ngx_http_soma_broken(ngx_http_soma_attempt_t *a)
 {
-    if (!a->ended || !a->json || !a->good || a->caught) {
+    if (!a->ended || !a->json || !a->good || a->caught || !a->some) {
         return 0;
     }
 

@@ -157,6 +157,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->good = 0;
     a->ended = 0;
     a->caught = 0;
+    a->some = 0;
     a->whole = 0;
     a->within = 0;
     a->header = 0;
