@@ -143,8 +143,16 @@ is(get('s', '/v1/models')->{status}, 200, 'models');
 is(ask('k', 'assistant')->{status}, 200, 'a route past a dead provider')
     for 1 .. 5;
 
-$res = get('k', '/soma/health');
-is($res->{status}, 200, 'health');
+for my $key ('k', 's') {
+    $res = get($key, '/soma/health');
+    is($res->{body}, "{\"status\":\"degraded\"}\n",
+       'who does not run the gateway is told one word of its health');
+}
+
+$res = get('u', '/soma/health');
+is($res->{status}, 200, 'who may see all usage is told all');
+is($res->{json}{pid}, get('a', '/soma/health')->{json}{pid},
+   'and so is an admin');
 is($res->{json}{status}, 'degraded', 'a provider lacks its key');
 ok(!$res->{json}{redis}{configured}, 'no Redis');
 ok($res->{json}{ledger}{configured}, 'a ledger');

@@ -20,7 +20,8 @@ sub gateway {
     soma_provider local { dialect echo; }
     soma_model echo provider=local input=0.15 output=0.60;
     soma_tenant acme { }
-    soma_key sha256:@{[ soma_sha256('k') ]} tenant=acme user=alice;
+    soma_key sha256:@{[ soma_sha256('k') ]} tenant=acme user=alice
+             capabilities=usage;
 EOC
                       server => <<'EOS');
     location /v1/ { soma_pass; }

@@ -42,7 +42,7 @@ sub up {
     my ($up) = @_;
 
     return soma_wait(10, sub {
-        my $json = get('k', '/soma/health')->{json};
+        my $json = get('a', '/soma/health')->{json};
 
         return !!$json->{redis}{up} == !!$up;
     });
@@ -50,7 +50,7 @@ sub up {
 
 ok(up(1), 'connected');
 
-my $res = get('k', '/soma/health');
+my $res = get('a', '/soma/health');
 is($res->{json}{status}, 'ok', 'all is well');
 like($res->{json}{redis}{url}, qr/^unix:/, 'where Redis is');
 ok($res->{json}{redis}{configured}, 'it is configured');
@@ -169,7 +169,7 @@ $nginx->post('/v1/chat/completions', '{"model":"echo","messages":'
 $redis->stop;
 ok(up(0), 'Redis is stopped');
 
-$res = get('k', '/soma/health');
+$res = get('a', '/soma/health');
 is($res->{json}{status}, 'degraded', 'health says so');
 ok(length $res->{json}{redis}{error}, 'and why');
 

@@ -376,4 +376,23 @@ for (1 .. 2) {
 ok($n->quit, 'it ends');
 unlike($n->error_log, qr/\[(?:alert|crit|emerg)\]/, 'without an alert');
 
+# metrics that anybody may read
+
+for my $guard ('allow 127.0.0.1; deny all;', 'soma_access;', 'internal;',
+               'auth_basic x; auth_basic_user_file /dev/null;',
+               'auth_request /x;')
+{
+    my ($text, $bad) = check(server => "location /m { soma_metrics; $guard }");
+
+    ok(!$bad && $text !~ /tells everybody/, "metrics behind $guard");
+}
+
+for my $open ('', 'satisfy any;') {
+    my ($text, $bad) = check(server => "location /m { soma_metrics; $open }");
+
+    ok(!$bad, "metrics that nothing guards are possible $open");
+    like($text, qr/\[warn\].*soma_metrics.*"\/m" tells everybody.*deny all/,
+         'with a warning that names the way out');
+}
+
 done_testing();

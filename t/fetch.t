@@ -58,7 +58,7 @@ sub block {
 }
 
 my $base = 'soma_zone 8m; soma_tenant acme { } soma_training_lock off;
-    soma_key sha256:' . soma_sha256('sk-a') . ' tenant=acme;
+    soma_key sha256:' . soma_sha256('sk-a') . ' tenant=acme capabilities=usage;
     soma_model m provider=e input=0 output=0;
     soma_provider e { dialect echo; }';
 my $server = 'location /gate/ { soma_access; empty_gif; }

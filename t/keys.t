@@ -43,7 +43,7 @@ my @secrets;
 
 for my $n ($one, $two) {
     ok(soma_wait(10, sub {
-           my $res = $n->get('/soma/health', 'x-api-key' => 'k');
+           my $res = $n->get('/soma/health', 'x-api-key' => 'a');
            soma_json($res->{body})->{redis}{listening}
        }), 'connected');
 }

@@ -77,7 +77,7 @@ sub hset { $redis->cmd('HSET', "soma:tenant:$_[0]", @_[1 .. $#_]) }
 
 for my $n ($one, $two) {
     ok(soma_wait(10, sub {
-           my $res = $n->get('/soma/health', 'x-api-key' => 'k');
+           my $res = $n->get('/soma/health', 'x-api-key' => 'a');
            soma_json($res->{body})->{redis}{listening}
        }), 'connected');
 }

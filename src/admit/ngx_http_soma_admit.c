@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
     const char *kind, soma_str_t name, ngx_array_t *limits);
 static ngx_int_t ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t waits);
+static ngx_uint_t ngx_http_soma_runs_api(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_admit_targets(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_admit_again(ngx_http_soma_ctx_t *ctx);
 static soma_str_t ngx_http_soma_owner(u_char *buf, const char *kind,
@@ -156,12 +157,6 @@ ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         return rc;
     }
 
-    if (slcf->api) {
-        rc = ngx_http_soma_tenant_end(r, ctx);
-
-        return (rc == NGX_OK) ? NGX_DECLINED : rc;
-    }
-
     if (lock && !ctx->unlocked) {
         rc = ngx_http_soma_lock_check(r, ctx);
 
@@ -176,7 +171,9 @@ ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         return rc;
     }
 
-    if (slcf->access && !slcf->pass && !ctx->admitted) {
+    if (!slcf->pass && !ctx->admitted
+        && (!slcf->api || ngx_http_soma_api_limited(r)))
+    {
         rc = ngx_http_soma_admit(ctx);
 
         if (rc == NGX_AGAIN) {
@@ -221,7 +218,9 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
 
     waits = 0;
 
-    if (!ctx->tenant_admitted && ctx->tenant && ctx->tenant->limits.nelts) {
+    if (!ctx->tenant_admitted && ctx->tenant && ctx->tenant->limits.nelts
+        && !ngx_http_soma_runs_api(ctx))
+    {
         rc = ngx_http_soma_reserve(ctx, "tenant:", ctx->identity.tenant,
                                    &ctx->tenant->limits);
 
@@ -258,6 +257,19 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
     ctx->ask_input = ctx->input_bound;
 
     return NGX_OK;
+}
+
+
+/* who runs the gateway is not shut out of it by what its tenant has used; the
+ * limits of the key itself hold */
+static ngx_uint_t
+ngx_http_soma_runs_api(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_soma_module);
+
+    return slcf->api && (ctx->identity.capabilities & SOMA_CAN_ADMIN);
 }
 
 

@@ -16,7 +16,9 @@ typedef ngx_int_t (*ngx_http_soma_endpoint_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                   tail;
     ngx_http_soma_endpoint_pt   handler;
+    const char                 *args;       /* of its query */
     unsigned                    open:1;     /* needs no key */
+    unsigned                    free:1;     /* no limit holds for it */
 } ngx_http_soma_endpoint_t;
 
 
@@ -31,13 +33,14 @@ static void ngx_http_soma_state_cleanup(void *data);
 
 
 static ngx_http_soma_endpoint_t  ngx_http_soma_endpoints[] = {
-    { ngx_string("/usage"), ngx_http_soma_usage_handler, 0 },
-    { ngx_string("/health"), ngx_http_soma_health_handler, 0 },
-    { ngx_string("/config"), ngx_http_soma_config_handler, 0 },
-    { ngx_string("/locks"), ngx_http_soma_locks_handler, 0 },
-    { ngx_string("/livez"), ngx_http_soma_live_handler, 1 },
-    { ngx_string("/readyz"), ngx_http_soma_ready_handler, 1 },
-    { ngx_null_string, NULL, 0 }
+    { ngx_string("/usage"), ngx_http_soma_usage_handler,
+      "tenant day from to by limit cursor", 0, 0 },
+    { ngx_string("/health"), ngx_http_soma_health_handler, "", 0, 1 },
+    { ngx_string("/config"), ngx_http_soma_config_handler, "", 0, 1 },
+    { ngx_string("/locks"), ngx_http_soma_locks_handler, "", 0, 0 },
+    { ngx_string("/livez"), ngx_http_soma_live_handler, NULL, 1, 1 },
+    { ngx_string("/readyz"), ngx_http_soma_ready_handler, NULL, 1, 1 },
+    { ngx_null_string, NULL, NULL, 0, 0 }
 };
 
 
@@ -80,6 +83,14 @@ ngx_http_soma_api_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    if (endpoint->args) {
+        rc = ngx_http_soma_args_check(r, ctx, endpoint->args);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {
@@ -87,6 +98,66 @@ ngx_http_soma_api_handler(ngx_http_request_t *r)
     }
 
     return endpoint->handler(r, ctx);
+}
+
+
+/* who may not ask for more may not have Redis asked either; what this node
+ * answers from its memory may always be read */
+ngx_uint_t
+ngx_http_soma_api_limited(ngx_http_request_t *r)
+{
+    ngx_http_soma_endpoint_t  *endpoint;
+
+    if (ngx_http_soma_manage_is(r) || ngx_http_soma_is_training(r)) {
+        return 1;
+    }
+
+    endpoint = ngx_http_soma_endpoint(r);
+
+    return endpoint == NULL || !endpoint->free;
+}
+
+
+ngx_int_t
+ngx_http_soma_args_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    const char *names)
+{
+    u_char      *p, *end, *last, *eq;
+    soma_str_t   arg, list, word;
+
+    p = r->args.data;
+    end = p + r->args.len;
+
+    for ( /* void */ ; p < end; p = last + 1) {
+
+        last = ngx_strlchr(p, end, '&');
+        last = last ? last : end;
+        eq = ngx_strlchr(p, last, '=');
+
+        arg.data = p;
+        arg.len = (size_t) ((eq ? eq : last) - p);
+
+        if (arg.len == 0) {
+            continue;
+        }
+
+        list.data = (u_char *) (uintptr_t) names;
+        list.len = ngx_strlen(names);
+
+        do {
+            if (!soma_str_word(&list, &word)) {
+                return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
+                                           "unknown_argument",
+                                           "there is no argument \"%*s\" "
+                                           "here: allowed %s%s",
+                                           ngx_min(arg.len, 64), arg.data,
+                                           names[0] ? "are " : "is ",
+                                           names[0] ? names : "none");
+            }
+        } while (!soma_str_eq(arg, word));
+    }
+
+    return NGX_OK;
 }
 
 

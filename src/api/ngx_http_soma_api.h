@@ -20,6 +20,9 @@ ngx_int_t ngx_http_soma_api_handler(ngx_http_request_t *r);
 /* 1: livez and readyz, which nobody needs a key for */
 ngx_uint_t ngx_http_soma_api_open(ngx_http_request_t *r);
 
+/* 1: limits of requests hold for it */
+ngx_uint_t ngx_http_soma_api_limited(ngx_http_request_t *r);
+
 /* GET /v1/models: what this key may use */
 ngx_int_t ngx_http_soma_models_handler(ngx_http_request_t *r);
 

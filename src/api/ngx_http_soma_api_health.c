@@ -27,6 +27,7 @@ static void ngx_http_soma_health_look(ngx_http_request_t *r,
 static void ngx_http_soma_health_write(soma_out_t *out, void *data);
 static ngx_uint_t ngx_http_soma_health_degraded(
     ngx_http_soma_health_state_t *st);
+static void ngx_http_soma_health_write_word(soma_out_t *out, void *data);
 static void ngx_http_soma_health_redis(soma_out_t *out,
     ngx_http_soma_health_state_t *st);
 static void ngx_http_soma_health_ledger(soma_out_t *out,
@@ -53,12 +54,27 @@ ngx_http_soma_health_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_health_state_t  st;
 
-    (void) ctx;
-
     ngx_http_soma_health_look(r, &st);
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_health_write,
+    /* addresses, versions and others' models are for who runs the gateway */
+
+    return ngx_http_soma_answer(r, NGX_HTTP_OK,
+                                (ctx->identity.capabilities
+                                 & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE))
+                                ? ngx_http_soma_health_write
+                                : ngx_http_soma_health_write_word,
                                 &st);
+}
+
+
+static void
+ngx_http_soma_health_write_word(soma_out_t *out, void *data)
+{
+    soma_put_char(out, '{');
+    ngx_http_soma_put_text(out, "status",
+                           ngx_http_soma_health_degraded(data) ? "degraded"
+                                                               : "ok");
+    soma_put_cstr(out, "}\n");
 }
 
 

@@ -7,26 +7,7 @@
  */
 
 
-#include "ngx_http_soma_endpoint.h"
-#include "soma_lock.h"
-
-
-typedef struct {
-    ngx_http_soma_ctx_t  *ctx;
-    soma_report_t         report;
-    unsigned              by;
-    int32_t               from;         /* days since 1970 */
-    int32_t               to;
-    soma_str_t            tenant;       /* as asked; "*": all */
-    ngx_array_t           tenants;      /* soma_str_t */
-    ngx_uint_t            sent;
-    ngx_uint_t            got;
-    const char           *note;
-    unsigned              all:1;
-    unsigned              local:1;
-    unsigned              failed:1;     /* Redis is away, or refused */
-    unsigned              full:1;       /* too many rows */
-} ngx_http_soma_usage_state_t;
+#include "ngx_http_soma_api_usage.h"
 
 
 static ngx_int_t ngx_http_soma_usage_args(ngx_http_request_t *r,
@@ -35,16 +16,12 @@ static ngx_int_t ngx_http_soma_usage_days(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 static ngx_int_t ngx_http_soma_usage_by(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
-static ngx_int_t ngx_http_soma_usage_tenants(ngx_http_request_t *r,
-    ngx_http_soma_usage_state_t *st);
-static ngx_int_t ngx_http_soma_usage_ask(ngx_http_request_t *r,
+static void ngx_http_soma_usage_batch(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 static void ngx_http_soma_usage_reply(ngx_http_request_t *r,
     redisReply *reply);
 static void ngx_http_soma_usage_hash(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st, redisReply *reply);
-static ngx_int_t ngx_http_soma_usage_local(ngx_http_request_t *r,
-    ngx_http_soma_usage_state_t *st);
 static ngx_int_t ngx_http_soma_usage_send(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 static void ngx_http_soma_usage_write(soma_out_t *out, void *data);
@@ -54,6 +31,7 @@ ngx_int_t
 ngx_http_soma_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t                     rc;
+    soma_str_t                   *tenant;
     ngx_http_soma_usage_state_t  *st;
 
     st = ngx_http_soma_state_create(r, sizeof(ngx_http_soma_usage_state_t));
@@ -75,13 +53,22 @@ ngx_http_soma_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return ngx_http_soma_usage_local(r, st);
     }
 
-    rc = ngx_http_soma_usage_tenants(r, st);
-
-    if (rc != NGX_OK) {
-        return rc;
+    if (st->all) {
+        return ngx_http_soma_usage_index(r, st);
     }
 
-    return ngx_http_soma_usage_ask(r, st);
+    if (ngx_array_init(&st->tenants, r->pool, 1, sizeof(soma_str_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    tenant = ngx_array_push(&st->tenants);
+    *tenant = st->tenant;
+
+    rc = ngx_http_soma_usage_ask(r, st);
+
+    return (rc == NGX_AGAIN) ? ngx_http_soma_wait(r) : rc;
 }
 
 
@@ -125,11 +112,11 @@ ngx_http_soma_usage_args(ngx_http_request_t *r,
 
     rc = ngx_http_soma_usage_days(r, st);
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_usage_page(r, st);
     }
 
-    return ngx_http_soma_usage_by(r, st);
+    return (rc == NGX_OK) ? ngx_http_soma_usage_by(r, st) : rc;
 }
 
 
@@ -244,132 +231,72 @@ ngx_http_soma_usage_by(ngx_http_request_t *r, ngx_http_soma_usage_state_t *st)
 }
 
 
-/* all tenants: the configured ones and those this node has seen */
+/* NGX_AGAIN: the hashes are asked for, else what a handler returns */
 
-static ngx_int_t
-ngx_http_soma_usage_tenants(ngx_http_request_t *r,
-    ngx_http_soma_usage_state_t *st)
-{
-    ngx_uint_t                  i, days;
-    soma_str_t                 *name;
-    soma_report_t               seen;
-    soma_report_row_t           row;
-    ngx_http_soma_tenant_t    **tenant;
-    ngx_http_soma_main_conf_t  *smcf;
-
-    smcf = st->ctx->main;
-
-    if (ngx_array_init(&st->tenants, r->pool, 16, sizeof(soma_str_t))
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    soma_report_init(&seen, &st->ctx->arena, SOMA_BY_TENANT);
-    ngx_memzero(&row, sizeof(soma_report_row_t));
-
-    if (st->all) {
-        tenant = smcf->tenants.elts;
-
-        for (i = 0; i < smcf->tenants.nelts; i++) {
-            row.tenant = ngx_http_soma_str(tenant[i]->name);
-
-            if (soma_report_add(&seen, &row) != SOMA_OK) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-        }
-
-        if (ngx_http_soma_metrics_usage(smcf, &seen, 0, st->to, NULL)
-            == NGX_ERROR)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-    } else {
-        row.tenant = st->tenant;
-
-        if (soma_report_add(&seen, &row) != SOMA_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    (void) soma_report_merge(&seen);
-
-    for (i = 0; i < seen.n; i++) {
-        if (!soma_tenant_valid(seen.row[i].tenant)) {
-            continue;
-        }
-
-        name = ngx_array_push(&st->tenants);
-        if (name == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        *name = seen.row[i].tenant;
-    }
-
-    days = st->to - st->from + 1;
-
-    if (st->tenants.nelts * days > NGX_HTTP_SOMA_USAGE_KEYS_MAX) {
-        return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
-                                   "range_too_large",
-                                   "%ui tenants times %ui days: %d are "
-                                   "allowed in a call, ask for fewer days",
-                                   st->tenants.nelts, days,
-                                   NGX_HTTP_SOMA_USAGE_KEYS_MAX);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_soma_usage_ask(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st)
 {
-    int32_t      day;
+    if (st->tenants.nelts) {
+        ngx_http_soma_usage_batch(r, st);
+
+        return st->sent ? NGX_AGAIN : ngx_http_soma_usage_local(r, st);
+    }
+
+    return ngx_http_soma_usage_send(r, st);
+}
+
+
+/* some tenants' days, which come back in this order: those of one node do */
+
+static void
+ngx_http_soma_usage_batch(ngx_http_request_t *r,
+    ngx_http_soma_usage_state_t *st)
+{
     size_t       argvlen[2];
-    ngx_int_t    rc;
-    ngx_uint_t   i;
+    ngx_uint_t   days, last;
     soma_out_t   out;
     const char  *argv[2];
     soma_str_t  *tenant;
     u_char       key[SOMA_TENANT_MAX + 64];
 
     tenant = st->tenants.elts;
+    days = st->to - st->from + 1;
+
+    last = st->sent + days;
+
+    if (st->ctx->main->redis.kind != SOMA_REDIS_CLUSTER) {
+        last = st->sent
+               + ngx_max(NGX_HTTP_SOMA_USAGE_BATCH / days, 1) * days;
+    }
+
+    last = ngx_min(last, st->tenants.nelts * days);
 
     argv[0] = "HGETALL";
     argvlen[0] = sizeof("HGETALL") - 1;
     argv[1] = (const char *) key;
 
-    for (i = 0; i < st->tenants.nelts && !st->failed; i++) {
-        for (day = st->from; day <= st->to; day++) {
+    while (st->sent < last) {
 
-            soma_out_init(&out, key, sizeof(key));
-            soma_put_cstr(&out, "soma:{");
-            soma_put_str(&out, tenant[i]);
-            soma_put_cstr(&out, "}:usage:");
-            soma_put_day(&out, soma_day_to_ms(day));
+        soma_out_init(&out, key, sizeof(key));
+        soma_put_cstr(&out, "soma:{");
+        soma_put_str(&out, tenant[st->sent / days]);
+        soma_put_cstr(&out, "}:usage:");
+        soma_put_day(&out, soma_day_to_ms(st->from
+                                          + (int32_t) (st->sent % days)));
 
-            argvlen[1] = out.pos - out.start;
+        argvlen[1] = out.pos - out.start;
 
-            rc = ngx_http_soma_redis_request(r, ngx_http_soma_usage_reply, 2,
-                                             argv, argvlen);
-
-            if (rc != NGX_OK) {
-                st->failed = 1;
-                break;
-            }
-
-            st->sent++;
+        if (ngx_http_soma_redis_request(r, ngx_http_soma_usage_reply, 2, argv,
+                                        argvlen)
+            != NGX_OK)
+        {
+            st->failed = 1;
+            return;
         }
-    }
 
-    if (st->sent == 0) {
-        return ngx_http_soma_usage_local(r, st);
+        st->sent++;
     }
-
-    return ngx_http_soma_wait(r);
 }
 
 
@@ -389,6 +316,16 @@ ngx_http_soma_usage_reply(ngx_http_request_t *r, redisReply *reply)
 
     if (++st->got < st->sent) {
         return;
+    }
+
+    if (!st->failed && !st->full
+        && st->sent < st->tenants.nelts * (st->to - st->from + 1))
+    {
+        ngx_http_soma_usage_batch(r, st);
+
+        if (st->got < st->sent) {
+            return;
+        }
     }
 
     ngx_http_soma_resume(r, st->failed ? ngx_http_soma_usage_local(r, st)
@@ -425,11 +362,17 @@ ngx_http_soma_usage_hash(ngx_http_request_t *r,
 
         field.data = (u_char *) name->str;
         field.len = name->len;
-        field = soma_str_dup(&st->ctx->arena, field);
 
-        if (field.data == NULL && field.len) {
-            st->full = 1;
-            return;
+        if (st->by & SOMA_BY_MODEL) {
+
+            /* the row keeps the names, the reply does not stay */
+
+            field = soma_str_dup(&st->ctx->arena, field);
+
+            if (field.data == NULL && field.len) {
+                st->full = 1;
+                return;
+            }
         }
 
         value.data = (u_char *) number->str;
@@ -453,13 +396,26 @@ ngx_http_soma_usage_hash(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_soma_usage_local(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st)
 {
     ngx_int_t  rc;
 
+    if (st->cursor.len && st->ctx->main->redis.set) {
+
+        /* pages of two books would not add up */
+
+        st->ctx->error.retry_ms = 1000;
+
+        return ngx_http_soma_fault(st->ctx, SOMA_FAULT_UNAVAILABLE,
+                                   "usage_unavailable",
+                                   "Redis is away, and the pages before came "
+                                   "from it: try again in a moment");
+    }
+
     st->local = 1;
+    st->next.len = 0;
     soma_report_init(&st->report, &st->ctx->arena, st->by);
 
     rc = ngx_http_soma_metrics_usage(st->ctx->main, &st->report, st->from,
@@ -517,6 +473,10 @@ ngx_http_soma_usage_write(soma_out_t *out, void *data)
     soma_put_char(out, '"');
 
     ngx_http_soma_put_text(out, "source", st->local ? "local" : "redis");
+
+    if (st->next.len) {
+        ngx_http_soma_put_string(out, "cursor", st->next);
+    }
 
     if (st->note) {
         ngx_http_soma_put_text(out, "note", st->note);

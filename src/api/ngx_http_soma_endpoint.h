@@ -22,7 +22,10 @@
 #define NGX_HTTP_SOMA_ANSWER_MAX      (32 * 1024 * 1024)
 
 #define NGX_HTTP_SOMA_USAGE_DAYS_MAX  62        /* of one call */
-#define NGX_HTTP_SOMA_USAGE_KEYS_MAX  992       /* hashes read for one call */
+#define NGX_HTTP_SOMA_USAGE_KEYS_MAX  62000     /* hashes read for one call */
+#define NGX_HTTP_SOMA_USAGE_TENANTS   10000     /* of one call, not said */
+#define NGX_HTTP_SOMA_USAGE_PAGE_MAX  1000      /* of limit= */
+#define NGX_HTTP_SOMA_USAGE_BATCH     992       /* hashes asked for at once */
 
 #define NGX_HTTP_SOMA_SCAN_MAX        1000      /* SCAN calls */
 #define NGX_HTTP_SOMA_SCAN_COUNT      "5000"
@@ -43,6 +46,11 @@ ngx_int_t ngx_http_soma_only_get(ngx_http_request_t *r,
 /* 405 with the header Allow; methods is a constant */
 ngx_int_t ngx_http_soma_method_fault(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, const char *methods);
+
+/* are all arguments of the query among "names", words with blanks between?
+ * NGX_OK, or 400 with the fault noted */
+ngx_int_t ngx_http_soma_args_check(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, const char *names);
 
 /* a query's value, unescaped in r->pool; NGX_DECLINED: not there, or empty */
 ngx_int_t ngx_http_soma_arg(ngx_http_request_t *r, const char *name,

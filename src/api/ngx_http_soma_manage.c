@@ -731,21 +731,21 @@ void
 ngx_http_soma_manage_log(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     const char *what, const char *event, soma_str_t name, soma_str_t tenant)
 {
-    u_char           *p, of[SOMA_TENANT_MAX + 16];
+    u_char            of[SOMA_TENANT_MAX + 16];
     soma_identity_t  *who;
 
     who = &m->ctx->identity;
-    p = of;
+    of[0] = '\0';
 
     if (!soma_str_eq(name, tenant)) {
-        p = ngx_slprintf(of, of + sizeof(of), " of tenant \"%*s\"",
-                         tenant.len, tenant.data);
+        (void) ngx_slprintf(of, of + sizeof(of), " of tenant \"%*s\"%Z",
+                            tenant.len, tenant.data);
     }
 
     ngx_http_soma_log(NGX_LOG_NOTICE, r->connection->log, 0,
-                      "soma: %s \"%*s\"%*s was %s by user \"%*s\" of tenant "
+                      "soma: %s \"%*s\"%s was %s by user \"%*s\" of tenant "
                       "\"%*s\" with key \"%*s\"", what,
-                      name.len, name.data, (size_t) (p - of), of, event,
+                      name.len, name.data, of, event,
                       who->user.len, who->user.len ? who->user.data
                                                    : (u_char *) "",
                       who->tenant.len, who->tenant.data,

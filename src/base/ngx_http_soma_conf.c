@@ -20,6 +20,9 @@ static ngx_int_t ngx_http_soma_add_zone(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf, size_t size);
 static ngx_int_t ngx_http_soma_node_name(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
+static ngx_uint_t ngx_http_soma_guarded(ngx_conf_t *cf);
+static void ngx_http_soma_metrics_guard(ngx_conf_t *cf,
+    ngx_http_soma_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
 static void ngx_http_soma_error_pages(ngx_http_soma_loc_conf_t *conf,
     ngx_http_core_loc_conf_t *clcf);
 
@@ -184,6 +187,10 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->metrics) {
+        ngx_http_soma_metrics_guard(cf, conf, clcf);
+    }
+
     /* what "if" makes is the same location */
 
     if (clcf->noname && !conf->pass && !conf->api && !conf->metrics) {
@@ -197,6 +204,64 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Does another module stand in the way of a location?  Their configuration is
+ * their own: of each that is known here, its first word is null as long as
+ * nothing was said.
+ */
+static ngx_uint_t
+ngx_http_soma_guarded(ngx_conf_t *cf)
+{
+    void                 **first;
+    ngx_uint_t             i, k;
+    ngx_module_t          *module;
+    ngx_http_conf_ctx_t   *ctx;
+
+    static const char  *guards[] = {
+        "ngx_http_access_module", "ngx_http_auth_basic_module",
+        "ngx_http_auth_request_module"
+    };
+
+    ctx = cf->ctx;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        module = cf->cycle->modules[i];
+
+        for (k = 0; k < sizeof(guards) / sizeof(guards[0]); k++) {
+
+            if (ngx_strcmp(module->name, guards[k]) != 0) {
+                continue;
+            }
+
+            first = ctx->loc_conf[module->ctx_index];
+
+            if (first && *first && *first != NGX_CONF_UNSET_PTR) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* tenants, models and what they cost are told to whoever can ask */
+static void
+ngx_http_soma_metrics_guard(ngx_conf_t *cf, ngx_http_soma_loc_conf_t *conf,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    if (conf->access || clcf->internal || ngx_http_soma_guarded(cf)) {
+        return;
+    }
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "\"soma_metrics\" in location \"%V\" tells everybody "
+                       "of tenants and their costs: put \"allow ADDRESS; deny "
+                       "all;\", \"soma_access\" or \"auth_basic\" there, or "
+                       "\"internal\"", &clcf->name);
 }
 
 

@@ -71,6 +71,7 @@ ngx_http_soma_identify_exit_worker(void)
     EVP_MD_CTX_free(ngx_http_soma_md);
     ngx_http_soma_md = NULL;
 
+    ngx_http_soma_strange_exit_worker();
     ngx_http_soma_tenant_exit_worker();
 }
 
@@ -140,6 +141,12 @@ ngx_http_soma_try(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     if (rc != NGX_DECLINED) {
         return rc;
+    }
+
+    rc = ngx_http_soma_strange_check(r, ctx);
+
+    if (rc != NGX_OK) {
+        return ngx_http_soma_refuse(r, ctx, rc);
     }
 
     rc = ngx_http_soma_ask_redis(r, ctx);
@@ -498,6 +505,10 @@ ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
 
     ctx->waiting = 0;
     rc = ngx_http_soma_read_key(ctx, reply);
+
+    if (rc == NGX_BUSY) {
+        ngx_http_soma_strange_note(r);
+    }
 
     if (rc == NGX_DECLINED
         && ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_ALLOW)

@@ -14,6 +14,14 @@
 
 
 #define NGX_HTTP_SOMA_CREDENTIALS  4       /* headers that may carry one */
+
+/* unknown keys that Redis is asked for: a second, and at once; of a client's
+ * address at a worker, and of all of them */
+#define NGX_HTTP_SOMA_STRANGE_RATE       10
+#define NGX_HTTP_SOMA_STRANGE_BURST      100
+#define NGX_HTTP_SOMA_STRANGE_ALL_RATE   100
+#define NGX_HTTP_SOMA_STRANGE_ALL_BURST  1000
+
 #define NGX_HTTP_SOMA_KEY_FRESH  60000      /* ms a cached key is good */
 
 
@@ -39,6 +47,15 @@ ngx_int_t ngx_http_soma_tenant_begin(ngx_http_request_t *r,
 ngx_int_t ngx_http_soma_tenant_end(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 void ngx_http_soma_tenant_exit_worker(void);
+
+/*
+ * May Redis be asked for a key that is not known?  NGX_OK, or 429 with the
+ * fault noted.  note: it was asked, and does not know it either.
+ */
+ngx_int_t ngx_http_soma_strange_check(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_strange_note(ngx_http_request_t *r);
+void ngx_http_soma_strange_exit_worker(void);
 
 /* frees what the worker kept to hash keys with */
 void ngx_http_soma_identify_exit_worker(void);

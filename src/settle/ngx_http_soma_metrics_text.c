@@ -49,11 +49,23 @@ ngx_http_soma_metrics_handler(ngx_http_request_t *r)
     soma_text_t                     text;
     soma_arena_t                    arena;
     soma_metrics_t                  view;
+    ngx_http_soma_ctx_t            *ctx;
     ngx_http_soma_main_conf_t      *smcf;
     ngx_http_soma_metrics_chain_t   chain;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    ctx = ngx_http_soma_get_ctx(r);
+
+    if (ctx && ctx->identified
+        && !(ctx->identity.capabilities & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE)))
+    {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN,
+                                   "metrics_of_all_tenants",
+                                   "metrics tell of all tenants: that needs "
+                                   "the capability \"usage\" or \"admin\"");
     }
 
     rc = ngx_http_discard_request_body(r);

@@ -80,7 +80,8 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
     /* what was let in has a record; what was refused has a metric */
 
     if (ctx->attempts
-        || (ctx->admitted && ctx->ask.api == SOMA_API_NONE))
+        || (ctx->admitted && ctx->ask.api == SOMA_API_NONE
+            && !ctx->conf->api))
     {
         ngx_http_soma_settle_record(ctx);
     }

@@ -64,6 +64,8 @@ ngx_http_soma_redis_attach(ngx_http_soma_link_t *link)
     link->established = 0;
     link->writing = 0;
 
+    ngx_http_soma_redis_reader_init(link);
+
     ac->data = link;
     ac->ev.data = link;
     ac->ev.addRead = ngx_http_soma_redis_add_read;
@@ -95,6 +97,9 @@ ngx_http_soma_redis_read_event(ngx_event_t *rev)
 
     /* the context may be gone after this */
     redisAsyncHandleRead(link->ac);
+
+    /* the link outlives it */
+    ngx_http_soma_redis_reader_check(link);
 }
 
 
@@ -250,7 +255,9 @@ ngx_http_soma_redis_cleanup(void *data)
 
     c->fd = (ngx_socket_t) -1;
 
-    why = link->ac->err ? link->ac->errstr : NULL;
+    why = link->refused ? link->refused
+                        : link->ac->err ? link->ac->errstr : NULL;
+    link->refused = NULL;
 
     link->connection = NULL;
     link->ac = NULL;

@@ -29,6 +29,12 @@
 #define NGX_HTTP_SOMA_REDIS_ERROR_MAX   160
 #define NGX_HTTP_SOMA_REDIS_IDLE_CALLS  256     /* kept for the next ones */
 #define NGX_HTTP_SOMA_REDIS_ADDRS_MAX   8       /* of a name */
+
+/* what a reply may be: hiredis itself believes whatever is announced */
+#define NGX_HTTP_SOMA_REDIS_STRING_MAX    (1024 * 1024)      /* of one string */
+#define NGX_HTTP_SOMA_REDIS_REPLY_MAX     (64 * 1024 * 1024) /* of them all */
+#define NGX_HTTP_SOMA_REDIS_ELEMENTS_MAX  262144    /* at all depths */
+
 #define NGX_HTTP_SOMA_REDIS_WHERE_MAX   (SOMA_SLOT_HOST_MAX + 16)
 
 
@@ -96,6 +102,11 @@ struct ngx_http_soma_link_s {
     ngx_uint_t                       nidle;
     size_t                           unsent;    /* since all was written */
 
+    /* of the reply that is being read */
+    size_t                           elements;
+    size_t                           bytes;     /* of its strings */
+    const char                      *refused;   /* why it is, or NULL */
+
     /* time to connect: who has it is to call ..._link_connect(), now or
      * later; NULL: that is done at once */
     ngx_http_soma_link_pt            seek;
@@ -113,7 +124,8 @@ struct ngx_http_soma_link_s {
     unsigned                         writing:1; /* within hiredis' write */
     unsigned                         told:1;    /* the failure was logged */
     unsigned                         left:1;    /* "leaving" was called */
-    unsigned                         late:1;    /* a command timed out */
+    unsigned                         late:1;    /* a command timed out, or
+                                                   a reply was refused */
     unsigned                         parked:1;  /* when lost, stays so */
     unsigned                         resting:1; /* disconnects on purpose */
     unsigned                         closing:1; /* no handler is called */
@@ -152,6 +164,11 @@ ngx_int_t ngx_http_soma_redis_tls_start(ngx_http_soma_link_t *link);
 
 /* the adapter: hiredis' context on nginx's loop */
 ngx_int_t ngx_http_soma_redis_attach(ngx_http_soma_link_t *link);
+
+/* bounds what hiredis' reader makes of a reply; check is called when it has
+ * read and may drop the link */
+void ngx_http_soma_redis_reader_init(ngx_http_soma_link_t *link);
+void ngx_http_soma_redis_reader_check(ngx_http_soma_link_t *link);
 
 /* called by the adapter when hiredis lets go of the context; link->ac is
  * NULL by then; why: hiredis' own word, or NULL */
