@@ -9,6 +9,7 @@
 
 #include "ngx_http_soma.h"
 #include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_admit.h"
@@ -165,6 +166,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       NULL },
 
     /* policy, inherited */
+
+    { ngx_string("soma_cors"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_soma_cors,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("soma_training_lock"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,

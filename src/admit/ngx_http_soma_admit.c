@@ -6,6 +6,7 @@
 
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_api.h"
+#include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_quota.h"
@@ -48,6 +49,10 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
 
     if (slcf->api && ngx_http_soma_api_open(r)) {
         return NGX_DECLINED;
+    }
+
+    if (slcf->cors && ngx_http_soma_cors_preflight(r) != NGX_DECLINED) {
+        return NGX_HTTP_NO_CONTENT;
     }
 
     ctx = ngx_http_soma_get_ctx(r);

@@ -229,6 +229,7 @@ typedef struct {
     ngx_array_t                     tenant_names;
 
     ngx_flag_t                      used;       /* any of our handlers */
+    ngx_flag_t                      cors;       /* any soma_cors */
 } ngx_http_soma_main_conf_t;
 
 
@@ -248,6 +249,7 @@ typedef struct {
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      on_abort;
     ngx_uint_t                      max_tokens;     /* ..._BOUND_... */
+    ngx_array_t                    *cors;           /* ngx_str_t, origins */
     size_t                          body_buffer;
     size_t                          buffer_size;    /* of an answer */
     unsigned                        pass:1;
@@ -407,6 +409,9 @@ extern ngx_module_t  ngx_http_soma_module;
 /* base: the context of the main request, whatever redirects it went
  * through; NULL when there is none yet */
 ngx_http_soma_ctx_t *ngx_http_soma_get_ctx(ngx_http_request_t *r);
+
+/* a header of the request by its name in lower case; NULL: it has none */
+ngx_str_t *ngx_http_soma_header_in(ngx_http_request_t *r, ngx_str_t *name);
 
 /* the value of that name, or NULL; sort: NGX_OK, or NGX_DECLINED with the
  * first name that stands twice */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_admit.h"
@@ -122,6 +123,7 @@ ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
 
     slcf->access = NGX_CONF_UNSET;
     slcf->pass_key = NGX_CONF_UNSET;
+    slcf->cors = NGX_CONF_UNSET_PTR;
     slcf->training_lock = NGX_CONF_UNSET;
     slcf->usage_cost = NGX_CONF_UNSET;
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
@@ -150,6 +152,7 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->access, prev->access, 0);
     ngx_conf_init_value(conf->pass_key, 0);
+    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
     ngx_conf_merge_value(conf->training_lock, prev->training_lock, 1);
     ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
     ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
@@ -324,7 +327,11 @@ ngx_http_soma_init(ngx_conf_t *cf)
 
     *h = ngx_http_soma_access_handler;
 
-    return ngx_http_soma_filter_init(cf);
+    if (ngx_http_soma_filter_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return smcf->cors ? ngx_http_soma_cors_init(cf) : NGX_OK;
 }
 
 

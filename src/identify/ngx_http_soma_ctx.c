@@ -11,8 +11,6 @@
 #include "ngx_http_soma_trace.h"
 
 
-static ngx_str_t *ngx_http_soma_header_in(ngx_http_request_t *r,
-    ngx_str_t *name);
 static ngx_uint_t ngx_http_soma_plain_token(ngx_str_t *s, size_t max);
 
 
@@ -69,7 +67,7 @@ ngx_http_soma_create_ctx(ngx_http_request_t *r)
 }
 
 
-static ngx_str_t *
+ngx_str_t *
 ngx_http_soma_header_in(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_uint_t        i;
