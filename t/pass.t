@@ -405,28 +405,20 @@ like($res->{body}, qr/"completion_tokens":4\}\}$/, 'a long answer is whole');
 ok(logged(qr/^200 m p 3 4 /m), 'and counted');
 
 for (['HTTP/1.0, until the end', "HTTP/1.0 200 OK\r\nContent-Type: "
-      . "application/json\r\n\r\n{\"a\":1}"],
+      . "application/json\r\n\r\n{\"id\":1}"],
      ['chunked in pieces', { piece => 3, raw => "HTTP/1.1 200 OK\r\n"
       . "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-      . "1\r\n{\r\n5\r\n\"a\":1\r\n1\r\n}\r\n0\r\n\r\n" }],
-     ['no type', "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}"])
+      . "1\r\n{\r\n6\r\n\"id\":1\r\n1\r\n}\r\n0\r\n\r\n" }],
+     ['no type', "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":1}"])
 {
     my ($name, $answer) = @$_;
 
     $up->reset($answer);
     $res = chat('{"model":"m"}');
     is($res->{status}, 200, "an answer: $name");
-    is($res->{body}, '{"a":1}', "$name: its bytes");
+    is($res->{body}, '{"id":1}', "$name: its bytes");
     ok($res->{complete}, "$name: whole");
 }
-
-$up->reset(soma_response(200, '', 'X-Empty' => 1));
-$res = chat('{"model":"m"}');
-is($res->{status}, 200, 'an empty answer');
-ok($res->{complete}, 'whole');
-
-$up->reset("HTTP/1.1 204 No Content\r\n\r\n");
-is(chat('{"model":"m"}')->{status}, 204, 'a 204');
 
 $up->reset("HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n"
            . "Content-Length: 5\r\n\r\n\0\1\2\3\4");
@@ -434,16 +426,12 @@ $res = ask('/v1/audio/speech', '{"model":"m","input":"hello"}');
 is($res->{body}, "\0\1\2\3\4", 'sound passes');
 is($res->{headers}{'content-type'}, 'audio/mpeg', 'with its type');
 
-for ([400, '{"error":{"message":"max_tokens is too large"}}'],
-     [401, '{"error":{"message":"bad key"}}'], [404, 'plain text'])
-{
-    my ($status, $text) = @$_;
+my $text = '{"error":{"message":"max_tokens is too large"}}';
 
-    $up->reset(soma_response($status, $text));
-    $res = chat('{"model":"m"}');
-    is($res->{status}, $status, "the provider's $status");
-    is($res->{body}, $text, 'as it said it');
-}
+$up->reset(soma_response(400, $text));
+$res = chat('{"model":"m"}');
+is($res->{status}, 400, "the provider's 400");
+is($res->{body}, $text, 'as it said it');
 
 ok(logged(qr/^400 m p 0 0 0\S* 1 /m), 'an error costs nothing');
 

@@ -215,10 +215,10 @@ $res = $n->get('/ssi/page.html', @alice);
 is($res->{status}, 200, 'an include of soma_pass');
 like($res->{body}, qr/^a.*b$/s, 'is refused alone');
 
-$up->reset({ raw => '', close => 1 }, soma_response(200, '{"ok":1}'));
+$up->reset({ raw => '', close => 1 }, soma_response(200, '{"id":1}'));
 $res = $n->post('/next/v1/chat/completions', '{"model":"m"}', @alice,
                 'X-Name' => 'next');
-is($res->{body}, '{"ok":1}', 'an error page that tries once more');
+is($res->{body}, '{"id":1}', 'an error page that tries once more');
 logged('next', '200 acme \d+ \d+ \S+', 'and is logged');
 
 is($n->get('/jump/', @alice)->{body}, "there\n", 'X-Accel-Redirect');

@@ -10,6 +10,7 @@
 #include "ngx_http_soma_endpoint.h"
 #include "ngx_http_soma_journal.h"
 #include "ngx_http_soma_jwt.h"
+#include "ngx_http_soma_plan.h"
 
 
 typedef struct {
@@ -38,10 +39,7 @@ static ngx_uint_t ngx_http_soma_health_jwt_failed(
     ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_health_provider(soma_out_t *out,
     ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider);
-static const char *ngx_http_soma_health_name(soma_health_t *health,
-    int64_t now);
-static ngx_uint_t ngx_http_soma_health_usable(
-    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_provider_t *provider,
+static const char *ngx_http_soma_health_name(soma_health_all_t *health,
     int64_t now);
 static void ngx_http_soma_ready_write(soma_out_t *out, void *data);
 static ngx_uint_t ngx_http_soma_unready(ngx_http_soma_health_state_t *st,
@@ -188,7 +186,7 @@ ngx_http_soma_health_degraded(ngx_http_soma_health_state_t *st)
     provider = st->main->providers.elts;
 
     for (i = 0; i < st->main->providers.nelts; i++) {
-        if (!ngx_http_soma_health_usable(st->main, provider[i], st->now)) {
+        if (!ngx_http_soma_provider_up(st->main, provider[i], st->now)) {
             return 1;
         }
     }
@@ -327,8 +325,9 @@ static void
 ngx_http_soma_health_provider(soma_out_t *out,
     ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider)
 {
+    int64_t                  until;
     ngx_uint_t               i, n;
-    soma_health_t            health;
+    soma_health_all_t        health;
     ngx_http_soma_model_t  **model;
 
     soma_put_char(out, '{');
@@ -343,12 +342,18 @@ ngx_http_soma_health_provider(soma_out_t *out,
     }
 
     ngx_http_soma_put_bool(out, "usable",
-                           ngx_http_soma_health_usable(st->main, provider,
-                                                       st->now));
+                           ngx_http_soma_provider_up(st->main, provider,
+                                                     st->now));
 
     if (provider->missing.len) {
         ngx_http_soma_put_string(out, "why",
                                  ngx_http_soma_str(provider->missing));
+
+    } else if (provider->state && provider->state->refused) {
+        ngx_http_soma_put_text(out, "why", "it does not accept our api_key, "
+                               "or our account is not in order");
+        ngx_http_soma_put_time(out, "key_refused_since",
+                               provider->state->refused);
     }
 
     ngx_http_soma_put_name(out, "models");
@@ -369,8 +374,10 @@ ngx_http_soma_health_provider(soma_out_t *out,
         ngx_http_soma_put_text(out, "health",
                                ngx_http_soma_health_name(&health, st->now));
 
-        if (health.open_until > st->now) {
-            ngx_http_soma_put_time(out, "open_until", health.open_until);
+        until = soma_health_until(&health, st->now);
+
+        if (until > st->now) {
+            ngx_http_soma_put_time(out, "open_until", until);
         }
 
         soma_put_char(out, '}');
@@ -380,48 +387,15 @@ ngx_http_soma_health_provider(soma_out_t *out,
 }
 
 
+/* "open" where one tenant finds it so, and nobody had an answer since */
 static const char *
-ngx_http_soma_health_name(soma_health_t *health, int64_t now)
+ngx_http_soma_health_name(soma_health_all_t *health, int64_t now)
 {
-    if (!soma_health_usable(health, now)) {
+    if (soma_health_until(health, now) > now) {
         return "open";
     }
 
-    return (health->fails || health->opened) ? "failing" : "ok";
-}
-
-
-/* a provider without models fails nobody */
-
-static ngx_uint_t
-ngx_http_soma_health_usable(ngx_http_soma_main_conf_t *smcf,
-    ngx_http_soma_provider_t *provider, int64_t now)
-{
-    ngx_uint_t               i, models;
-    soma_health_t            health;
-    ngx_http_soma_model_t  **model;
-
-    if (provider->missing.len) {
-        return 0;
-    }
-
-    models = 0;
-    model = smcf->models.elts;
-
-    for (i = 0; i < smcf->models.nelts; i++) {
-        if (model[i]->provider != provider) {
-            continue;
-        }
-
-        models++;
-        health = ngx_http_soma_health_get(smcf, model[i]);
-
-        if (soma_health_usable(&health, now)) {
-            return 1;
-        }
-    }
-
-    return models == 0;
+    return soma_health_well(health, NULL) ? "ok" : "failing";
 }
 
 
@@ -454,7 +428,7 @@ ngx_http_soma_unready(ngx_http_soma_health_state_t *st, soma_out_t *out)
     provider = st->main->providers.elts;
 
     for (i = 0; i < st->main->providers.nelts; i++) {
-        usable += ngx_http_soma_health_usable(st->main, provider[i], st->now);
+        usable += ngx_http_soma_provider_up(st->main, provider[i], st->now);
     }
 
     if (usable == 0 && st->main->providers.nelts) {

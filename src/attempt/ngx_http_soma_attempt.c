@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_settle.h"
 
 
@@ -33,6 +34,7 @@ static void ngx_http_soma_finalize_handler(ngx_http_request_t *r,
 static ngx_int_t ngx_http_soma_output(void *data, ngx_chain_t *in);
 static ngx_int_t ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx,
     ngx_int_t rc);
+static ngx_int_t ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a);
 
 
 ngx_int_t
@@ -65,6 +67,13 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED && ctx->probing) {
+
+        /* others are looking already whether a target is well again */
+
+        return ngx_http_soma_plan_none(ctx);
     }
 
     if (rc == NGX_DECLINED) {
@@ -282,6 +291,8 @@ ngx_http_soma_finalize_handler(ngx_http_request_t *r, ngx_int_t rc)
     ctx = ngx_http_soma_get_ctx(r);
     a = ctx->attempt;
 
+    ngx_http_soma_probe_end(a, 0);
+
     if (a->local) {
 
         /* nginx takes it for a 502: no error_page may stand in its place */
@@ -326,11 +337,32 @@ ngx_http_soma_output(void *data, ngx_chain_t *in)
 }
 
 
+/* what the last of them failed of is what the client is told */
 static ngx_int_t
 ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 {
-    soma_fault_e  fault;
-    const char   *code;
+    const char               *code;
+    soma_fault_e              fault;
+    ngx_http_soma_attempt_t  *a;
+
+    a = ctx->attempt;
+
+    if (a->fail == SOMA_FAIL_AUTH) {
+
+        /* another key of the client's would not help, nor another try */
+
+        ctx->error.no_retry = (ctx->error.fault == SOMA_FAULT_NONE);
+
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_UPSTREAM, "provider_auth",
+                                   "provider \"%V\" does not accept this "
+                                   "gateway: your key is good, whoever runs "
+                                   "the gateway has to look at its own",
+                                   &ctx->model->provider->name);
+    }
+
+    if (a->fail == SOMA_FAIL_STATUS) {
+        return ngx_http_soma_status_failed(a);
+    }
 
     fault = SOMA_FAULT_UPSTREAM;
     code = "upstream_error";
@@ -354,4 +386,55 @@ ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
                                "no target of \"%V\" gave an answer (%V): try "
                                "again, or another model", &ctx->route->name,
                                &ctx->note);
+}
+
+
+/* a provider's error that was not written as errors are: with its status */
+static ngx_int_t
+ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a)
+{
+    int                   status;
+    const char           *code;
+    soma_fault_e          fault;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    if (ctx->error.fault != SOMA_FAULT_NONE) {
+        return soma_fault_status(ctx->error.fault);
+    }
+
+    fault = soma_fault_of((int) a->status.code, &status);
+
+    switch (fault) {
+
+    case SOMA_FAULT_TIMEOUT:
+        code = "upstream_timeout";
+        break;
+
+    case SOMA_FAULT_RATE:
+        code = "rate_limit_exceeded";
+        break;
+
+    case SOMA_FAULT_UPSTREAM:
+    case SOMA_FAULT_UNAVAILABLE:
+        code = "upstream_error";
+        break;
+
+    default:
+        code = "provider_error";
+        break;
+    }
+
+    ctx->status = status;
+    ctx->reply.status = status;
+    ctx->error.retry_ms = ngx_min(a->retry_after_ms, SOMA_HEALTH_OPEN_MAX_MS);
+
+    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR && a->said.len) {
+        return ngx_http_soma_fault(ctx, fault, code, "%V", &a->said);
+    }
+
+    return ngx_http_soma_fault(ctx, fault, code,
+                               "no target of \"%V\" gave an answer (%V)",
+                               &ctx->route->name, &ctx->note);
 }

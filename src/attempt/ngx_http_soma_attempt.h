@@ -29,6 +29,10 @@
 #define NGX_HTTP_SOMA_RESOLVE_RETRY   5000      /* ms after a failure */
 #define NGX_HTTP_SOMA_RESOLVE_POLL    10        /* ms, of a waiting request */
 #define NGX_HTTP_SOMA_PEEK_ROOM       512       /* bytes left in the buffer */
+#define NGX_HTTP_SOMA_PEEK_MAX        262144    /* bytes it grows to, where
+                                                   the beginning of an answer
+                                                   does not tell what it is */
+#define NGX_HTTP_SOMA_INTERIM_MAX     32        /* 1xx before an answer */
 #define NGX_HTTP_SOMA_FAULT_MAX       2048      /* bytes of an error body */
 
 
@@ -123,14 +127,26 @@ typedef struct {
     size_t                          peeked;     /* unframed bytes that wait
                                                    in the buffer */
     off_t                           rest;       /* of Content-Length, or -1 */
+    size_t                          skipped;    /* of the body, that the
+                                                   client does not get */
     int64_t                         retry_after_ms;
+    soma_fail_e                     fail;
     const char                     *reason;     /* of a failure; constant */
+    ngx_str_t                       said;       /* by a 4xx, or empty */
+    ngx_msec_t                      start;
+    ngx_uint_t                      interim;    /* answers passed over */
 
     unsigned                        again:1;    /* same target, once more */
     unsigned                        fresh:1;    /* no idle connection */
     unsigned                        event_stream:1;
     unsigned                        json:1;
-    unsigned                        good:1;     /* status below 300 */
+    unsigned                        good:1;     /* 2xx that has a body */
+    unsigned                        sniffed:1;  /* what the body is */
+    unsigned                        retyped:1;  /* and not as it says */
+    unsigned                        hops:1;     /* Connection stands there */
+    unsigned                        probe:1;    /* the model is closed */
+    unsigned                        usage_added:1;  /* stream_options, by us */
+    unsigned                        resend:1;   /* without them */
     unsigned                        ended:1;    /* the body is whole */
     unsigned                        caught:1;   /* its members are, all or
                                                    as far as they go */
@@ -214,6 +230,12 @@ ngx_int_t ngx_http_soma_next_target(ngx_http_soma_attempt_t *a);
 /* notes why the target under way failed; 1: the next one may be tried */
 ngx_uint_t ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a);
 
+/* the same target once more, after a->resend; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_soma_target_again(ngx_http_soma_attempt_t *a);
+
+/* of a request that looked whether a closed target is well again */
+void ngx_http_soma_probe_end(ngx_http_soma_attempt_t *a, ngx_uint_t good);
+
 /* the request bytes for the target under way, into the upstream */
 ngx_int_t ngx_http_soma_create_request(ngx_http_soma_attempt_t *a);
 
@@ -234,10 +256,31 @@ ngx_int_t ngx_http_soma_idle_get(ngx_http_soma_peers_t *peers,
     ngx_peer_connection_t *pc);
 
 
-/* the answer's header; then its beginning, looked at before any of it goes
- * to the client */
+/* the answer's header; interim ones are passed over */
 ngx_int_t ngx_http_soma_process_status(ngx_http_request_t *r);
+
+/* 1: one of the Connection headers in that list names it */
+ngx_uint_t ngx_http_soma_hop(ngx_list_part_t *part, u_char *name, size_t len);
+
+/* then its beginning, looked at before any of it goes to the client.
+ * NGX_OK: it is the client's */
 ngx_int_t ngx_http_soma_peek(ngx_http_soma_attempt_t *a);
+
+/* the attempt failed: what process_header() is to return */
+ngx_int_t ngx_http_soma_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
+    const char *reason);
+
+/* whether the plan has another target; whether what a->fail says may go
+ * there */
+ngx_uint_t ngx_http_soma_next_left(ngx_http_soma_attempt_t *a);
+ngx_uint_t ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a);
+
+/*
+ * How long the next byte is waited for: from now on, while nginx reads a
+ * header; and when it comes to wait, afterwards.
+ */
+void ngx_http_soma_wait_on(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_wait_set(ngx_http_soma_attempt_t *a);
 
 /* the bytes of a JSON answer to whoever reads them: a->caught and a->whole */
 void ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len);
@@ -247,9 +290,6 @@ ngx_uint_t ngx_http_soma_broken(ngx_http_soma_attempt_t *a);
 
 /* the constant name of a status, "http_429", for metrics */
 const char *ngx_http_soma_status_reason(ngx_uint_t status);
-
-/* a parser ready for the first byte of a stream */
-void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
 
 /* the answer's body */
 ngx_int_t ngx_http_soma_filter_start(void *data);
@@ -311,6 +351,18 @@ ngx_int_t ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a);
 ngx_int_t ngx_http_soma_unframe(ngx_http_soma_attempt_t *a, u_char *p,
     size_t *len);
 
+
+/* of soma_provider: timeout, stream_usage and hide_header */
+char *ngx_http_soma_provider_timeout(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+char *ngx_http_soma_provider_usage(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+char *ngx_http_soma_provider_hide(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+
+/* the times that were not said.  Who says both times of a stream, and nothing
+ * of plain answers, means them too */
+void ngx_http_soma_provider_times(ngx_http_soma_provider_t *provider);
 
 /* the directive soma_provider */
 char *ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

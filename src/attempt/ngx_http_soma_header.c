@@ -2,19 +2,21 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The header of a provider's answer, and the first look at its body: whether
- * it is good enough to begin the client's answer with.
+ * The header of a provider's answer, and what its status says.
  */
 
 
 #include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_plan.h"
-#include "ngx_http_soma_settle.h"
-#include "soma_look.h"
 
 
 static ngx_int_t ngx_http_soma_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_interim_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_soma_status_line(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_header_line(ngx_http_soma_attempt_t *a);
+static ngx_uint_t ngx_http_soma_header_ours(ngx_table_elt_t *h);
+static void ngx_http_soma_header_hops(ngx_http_soma_attempt_t *a);
+static ngx_uint_t ngx_http_soma_header_is(ngx_table_elt_t *h,
+    const char *name);
 static void ngx_http_soma_retry_after(ngx_http_soma_attempt_t *a,
     ngx_table_elt_t *h);
 static ngx_int_t ngx_http_soma_header_done(ngx_http_soma_attempt_t *a);
@@ -22,15 +24,14 @@ static void ngx_http_soma_content_type(ngx_http_soma_attempt_t *a);
 static ngx_uint_t ngx_http_soma_type_is(ngx_str_t *type, const char *name,
     size_t len);
 static ngx_int_t ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a);
-static ngx_int_t ngx_http_soma_first_event(ngx_http_soma_attempt_t *a);
-static ngx_uint_t ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a);
-static void ngx_http_soma_accept(ngx_http_soma_attempt_t *a);
 
 
 static const struct {
     ngx_uint_t   status;
     const char  *reason;
 } ngx_http_soma_reasons[] = {
+    { 204, "http_204" },
+    { 304, "http_304" },
     { 400, "http_400" },
     { 401, "http_401" },
     { 402, "http_402" },
@@ -38,6 +39,7 @@ static const struct {
     { 404, "http_404" },
     { 408, "http_408" },
     { 413, "http_413" },
+    { 407, "http_407" },
     { 422, "http_422" },
     { 429, "http_429" },
     { 500, "http_500" },
@@ -60,33 +62,109 @@ ngx_http_soma_status_reason(ngx_uint_t status)
         }
     }
 
-    return status >= 500 ? "http_5xx" : "http_4xx";
+    return status >= 500 ? "http_5xx" : status >= 400 ? "http_4xx"
+           : status >= 300 ? "http_3xx" : "http_2xx";
 }
 
 
 ngx_int_t
 ngx_http_soma_process_status(ngx_http_request_t *r)
 {
-    size_t                    len;
     ngx_int_t                 rc;
-    ngx_http_upstream_t      *u;
     ngx_http_soma_ctx_t      *ctx;
     ngx_http_soma_attempt_t  *a;
 
     ctx = ngx_http_soma_get_ctx(r);
     a = ctx->attempt;
-    u = r->upstream;
 
-    rc = ngx_http_parse_status_line(r, &u->buffer, &a->status);
+    rc = ngx_http_parse_status_line(r, &r->upstream->buffer, &a->status);
 
     if (rc == NGX_AGAIN) {
+        ngx_http_soma_wait_on(a);
         return rc;
     }
 
     if (rc == NGX_ERROR) {
-        a->reason = "an answer that is no HTTP";
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
+                                    "an answer that is no HTTP");
     }
+
+    if (a->status.code >= 100 && a->status.code < 200) {
+
+        /* an interim answer: the one that counts is still to come */
+
+        if (a->status.code == NGX_HTTP_SWITCHING_PROTOCOLS
+            || ++a->interim > NGX_HTTP_SOMA_INTERIM_MAX)
+        {
+            return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
+                                        "an interim answer that has no end");
+        }
+
+        r->upstream->process_header = ngx_http_soma_interim_header;
+
+        return ngx_http_soma_interim_header(r);
+    }
+
+    if (ngx_http_soma_status_line(a) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->upstream->process_header = ngx_http_soma_process_header;
+
+    return ngx_http_soma_process_header(r);
+}
+
+
+/* its lines are passed over, and the buffer is as it was before it came */
+static ngx_int_t
+ngx_http_soma_interim_header(ngx_http_request_t *r)
+{
+    size_t                    len;
+    ngx_int_t                 rc;
+    ngx_buf_t                *b;
+    ngx_http_soma_ctx_t      *ctx;
+    ngx_http_soma_attempt_t  *a;
+
+    ctx = ngx_http_soma_get_ctx(r);
+    a = ctx->attempt;
+    b = &r->upstream->buffer;
+
+    do {
+        rc = ngx_http_parse_header_line(r, b, 1);
+
+    } while (rc == NGX_OK);
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_soma_wait_on(a);
+        return rc;
+    }
+
+    if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
+        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
+                                    "an answer with a broken header");
+    }
+
+    len = b->last - b->pos;
+    ngx_memmove(b->start, b->pos, len);
+    b->pos = b->start;
+    b->last = b->start + len;
+
+    ngx_memzero(&a->status, sizeof(ngx_http_status_t));
+    r->upstream->process_header = ngx_http_soma_process_status;
+
+    return ngx_http_soma_process_status(r);
+}
+
+
+static ngx_int_t
+ngx_http_soma_status_line(ngx_http_soma_attempt_t *a)
+{
+    size_t                len;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = a->ctx->request;
+    u = r->upstream;
 
     if (u->state && u->state->status == 0) {
         u->state->status = a->status.code;
@@ -108,9 +186,7 @@ ngx_http_soma_process_status(ngx_http_request_t *r)
         u->headers_in.connection_close = 1;
     }
 
-    u->process_header = ngx_http_soma_process_header;
-
-    return ngx_http_soma_process_header(r);
+    return NGX_OK;
 }
 
 
@@ -137,16 +213,21 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
         }
 
         if (rc == NGX_AGAIN) {
+            ngx_http_soma_wait_on(a);
             return NGX_AGAIN;
         }
 
         if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
-            a->reason = "an answer with a broken header";
-            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+            return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
+                                        "an answer with a broken header");
         }
 
         a->header = 1;
         a->rest = r->upstream->headers_in.content_length_n;
+
+        if (a->hops) {
+            ngx_http_soma_header_hops(a);
+        }
 
         if (ngx_http_soma_gunzip_start(a) != NGX_OK) {
             return NGX_ERROR;
@@ -159,18 +240,13 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
         }
     }
 
-    if (a->good && !a->gunzip && (a->event_stream || a->json)) {
+    rc = ngx_http_soma_peek(a);
 
-        rc = ngx_http_soma_peek(a);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    if (rc == NGX_AGAIN) {
+        ngx_http_soma_wait_on(a);
     }
 
-    ngx_http_soma_accept(a);
-
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -221,12 +297,21 @@ ngx_http_soma_header_line(ngx_http_soma_attempt_t *a)
         ngx_strlow(h->lowcase_key, h->key.data, h->key.len);
     }
 
+    if (ngx_http_soma_header_ours(h)) {
+
+        /* a header without a hash is not sent */
+
+        h->hash = 0;
+        return NGX_OK;
+    }
+
     ngx_http_soma_retry_after(a, h);
 
-    if (h->key.len == sizeof("content-encoding") - 1
-        && ngx_strncmp(h->lowcase_key, "content-encoding", h->key.len) == 0)
-    {
+    if (ngx_http_soma_header_is(h, "content-encoding")) {
         a->encoding = h;
+
+    } else if (ngx_http_soma_header_is(h, "connection")) {
+        a->hops = 1;
     }
 
     umcf = ngx_http_get_module_main_conf(r, ngx_http_upstream_module);
@@ -239,6 +324,99 @@ ngx_http_soma_header_line(ngx_http_soma_attempt_t *a)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What this gateway says itself, and what is said about another origin than
+ * the client's: a gateway behind this one says both too.
+ */
+static ngx_uint_t
+ngx_http_soma_header_ours(ngx_table_elt_t *h)
+{
+    ngx_uint_t  i;
+
+    static const ngx_str_t  prefixes[] = {
+        ngx_string("access-control-"),
+        ngx_string("x-soma-")
+    };
+
+    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+
+        if (h->key.len >= prefixes[i].len
+            && h->lowcase_key[0] == prefixes[i].data[0]
+            && soma_same(h->lowcase_key, prefixes[i].data, prefixes[i].len))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* RFC 9110 7.6.1: what Connection names is for us alone; what says how the
+ * body is to be read is nobody's to take away */
+static void
+ngx_http_soma_header_hops(ngx_http_soma_attempt_t *a)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part, *list;
+    ngx_table_elt_t  *h;
+
+    list = &a->ctx->request->upstream->headers_in.headers.part;
+
+    for (part = list; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash == 0
+                || (h[i].key.len > 8
+                    && soma_same(h[i].lowcase_key, "content-", 8)))
+            {
+                continue;
+            }
+
+            if (ngx_http_soma_hop(list, h[i].lowcase_key, h[i].key.len)) {
+                h[i].hash = 0;
+            }
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_http_soma_hop(ngx_list_part_t *part, u_char *name, size_t len)
+{
+    ngx_uint_t        i;
+    soma_str_t        s;
+    ngx_table_elt_t  *h;
+
+    s.data = name;
+    s.len = len;
+
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_http_soma_header_is(&h[i], "connection")
+                && soma_str_in_list(ngx_http_soma_str(h[i].value), s))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_soma_header_is(ngx_table_elt_t *h, const char *name)
+{
+    return h->key.len == ngx_strlen(name)
+           && soma_same(h->lowcase_key, name, h->key.len);
 }
 
 
@@ -303,7 +481,8 @@ ngx_http_soma_header_done(ngx_http_soma_attempt_t *a)
 
     a->ended = (a->rest == 0);
 
-    a->good = (a->status.code >= 200 && a->status.code < 300);
+    a->fail = soma_retry_fail((int) a->status.code);
+    a->good = (a->fail == SOMA_FAIL_NONE);
 
     ngx_http_soma_content_type(a);
 
@@ -358,212 +537,36 @@ ngx_http_soma_type_is(ngx_str_t *type, const char *name, size_t len)
 }
 
 
-/* what a refusal means: the next target, or the client's answer as it is */
+/* what a status means by itself; NGX_OK: the body is to be looked at */
 static ngx_int_t
 ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a)
 {
-    ngx_http_soma_ctx_t  *ctx;
+    const char  *reason;
 
-    ctx = a->ctx;
+    reason = ngx_http_soma_status_reason(a->status.code);
 
-    if (!ctx->route->single && ctx->next < ctx->norder
-        && soma_retry_status(&ctx->route->retry, (int) a->status.code))
-    {
-        a->reason = ngx_http_soma_status_reason(a->status.code);
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    if (a->fail == SOMA_FAIL_ANSWER) {
+        return ngx_http_soma_reject(a, a->fail, reason);
     }
 
-    if (a->status.code == NGX_HTTP_TOO_MANY_REQUESTS
-        || a->status.code >= NGX_HTTP_INTERNAL_SERVER_ERROR)
-    {
-        ngx_http_soma_health_note(ctx->main, ctx->model, 0,
-                                  a->retry_after_ms);
-    }
+    if (a->fail == SOMA_FAIL_AUTH) {
 
-    ngx_http_soma_metrics_attempt(ctx->main, a->provider,
-                                  ngx_http_soma_status_reason(a->status.code));
+        /* a 403 may be about what was asked: its body tells */
 
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
-{
-    size_t      len;
-    u_char     *p;
-    ngx_int_t   rc;
-    ngx_buf_t  *b;
-
-    b = &a->ctx->request->upstream->buffer;
-
-    p = b->pos + a->peeked;
-    len = b->last - p;
-
-    if (len) {
-        rc = ngx_http_soma_unframe(a, p, &len);
-
-        if (rc == NGX_ERROR) {
-            a->reason = "an answer with a broken body";
-            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        if (a->status.code != NGX_HTTP_FORBIDDEN
+            || (ngx_http_soma_next_left(a)
+                && soma_retry_status(&a->ctx->route->retry,
+                                     (int) a->status.code)))
+        {
+            return ngx_http_soma_reject(a, a->fail, reason);
         }
-
-        b->last = p + len;
-        a->peeked += len;
-        a->ended = (rc == NGX_DONE);
-    }
-
-    if (a->event_stream) {
-        rc = ngx_http_soma_first_event(a);
-
-        if (rc != NGX_AGAIN) {
-            return rc;
-        }
-
-        if (a->ended && ngx_http_soma_may_move_on(a)) {
-            a->reason = "an empty stream";
-            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-        }
-
-    } else if (!a->ended && a->rest > b->end - b->last) {
-
-        /* it will not fit: no use in waiting */
 
         return NGX_OK;
     }
 
-    if (!a->ended && b->end - b->last >= NGX_HTTP_SOMA_PEEK_ROOM) {
-
-        if (a->json && a->rest == -1
-            && !a->ctx->request->upstream->headers_in.chunked)
-        {
-            /* only the end of the connection would tell */
-
-            return NGX_OK;
-        }
-
-        return NGX_AGAIN;
-    }
-
-    if (a->ended && a->json) {
-
-        /* the answer is whole and good: its cost can stand in the header */
-
-        a->ctx->answered = 1;
-        a->ctx->status = a->status.code;
-
-        ngx_http_soma_catch(a, b->pos, a->peeked);
-
-        if (ngx_http_soma_broken(a)) {
-            a->ctx->answered = 0;
-            a->ctx->status = 0;
-            a->reason = "an answer that is cut off";
-            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-        }
-
-        a->caught = 1;
+    if (!a->usage_added && ngx_http_soma_may_move_on(a)) {
+        return ngx_http_soma_reject(a, a->fail, reason);
     }
 
     return NGX_OK;
-}
-
-
-/* NGX_AGAIN: no event yet but comments, or a part of one */
-static ngx_int_t
-ngx_http_soma_first_event(ngx_http_soma_attempt_t *a)
-{
-    ngx_buf_t    *b;
-    soma_look_e   look;
-
-    b = &a->ctx->request->upstream->buffer;
-
-    look = soma_look_stream(a->provider->dialect, &a->ctx->ask, b->pos,
-                            a->peeked);
-
-    if (look == SOMA_LOOK_MORE) {
-        return NGX_AGAIN;
-    }
-
-    if (look == SOMA_LOOK_ERROR && ngx_http_soma_may_move_on(a)) {
-        a->reason = "an error as first event";
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    return NGX_OK;
-}
-
-
-/* a stream that is of no use from its beginning: is there another target? */
-static ngx_uint_t
-ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a)
-{
-    ngx_http_soma_ctx_t  *ctx;
-
-    ctx = a->ctx;
-
-    return ctx->next < ctx->norder && !ctx->route->single
-           && ctx->route->retry.error;
-}
-
-
-void
-ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a)
-{
-    soma_sse_t  sse;
-
-    sse = a->sse;
-
-    ngx_memzero(&a->sse, sizeof(soma_sse_t));
-
-    a->sse.arena = sse.arena;
-    a->sse.buf = sse.buf;
-    a->sse.size = sse.size;
-    a->sse.scratch = sse.scratch;
-    a->sse.scratch_size = sse.scratch_size;
-}
-
-
-/* this answer is the client's: from here on no other target is tried */
-static void
-ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
-{
-    ngx_http_soma_ctx_t  *ctx;
-    ngx_http_upstream_t  *u;
-
-    ctx = a->ctx;
-    u = ctx->request->upstream;
-
-    ctx->answered = 1;
-    ctx->status = a->status.code;
-
-    if (a->good) {
-        ngx_http_soma_health_note(ctx->main, ctx->model, 1, 0);
-    }
-
-    a->conf.read_timeout = a->provider->idle_timeout;
-
-    ngx_http_soma_meter_start(a);
-
-    if (a->event_stream) {
-
-        /* its length is unknown once an event may be left out */
-
-        u->headers_in.content_length_n = -1;
-
-    } else if (a->peeked && u->headers_in.chunked && a->ended) {
-
-        /* it lies whole in the buffer: it has a length now */
-
-        u->headers_in.chunked = 0;
-        u->headers_in.content_length_n = a->peeked;
-    }
-
-    if (a->caught
-        || (a->ended && a->peeked == 0 && !(a->event_stream && a->good)))
-    {
-        /* caught, or without a body: the header may be the end of it */
-
-        ctx->complete = 1;
-        ngx_http_soma_settle(ctx);
-    }
 }

@@ -73,6 +73,14 @@ ngx_http_soma_get_peer(ngx_peer_connection_t *pc, void *data)
 
     for ( ;; ) {
 
+        if (a->resend) {
+            a->again = 1;
+
+            if (ngx_http_soma_target_again(a) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+
         if (!a->again) {
             rc = ngx_http_soma_next_target(a);
 
@@ -86,6 +94,7 @@ ngx_http_soma_get_peer(ngx_peer_connection_t *pc, void *data)
 
         a->again = 0;
         a->reason = NULL;
+        a->fail = SOMA_FAIL_NONE;
 
         if (a->provider->block) {
             rc = ngx_http_soma_get_block(a, pc);
@@ -199,10 +208,13 @@ ngx_http_soma_free_peer(ngx_peer_connection_t *pc, void *data,
 
     cached = pc->cached;
 
-    if (a->reason == NULL && (state & NGX_PEER_FAILED) && pc->connection
+    if (a->reason == NULL && a->fail == SOMA_FAIL_NONE
+        && (state & NGX_PEER_FAILED) && pc->connection
         && (pc->connection->read->timedout || pc->connection->write->timedout))
     {
         a->reason = "timeout";
+        a->fail = a->ctx->request->upstream->request_sent
+                  ? SOMA_FAIL_TIMEOUT : SOMA_FAIL_SLOW;
     }
 
     if (a->provider->block) {
@@ -242,7 +254,7 @@ ngx_http_soma_peer_failed(ngx_http_soma_attempt_t *a,
     u = a->ctx->request->upstream;
     peers = a->provider->peers;
 
-    if (a->reason == NULL && a->status.code == 0) {
+    if (a->reason == NULL && a->status.code == 0 && a->interim == 0) {
 
         /*
          * An idle connection that the provider closed in the same moment,
@@ -263,7 +275,7 @@ ngx_http_soma_peer_failed(ngx_http_soma_attempt_t *a,
         }
     }
 
-    if (a->again) {
+    if (a->again || a->resend) {
         pc->tries = 1;
         return;
     }

@@ -26,8 +26,6 @@ static char *ngx_http_soma_key_file(ngx_conf_t *cf,
 static char *ngx_http_soma_provider_missing(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider, const char *kind, ngx_str_t *name,
     const char *what);
-static char *ngx_http_soma_provider_timeout(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_keepalive(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_bound(ngx_conf_t *cf,
@@ -62,6 +60,8 @@ static const ngx_http_soma_provider_word_t  ngx_http_soma_provider_words[] = {
     { "max_tokens_name",         1, ngx_http_soma_provider_bound },
     { "allow",                   0, ngx_http_soma_provider_allow },
     { "tools",                   0, ngx_http_soma_provider_tools },
+    { "stream_usage",            1, ngx_http_soma_provider_usage },
+    { "hide_header",             0, ngx_http_soma_provider_hide },
     { "ssl_verify",              1, ngx_http_soma_provider_verify },
     { "ssl_trusted_certificate", 1, ngx_http_soma_provider_ca },
     { NULL,                      0, NULL }
@@ -105,9 +105,11 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     provider->file = cf->conf_file->file.name.data;
     provider->line = cf->conf_file->line;
     ngx_str_set(&provider->auth, "");
-    provider->connect_timeout = 5000;
-    provider->first_token_timeout = 120000;
-    provider->idle_timeout = 60000;
+    provider->connect_timeout = NGX_CONF_UNSET_MSEC;
+    provider->first_token_timeout = NGX_CONF_UNSET_MSEC;
+    provider->idle_timeout = NGX_CONF_UNSET_MSEC;
+    provider->answer_timeout = NGX_CONF_UNSET_MSEC;
+    provider->total_timeout = NGX_CONF_UNSET_MSEC;
     provider->keepalive = NGX_HTTP_SOMA_KEEPALIVE;
     provider->verify = 1;
 
@@ -130,6 +132,8 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            "https://api.openai.com/v1", &provider->name);
         return NGX_CONF_ERROR;
     }
+
+    ngx_http_soma_provider_times(provider);
 
     if (!provider->bound_set) {
         provider->newer_bound = ngx_http_soma_provider_openai(&provider->host);
@@ -174,8 +178,8 @@ ngx_http_soma_provider_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "unknown directive \"%V\" in soma_provider \"%V\": "
                        "allowed are dialect, endpoint, api_key, timeout, "
                        "limit, keepalive, max_tokens_name, allow, tools, "
-                       "ssl_verify and ssl_trusted_certificate",
-                       &value[0], &provider->name);
+                       "stream_usage, hide_header, ssl_verify and "
+                       "ssl_trusted_certificate", &value[0], &provider->name);
 
     return NGX_CONF_ERROR;
 }
@@ -416,55 +420,6 @@ ngx_http_soma_provider_missing(ngx_conf_t *cf,
                        &provider->name, &provider->missing);
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_provider_timeout(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    ngx_int_t    ms;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i;
-    ngx_msec_t  *timeout;
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_http_soma_param(&value[i], "connect", &s)) {
-            timeout = &provider->connect_timeout;
-
-        } else if (ngx_http_soma_param(&value[i], "first_token", &s)) {
-            timeout = &provider->first_token_timeout;
-
-        } else if (ngx_http_soma_param(&value[i], "idle", &s)) {
-            timeout = &provider->idle_timeout;
-
-        } else {
-            goto invalid;
-        }
-
-        ms = ngx_parse_time(&s, 0);
-
-        if (ms == NGX_ERROR || ms == 0) {
-            goto invalid;
-        }
-
-        *timeout = (ngx_msec_t) ms;
-    }
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid \"%V\" in \"timeout\" of soma_provider "
-                       "\"%V\": connect=TIME first_token=TIME idle=TIME are "
-                       "allowed, like connect=2s", &value[i],
-                       &provider->name);
-
-    return NGX_CONF_ERROR;
 }
 
 

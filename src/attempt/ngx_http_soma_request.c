@@ -19,8 +19,6 @@ static ngx_uint_t ngx_http_soma_header_passes(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_header_begins(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_header_stays(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_is_connection(ngx_table_elt_t *h);
-static ngx_uint_t ngx_http_soma_named_by_connection(ngx_http_request_t *r,
-    ngx_table_elt_t *h);
 static ngx_int_t ngx_http_soma_encode(ngx_http_soma_attempt_t *a,
     soma_json_edits_t *edits);
 static ngx_int_t ngx_http_soma_args(ngx_http_soma_attempt_t *a,
@@ -241,7 +239,9 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 
             /* whatever Connection names is hop-by-hop as well */
 
-            if (named && ngx_http_soma_named_by_connection(r, &h[i])) {
+            if (named && ngx_http_soma_hop(&r->headers_in.headers.part,
+                                           h[i].lowcase_key, h[i].key.len))
+            {
                 continue;
             }
 
@@ -359,39 +359,6 @@ ngx_http_soma_is_connection(ngx_table_elt_t *h)
 {
     return h->key.len == sizeof("connection") - 1
            && soma_same(h->lowcase_key, "connection", h->key.len);
-}
-
-
-/* nginx 1.22 keeps no pointer to that header, and there may be several */
-static ngx_uint_t
-ngx_http_soma_named_by_connection(ngx_http_request_t *r, ngx_table_elt_t *h)
-{
-    ngx_str_t        *value;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *hc;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        hc = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (!ngx_http_soma_is_connection(&hc[i])) {
-                continue;
-            }
-
-            value = &hc[i].value;
-
-            if (ngx_strlcasestrn(value->data, value->data + value->len,
-                                 h->lowcase_key, h->key.len - 1)
-                != NULL)
-            {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
 }
 
 

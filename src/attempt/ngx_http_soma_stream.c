@@ -147,6 +147,8 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
         rc = ngx_http_soma_bytes(a, p, len);
     }
 
+    ngx_http_soma_wait_set(a);
+
     /* what was put aside for the client goes out after this has returned */
 
     if (rc == NGX_OK && a->ended && !a->ctx->held) {

@@ -14,11 +14,17 @@
 #include "ngx_http_soma_settle.h"
 
 
+#define NGX_HTTP_SOMA_NO_USAGE_MS  86400000     /* then it is asked again */
+
+
 static ngx_int_t ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_target_request(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
+static const char *ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_target_refused(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_note(ngx_http_soma_attempt_t *a,
     const char *reason);
-static ngx_uint_t ngx_http_soma_target_retry(ngx_http_soma_attempt_t *a);
 
 
 ngx_int_t
@@ -26,7 +32,6 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
 {
     ngx_int_t                rc;
     ngx_http_soma_ctx_t     *ctx;
-    ngx_http_upstream_t     *u;
     ngx_http_soma_target_t  *target;
 
     ctx = a->ctx;
@@ -38,7 +43,20 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
         ctx->cap = ctx->ask_cap;
         a->provider = ctx->model->provider;
 
+        if (ctx->probing) {
+
+            if (!ngx_http_soma_health_probe(ctx, ctx->model)) {
+                continue;
+            }
+
+            a->probe = 1;
+        }
+
         rc = ngx_http_soma_target_admit(a);
+
+        if (rc != NGX_OK) {
+            ngx_http_soma_probe_end(a, 0);
+        }
 
         if (rc == NGX_BUSY) {
             continue;
@@ -66,23 +84,87 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
             return NGX_DONE;
         }
 
-        u = ctx->request->upstream;
-
-        a->conf = a->provider->upstream;
-        a->conf.buffer_size = ctx->conf->buffer_size;
-        a->conf.ignore_client_abort = a->drain;
-
-        u->conf = &a->conf;
-#if (NGX_HTTP_SSL)
-        u->ssl = a->provider->ssl;
-        u->ssl_name = a->provider->server_name;
-#endif
-        u->process_header = ngx_http_soma_process_status;
-
-        return ngx_http_soma_create_request(a);
+        return ngx_http_soma_target_request(a);
     }
 
     return NGX_DECLINED;
+}
+
+
+/* the upstream becomes this target's, and gets its request */
+static ngx_int_t
+ngx_http_soma_target_request(ngx_http_soma_attempt_t *a)
+{
+    soma_ask_t                      *ask;
+    ngx_http_upstream_t             *u;
+    ngx_http_soma_provider_t        *provider;
+    ngx_http_soma_provider_state_t  *state;
+
+    ask = &a->ctx->ask;
+    u = a->ctx->request->upstream;
+    provider = a->provider;
+    state = provider->state;
+
+    a->conf = provider->upstream;
+    a->conf.buffer_size = a->ctx->conf->buffer_size;
+    a->conf.ignore_client_abort = a->drain;
+
+    ngx_http_soma_wait_set(a);
+
+    u->conf = &a->conf;
+#if (NGX_HTTP_SSL)
+    u->ssl = provider->ssl;
+    u->ssl_name = provider->server_name;
+#endif
+    u->process_header = ngx_http_soma_process_status;
+
+    /* a provider that refused it once is not asked for a stream's usage */
+
+    ask->usage_left = (provider->stream_usage == NGX_HTTP_SOMA_USAGE_OFF
+                       || (provider->stream_usage == NGX_HTTP_SOMA_USAGE_AUTO
+                           && state && state->no_usage
+                           && ngx_http_soma_now() - state->no_usage
+                              < NGX_HTTP_SOMA_NO_USAGE_MS));
+
+    a->usage_added = (provider->stream_usage == NGX_HTTP_SOMA_USAGE_AUTO
+                      && (ask->api == SOMA_API_CHAT
+                          || ask->api == SOMA_API_COMPLETIONS)
+                      && ask->stream && !ask->usage_asked
+                      && !ask->usage_left);
+
+    return ngx_http_soma_create_request(a);
+}
+
+
+ngx_int_t
+ngx_http_soma_target_again(ngx_http_soma_attempt_t *a)
+{
+    ngx_log_error(NGX_LOG_WARN, a->ctx->request->connection->log, 0,
+                  "soma: provider \"%V\" does not know stream_options: it is "
+                  "not sent to it for a day, and the usage of its streams is "
+                  "counted here; \"stream_usage off\" saves the question",
+                  &a->provider->name);
+
+    if (a->provider->state) {
+        a->provider->state->no_usage = ngx_http_soma_now();
+
+    } else {
+        a->provider->stream_usage = NGX_HTTP_SOMA_USAGE_OFF;
+    }
+
+    ngx_http_soma_target_reset(a);
+
+    return ngx_http_soma_target_request(a);
+}
+
+
+void
+ngx_http_soma_probe_end(ngx_http_soma_attempt_t *a, ngx_uint_t good)
+{
+    if (a->probe) {
+        a->probe = 0;
+        ngx_http_soma_health_probe_end(a->ctx, a->ctx->model, good);
+    }
 }
 
 
@@ -149,12 +231,22 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->encoding = NULL;
     a->gunzip = NULL;
     a->peeked = 0;
+    a->skipped = 0;
     a->retry_after_ms = 0;
+    a->fail = SOMA_FAIL_NONE;
     a->reason = NULL;
+    a->said.len = 0;
+    a->start = ngx_current_msec;
+    a->interim = 0;
     a->fresh = 0;
     a->event_stream = 0;
     a->json = 0;
     a->good = 0;
+    a->sniffed = 0;
+    a->retyped = 0;
+    a->hops = 0;
+    a->usage_added = 0;
+    a->resend = 0;
     a->ended = 0;
     a->caught = 0;
     a->some = 0;
@@ -167,64 +259,111 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
 }
 
 
+/* a parser ready for the first byte of a stream */
+static void
+ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a)
+{
+    soma_sse_t  sse;
+
+    sse = a->sse;
+
+    ngx_memzero(&a->sse, sizeof(soma_sse_t));
+
+    a->sse.arena = sse.arena;
+    a->sse.buf = sse.buf;
+    a->sse.size = sse.size;
+    a->sse.scratch = sse.scratch;
+    a->sse.scratch_size = sse.scratch_size;
+}
+
+
 ngx_uint_t
 ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
 {
     int64_t               used[SOMA_AMOUNTS];
     const char           *reason;
-    ngx_uint_t            retry;
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = a->ctx;
-    retry = ngx_http_soma_target_retry(a);
-    reason = a->reason;
-
-    if (reason == NULL) {
-        reason = ctx->request->upstream->request_sent ? "connection lost"
-                                                      : "no connection";
-    }
+    reason = ngx_http_soma_target_reason(a);
 
     ngx_http_soma_target_note(a, reason);
     ngx_http_soma_metrics_attempt(ctx->main, a->provider,
                                   a->reason ? a->reason : "error");
-    ngx_http_soma_health_note(ctx->main, ctx->model, 0, a->retry_after_ms);
+
+    ngx_http_soma_health_bad(ctx, ctx->model,
+                             soma_retry_evidence(a->fail,
+                                                 (int) a->status.code),
+                             a->retry_after_ms);
+    ngx_http_soma_probe_end(a, 0);
+
+    if (a->fail == SOMA_FAIL_AUTH) {
+        ngx_http_soma_target_refused(a);
+    }
 
     ngx_memzero(used, sizeof(used));
     used[SOMA_REQUESTS] = 1;
 
     ngx_http_soma_bill_failed(ctx, a->status.code,
-                              a->reason == NULL
-                              || ngx_strcmp(a->reason, "timeout") == 0, used);
+                              a->fail == SOMA_FAIL_LOST
+                              || a->fail == SOMA_FAIL_TIMEOUT, used);
     ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
 
     a->over = 1;
 
-    return retry && ctx->next < ctx->norder;
+    return ngx_http_soma_may_move_on(a);
 }
 
 
-static ngx_uint_t
-ngx_http_soma_target_retry(ngx_http_soma_attempt_t *a)
+/* what nginx found out, where the answer did not say it itself */
+static const char *
+ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a)
 {
-    soma_retry_t  *retry;
+    ngx_buf_t            *b;
+    ngx_http_upstream_t  *u;
 
-    retry = &a->ctx->route->retry;
+    u = a->ctx->request->upstream;
+    b = &u->buffer;
 
-    if (a->ctx->route->single) {
-        return 0;
+    if (a->fail == SOMA_FAIL_NONE) {
+        a->fail = (a->status.code == 0 && (a->reason || !u->request_sent))
+                  ? SOMA_FAIL_CONNECT : SOMA_FAIL_LOST;
     }
 
-    if (a->reason && ngx_strcmp(a->reason, "timeout") == 0) {
-        return retry->timeout;
+    if (a->reason == NULL && u->request_sent && !a->header && b->start
+        && b->last == b->end)
+    {
+        a->reason = "a header larger than soma_buffer_size";
     }
 
-    /* a good status: the error came as the first event of a stream */
-
-    if (a->header && !a->good) {
-        return soma_retry_status(retry, (int) a->status.code) != 0;
+    if (a->reason) {
+        return a->reason;
     }
 
-    return retry->error;
+    if (a->fail == SOMA_FAIL_STATUS || a->fail == SOMA_FAIL_AUTH) {
+        a->reason = ngx_http_soma_status_reason(a->status.code);
+        return a->reason;
+    }
+
+    return u->request_sent ? "connection lost" : "no connection";
+}
+
+
+static void
+ngx_http_soma_target_refused(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_provider_state_t  *state;
+
+    state = a->provider->state;
+
+    if (state && state->refused == 0) {
+        state->refused = ngx_http_soma_now();
+    }
+
+    ngx_log_error(NGX_LOG_ERR, a->ctx->request->connection->log, 0,
+                  "soma: provider \"%V\" answered %ui: it does not take the "
+                  "api_key of its soma_provider, or its account is not in "
+                  "order", &a->provider->name, a->status.code);
 }
 
 

@@ -27,7 +27,8 @@ static ngx_int_t ngx_http_soma_upstream_ssl(ngx_conf_t *cf,
 #endif
 
 
-/* what a provider says about our account, its edge, or its own request id */
+/* what a provider says about our account, its edge, or its own request id,
+ * and what we or nginx say ourselves */
 static ngx_str_t  ngx_http_soma_hide_headers[] = {
     ngx_string("Set-Cookie"),
     ngx_string("Set-Cookie2"),
@@ -48,6 +49,13 @@ static ngx_str_t  ngx_http_soma_hide_headers[] = {
     ngx_string("X-Accel-Limit-Rate"),
     ngx_string("X-Accel-Buffering"),
     ngx_string("X-Accel-Charset"),
+    ngx_string("Server"),
+    ngx_string("Date"),
+    ngx_string("Via"),
+    ngx_string("Location"),
+    ngx_string("Content-Location"),
+    ngx_string("Refresh"),
+    ngx_string("X-Content-Type-Options"),
     ngx_null_string
 };
 
@@ -127,7 +135,8 @@ ngx_http_soma_upstream_conf(ngx_conf_t *cf, ngx_http_soma_provider_t *provider,
                            |NGX_HTTP_UPSTREAM_IGN_XA_CHARSET;
     ngx_str_set(&conf->module, "soma");
 
-    conf->hide_headers = NGX_CONF_UNSET_PTR;
+    conf->hide_headers = provider->hide_headers ? provider->hide_headers
+                                                : NGX_CONF_UNSET_PTR;
     conf->pass_headers = NGX_CONF_UNSET_PTR;
 
     ngx_memzero(&none, sizeof(ngx_http_upstream_conf_t));

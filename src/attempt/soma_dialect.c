@@ -92,6 +92,55 @@ soma_fault_status(soma_fault_e fault)
 }
 
 
+soma_fault_e
+soma_fault_of(int status, int *client)
+{
+    *client = status;
+
+    switch (status) {
+
+    case 404:
+        return SOMA_FAULT_NOT_FOUND;
+
+    case 405:
+        return SOMA_FAULT_METHOD;
+
+    case 409:
+        return SOMA_FAULT_CONFLICT;
+
+    case 413:
+        return SOMA_FAULT_TOO_LARGE;
+
+    case 429:
+        return SOMA_FAULT_RATE;
+
+    /* the edge's own names for a server that is slow, Cloudflare's too */
+
+    case 408:
+    case 504:
+    case 522:
+    case 524:
+    case 598:
+    case 599:
+        *client = 504;
+        return SOMA_FAULT_TIMEOUT;
+
+    case 503:
+    case 529:
+        *client = 503;
+        return SOMA_FAULT_UNAVAILABLE;
+    }
+
+    if (status >= 400 && status < 500) {
+        return SOMA_FAULT_BAD_REQUEST;
+    }
+
+    *client = 502;
+
+    return SOMA_FAULT_UPSTREAM;
+}
+
+
 int64_t
 soma_estimate_tokens(int64_t len)
 {

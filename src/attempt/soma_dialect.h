@@ -88,6 +88,7 @@ typedef struct {
                                            the model's window */
     unsigned           stream:1;
     unsigned           usage_asked:1;   /* the client wants the usage chunk */
+    unsigned           usage_left:1;    /* encode() does not ask for it */
     unsigned           newer_bound:1;   /* this provider knows the bound of a
                                            chat by OpenAI's newer name */
     soma_json_scan_t  *scan;            /* NULL: not JSON (multipart) */
@@ -176,6 +177,40 @@ typedef struct {
                                            event, go to the next target */
 
 
+/* the beginning of an answer whose status is good */
+typedef struct {
+    soma_api_e        api;
+    soma_str_t        type;             /* Content-Type, or empty */
+    soma_str_t        name;             /* of the event */
+    soma_str_t        text;             /* the body, or the event's data, as
+                                           far as it is there */
+    unsigned          event:1;          /* the first one of a stream */
+    unsigned          whole:1;          /* nothing is missing behind it */
+} soma_look_t;
+
+
+/* what it is */
+typedef enum {
+    SOMA_VERDICT_MORE = 0,              /* too little of it to tell */
+    SOMA_VERDICT_GOOD,
+    SOMA_VERDICT_ERROR,                 /* the provider says that it failed */
+    SOMA_VERDICT_NONE                   /* nothing that answers the request */
+} soma_verdict_e;
+
+
+/* the body of an answer whose status is bad */
+typedef struct {
+    soma_json_value_t  message;         /* what it says, in the body; a JSON
+                                           value, or none */
+    unsigned           whole:1;         /* a JSON object to its end */
+    unsigned           ours:1;          /* written as this dialect does */
+    unsigned           content:1;       /* it is about what was asked, not
+                                           about who asks */
+    unsigned           usage:1;         /* it names what encode() adds to get
+                                           a stream's usage */
+} soma_refusal_t;
+
+
 typedef enum {
     SOMA_FAULT_NONE = 0,
     SOMA_FAULT_BAD_REQUEST,             /* 400 invalid_request_error */
@@ -256,6 +291,11 @@ typedef struct {
     int  (*part)(soma_answer_t *answer, soma_ask_t *ask,
              soma_reader_t *reader, soma_sse_event_t *event);
 
+    /* see above; a verdict that is not _MORE stays, whatever follows, but
+     * for an error behind the text of a good one */
+    soma_verdict_e  (*verdict)(const soma_look_t *look);
+    void  (*refusal)(soma_str_t body, soma_refusal_t *refusal);
+
     /* an error body, and an error event for the middle of a stream (with
      * what ends a stream well-formed); code may be empty */
     void  (*fault)(soma_out_t *out, soma_fault_e fault, soma_str_t code,
@@ -288,6 +328,19 @@ const soma_dialect_t *soma_dialect_find(soma_str_t name, const char **names);
 
 /* HTTP status of a fault */
 int soma_fault_status(soma_fault_e fault);
+
+/* what a provider's status is to a client: the fault, and the status to say,
+ * which for a 4xx is the same one */
+soma_fault_e soma_fault_of(int status, int *client);
+
+/*
+ * The first event of a stream that holds data, as far as it is there, into
+ * name, text, event and whole.  SOMA_AGAIN: none yet; *skip says how many
+ * bytes are whole comments, blank lines and events without data.  A text in
+ * several lines that is whole is copied together; SOMA_ERROR: no memory.
+ */
+int soma_look_event(soma_look_t *look, soma_arena_t *arena,
+    const unsigned char *p, size_t len, size_t *skip);
 
 /* tokens of "len" bytes of text when nobody counts them: a quarter, rounded
  * up, what English text comes to in the field's tokenizers */

@@ -1,56 +1,178 @@
 
 /*
  * Copyright (C) The ngx_soma authors
+ *
+ * A stream's first event, before it is certain that its stream is the
+ * client's.  It may be longer than what is looked at; its beginning is
+ * enough to tell an error from an answer.
  */
 
 
-#include "soma_look.h"
+#include "soma_dialect.h"
 
 
-soma_look_e
-soma_look_stream(const soma_dialect_t *dialect, soma_ask_t *ask,
-    const unsigned char *p, size_t len)
+/* one line; its end is not part of it */
+typedef struct {
+    soma_str_t  field;
+    soma_str_t  value;
+    size_t      next;           /* where the next one begins */
+    unsigned    whole:1;
+} soma_look_line_t;
+
+
+static void soma_look_line(soma_look_line_t *line, const unsigned char *p,
+    size_t len, size_t pos);
+static int soma_look_join(soma_look_t *look, soma_arena_t *arena,
+    const unsigned char *p, size_t start, size_t end);
+
+
+int
+soma_look_event(soma_look_t *look, soma_arena_t *arena,
+    const unsigned char *p, size_t len, size_t *skip)
 {
-    size_t            used;
-    unsigned          says;
-    soma_sse_t        sse;
-    soma_answer_t     answer;
-    soma_reader_t     reader;
-    soma_sse_event_t  event;
+    size_t            pos, start;
+    unsigned          n;
+    soma_look_line_t  line;
 
-    memset(&sse, 0, sizeof(soma_sse_t));
-    memset(&reader, 0, sizeof(soma_reader_t));
-    memset(&answer, 0, sizeof(soma_answer_t));
+    look->event = 1;
+    look->whole = 0;
+    look->name.len = 0;
+    look->text.len = 0;
 
-    answer.api = ask->api;
-    answer.stream = 1;
-    says = 0;
+    n = 0;
+    pos = (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) ? 3 : 0;
+    start = pos;
+    *skip = pos;
 
-    soma_sse_long_begin(&sse, sse.line);
+    while (pos < len) {
 
-    for ( /* void */ ; len > 0; p += used, len -= used) {
+        soma_look_line(&line, p, len, pos);
 
-        /* nothing is kept: all events come in parts */
+        if (line.whole && line.field.len == 0 && line.value.len == 0) {
 
-        used = soma_sse_long(&sse, p, len, &event);
+            /* a blank line ends an event */
 
-        says |= (event.data.len != 0);
+            if (look->text.len != 0) {
+                look->whole = 1;
 
-        if (dialect->part(&answer, ask, &reader, &event) == SOMA_EVENT_ERROR)
-        {
-            return SOMA_LOOK_ERROR;
+                return (n > 1) ? soma_look_join(look, arena, p, start, pos)
+                               : SOMA_OK;
+            }
+
+            look->name.len = 0;
+            n = 0;
+            start = line.next;
+            *skip = line.next;
+
+        } else if (soma_str_is(line.field, "data")) {
+
+            if (n++ == 0 || look->text.len == 0) {
+                look->text = line.value;
+            }
+
+        } else if (soma_str_is(line.field, "event") && line.whole) {
+            look->name = line.value;
+
+        } else if (line.field.len == 0 && line.whole && start == pos) {
+
+            /* a comment between events */
+
+            start = line.next;
+            *skip = line.next;
         }
 
-        if (!event.last) {
-            continue;
-        }
-
-        if (says) {
-            return SOMA_LOOK_GOOD;
-        }
-
-        soma_sse_long_begin(&sse, sse.line);
+        pos = line.next;
     }
 
-    return SOMA_LOOK_MORE;
+    return (look->text.len != 0) ? SOMA_OK : SOMA_AGAIN;
+}
+
+
+/* a comment is a line whose field has no name */
+
+static void
+soma_look_line(soma_look_line_t *line, const unsigned char *p, size_t len,
+    size_t pos)
+{
+    size_t  i;
+
+    line->field.data = (unsigned char *) p + pos;
+    line->whole = 0;
+
+    for (i = pos; i < len && p[i] != ':' && p[i] != '\r' && p[i] != '\n';
+         i++)
+    {
+        /* void */
+    }
+
+    line->field.len = i - pos;
+    line->value.data = (unsigned char *) p + i;
+
+    if (i < len && p[i] == ':') {
+
+        i++;
+
+        /* the colon of a comment tells it from a blank line */
+
+        if (line->field.len != 0) {
+
+            if (i < len && p[i] == ' ') {
+                i++;
+            }
+
+            line->value.data = (unsigned char *) p + i;
+        }
+
+        while (i < len && p[i] != '\r' && p[i] != '\n') {
+            i++;
+        }
+    }
+
+    line->value.len = (size_t) (p + i - line->value.data);
+
+    if (i < len) {
+        line->whole = 1;
+        i += (p[i] == '\r' && i + 1 < len && p[i + 1] == '\n') ? 2 : 1;
+    }
+
+    line->next = i;
+}
+
+
+/* the lines of an event's data, with line feeds in between */
+
+static int
+soma_look_join(soma_look_t *look, soma_arena_t *arena,
+    const unsigned char *p, size_t start, size_t end)
+{
+    size_t             pos;
+    unsigned char     *d;
+    soma_look_line_t   line;
+
+    d = arena->alloc(arena->data, end - start);
+
+    if (d == NULL) {
+        return SOMA_ERROR;
+    }
+
+    look->text.data = d;
+
+    for (pos = start; pos < end; pos = line.next) {
+
+        soma_look_line(&line, p, end, pos);
+
+        if (soma_str_is(line.field, "data")) {
+
+            if (d != look->text.data) {
+                *d++ = '\n';
+            }
+
+            memcpy(d, line.value.data, line.value.len);
+            d += line.value.len;
+        }
+    }
+
+    look->text.len = (size_t) (d - look->text.data);
+
+    return SOMA_OK;
 }

@@ -46,6 +46,8 @@ const soma_dialect_t  soma_openai = {
     soma_openai_body,
     soma_openai_event,
     soma_openai_part,
+    soma_openai_verdict,
+    soma_openai_refusal,
     soma_openai_fault,
     soma_openai_fault_event,
     soma_openai_cut
@@ -68,6 +70,8 @@ const soma_dialect_t  soma_echo_dialect = {
     soma_openai_body,
     soma_openai_event,
     soma_openai_part,
+    soma_openai_verdict,
+    soma_openai_refusal,
     soma_openai_fault,
     soma_openai_fault_event,
     soma_openai_cut

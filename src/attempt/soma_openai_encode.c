@@ -61,7 +61,7 @@ soma_openai_encode(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
     }
 
     if ((ask->api != SOMA_API_CHAT && ask->api != SOMA_API_COMPLETIONS)
-        || !ask->stream || ask->usage_asked)
+        || !ask->stream || ask->usage_asked || ask->usage_left)
     {
         return SOMA_OK;
     }

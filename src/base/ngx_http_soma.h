@@ -21,6 +21,7 @@
 #include "soma_quota.h"
 #include "soma_lock.h"
 #include "soma_route.h"
+#include "soma_health.h"
 #include "soma_dialect.h"
 #include "soma_price.h"
 #include "soma_redis_url.h"
@@ -56,6 +57,19 @@ typedef struct ngx_http_soma_meter_s      ngx_http_soma_meter_t;
 typedef struct ngx_http_soma_doubt_s      ngx_http_soma_doubt_t;
 
 
+/* what is known of a provider, in the shared zone; each is written at once */
+typedef struct {
+    uint64_t                        hash;       /* of name, endpoint, key */
+    int64_t                         refused;    /* our key: ms UTC, 0: not */
+    int64_t                         no_usage;   /* stream_options: ms UTC of
+                                                   the refusal, 0: none */
+} ngx_http_soma_provider_state_t;
+
+
+#define NGX_HTTP_SOMA_USAGE_AUTO    0
+#define NGX_HTTP_SOMA_USAGE_ON      1
+#define NGX_HTTP_SOMA_USAGE_OFF     2
+
 struct ngx_http_soma_provider_s {
     ngx_str_t                       name;
     const soma_dialect_t           *dialect;
@@ -72,6 +86,12 @@ struct ngx_http_soma_provider_s {
     ngx_msec_t                      connect_timeout;
     ngx_msec_t                      first_token_timeout;
     ngx_msec_t                      idle_timeout;
+    ngx_msec_t                      answer_timeout; /* of a plain one */
+    ngx_msec_t                      total_timeout;
+    ngx_msec_t                      heartbeat;  /* 0: none */
+    ngx_uint_t                      stream_usage;   /* ..._USAGE_... */
+    ngx_array_t                    *hide_headers;   /* ngx_str_t, or NULL */
+    ngx_http_soma_provider_state_t *state;      /* NULL: no room for it */
     ngx_uint_t                      keepalive;  /* idle connections a worker */
     ngx_array_t                     limits;     /* soma_limit_t */
     ngx_http_upstream_conf_t        upstream;   /* template of a request's */
@@ -387,6 +407,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        metered:1;  /* tokens or cost among it */
     unsigned                        waiting:1;  /* for Redis, for keys */
     unsigned                        jwt_waited:1;
+    unsigned                        probing:1;  /* all targets are closed */
     unsigned                        in_turn:1;  /* waits for its end */
     unsigned                        ready:1;    /* to be sent */
     unsigned                        answered:1; /* a target's answer began */

@@ -48,7 +48,8 @@ enum {
     NGX_HTTP_SOMA_H_COST,
     NGX_HTTP_SOMA_H_BEARER,
     NGX_HTTP_SOMA_H_RETRY_AFTER,
-    NGX_HTTP_SOMA_H_RETRY
+    NGX_HTTP_SOMA_H_RETRY,
+    NGX_HTTP_SOMA_H_NOSNIFF
 };
 
 
@@ -60,7 +61,8 @@ static const ngx_str_t  ngx_http_soma_names[] = {
     ngx_string("x-soma-cost"),
     ngx_string("WWW-Authenticate"),
     ngx_string("Retry-After"),
-    ngx_string("x-should-retry")
+    ngx_string("x-should-retry"),
+    ngx_string("X-Content-Type-Options")
 };
 
 
@@ -410,10 +412,13 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 
     name = ngx_http_soma_names;
 
-    if (ctx->error.fault == SOMA_FAULT_UNAUTHORIZED
-        && ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_BEARER],
-                                    (u_char *) "Bearer", 6)
-           != NGX_OK)
+    if (ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_NOSNIFF],
+                                 (u_char *) "nosniff", 7)
+        != NGX_OK
+        || (ctx->error.fault == SOMA_FAULT_UNAUTHORIZED
+            && ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_BEARER],
+                                        (u_char *) "Bearer", 6)
+               != NGX_OK))
     {
         return NGX_ERROR;
     }

@@ -170,6 +170,10 @@ int soma_str_case_is(soma_str_t a, const char *b);
 /* without the blanks (space, tab) at both ends */
 soma_str_t soma_str_trim(soma_str_t s);
 
+/* whether a list with commas in between, as headers have it, holds that name
+ * in any case */
+int soma_str_in_list(soma_str_t list, soma_str_t name);
+
 /* cuts the next word off a list with blanks in between; 0: there is none */
 int soma_str_word(soma_str_t *s, soma_str_t *word);
 

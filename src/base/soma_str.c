@@ -104,6 +104,45 @@ soma_str_trim(soma_str_t s)
 
 
 int
+soma_str_in_list(soma_str_t list, soma_str_t name)
+{
+    size_t      i;
+    soma_str_t  item;
+
+    while (list.len) {
+
+        item.data = list.data;
+
+        for (i = 0; i < list.len && list.data[i] != ','; i++) { /* void */ }
+
+        item.len = i;
+        i += (i < list.len);
+        list.data += i;
+        list.len -= i;
+
+        item = soma_str_trim(item);
+
+        if (item.len != name.len) {
+            continue;
+        }
+
+        for (i = 0; i < item.len
+                    && soma_lower(item.data[i]) == soma_lower(name.data[i]);
+             i++)
+        {
+            /* void */
+        }
+
+        if (i == item.len) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
 soma_str_word(soma_str_t *s, soma_str_t *word)
 {
     size_t  i;

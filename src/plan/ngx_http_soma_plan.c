@@ -8,8 +8,7 @@
 #include "ngx_http_soma_trace.h"
 
 
-static ngx_int_t ngx_http_soma_no_target(ngx_http_soma_ctx_t *ctx,
-    int64_t now);
+#define NGX_HTTP_SOMA_RETRY_MS  1000    /* of a client, when one asks */
 
 
 ngx_http_soma_route_t *
@@ -39,18 +38,24 @@ ngx_http_soma_route_allowed(ngx_http_soma_ctx_t *ctx, ngx_str_t *name)
 }
 
 
+/*
+ * A target that fails, or asked for a pause, is left alone where another can
+ * take its place.  Where none can, all are asked as before, but by one
+ * request at a time: who waits for a provider to be well again would rather
+ * find out.
+ */
 ngx_int_t
 ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
 {
     int64_t                  now;
-    ngx_uint_t               i, n;
-    soma_health_t            health;
+    ngx_uint_t               i, n, closed;
     soma_candidate_t         candidate[SOMA_TARGETS_MAX];
     ngx_http_soma_target_t  *target;
 
     now = ngx_http_soma_now();
     target = ctx->route->targets.elts;
     n = ctx->route->targets.nelts;
+    closed = 0;
 
     for (i = 0; i < n; i++) {
         candidate[i].weight = (uint32_t) target[i].weight;
@@ -60,8 +65,12 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
             continue;
         }
 
-        health = ngx_http_soma_health_get(ctx->main, target[i].model);
-        candidate[i].usable = (soma_health_usable(&health, now) != 0);
+        if (ngx_http_soma_health_closed(ctx, target[i].model, now)) {
+            closed = 1;
+            continue;
+        }
+
+        candidate[i].usable = 1;
     }
 
     ctx->norder = soma_route_order(ctx->route->strategy, candidate, n,
@@ -69,27 +78,41 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
                                    ctx->order);
     ctx->next = 0;
 
-    if (ctx->norder == 0) {
-        return ngx_http_soma_no_target(ctx, now);
+    if (ctx->norder) {
+        return NGX_OK;
     }
+
+    if (!closed) {
+        return ngx_http_soma_plan_none(ctx);
+    }
+
+    ctx->probing = 1;
+
+    for (i = 0; i < n; i++) {
+        candidate[i].usable = (target[i].model->provider->missing.len == 0);
+    }
+
+    ctx->norder = soma_route_order(ctx->route->strategy, candidate, n,
+                                   n > 1 ? ngx_http_soma_random() : 0,
+                                   ctx->order);
 
     return NGX_OK;
 }
 
 
 /* says which target is missing what, and when the first one may be back */
-static ngx_int_t
-ngx_http_soma_no_target(ngx_http_soma_ctx_t *ctx, int64_t now)
+ngx_int_t
+ngx_http_soma_plan_none(ngx_http_soma_ctx_t *ctx)
 {
     u_char                  *p, *last, buf[NGX_HTTP_SOMA_NOTE_MAX];
-    int64_t                  wait, until;
+    int64_t                  now, closed, until;
     ngx_str_t               *missing;
     ngx_uint_t               i;
-    soma_health_t            health;
     ngx_http_soma_target_t  *target;
 
     p = buf;
     last = buf + sizeof(buf);
+    now = ngx_http_soma_now();
     until = 0;
     target = ctx->route->targets.elts;
 
@@ -103,20 +126,19 @@ ngx_http_soma_no_target(ngx_http_soma_ctx_t *ctx, int64_t now)
             continue;
         }
 
-        health = ngx_http_soma_health_get(ctx->main, target[i].model);
+        closed = ngx_http_soma_health_closed(ctx, target[i].model, now);
+        closed = ngx_max(closed, now + NGX_HTTP_SOMA_RETRY_MS);
 
-        if (until == 0 || health.open_until < until) {
-            until = health.open_until;
+        if (until == 0 || closed < until) {
+            until = closed;
         }
 
         p = ngx_slprintf(p, last, "%s%V: failing or asked for a pause",
                          i ? "; " : "", &target[i].model->name);
     }
 
-    wait = until > now ? until - now : 0;
-
     if (ctx->error.fault == SOMA_FAULT_NONE) {
-        ctx->error.retry_ms = wait;
+        ctx->error.retry_ms = until ? until - now : 0;
         ctx->error.no_retry = (until == 0);
     }
 

@@ -2,16 +2,11 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The order of targets, and their health.
+ * The order of targets.
  */
 
 
 #include "soma_route.h"
-
-
-#define SOMA_STATUS_LOW    400      /* what retry_on may name */
-#define SOMA_STATUS_HIGH   599
-#define SOMA_DOUBLINGS     5        /* 10 s * 2^5 is past the longest wait */
 
 
 __extension__ typedef unsigned __int128  soma_uwide_t;
@@ -112,151 +107,4 @@ soma_route_order(soma_strategy_e strategy, const soma_candidate_t *candidate,
     }
 
     return count;
-}
-
-
-int
-soma_health_usable(const soma_health_t *health, int64_t now)
-{
-    if (now >= health->open_until) {
-        return 1;
-    }
-
-    /* no pause is that long: the clock was set back */
-    return now < health->open_until - SOMA_HEALTH_OPEN_MAX_MS;
-}
-
-
-void
-soma_health_good(soma_health_t *health)
-{
-    health->fails = 0;
-    health->opened = 0;
-}
-
-
-void
-soma_health_bad(soma_health_t *health, int64_t now, int64_t retry_after_ms)
-{
-    int64_t   pause;
-    uint32_t  doublings;
-
-    pause = 0;
-
-    /* those that were on their way when it opened say nothing new */
-    if (soma_health_usable(health, now)) {
-
-        if (health->open_until > now) {
-            health->open_until = now;
-        }
-
-        if (health->fails < UINT32_MAX) {
-            health->fails++;
-        }
-
-        if (health->fails >= SOMA_HEALTH_FAILS || health->opened != 0) {
-            doublings = (health->opened < SOMA_DOUBLINGS) ? health->opened
-                                                          : SOMA_DOUBLINGS;
-            pause = (int64_t) SOMA_HEALTH_OPEN_MS << doublings;
-
-            if (pause > SOMA_HEALTH_OPEN_MAX_MS) {
-                pause = SOMA_HEALTH_OPEN_MAX_MS;
-            }
-
-            if (health->opened < UINT32_MAX) {
-                health->opened++;
-            }
-        }
-    }
-
-    if (retry_after_ms > SOMA_HEALTH_OPEN_MAX_MS) {
-        retry_after_ms = SOMA_HEALTH_OPEN_MAX_MS;
-    }
-
-    if (pause < retry_after_ms) {
-        pause = retry_after_ms;
-    }
-
-    if (pause > 0 && health->open_until < now + pause) {
-        health->open_until = now + pause;
-    }
-}
-
-
-int
-soma_retry_parse(soma_retry_t *retry, soma_str_t word)
-{
-    int64_t     status;
-    soma_str_t  number;
-
-    if (soma_str_is(word, "error")) {
-        retry->error = 1;
-        return SOMA_OK;
-    }
-
-    if (soma_str_is(word, "timeout")) {
-        retry->timeout = 1;
-        return SOMA_OK;
-    }
-
-    if (soma_str_is(word, "http_5xx")) {
-        retry->http_5xx = 1;
-        return SOMA_OK;
-    }
-
-    if (soma_str_is(word, "http_4xx")) {
-        retry->http_4xx = 1;
-        return SOMA_OK;
-    }
-
-    if (word.len != sizeof("http_NNN") - 1
-        || memcmp(word.data, "http_", sizeof("http_") - 1) != 0)
-    {
-        return SOMA_ERROR;
-    }
-
-    number.data = word.data + sizeof("http_") - 1;
-    number.len = word.len - (sizeof("http_") - 1);
-
-    if (soma_parse_int(number, &status) != SOMA_OK
-        || status < SOMA_STATUS_LOW
-        || status > SOMA_STATUS_HIGH)
-    {
-        return SOMA_ERROR;
-    }
-
-    if (soma_retry_status(retry, (int) status)) {
-        return SOMA_OK;
-    }
-
-    if (retry->nstatus == SOMA_RETRY_STATUS_MAX) {
-        return SOMA_DECLINED;
-    }
-
-    retry->status[retry->nstatus++] = (uint16_t) status;
-
-    return SOMA_OK;
-}
-
-
-int
-soma_retry_status(const soma_retry_t *retry, int status)
-{
-    unsigned  i;
-
-    if (retry->http_5xx && status >= 500 && status <= SOMA_STATUS_HIGH) {
-        return 1;
-    }
-
-    if (retry->http_4xx && status >= SOMA_STATUS_LOW && status < 500) {
-        return 1;
-    }
-
-    for (i = 0; i < retry->nstatus; i++) {
-        if (retry->status[i] == status) {
-            return 1;
-        }
-    }
-
-    return 0;
 }

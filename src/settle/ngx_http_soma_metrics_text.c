@@ -227,45 +227,38 @@ ngx_http_soma_metrics_process(soma_text_t *text,
 }
 
 
-/* up: it is configured whole and one of its models at least is tried */
-
 static void
 ngx_http_soma_metrics_providers(soma_text_t *text,
     ngx_http_soma_main_conf_t *smcf)
 {
     int64_t                     now;
-    ngx_uint_t                  i, up, k, models;
+    ngx_uint_t                  i;
     soma_label_t                label;
-    soma_health_t               health;
-    ngx_http_soma_model_t     **model;
     ngx_http_soma_provider_t  **provider;
 
     now = ngx_http_soma_now();
     provider = smcf->providers.elts;
-    model = smcf->models.elts;
-
-    soma_text_family(text, "soma_provider_up", "gauge",
-                     "1: requests are sent to the provider.");
     label.name = "provider";
 
+    soma_text_family(text, "soma_provider_up", "gauge",
+                     "1: the provider takes our key, and requests are sent "
+                     "to it.");
+
     for (i = 0; i < smcf->providers.nelts; i++) {
-        models = 0;
-        up = 0;
-
-        for (k = 0; k < smcf->models.nelts; k++) {
-            if (model[k]->provider != provider[i]) {
-                continue;
-            }
-
-            models++;
-            health = ngx_http_soma_health_get(smcf, model[k]);
-            up |= soma_health_usable(&health, now);
-        }
-
-        up = (provider[i]->missing.len == 0) && (up || models == 0);
-
         label.value = ngx_http_soma_str(provider[i]->name);
-        soma_text_int(text, &label, 1, (int64_t) up);
+        soma_text_int(text, &label, 1,
+                      (int64_t) ngx_http_soma_provider_up(smcf, provider[i],
+                                                          now));
+    }
+
+    soma_text_family(text, "soma_provider_key_refused", "gauge",
+                     "1: the provider's last word was that it does not take "
+                     "our key.");
+
+    for (i = 0; i < smcf->providers.nelts; i++) {
+        label.value = ngx_http_soma_str(provider[i]->name);
+        soma_text_int(text, &label, 1,
+                      provider[i]->state && provider[i]->state->refused);
     }
 }
 
