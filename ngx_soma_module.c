@@ -202,6 +202,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       offsetof(ngx_http_soma_loc_conf_t, max_tokens),
       &ngx_http_soma_max_tokens },
 
+    { ngx_string("soma_limit_wait"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_soma_loc_conf_t, limit_wait),
+      NULL },
+
     { ngx_string("soma_usage_cost"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,

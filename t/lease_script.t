@@ -80,7 +80,7 @@ sub sync {
                         $a{fresh} // 0, $window eq 'D' ? 'w' : $window,
                         $limit, $a{state} // 0,
                         $ack, (map { $a{$_} // 0 }
-                        qw(need ahead held used total since whole)), @edges);
+                        qw(need ahead held used total since whole)), @edges, $a{least} // 0);
     my %r;
     @r{@names} = @$r;
 
@@ -249,6 +249,16 @@ $r = sync('a', 'w', 1000, state => 1, since => 1, total => 400, held => 10,
           edges => \@ever);
 is($r->{whole}, 600, 'a year later it is what it was');
 is($redis->cmd('PTTL', $key), -1, 'and its key stays');
+
+# parts
+
+reset_all();
+sync('a', 'c', 5, need => 3);
+$r = sync('b', 'c', 5, need => 6, least => 3);
+is($r->{grant}, 0, 'a part that serves nobody is not given');
+is($r->{free}, 2, 'but told of');
+$r = sync('b', 'c', 5, need => 6, least => 2);
+is($r->{grant}, 2, 'one that serves somebody is');
 
 # another number, the same count
 

@@ -31,6 +31,7 @@ my $tenants = join '', map {
 
 my $n = soma_nginx(workers => 2, http => <<"END", server => <<'END2');
     soma_zone 8m;
+    soma_limit_wait 0;
     soma_provider p {
         dialect openai;
         endpoint http://127.0.0.1:$ENV{TEST_NGINX_UPSTREAM_PORT}/v1;

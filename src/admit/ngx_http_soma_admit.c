@@ -183,7 +183,7 @@ ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 
         if (rc == NGX_AGAIN) {
 
-            if (ngx_http_soma_lease_wait(ctx, ngx_http_soma_admit_again)
+            if (ngx_http_soma_admit_wait(ctx, ngx_http_soma_admit_again)
                 != NGX_OK)
             {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -208,6 +208,15 @@ ngx_http_soma_admit_again(ngx_http_soma_ctx_t *ctx)
     ctx->request->write_event_handler = ngx_http_core_run_phases;
 
     ngx_http_core_run_phases(ctx->request);
+}
+
+
+ngx_int_t
+ngx_http_soma_admit_wait(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_wait_pt handler)
+{
+    return ctx->in_line ? ngx_http_soma_quota_wait(ctx, handler)
+                        : ngx_http_soma_lease_wait(ctx, handler);
 }
 
 
@@ -237,6 +246,10 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
         ctx->tenant_admitted = !waits;
     }
 
+    if (waits && ctx->in_line) {
+        return NGX_AGAIN;
+    }
+
     if (!ctx->key_admitted && ctx->identity.limits.len) {
         rc = ngx_http_soma_admit_key(ctx, waits);
 
@@ -245,6 +258,10 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
         }
 
         waits |= (rc == NGX_AGAIN);
+    }
+
+    if (waits && ctx->in_line) {
+        return NGX_AGAIN;
     }
 
     if (ctx->main->redis.set && ctx->route != NULL
@@ -395,6 +412,13 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
     if (rc == NGX_OK || rc == NGX_AGAIN) {
         return rc;
     }
+
+    if (rc == NGX_BUSY && refusal.waits) {
+        ctx->in_line = 1;
+        return NGX_AGAIN;
+    }
+
+    ngx_http_soma_quota_leave(ctx);
 
     if (rc == NGX_BUSY) {
         return ngx_http_soma_refused(ctx, refusal.limit, refusal.owner,

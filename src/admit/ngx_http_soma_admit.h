@@ -37,6 +37,11 @@ ngx_int_t ngx_http_soma_access_handler(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx);
 
+/* for what ngx_http_soma_admit() returned NGX_AGAIN for; then the handler is
+ * called, and calls it again.  NGX_ERROR */
+ngx_int_t ngx_http_soma_admit_wait(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_wait_pt handler);
+
 /* what a request may use at most, for the limits of a model's provider;
  * model NULL: of the dearest in ctx->route */
 void ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx,

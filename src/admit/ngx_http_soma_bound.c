@@ -94,9 +94,13 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t least,
     ngx_http_soma_refusal_t *refusal)
 {
-    int64_t     cap, want[SOMA_AMOUNTS];
+    int64_t     cap, first, want[SOMA_AMOUNTS];
     ngx_int_t   rc;
     ngx_uint_t  tries, metered;
+
+    first = ctx->cap;
+    refusal->waits = 0;
+    refusal->behind = 0;
 
     metered = ngx_http_soma_bound_metered(limits);
 
@@ -127,7 +131,7 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         }
 
         if (rc != NGX_BUSY || tries == NGX_HTTP_SOMA_LOWER_MAX
-            || (ctx->cap > 0 && ctx->cap <= least)
+            || refusal->behind || (ctx->cap > 0 && ctx->cap <= least)
             || (refusal->limit->amount != SOMA_TOKENS
                 && refusal->limit->amount != SOMA_COST))
         {
@@ -149,6 +153,13 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         cap = ngx_http_soma_bound_fit(ctx, model, refusal->limit->amount,
                                       refusal->verdict.remaining);
         ctx->cap = ngx_max(cap, least);
+    }
+
+    if (rc == NGX_BUSY && refusal->waits) {
+
+        /* when it is its turn more may be there than now */
+
+        ctx->cap = first;
     }
 
     if (metered) {

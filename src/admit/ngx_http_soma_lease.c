@@ -202,13 +202,13 @@ ngx_http_soma_lease_number_locked(ngx_http_soma_quota_zone_t *zone,
 
 void
 ngx_http_soma_lease_need_locked(ngx_http_soma_quota_zone_t *zone,
-    ngx_http_soma_state_t *state, int64_t want)
+    ngx_http_soma_state_t *state, int64_t want, int64_t least)
 {
     ngx_http_soma_leased_t  *leased;
 
     leased = state->leased;
 
-    soma_lease_need(&leased->lease, ngx_http_soma_lease_now(), want);
+    soma_lease_need(&leased->lease, ngx_http_soma_lease_now(), want, least);
 
     /* to the front, where the next call begins to look */
 

@@ -45,7 +45,7 @@ ngx_int_t ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
 void ngx_http_soma_lease_number_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t *state, int64_t number);
 void ngx_http_soma_lease_need_locked(ngx_http_soma_quota_zone_t *zone,
-    ngx_http_soma_state_t *state, int64_t want);
+    ngx_http_soma_state_t *state, int64_t want, int64_t least);
 void ngx_http_soma_lease_take_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t *state, ngx_http_soma_hold_item_t *item);
 void ngx_http_soma_lease_settle_locked(ngx_http_soma_quota_zone_t *zone,

@@ -659,6 +659,8 @@ ngx_http_soma_lease_book_key_locked(ngx_http_soma_group_t *group,
         ngx_http_soma_lease_save_locked(zone, leased);
     }
 
+    state->changes++;
+
     if (leased->active) {
         ngx_http_soma_lease_due_locked(zone, group, leased->lease.due);
     }

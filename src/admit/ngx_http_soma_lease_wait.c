@@ -119,6 +119,22 @@ ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx)
 }
 
 
+void
+ngx_http_soma_lease_renew(ngx_http_soma_ctx_t *ctx)
+{
+    ctx->lease_after = 0;
+    ctx->lease_asked = 0;
+    ctx->lease_told = 0;
+    ctx->lease_groups = 0;
+    ctx->lease_news = 0;
+    ctx->lease_late = 0;
+
+    if (ctx->wait != NULL) {
+        ctx->wait->until = ngx_current_msec + ctx->main->redis.timeout;
+    }
+}
+
+
 static ngx_http_soma_wait_t *
 ngx_http_soma_lease_wait_get(ngx_http_soma_ctx_t *ctx)
 {

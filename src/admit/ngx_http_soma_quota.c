@@ -6,36 +6,13 @@
 
 #include "ngx_http_soma_lease.h"
 #include "ngx_http_soma_redis.h"
-#include "soma_xxh3.h"
 
 
-typedef struct {
-    soma_limit_t           *limit;
-    ngx_http_soma_state_t  *state;
-    u_char                 *key;
-    size_t                  len;
-    uint32_t                hash;
-    int64_t                 want;
-    soma_verdict_t          verdict;
-    unsigned                lacks:1;    /* its lease is too small */
-} ngx_http_soma_take_t;
-
-
-typedef struct {
-    u_char                  buf[NGX_HTTP_SOMA_STATE_KEYS];
-    ngx_http_soma_take_t    take[NGX_HTTP_SOMA_HOLD_MAX];
-    ngx_uint_t              n;
-    unsigned                part:1;     /* what is left will do as well */
-} ngx_http_soma_takes_t;
-
-
-static ngx_int_t ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_takes_t *takes, soma_str_t owner, ngx_array_t *limits,
-    const int64_t *want, ngx_uint_t trim);
-static void ngx_http_soma_quota_scope(ngx_http_soma_ctx_t *ctx,
-    soma_scope_e per, soma_str_t *group, soma_str_t *value);
 static ngx_int_t ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_takes_t *takes, int64_t now,
+    ngx_http_soma_refusal_t *refusal);
+static void ngx_http_soma_quota_line_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes, ngx_int_t rc,
     ngx_http_soma_refusal_t *refusal);
 static ngx_int_t ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_take_t *take, int64_t now);
@@ -88,10 +65,15 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     }
 
     now = ngx_http_soma_now();
+    takes.line = (hold == &ctx->hold && ngx_http_soma_quota_may_wait(ctx));
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
     rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, refusal);
+
+    if (hold == &ctx->hold) {
+        ngx_http_soma_quota_line_locked(ctx, &takes, rc, refusal);
+    }
 
     if (rc == NGX_AGAIN && !ctx->loose) {
         ngx_http_soma_quota_need_locked(ctx, &takes, hold == &ctx->hold);
@@ -124,9 +106,10 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
         refusal->owner = owner;
     }
 
-    /* what is left at a provider is nothing to tell a client */
+    /* what is left at a provider is nothing to tell a client, nor what was
+     * left when one that waits came */
 
-    if (hold == &ctx->hold) {
+    if (hold == &ctx->hold && !(rc == NGX_BUSY && refusal->waits)) {
         ngx_http_soma_quota_rate(ctx, &takes);
     }
 
@@ -158,6 +141,7 @@ ngx_http_soma_quota_ensure(ngx_http_soma_ctx_t *ctx, soma_str_t owner,
     /* a reservation that does not fit may be lowered to what does */
 
     takes.part = 1;
+    takes.line = 0;
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
@@ -179,154 +163,29 @@ void
 ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_hold_t **hold, const int64_t *used)
 {
-    int64_t  now;
+    int64_t                      now;
+    ngx_uint_t                   waits;
+    ngx_http_soma_quota_zone_t  *zone;
 
     if (*hold == NULL) {
         return;
     }
 
     now = ngx_http_soma_now();
+    zone = smcf->zone->quota;
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
-    ngx_http_soma_quota_return_locked(smcf->zone->quota, *hold, used, now);
+    ngx_http_soma_quota_return_locked(zone, *hold, used, now);
     ngx_http_soma_quota_free_locked(smcf, *hold);
+    waits = zone->nwaits;
 
     ngx_shmtx_unlock(&smcf->shpool->mutex);
 
     *hold = NULL;
-}
 
-
-void
-ngx_http_soma_quota_key(soma_out_t *out, soma_limit_t *limit,
-    soma_str_t owner, soma_str_t group, soma_str_t value)
-{
-    soma_put_str(out, owner);
-    soma_put_char(out, '\0');
-    soma_limit_rule(out, limit);
-    soma_put_char(out, '\0');
-    soma_put_cstr(out, soma_scope_name(limit->per));
-    soma_put_char(out, '\0');
-    soma_put_str(out, group);
-    soma_put_char(out, '\0');
-    soma_put_str(out, value);
-}
-
-
-/* all that needs no lock: which states, and how much of each */
-
-static ngx_int_t
-ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_takes_t *takes, soma_str_t owner, ngx_array_t *limits,
-    const int64_t *want, ngx_uint_t trim)
-{
-    u_char                *p;
-    int64_t                now;
-    soma_out_t             out;
-    soma_str_t             group, value;
-    ngx_uint_t             i;
-    soma_limit_t          *limit;
-    ngx_http_soma_take_t  *take;
-
-    limit = limits->elts;
-    takes->n = 0;
-
-    if (limits->nelts > NGX_HTTP_SOMA_HOLD_MAX) {
-        return NGX_ERROR;
-    }
-
-    now = ngx_http_soma_now();
-    soma_out_init(&out, takes->buf, NGX_HTTP_SOMA_STATE_KEYS);
-
-    for (i = 0; i < limits->nelts; i++) {
-
-        if ((limit[i].shares || limit[i].until != 0)
-            && !soma_limit_holds(limit, limits->nelts, i, now))
-        {
-            continue;
-        }
-
-        take = &takes->take[takes->n++];
-
-        ngx_http_soma_quota_scope(ctx, limit[i].per, &group, &value);
-
-        p = out.pos;
-        ngx_http_soma_quota_key(&out, &limit[i], owner, group, value);
-
-        if (out.full) {
-            return NGX_ERROR;
-        }
-
-        take->key = p;
-        take->len = out.pos - p;
-        take->hash = (uint32_t) soma_mix(take->key, take->len);
-        take->limit = &limit[i];
-        take->state = NULL;
-        take->lacks = 0;
-        take->want = want[limit[i].amount];
-
-        if (trim
-            && (limit[i].amount == SOMA_TOKENS || limit[i].amount == SOMA_COST)
-            && take->want > limit[i].limit)
-        {
-            take->want = limit[i].limit;
-        }
-    }
-
-    takes->part = 0;
-
-    return NGX_OK;
-}
-
-
-/*
- * A user or a key is somebody's: two tenants may each have an "alice", and a
- * provider's limit per user means them apart.
- */
-
-static void
-ngx_http_soma_quota_scope(ngx_http_soma_ctx_t *ctx, soma_scope_e per,
-    soma_str_t *group, soma_str_t *value)
-{
-    *group = (soma_str_t) soma_str_null;
-    *value = (soma_str_t) soma_str_null;
-
-    switch (per) {
-
-    case SOMA_SCOPE_TENANT:
-        *group = ctx->identity.tenant;
-        break;
-
-    case SOMA_SCOPE_USER:
-        *group = ctx->identity.tenant;
-        *value = ctx->identity.user;
-        break;
-
-    case SOMA_SCOPE_KEY:
-        *group = ctx->identity.tenant;
-        *value = ctx->identity.key;
-        break;
-
-    case SOMA_SCOPE_MODEL:
-        if (ctx->model != NULL) {
-            *value = ngx_http_soma_str(ctx->model->name);
-
-        } else if (ctx->route != NULL) {
-            *value = ngx_http_soma_str(ctx->route->name);
-
-        } else {
-            *value = ctx->ask.model;
-        }
-
-        break;
-
-    case SOMA_SCOPE_PROVIDER:
-        if (ctx->model != NULL) {
-            *value = ngx_http_soma_str(ctx->model->provider->name);
-        }
-
-        break;
+    if (waits != 0) {
+        ngx_http_soma_quota_wait_kick();
     }
 }
 
@@ -374,6 +233,16 @@ ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
             }
         }
 
+        if (lease == NGX_OK && takes->line && take->want > 0
+            && ngx_http_soma_quota_behind_locked(ctx, take->state))
+        {
+            /* it may fit, but others were here before */
+
+            take->verdict.waits = 1;
+            take->behind = 1;
+            lease = NGX_BUSY;
+        }
+
         if (lease == NGX_OK && ctx->main->redis.set) {
             lease = ngx_http_soma_quota_lease_locked(ctx, take, now);
 
@@ -381,6 +250,8 @@ ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
                 return NGX_ERROR;
             }
         }
+
+        take->refused = (lease == NGX_BUSY);
 
         if (lease == NGX_BUSY) {
             ngx_http_soma_quota_refuse(take, refusal, rc != NGX_BUSY);
@@ -453,6 +324,61 @@ ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
 }
 
 
+/*
+ * Who is refused only by what others hold stands in line for the first such
+ * limit; who was let in leaves it.  One that waits for a lease keeps its
+ * place, and so does one that will try with less.
+ */
+
+static void
+ngx_http_soma_quota_line_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes, ngx_int_t rc,
+    ngx_http_soma_refusal_t *refusal)
+{
+    ngx_uint_t              i;
+    ngx_http_soma_take_t   *take;
+    ngx_http_soma_state_t  *state;
+
+    refusal->waits = 0;
+    refusal->behind = 0;
+
+    if (rc == NGX_AGAIN || (rc == NGX_OK && ctx->quota_wait == NULL)) {
+        return;
+    }
+
+    state = NULL;
+
+    for (i = 0; rc == NGX_BUSY && takes->line && i < takes->n; i++) {
+        take = &takes->take[i];
+
+        if (!take->refused) {
+            continue;
+        }
+
+        if (!take->verdict.waits) {
+            refusal->behind = 0;
+            state = NULL;
+            break;
+        }
+
+        refusal->behind |= take->behind;
+        state = state ? state : take->state;
+    }
+
+    if (state == NULL) {
+
+        if (rc == NGX_OK) {
+            ngx_http_soma_quota_leave_locked(ctx);
+        }
+
+        return;
+    }
+
+    refusal->waits = (ngx_http_soma_quota_join_locked(ctx, state) == NGX_OK);
+    refusal->behind &= refusal->waits;
+}
+
+
 /* waits: it will be there to take it; else it tries smaller ones at once */
 
 static void
@@ -503,7 +429,10 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
             continue;
         }
 
-        ngx_http_soma_lease_need_locked(zone, take->state, take->want);
+        /* who can do with less looks again when a part is there */
+
+        ngx_http_soma_lease_need_locked(zone, take->state, take->want,
+                                        takes->part ? 1 : take->want);
 
         if (waits) {
             ctx->lease_told |= bit;

@@ -27,6 +27,10 @@ typedef struct {
     soma_limit_t  *limit;       /* the one that refused */
     soma_str_t     owner;
     soma_verdict_t verdict;
+    unsigned       waits:1;     /* only what others hold is in its way: it
+                                   stands in line, see
+                                   ngx_http_soma_quota_wait() */
+    unsigned       behind:1;    /* or those in line are: less is no help */
 } ngx_http_soma_refusal_t;
 
 
@@ -107,6 +111,24 @@ ngx_int_t ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
 ngx_int_t ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_wait_pt handler);
 void ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx);
+
+/* anew, for a request that will ask as if for the first time */
+void ngx_http_soma_lease_renew(ngx_http_soma_ctx_t *ctx);
+
+/*
+ * A request that stands in line is suspended until it is its turn and
+ * something has changed, or soma_limit_wait is over; then the handler is
+ * called, and it reserves again.  NGX_ERROR.
+ */
+ngx_int_t ngx_http_soma_quota_wait(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_wait_pt handler);
+void ngx_http_soma_quota_wait_init(void);
+
+/* it is refused for good */
+void ngx_http_soma_quota_leave(ngx_http_soma_ctx_t *ctx);
+
+/* how many stand in line, of all workers */
+ngx_uint_t ngx_http_soma_quota_waiting(ngx_http_soma_main_conf_t *smcf);
 
 /* used[amount]; *hold becomes NULL; NULL holds are fine */
 void ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,

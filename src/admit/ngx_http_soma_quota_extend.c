@@ -249,7 +249,7 @@ ngx_http_soma_quota_more_ask_locked(ngx_http_soma_ctx_t *ctx,
     }
 
     if (item->asked == 0 || item->state->leased->lease.heard > item->asked) {
-        ngx_http_soma_lease_need_locked(zone, item->state, want);
+        ngx_http_soma_lease_need_locked(zone, item->state, want, 1);
         ngx_http_soma_lease_kick();
 
         item->asked = zone->seq;

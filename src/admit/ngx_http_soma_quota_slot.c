@@ -36,6 +36,8 @@ ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf)
 
     ngx_http_soma_slot = NULL;
 
+    ngx_http_soma_quota_wait_init();
+
     if (smcf == NULL || smcf->zone == NULL || smcf->zone->quota == NULL) {
         return NGX_OK;
     }
@@ -82,6 +84,13 @@ ngx_queue_t *
 ngx_http_soma_quota_slot_holds(void)
 {
     return ngx_http_soma_slot != NULL ? &ngx_http_soma_slot->holds : NULL;
+}
+
+
+ngx_queue_t *
+ngx_http_soma_quota_slot_waits(void)
+{
+    return ngx_http_soma_slot != NULL ? &ngx_http_soma_slot->waits : NULL;
 }
 
 
@@ -226,6 +235,13 @@ ngx_http_soma_quota_bury(ngx_http_soma_main_conf_t *smcf,
                                               now);
             ngx_http_soma_quota_free_locked(smcf, hold);
             n++;
+        }
+
+        while (!ngx_queue_empty(&slot->waits)) {
+            q = ngx_queue_head(&slot->waits);
+
+            ngx_http_soma_quota_unwait_locked(smcf,
+                           ngx_queue_data(q, ngx_http_soma_waiter_t, slot));
         }
 
         slot->pid = 0;

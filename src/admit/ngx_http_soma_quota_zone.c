@@ -67,6 +67,7 @@ ngx_http_soma_quota_init_zone(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
 
     for (i = 0; i < NGX_HTTP_SOMA_SLOTS_MAX; i++) {
         ngx_queue_init(&zone->slot[i].holds);
+        ngx_queue_init(&zone->slot[i].waits);
     }
 
     ngx_queue_init(&zone->spare);
@@ -334,6 +335,8 @@ ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
             ngx_http_soma_lease_settle_locked(zone, state, item, n);
         }
 
+        state->changes++;
+
         ngx_http_soma_quota_unhold_locked(zone, state);
     }
 }
@@ -369,6 +372,7 @@ ngx_http_soma_quota_make_locked(ngx_http_soma_main_conf_t *smcf,
     state->hash = hash;
     state->len = len;
     ngx_memcpy(state->key, key, len);
+    ngx_queue_init(&state->waits);
 
     state->next = zone->bucket[hash & zone->mask];
     zone->bucket[hash & zone->mask] = state;

@@ -22,6 +22,10 @@
 #define NGX_HTTP_SOMA_BUCKET_ZONE    1024   /* bytes of zone for a bucket */
 #define NGX_HTTP_SOMA_STATE_KEYS     4096   /* bytes, keys of one reserve */
 #define NGX_HTTP_SOMA_REAP_INTERVAL  1000   /* ms */
+#define NGX_HTTP_SOMA_WAITS_MAX      1024   /* in the line of a state */
+#define NGX_HTTP_SOMA_WAIT_POLL      5      /* ms, for what others did */
+#define NGX_HTTP_SOMA_WAIT_RETRY     50     /* ms, for what nobody tells: a
+                                               rate that fills, other nodes */
 
 #define NGX_HTTP_SOMA_WINDOWS        SOMA_WINDOWS
 
@@ -33,6 +37,7 @@
 typedef struct ngx_http_soma_state_s  ngx_http_soma_state_t;
 typedef struct ngx_http_soma_group_s  ngx_http_soma_group_t;
 typedef struct ngx_http_soma_leased_s ngx_http_soma_leased_t;
+typedef struct ngx_http_soma_waiter_s ngx_http_soma_waiter_t;
 
 /*
  * One scope under one limit.  It knows its limit by value: the configuration
@@ -46,12 +51,23 @@ struct ngx_http_soma_state_s {
     int64_t                 limit;
     uint32_t                hash;
     uint32_t                holds;
+    ngx_queue_t             waits;      /* ..._waiter_t, first come first */
+    uint32_t                nwaits;
+    uint32_t                changes;    /* those who wait may look again */
     uint16_t                len;
     u_char                  amount;
     u_char                  window;
     unsigned                ruled:1;    /* its rule tells more than these */
     ngx_http_soma_leased_t *leased;     /* NULL: no Redis */
     u_char                  key[1];     /* see ngx_http_soma_quota_part() */
+};
+
+
+/* one in the line of a state; it keeps the state */
+struct ngx_http_soma_waiter_s {
+    ngx_queue_t             queue;      /* of its state */
+    ngx_queue_t             slot;       /* of its worker */
+    ngx_http_soma_state_t  *state;
 };
 
 
@@ -107,6 +123,7 @@ typedef struct {
     ngx_pid_t    pid;                   /* 0: free */
     uint64_t     start;                 /* ticks since boot, 0: unknown */
     ngx_queue_t  holds;
+    ngx_queue_t  waits;                 /* ..._waiter_t */
     ngx_uint_t   leaving;               /* a graceful exit has begun */
 } ngx_http_soma_slot_t;
 
@@ -127,6 +144,7 @@ typedef struct {
     ngx_uint_t               mask;
     ngx_uint_t               nstates;
     ngx_queue_t              unheld[NGX_HTTP_SOMA_WINDOWS]; /* LRU, new first */
+    uint32_t                 nwaits;    /* of all states */
     ngx_queue_t              spare;
     ngx_uint_t               nspare;
     int64_t                  reaped;    /* ms UTC */
@@ -145,6 +163,36 @@ typedef struct {
     ngx_http_soma_gone_t     gone[NGX_HTTP_SOMA_ORPHANS_MAX];
     ngx_http_soma_slot_t     slot[NGX_HTTP_SOMA_SLOTS_MAX];
 } ngx_http_soma_quota_zone_t;
+
+
+typedef struct {
+    soma_limit_t           *limit;
+    ngx_http_soma_state_t  *state;
+    u_char                 *key;
+    size_t                  len;
+    uint32_t                hash;
+    int64_t                 want;
+    soma_verdict_t          verdict;
+    unsigned                lacks:1;    /* its lease is too small */
+    unsigned                refused:1;
+    unsigned                behind:1;   /* only by those who wait for it */
+} ngx_http_soma_take_t;
+
+
+typedef struct {
+    u_char                  buf[NGX_HTTP_SOMA_STATE_KEYS];
+    ngx_http_soma_take_t    take[NGX_HTTP_SOMA_HOLD_MAX];
+    ngx_uint_t              n;
+    unsigned                part:1;     /* what is left will do as well */
+    unsigned                line:1;     /* who was here before goes first */
+} ngx_http_soma_takes_t;
+
+
+
+/* all of a reservation that needs no lock; NGX_ERROR: too many, too long */
+ngx_int_t ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_takes_t *takes, soma_str_t owner, ngx_array_t *limits,
+    const int64_t *want, ngx_uint_t trim);
 
 
 /* a state's key is five words with null bytes between them */
@@ -186,6 +234,31 @@ void ngx_http_soma_quota_free_locked(ngx_http_soma_main_conf_t *smcf,
 /* used: NULL when nobody can tell (the worker died) */
 void ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_hold_t *hold, const int64_t *used, int64_t now);
+
+/* ngx_http_soma_quota_wait.c: who waits for what others hold */
+
+/* 1: it may wait, or wait on */
+ngx_uint_t ngx_http_soma_quota_may_wait(ngx_http_soma_ctx_t *ctx);
+
+/* 1: others were here before */
+ngx_uint_t ngx_http_soma_quota_behind_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_state_t *state);
+
+/* in line for that state and no other; keeps a place that it has.
+ * NGX_DECLINED: the line is full, or there is no memory */
+ngx_int_t ngx_http_soma_quota_join_locked(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_state_t *state);
+void ngx_http_soma_quota_leave_locked(ngx_http_soma_ctx_t *ctx);
+
+/* of a process that is gone */
+void ngx_http_soma_quota_unwait_locked(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_waiter_t *waiter);
+
+/* soon after this event: something was given back */
+void ngx_http_soma_quota_wait_kick(void);
+
+/* where a new waiter goes, as below */
+ngx_queue_t *ngx_http_soma_quota_slot_waits(void);
 
 /* where a new hold goes: NULL when this process has no slot */
 ngx_queue_t *ngx_http_soma_quota_slot_holds(void);

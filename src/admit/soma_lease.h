@@ -48,7 +48,7 @@
 #define SOMA_LEASE_KEY_MAX     2048     /* bytes of a Redis key */
 
 #define SOMA_LEASE_FIXED       4        /* arguments of any call */
-#define SOMA_LEASE_ARGS        15       /* arguments a key */
+#define SOMA_LEASE_ARGS        16       /* arguments a key */
 #define SOMA_LEASE_ANSWERS     9        /* integers of the reply, a key */
 #define SOMA_LEASE_FIXED_MAX   (2 * 21)                 /* bytes */
 #define SOMA_LEASE_ITEM_MAX    (SOMA_LEASE_ARGS * 21)   /* bytes, a key */
@@ -72,6 +72,7 @@ typedef struct {
     int64_t   whole;        /* ...: left, what is leased included */
 
     int64_t   need;         /* of requests that wait */
+    int64_t   least;        /* of one of them: less serves nobody */
     int64_t   ahead;        /* wanted beyond what is needed */
     int64_t   size;         /* largest take of the sample */
     int64_t   high;         /* avail when the sample began */
@@ -107,6 +108,7 @@ typedef struct {
     uint64_t       seq;
     uint64_t       ack;
     int64_t        need;
+    int64_t        least;
     int64_t        ahead;
     int64_t        held;
     int64_t        used;
@@ -144,7 +146,7 @@ typedef struct {
  * KEYS  quota hashes, all of one tag
  * ARGV  instance, ttl (ms), sequence, "1" if the connection is new
  *       for each key: window (letter), limit, state, ack, need, ahead, held,
- *       used, total, since, whole, the edges of calendar windows
+ *       used, total, since, whole, the edges of calendar windows, least
  *
  * The reply is SOMA_LEASE_ANSWERS integers a key.
  */
@@ -163,8 +165,13 @@ void soma_lease_init(soma_lease_t *lease, uint64_t seq, int64_t now);
 int soma_lease_check(soma_lease_t *lease, int64_t now, int64_t want,
     uint64_t after);
 
-/* adds the want of one who waits: the lease is due at once */
-void soma_lease_need(soma_lease_t *lease, int64_t now, int64_t want);
+/*
+ * Adds the want of one who waits: the lease is due at once.  Nothing below
+ * "least" helps it: two nodes that each hold a part of the last request's
+ * want would keep it from both.
+ */
+void soma_lease_need(soma_lease_t *lease, int64_t now, int64_t want,
+    int64_t least);
 
 /*
  * 1: a need that was told when "since" was the last sequence is still to be

@@ -76,7 +76,7 @@ const char soma_lease_script[] =
     "local function sync(key, at)\n"
     "  local kind = ARGV[at]\n"
     "  local a = {}\n"
-    "  for i = 1, 14 do a[i] = tonumber(ARGV[at + i]) end\n"
+    "  for i = 1, 15 do a[i] = tonumber(ARGV[at + i]) end\n"
     "  local limit, state, ack, need, ahead, held, used, total, since, whole"
     " = a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10]\n"
     "  local f, rows, n = load(key)\n"
@@ -227,6 +227,9 @@ const char soma_lease_script[] =
     " * live)))\n"
     "    end\n"
     "    grant = min(free, max(need, min(need + ahead, share)))\n"
+
+    /* a part that serves nobody would only lie there */
+    "    if grant < a[15] then grant = 0 end\n"
     "  end\n"
     "  if grant < need and others > 0 then put('hungry', now) end\n"
     "  if f.hungry and f.hungry <= now and now - f.hungry < 2000 then\n"
@@ -253,7 +256,7 @@ const char soma_lease_script[] =
     "end\n"
 
     "for i = 1, #KEYS do\n"
-    "  local r = { sync(KEYS[i], 5 + (i - 1) * 15) }\n"
+    "  local r = { sync(KEYS[i], 5 + (i - 1) * 16) }\n"
     "  for j = 1, 9 do reply[#reply + 1] = r[j] end\n"
     "end\n"
     "return reply\n";

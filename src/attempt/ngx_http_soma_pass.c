@@ -203,7 +203,7 @@ ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx)
     rc = ngx_http_soma_admit(ctx);
 
     if (rc == NGX_AGAIN) {
-        return ngx_http_soma_lease_wait(ctx, ngx_http_soma_resume) == NGX_OK
+        return ngx_http_soma_admit_wait(ctx, ngx_http_soma_resume) == NGX_OK
                ? NGX_DONE : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -270,6 +270,7 @@ typedef struct {
     ngx_uint_t                      on_abort;
     ngx_uint_t                      max_tokens;     /* ..._BOUND_... */
     ngx_array_t                    *cors;           /* ngx_str_t, origins */
+    ngx_msec_t                      limit_wait;     /* 0: nobody waits */
     size_t                          body_buffer;
     size_t                          buffer_size;    /* of an answer */
     unsigned                        pass:1;
@@ -333,6 +334,7 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_hold_t           *hold;           /* of who asks */
     ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
     ngx_http_soma_wait_t           *wait;           /* for a lease */
+    void                           *quota_wait;     /* for what others hold */
     uint64_t                        lease_after;    /* what is told later
                                                        is an answer to us */
     uint64_t                        lease_asked;    /* when it told a need */
@@ -402,6 +404,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        tenant_admitted:1;
     unsigned                        key_admitted:1;
     unsigned                        lease_late:1;   /* no more waiting */
+    unsigned                        in_line:1;  /* for what others hold */
     unsigned                        lease_silent:1; /* no answer: denied */
     unsigned                        admitted:1; /* quotas hold something */
     unsigned                        metered:1;  /* tokens or cost among it */

@@ -129,6 +129,7 @@ ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
     slcf->on_abort = NGX_CONF_UNSET_UINT;
     slcf->max_tokens = NGX_CONF_UNSET_UINT;
+    slcf->limit_wait = NGX_CONF_UNSET_MSEC;
     slcf->body_buffer = NGX_CONF_UNSET_SIZE;
     slcf->buffer_size = NGX_CONF_UNSET_SIZE;
 
@@ -161,6 +162,7 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_SOMA_ABORT_CANCEL);
     ngx_conf_merge_uint_value(conf->max_tokens, prev->max_tokens,
                               NGX_HTTP_SOMA_BOUND_CLAMP);
+    ngx_conf_merge_msec_value(conf->limit_wait, prev->limit_wait, 1000);
     ngx_conf_merge_size_value(conf->body_buffer, prev->body_buffer,
                               1024 * 1024);
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size, 8192);

@@ -253,6 +253,7 @@ model_sync(world_t *w, int me, const soma_lease_item_t *item,
         reply->grant = min64(free, max64(item->need,
                                          min64(item->need + item->ahead,
                                                share)));
+        reply->grant = (reply->grant < item->least) ? 0 : reply->grant;
     }
 
     if (reply->grant < item->need && others > 0) {
@@ -366,7 +367,7 @@ node_turn(world_t *w, int me, int64_t want)
 
         if (rc == SOMA_AGAIN) {
             node->after = node->seq;
-            soma_lease_need(&node->lease, w->now, want);
+            soma_lease_need(&node->lease, w->now, want, want);
             node_sync(w, me);
             rc = soma_lease_check(&node->lease, w->now, want, node->after);
         }
@@ -584,7 +585,7 @@ test_lost(void)
     world_init(&w, make(SOMA_TOKENS, SOMA_WINDOW_HOUR, 100000), 0);
     node = &w.node[0];
 
-    soma_lease_need(&node->lease, w.now, 100);
+    soma_lease_need(&node->lease, w.now, 100, 100);
     node_sync(&w, 0);
     node_take(&w, 0, 100);
     soma_lease_settle(&w.limit, &node->lease, 0, 100, 60);
@@ -618,6 +619,39 @@ test_lost(void)
 }
 
 
+/* a part of what the next one wants is kept from others by nobody */
+static void
+test_parts(void)
+{
+    world_t             w;
+    soma_lease_t       *l;
+    soma_lease_item_t   item;
+
+    world_init(&w, make(SOMA_COST, SOMA_WINDOW_DAY, 600), 0);
+    world_exact(&w);
+    l = &w.node[1].lease;
+
+    soma_lease_need(&w.node[0].lease, w.now, 500, 500);
+    node_sync(&w, 0);
+    (void) soma_lease_take(&w.node[0].lease, w.now, 500);
+
+    soma_lease_need(l, w.now, 200, 200);
+    node_sync(&w, 1);
+    soma_is_int(l->avail, 0, "a part that serves nobody is not leased");
+    soma_is_int(l->free, 100, "but known");
+
+    soma_lease_need(l, w.now, 50, 50);
+    soma_lease_need(l, w.now, 200, 200);
+    node_sync(&w, 1);
+    soma_is_int(l->avail, 100, "one that serves somebody is");
+
+    soma_lease_need(l, w.now, 200, 200);
+    soma_lease_send(&w.limit, l, ++w.node[1].seq, w.now, 0, &item);
+    soma_ok(item.held == 0 && item.need == 200 && item.least == 200,
+            "while others starve it goes back when it serves nobody");
+}
+
+
 /* another number: what one has goes back, what was spent is told on */
 static void
 test_change(void)
@@ -630,7 +664,7 @@ test_change(void)
     world_init(&w, make(SOMA_COST, SOMA_WINDOW_DAY, 100000), 0);
     node = &w.node[0];
 
-    soma_lease_need(&node->lease, w.now, 1000);
+    soma_lease_need(&node->lease, w.now, 1000, 1000);
     node_sync(&w, 0);
     (void) soma_lease_take(&node->lease, w.now, 1000);
     soma_lease_settle(&w.limit, &node->lease, node->lease.epoch, 1000, 900);
@@ -645,7 +679,7 @@ test_change(void)
     soma_is_int(soma_lease_check(&node->lease, w.now, 1, UINT64_MAX),
                 SOMA_AGAIN, "Redis is asked by the new number");
 
-    soma_lease_need(&node->lease, w.now, 1);
+    soma_lease_need(&node->lease, w.now, 1, 1);
     node_sync(&w, 0);
     soma_is_int(w.redis.row[0].used, 900, "what was used is counted once");
     soma_is_int(soma_lease_check(&node->lease, w.now, 1, 0), SOMA_DECLINED,
@@ -653,7 +687,7 @@ test_change(void)
 
     soma_lease_change(&node->lease, w.now, 500);
     w.limit.limit = 1000;
-    soma_lease_need(&node->lease, w.now, 100);
+    soma_lease_need(&node->lease, w.now, 100, 100);
     node_sync(&w, 0);
     soma_is_int(soma_lease_check(&node->lease, w.now, 100, 0), SOMA_OK,
                 "raised: the rest of it is there");
@@ -675,7 +709,7 @@ test_clock(void)
     memset(&lease, 0, sizeof(lease));
     memset(&reply, 0, sizeof(reply));
     soma_lease_init(&lease, 1, 1000);
-    soma_lease_need(&lease, 1000, 10);
+    soma_lease_need(&lease, 1000, 10, 10);
     soma_lease_send(&limit, &lease, 2, 1000, 0, &item);
 
     reply.flags = SOMA_LEASE_CLOCK;
@@ -697,7 +731,7 @@ test_expiry(void)
     world_init(&w, make(SOMA_TOKENS, SOMA_WINDOW_HOUR, 100000), 0);
     node = &w.node[0];
 
-    soma_lease_need(&node->lease, w.now, 100);
+    soma_lease_need(&node->lease, w.now, 100, 100);
     node_sync(&w, 0);
     soma_is_int(node->lease.avail, 100 + 100 * SOMA_LEASE_FIRST,
                 "what is needed and some more, at first");
@@ -742,16 +776,16 @@ test_refusal(void)
     world_exact(&w);
     l = &w.node[1].lease;
 
-    soma_lease_need(&w.node[0].lease, w.now, 500);
+    soma_lease_need(&w.node[0].lease, w.now, 500, 500);
     node_sync(&w, 0);
     (void) soma_lease_take(&w.node[0].lease, w.now, 500);
 
     soma_is_int(soma_lease_check(l, w.now, 200, UINT64_MAX), SOMA_AGAIN,
                 "a cold lease asks");
     after = w.node[1].seq;
-    soma_lease_need(l, w.now, 200);
+    soma_lease_need(l, w.now, 200, 1);
     node_sync(&w, 1);
-    soma_is_int(l->avail, 100, "what there is comes");
+    soma_is_int(l->avail, 100, "what there is comes to who can use a part");
     soma_is_int(soma_lease_check(l, w.now, 200, after), SOMA_DECLINED,
                 "which is too little");
     soma_is_int(soma_lease_check(l, w.now, 100, after), SOMA_OK,
@@ -774,7 +808,7 @@ test_refusal(void)
 
     soma_lease_settle(&w.limit, &w.node[0].lease, 0, 500, 500);
     node_sync(&w, 0);
-    soma_lease_need(l, w.now, 200);
+    soma_lease_need(l, w.now, 200, 200);
     node_sync(&w, 1);
     memset(&v, 0, sizeof(v));
     soma_lease_verdict(&w.limit, l, w.now, 200, 1, &v);
@@ -812,20 +846,20 @@ test_flush(void)
     world_exact(&w);
     w.length = DAY;
 
-    soma_lease_need(&w.node[0].lease, w.now, 600);
+    soma_lease_need(&w.node[0].lease, w.now, 600, 600);
     node_sync(&w, 0);
     (void) soma_lease_take(&w.node[0].lease, w.now, 600);
     soma_lease_settle(&w.limit, &w.node[0].lease, 0, 600, 600);
     node_sync(&w, 0);
 
-    soma_lease_need(&w.node[1].lease, w.now, 200);
+    soma_lease_need(&w.node[1].lease, w.now, 200, 200);
     node_sync(&w, 1);
     soma_is_int(w.node[1].lease.avail, 200, "200 are leased");
 
     memset(&w.redis, 0, sizeof(w.redis));
     held = w.node[0].lease.avail;
 
-    soma_lease_need(&w.node[0].lease, w.now, 400);
+    soma_lease_need(&w.node[0].lease, w.now, 400, 400);
     node_sync(&w, 0);
     soma_is_int(w.redis.row[0].used, 600, "600 were used, says who did");
     soma_is_int(w.node[0].lease.avail, held, "nothing is granted");
@@ -837,7 +871,7 @@ test_flush(void)
 
     w.now += SOMA_LEASE_TTL_MS;
     node_sync(&w, 1);
-    soma_lease_need(&w.node[0].lease, w.now, 400);
+    soma_lease_need(&w.node[0].lease, w.now, 400, 400);
     node_sync(&w, 0);
     soma_ok(w.node[0].lease.avail <= 400 && w.used <= 1000,
             "then what is left");
@@ -858,7 +892,7 @@ test_recount(void)
     w.length = DAY;
     node = &w.node[0];
 
-    soma_lease_need(&node->lease, w.now, 600);
+    soma_lease_need(&node->lease, w.now, 600, 600);
     node_sync(&w, 0);
     (void) soma_lease_take(&node->lease, w.now, 600);
     soma_lease_settle(&w.limit, &node->lease, 0, 600, 600);
@@ -901,14 +935,14 @@ test_turn(void)
     world_init(&w, make(SOMA_COST, SOMA_WINDOW_DAY, 1000), 0);
     node = &w.node[0];
 
-    soma_lease_need(&node->lease, w.now, 500);
+    soma_lease_need(&node->lease, w.now, 500, 500);
     node_sync(&w, 0);
     epoch = soma_lease_take(&node->lease, w.now, 300);
 
     w.now += w.length;
     soma_is_int(soma_lease_check(&node->lease, w.now, 1, UINT64_MAX),
                 SOMA_AGAIN, "a new window is a new lease");
-    soma_lease_need(&node->lease, w.now, 1000);
+    soma_lease_need(&node->lease, w.now, 1000, 1000);
     node_sync(&w, 0);
     soma_is_int(node->lease.avail, 1000, "of the whole");
 
@@ -977,7 +1011,7 @@ test_need(void)
     soma_ok(!soma_lease_pending(&lease, 1), "nothing was told");
 
     since = 1;
-    soma_lease_need(&lease, 1000, 100);
+    soma_lease_need(&lease, 1000, 100, 100);
     soma_ok(soma_lease_pending(&lease, since), "told, to be sent");
     soma_lease_send(&limit, &lease, 2, 1000, 0, &item);
     soma_is_int(item.need, 100, "sent");
@@ -986,8 +1020,8 @@ test_need(void)
     soma_ok(soma_lease_pending(&lease, since), "to be answered");
 
     soma_ok(!soma_lease_pending(&lease, 2), "who comes now is not in it");
-    soma_lease_need(&lease, 1000, 30);
-    soma_lease_need(&lease, 1000, 20);
+    soma_lease_need(&lease, 1000, 30, 30);
+    soma_lease_need(&lease, 1000, 20, 20);
     soma_lease_unneed(&lease, since, 100);
     soma_is_int(lease.need, 50, "what was sent cannot be taken back");
 
@@ -1056,6 +1090,7 @@ main(void)
     test_args();
     test_lost();
     test_change();
+    test_parts();
     test_clock();
     test_expiry();
     test_refusal();
