@@ -547,7 +547,7 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     want[SOMA_TOKENS] = 0;
     want[SOMA_COST] = 0;
 
-    if (ctx->ask.api == SOMA_API_NONE) {
+    if (ctx->ask.api == SOMA_API_NONE || soma_api_free(ctx->ask.api)) {
         return;
     }
 

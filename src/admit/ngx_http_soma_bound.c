@@ -28,7 +28,11 @@ ngx_http_soma_output(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
 {
     int64_t  n;
 
-    if (soma_openai.bounds(ctx->ask.api) == NULL) {
+    /* how long a compacted conversation is nobody can say beforehand */
+
+    if (soma_openai.bounds(ctx->ask.api) == NULL
+        && ctx->ask.api != SOMA_API_COMPACT)
+    {
         return 0;
     }
 
@@ -102,7 +106,8 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
     refusal->waits = 0;
     refusal->behind = 0;
 
-    metered = ngx_http_soma_bound_metered(limits);
+    metered = ngx_http_soma_bound_metered(limits)
+              && !soma_api_free(ctx->ask.api);
 
     if (metered && ctx->input_bound == 0) {
         ngx_http_soma_prompt_bound(ctx);

@@ -186,9 +186,24 @@ ngx_int_t ngx_http_soma_read(ngx_http_soma_ctx_t *ctx);
  * with the fault noted */
 ngx_int_t ngx_http_soma_policy(ngx_http_soma_ctx_t *ctx);
 
-/* "allow" and "tools" of soma_provider, "tools" of soma_route: the words of
- * cf->args into the bits of SOMA_JSON_OTHERS words, or soma_str_t's */
-char *ngx_http_soma_policy_allow(ngx_conf_t *cf, uint64_t *bits);
+/*
+ * Whether the tenant was given what it names of a provider's: NGX_OK, NGX_DONE
+ * (it waits, and will go on), or a status with the fault noted.  Of a request
+ * for a stored response it finds the route as well.
+ */
+ngx_int_t ngx_http_soma_objects(ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx);
+
+/* of a plan, what leads to who keeps what is named: NGX_OK, or a status */
+ngx_int_t ngx_http_soma_keeper(ngx_http_soma_ctx_t *ctx);
+
+/* from where a request may have waited; as ngx_http_soma_run() */
+ngx_int_t ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx);
+
+/* "allow" and "tools" of soma_provider, "tools" of soma_route (of soma_str_t):
+ * the words of cf->args */
+char *ngx_http_soma_policy_allow(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
 char *ngx_http_soma_policy_tools(ngx_conf_t *cf, ngx_array_t *tools);
 
 /* the request's body as it lies: the bytes of a span, copied together where

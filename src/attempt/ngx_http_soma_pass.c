@@ -16,9 +16,11 @@
 #include "ngx_http_soma_settle.h"
 
 
+static ngx_int_t ngx_http_soma_surface(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, ngx_str_t path);
 static void ngx_http_soma_body_handler(ngx_http_request_t *r);
 static void ngx_http_soma_unpacked(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
-static ngx_int_t ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_unnamed(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_resume(ngx_http_soma_ctx_t *ctx);
 
 
@@ -27,7 +29,6 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
     ngx_str_t             path;
-    soma_api_e            api;
     ngx_http_soma_ctx_t  *ctx;
 
     if (r != r->main) {
@@ -61,25 +62,11 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
         return ngx_http_soma_models_handler(r);
     }
 
-    api = soma_openai.api(ngx_http_soma_str(path));
+    rc = ngx_http_soma_surface(r, ctx, path);
 
-    if (api == SOMA_API_NONE) {
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND, "unknown_url",
-                                   "no such endpoint here: there are "
-                                   "chat/completions, completions, "
-                                   "embeddings, responses, "
-                                   "images/generations, audio/speech, "
-                                   "audio/transcriptions, "
-                                   "audio/translations and models");
+    if (rc != NGX_OK) {
+        return rc;
     }
-
-    if (r->method != NGX_HTTP_POST) {
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_METHOD,
-                                   "method_not_allowed",
-                                   "this endpoint takes POST only");
-    }
-
-    ctx->ask.api = api;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_soma_body_handler);
 
@@ -91,6 +78,58 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
 }
 
 
+/* which endpoint is asked, and whether it takes that method */
+static ngx_int_t
+ngx_http_soma_surface(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    ngx_str_t path)
+{
+    unsigned               method;
+    const soma_surface_t  *surface;
+
+    surface = soma_openai.surface(ngx_http_soma_str(path), &ctx->stored);
+
+    if (surface == NULL) {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND, "unknown_url",
+                                   "no such endpoint here: there are "
+                                   "chat/completions, completions, responses "
+                                   "(and by id, compact, input_tokens), "
+                                   "embeddings, moderations, rerank, "
+                                   "images/generations, images/edits, "
+                                   "images/variations, audio/speech, "
+                                   "audio/transcriptions, "
+                                   "audio/translations and models");
+    }
+
+    method = (r->method == NGX_HTTP_POST) ? SOMA_POST
+             : (r->method == NGX_HTTP_GET) ? SOMA_GET
+             : (r->method == NGX_HTTP_DELETE) ? SOMA_DELETE : 0;
+
+    if (!(surface->methods & method)) {
+
+        /* who would rather have a websocket asks again without */
+
+        if (r->method == NGX_HTTP_GET && r->headers_in.upgrade) {
+            return ngx_http_soma_fault(ctx, SOMA_FAULT_UPGRADE,
+                                       "websocket_not_supported",
+                                       "there are no websockets here: send a "
+                                       "POST, and \"stream\": true for events");
+        }
+
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_METHOD,
+                                   "method_not_allowed",
+                                   "this endpoint takes %s only",
+                                   surface->methods == SOMA_POST ? "POST"
+                                   : surface->methods == SOMA_GET ? "GET"
+                                   : "GET and DELETE");
+    }
+
+    ctx->surface = surface;
+    ctx->ask.api = surface->api;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_soma_body_handler(ngx_http_request_t *r)
 {
@@ -98,6 +137,11 @@ ngx_http_soma_body_handler(ngx_http_request_t *r)
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = ngx_http_soma_get_ctx(r);
+
+    if (ctx->surface->body == SOMA_BODY_NONE) {
+        ngx_http_soma_ran(ctx, ngx_http_soma_stored(ctx));
+        return;
+    }
 
     rc = ngx_http_soma_unpack(ctx, ngx_http_soma_unpacked);
 
@@ -161,6 +205,10 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ctx->ask.model.len == 0) {
+        ngx_http_soma_unnamed(ctx);
+    }
+
     name = ngx_http_soma_ngx(ctx->ask.model);
     ctx->route = ngx_http_soma_route_find(ctx->main, &name);
 
@@ -190,12 +238,47 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
         return rc;
     }
 
+    rc = ngx_http_soma_objects(ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     return ngx_http_soma_go_on(ctx);
 }
 
 
+/*
+ * Moderations have a model of their own where the request names none: that of
+ * OpenAI if it is configured, else the provider of the first model that the
+ * key may use chooses one.
+ */
+static void
+ngx_http_soma_unnamed(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_uint_t               i;
+    ngx_http_soma_route_t  **route;
+
+    static ngx_str_t  usual = ngx_string("omni-moderation-latest");
+
+    ctx->ask.model = ngx_http_soma_str(usual);
+    route = ctx->main->routes.elts;
+
+    if (ngx_http_soma_route_find(ctx->main, &usual) != NULL) {
+        return;
+    }
+
+    for (i = 0; i < ctx->main->routes.nelts; i++) {
+        if (ngx_http_soma_route_allowed(ctx, &route[i]->name)) {
+            ctx->ask.model = ngx_http_soma_str(route[i]->name);
+            return;
+        }
+    }
+}
+
+
 /* from where a request may have waited for what its limits lease */
-static ngx_int_t
+ngx_int_t
 ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t  rc;
@@ -212,6 +295,10 @@ ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx)
     }
 
     rc = ngx_http_soma_plan(ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_keeper(ctx);
+    }
 
     if (rc != NGX_OK) {
         return rc;

@@ -26,6 +26,7 @@ static ngx_uint_t ngx_http_soma_tool_allowed(ngx_http_soma_route_t *route,
     soma_str_t name);
 static ngx_uint_t ngx_http_soma_tool_listed(ngx_array_t *tools,
     soma_str_t name);
+static int ngx_http_soma_policy_object(ngx_str_t *word);
 static ngx_uint_t ngx_http_soma_policy_searches(ngx_http_soma_route_t *route);
 
 
@@ -247,7 +248,7 @@ ngx_http_soma_policy_searches(ngx_http_soma_route_t *route)
 
 
 char *
-ngx_http_soma_policy_allow(ngx_conf_t *cf, uint64_t *bits)
+ngx_http_soma_policy_allow(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
 {
     int          k;
     ngx_str_t   *value;
@@ -256,6 +257,13 @@ ngx_http_soma_policy_allow(ngx_conf_t *cf, uint64_t *bits)
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
+
+        k = ngx_http_soma_policy_object(&value[i]);
+
+        if (k >= 0) {
+            provider->allow_objects |= 1 << k;
+            continue;
+        }
 
         k = soma_openai.policy(value[i].data, value[i].len);
 
@@ -268,10 +276,25 @@ ngx_http_soma_policy_allow(ngx_conf_t *cf, uint64_t *bits)
             return NGX_CONF_ERROR;
         }
 
-        bits[k / 64] |= (uint64_t) 1 << (k % 64);
+        provider->allow[k / 64] |= (uint64_t) 1 << (k % 64);
     }
 
     return NGX_CONF_OK;
+}
+
+
+static int
+ngx_http_soma_policy_object(ngx_str_t *word)
+{
+    int  i;
+
+    for (i = 0; i < SOMA_OBJECTS; i++) {
+        if (soma_str_eq(soma_openai.objects[i], ngx_http_soma_str(*word))) {
+            return i;
+        }
+    }
+
+    return -1;
 }
 
 

@@ -521,7 +521,7 @@ static char *
 ngx_http_soma_provider_allow(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider)
 {
-    return ngx_http_soma_policy_allow(cf, provider->allow);
+    return ngx_http_soma_policy_allow(cf, provider);
 }
 
 

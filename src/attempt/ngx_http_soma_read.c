@@ -10,10 +10,18 @@
 #include "soma_multipart.h"
 
 
+/* the most tokens that an image of a form is read as: 65 tiles of OpenAI's
+ * image models with high fidelity */
+#define NGX_HTTP_SOMA_FORM_IMAGE  6240
+
+#define NGX_HTTP_SOMA_FORM_N_MAX  1024
+
+
 /* fields of a form that the steps look at */
 typedef enum {
     NGX_HTTP_SOMA_FORM_MODEL = 0,
     NGX_HTTP_SOMA_FORM_STREAM,
+    NGX_HTTP_SOMA_FORM_N,
     NGX_HTTP_SOMA_FORM_FIELDS
 } ngx_http_soma_form_field_e;
 
@@ -32,7 +40,8 @@ static const soma_json_want_t
     ngx_http_soma_form_want[NGX_HTTP_SOMA_FORM_FIELDS] =
 {
     { soma_string("model"),   1 },
-    { soma_string("stream"),  1 }
+    { soma_string("stream"),  1 },
+    { soma_string("n"),       1 }
 };
 
 
@@ -64,9 +73,7 @@ ngx_http_soma_read(ngx_http_soma_ctx_t *ctx)
     ctx->ask.n = 1;
     ctx->ask.prompts = 1;
 
-    if (ctx->ask.api == SOMA_API_TRANSCRIPTIONS
-        || ctx->ask.api == SOMA_API_TRANSLATIONS)
-    {
+    if (ctx->surface->body == SOMA_BODY_FORM) {
         return ngx_http_soma_ask_form(ctx);
     }
 
@@ -171,6 +178,11 @@ ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx)
 
     ngx_memcpy(ctx->others, form.others, sizeof(ctx->others));
 
+    if (ctx->ask.api == SOMA_API_IMAGES) {
+        ctx->ask.form_tokens = (int64_t) (ctx->body.len - form.files)
+                               + form.nfiles * NGX_HTTP_SOMA_FORM_IMAGE;
+    }
+
     return ngx_http_soma_form_fields(ctx, span);
 }
 
@@ -178,6 +190,7 @@ ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx)
 static ngx_int_t
 ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
 {
+    int64_t     n;
     soma_str_t  stream;
 
     if (span[NGX_HTTP_SOMA_FORM_MODEL].type == SOMA_JSON_NONE) {
@@ -194,6 +207,23 @@ ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
         ctx->ask.stream = 1;
         ctx->ask.usage_asked = 1;
     }
+
+    if (span[NGX_HTTP_SOMA_FORM_N].type == SOMA_JSON_NONE) {
+        return NGX_OK;
+    }
+
+    if (soma_parse_int(ngx_http_soma_form_value(ctx,
+                                                &span[NGX_HTTP_SOMA_FORM_N]),
+                       &n)
+        != SOMA_OK
+        || n < 1 || n > NGX_HTTP_SOMA_FORM_N_MAX)
+    {
+        return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "invalid_form",
+                                   "the field \"n\" must be an integer from 1 "
+                                   "to %d", NGX_HTTP_SOMA_FORM_N_MAX);
+    }
+
+    ctx->ask.n = n;
 
     return NGX_OK;
 }

@@ -14,6 +14,10 @@
 #include "soma_query.h"
 
 
+static void ngx_http_soma_request_line(ngx_http_soma_attempt_t *a,
+    ngx_buf_t *b, ngx_str_t *args);
+static void ngx_http_soma_request_length(ngx_http_soma_ctx_t *ctx,
+    ngx_buf_t *b, size_t len);
 static ngx_int_t ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a);
 static ngx_uint_t ngx_http_soma_header_passes(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_soma_header_begins(ngx_table_elt_t *h);
@@ -102,7 +106,6 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
     size_t                     len;
     ngx_buf_t                 *b;
     ngx_str_t                  args;
-    soma_out_t                 out;
     ngx_chain_t               *cl, *body;
     soma_json_edits_t          edits;
     ngx_http_request_t        *r;
@@ -127,7 +130,7 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    len = sizeof("POST ? HTTP/1.1\r\nHost: \r\nContent-Length: \r\n"
+    len = sizeof("DELETE ? HTTP/1.1\r\nHost: \r\nContent-Length: \r\n"
                  "Content-Type: \r\nAccept-Encoding: identity\r\n"
                  "x-request-id: \r\n\r\n")
           + provider->uri.len + a->path.len + args.len + provider->host.len
@@ -141,27 +144,10 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    b->last = ngx_cpymem(b->last, "POST ", 5);
-    b->last = ngx_cpymem(b->last, provider->uri.data, provider->uri.len);
-    b->last = ngx_cpymem(b->last, a->path.data, a->path.len);
-
-    if (args.len) {
-        *b->last++ = '?';
-        b->last = ngx_cpymem(b->last, args.data, args.len);
-    }
-
-    b->last = ngx_cpymem(b->last, " HTTP/1.1\r\nHost: ",
-                         sizeof(" HTTP/1.1\r\nHost: ") - 1);
-    b->last = ngx_cpymem(b->last, provider->host.data, provider->host.len);
-    b->last = ngx_cpymem(b->last, "\r\nContent-Length: ",
-                         sizeof("\r\nContent-Length: ") - 1);
-
-    soma_out_init(&out, b->last, b->end - b->last);
-    soma_put_int(&out, soma_json_edited_len(&edits, ctx->ask.body_len));
-    b->last = ngx_cpymem(out.pos, "\r\nContent-Type: ",
-                         sizeof("\r\nContent-Type: ") - 1);
-    b->last = ngx_cpymem(b->last, ctx->type.data, ctx->type.len);
-    b->last = ngx_cpymem(b->last, "\r\n", 2);
+    ngx_http_soma_request_line(a, b, &args);
+    ngx_http_soma_request_length(ctx, b,
+                                 soma_json_edited_len(&edits,
+                                                      ctx->ask.body_len));
 
     b->last = ngx_cpymem(b->last, provider->auth.data, provider->auth.len);
     b->last = ngx_cpymem(b->last, "Accept-Encoding: identity\r\nx-request-id: ",
@@ -193,6 +179,74 @@ ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
     r->upstream->request_bufs = cl;
 
     return NGX_OK;
+}
+
+
+/* the line, and whose it is */
+static void
+ngx_http_soma_request_line(ngx_http_soma_attempt_t *a, ngx_buf_t *b,
+    ngx_str_t *args)
+{
+    ngx_str_t                  method;
+    ngx_http_soma_provider_t  *provider;
+
+    provider = a->provider;
+
+    switch (a->ctx->request->method) {
+
+    case NGX_HTTP_GET:
+        ngx_str_set(&method, "GET ");
+        break;
+
+    case NGX_HTTP_DELETE:
+        ngx_str_set(&method, "DELETE ");
+        break;
+
+    default:
+        ngx_str_set(&method, "POST ");
+    }
+
+    b->last = ngx_cpymem(b->last, method.data, method.len);
+    b->last = ngx_cpymem(b->last, provider->uri.data, provider->uri.len);
+    b->last = ngx_cpymem(b->last, a->path.data, a->path.len);
+
+    if (args->len) {
+        *b->last++ = '?';
+        b->last = ngx_cpymem(b->last, args->data, args->len);
+    }
+
+    b->last = ngx_cpymem(b->last, " HTTP/1.1\r\nHost: ",
+                         sizeof(" HTTP/1.1\r\nHost: ") - 1);
+    b->last = ngx_cpymem(b->last, provider->host.data, provider->host.len);
+    b->last = ngx_cpymem(b->last, "\r\n", 2);
+}
+
+
+static void
+ngx_http_soma_request_length(ngx_http_soma_ctx_t *ctx, ngx_buf_t *b,
+    size_t len)
+{
+    soma_out_t  out;
+
+    if (ctx->request->method != NGX_HTTP_POST) {
+        return;
+    }
+
+    b->last = ngx_cpymem(b->last, "Content-Length: ",
+                         sizeof("Content-Length: ") - 1);
+
+    soma_out_init(&out, b->last, b->end - b->last);
+    soma_put_int(&out, len);
+    b->last = ngx_cpymem(out.pos, "\r\n", 2);
+
+    if (ctx->type.len == 0) {
+        return;
+    }
+
+    b->last = ngx_cpymem(b->last, "Content-Type: ",
+                         sizeof("Content-Type: ") - 1);
+    b->last = ngx_cpymem(b->last, ctx->type.data, ctx->type.len);
+    b->last = ngx_cpymem(b->last, "\r\n", 2);
 }
 
 
@@ -378,6 +432,10 @@ ngx_http_soma_encode(ngx_http_soma_attempt_t *a, soma_json_edits_t *edits)
                                             edits);
     }
 
+    if (ctx->ask.body_len == 0) {
+        return NGX_OK;
+    }
+
     /* a form: its field "model" was found when the request was read */
 
     span = ctx->model_span;
@@ -405,7 +463,9 @@ ngx_http_soma_args(ngx_http_soma_attempt_t *a, ngx_str_t *args)
     }
 
     args->len = soma_query_pass(ngx_http_soma_str(r->args),
-                                a->provider->dialect->args, args->data);
+                                a->ctx->ask.api == SOMA_API_STORED
+                                ? a->provider->dialect->stored_args
+                                : a->provider->dialect->args, args->data);
 
     return NGX_OK;
 }

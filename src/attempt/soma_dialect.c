@@ -68,6 +68,9 @@ soma_fault_status(soma_fault_e fault)
     case SOMA_FAULT_MEDIA_TYPE:
         return 415;
 
+    case SOMA_FAULT_UPGRADE:
+        return 426;
+
     case SOMA_FAULT_LOCKED:
         return 423;
 

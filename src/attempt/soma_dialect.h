@@ -27,8 +27,39 @@ typedef enum {
     SOMA_API_SPEECH,            /* /audio/speech: JSON in, sound out */
     SOMA_API_TRANSCRIPTIONS,    /* multipart in */
     SOMA_API_TRANSLATIONS,      /* multipart in */
-    SOMA_API_MODELS             /* GET, answered here */
+    SOMA_API_MODELS,            /* GET, answered here */
+    SOMA_API_MODERATIONS,
+    SOMA_API_RERANK,
+    SOMA_API_COMPACT,           /* /responses/compact */
+    SOMA_API_COUNT,             /* /responses/input_tokens */
+    SOMA_API_STORED             /* a response by its id */
 } soma_api_e;
+
+
+/* whether what it does was paid by another request, or is for nothing */
+#define soma_api_free(api)                                                    \
+    ((api) == SOMA_API_COUNT || (api) == SOMA_API_STORED)
+
+
+/* methods, as bits */
+#define SOMA_GET     0x01
+#define SOMA_POST    0x02
+#define SOMA_DELETE  0x04
+
+typedef enum {
+    SOMA_BODY_NONE = 0,
+    SOMA_BODY_JSON,
+    SOMA_BODY_FORM              /* multipart/form-data */
+} soma_body_e;
+
+
+/* an endpoint */
+typedef struct {
+    soma_str_t   path;          /* below the version of the API */
+    unsigned     methods;
+    soma_api_e   api;
+    soma_body_e  body;
+} soma_surface_t;
 
 
 /* members of a request that the steps look at; indices into scan->span */
@@ -48,6 +79,9 @@ typedef enum {
     SOMA_ASK_PROMPT,
     SOMA_ASK_TOOLS,
     SOMA_ASK_BACKGROUND,
+    SOMA_ASK_PREVIOUS,
+    SOMA_ASK_CONVERSATION,
+    SOMA_ASK_STORE,
     SOMA_ASK_TOTAL
 } soma_ask_member_e;
 
@@ -65,6 +99,25 @@ typedef struct {
 } soma_policy_t;
 
 
+/* what a provider keeps, and a request may name */
+typedef enum {
+    SOMA_OBJECT_RESPONSE = 0,
+    SOMA_OBJECT_CONVERSATION,
+    SOMA_OBJECT_PROMPT,
+    SOMA_OBJECT_FILE,
+    SOMA_OBJECT_STORE,          /* of vectors */
+    SOMA_OBJECT_CONTAINER,
+    SOMA_OBJECT_ITEM,           /* of a response, by any id */
+    SOMA_OBJECTS
+} soma_object_e;
+
+typedef struct {
+    soma_object_e  kind;
+    soma_str_t     id;          /* unescaped, of any bytes */
+} soma_ask_id_t;
+
+
+#define SOMA_ASK_IDS_MAX     32
 #define SOMA_ASK_HOSTED_MAX  8      /* kinds of a provider's own tools */
 
 
@@ -75,6 +128,8 @@ typedef struct {
     int64_t            max_tokens;      /* of an answer, -1: not said */
     int64_t            n;               /* answers made, at least 1, */
     int64_t            prompts;         /* to each of these, at least 1 */
+    int64_t            form_tokens;     /* a bound of a form's prompt, 0: by
+                                           its bytes */
     int64_t            bound;           /* what encode() says for a client
                                            that said no max_tokens, 0:
                                            nothing */
@@ -83,6 +138,12 @@ typedef struct {
     soma_str_t         hosted[SOMA_ASK_HOSTED_MAX];     /* types of tools that
                                            the provider runs */
     unsigned           nhosted;
+    unsigned           nids;
+    soma_ask_id_t     *ids;             /* SOMA_ASK_IDS_MAX, in the arena;
+                                           NULL: none were named */
+    int64_t            before;          /* tokens of an earlier response that
+                                           this one goes on from */
+    unsigned           unstored:1;      /* the answer is not to be kept */
     unsigned           window:1;        /* the provider reads more than the
                                            body: its prompt may be as long as
                                            the model's window */
@@ -222,6 +283,7 @@ typedef enum {
     SOMA_FAULT_CONFLICT,                /* 409 */
     SOMA_FAULT_TOO_LARGE,               /* 413 */
     SOMA_FAULT_MEDIA_TYPE,              /* 415 */
+    SOMA_FAULT_UPGRADE,                 /* 426 */
     SOMA_FAULT_LOCKED,                  /* 423 training_lock */
     SOMA_FAULT_RATE,                    /* 429 rate_limit_exceeded */
     SOMA_FAULT_QUOTA,                   /* 429 insufficient_quota */
@@ -235,9 +297,9 @@ typedef enum {
 typedef struct {
     soma_str_t  name;
 
-    /* api of a path below the endpoint ("/chat/completions", no /v1), or
-     * SOMA_API_NONE */
-    soma_api_e  (*api)(soma_str_t path);
+    /* the endpoint of a path ("/chat/completions", no /v1), and the id that
+     * stands in it; NULL: none */
+    const soma_surface_t  *(*surface)(soma_str_t path, soma_str_t *id);
 
     /* the members to look for: SOMA_ASK_TOTAL of them, in that order */
     const soma_json_want_t  *want;
@@ -248,8 +310,14 @@ typedef struct {
     unsigned              npolicies;
     int                  (*policy)(const unsigned char *name, size_t len);
 
-    /* names of the query arguments that go up, the last one empty */
+    /* names of the query arguments that go up, the last one empty; with a
+     * body, and to what is stored */
     const soma_str_t     *args;
+    const soma_str_t     *stored_args;
+
+    /* SOMA_OBJECTS names by which a provider allows objects that nobody here
+     * was given */
+    const soma_str_t     *objects;
 
     /*
      * Reads ask->scan's spans; "value" gives the bytes of a span (the glue

@@ -417,6 +417,7 @@ soma_multipart_note(soma_form_t *form, soma_multipart_part_t *part,
 
     if (part->file) {
         form->files += end - start;
+        form->nfiles++;
     }
 
     name = soma_multipart_plain(part->name);
@@ -467,6 +468,7 @@ soma_multipart_form(soma_str_t body, soma_str_t boundary, soma_form_t *form)
     memset(form->span, 0, form->nwant * sizeof(soma_json_span_t));
     memset(form->others, 0, sizeof(form->others));
     form->files = 0;
+    form->nfiles = 0;
 
     if (boundary.len == 0 || boundary.len > SOMA_MULTIPART_BOUNDARY_MAX
         || body.len > UINT32_MAX)

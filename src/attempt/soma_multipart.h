@@ -35,7 +35,7 @@ int soma_multipart_token(soma_str_t boundary);
  * as many spans, and "other", which notes what a provider has to allow
  * (NULL: nothing).  Set by soma_multipart_form(): each span, of the value's
  * bytes and of type SOMA_JSON_STRING, or SOMA_JSON_NONE; a bit for each of
- * the others; the bytes of all files.
+ * the others; the bytes and the number of all files.
  */
 typedef struct {
     const soma_json_want_t  *want;
@@ -44,6 +44,7 @@ typedef struct {
     soma_json_other_pt       other;
     uint64_t                 others[SOMA_JSON_OTHERS];
     size_t                   files;
+    unsigned                 nfiles;
 } soma_form_t;
 
 

@@ -24,6 +24,9 @@
 #define SOMA_OPENAI_TOKENS_MAX  1000000000000000
 
 
+const soma_surface_t *soma_openai_surface(soma_str_t path, soma_str_t *id);
+
+
 #define SOMA_OPENAI_POLICIES  96
 
 extern const soma_policy_t  soma_openai_policies[SOMA_OPENAI_POLICIES];
@@ -33,6 +36,10 @@ int soma_openai_policy(const unsigned char *name, size_t len);
 
 /* query arguments that go up */
 extern const soma_str_t  soma_openai_args[];
+extern const soma_str_t  soma_openai_stored_args[];
+
+extern const soma_str_t  soma_openai_objects[SOMA_OBJECTS];
+
 
 
 /* gives the bytes of a span, as soma_dialect_t says */
@@ -54,6 +61,10 @@ int soma_openai_encode(soma_ask_t *ask, soma_str_t model,
 int soma_openai_encode_bound(soma_ask_t *ask, soma_str_t model,
     soma_arena_t *arena, soma_value_pt value, void *data,
     soma_json_edits_t *edits);
+
+/* what a request names of those, into ask->ids */
+int soma_openai_ask_objects(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, const char **error);
 
 /* the types of "tools" that are the provider's, into ask->hosted */
 int soma_openai_ask_tools(soma_ask_t *ask, soma_arena_t *arena,

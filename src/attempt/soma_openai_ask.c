@@ -45,9 +45,12 @@ const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL] = {
     { soma_string("user"),                   1 },
     { soma_string("messages"),               0 },
     { soma_string("input"),                  0 },
-    { soma_string("prompt"),                 0 },
+    { soma_string("prompt"),                 1 },
     { soma_string("tools"),                  1 },
-    { soma_string("background"),             1 }
+    { soma_string("background"),             1 },
+    { soma_string("previous_response_id"),   1 },
+    { soma_string("conversation"),           1 },
+    { soma_string("store"),                  1 }
 };
 
 
@@ -101,6 +104,9 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     ask->stream = 0;
     ask->usage_asked = 0;
     ask->nhosted = 0;
+    ask->nids = 0;
+    ask->ids = NULL;
+    ask->before = 0;
     ask->window = 0;
     ask->tier = SOMA_TIER_DEFAULT;
 
@@ -109,7 +115,7 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
         rc = soma_openai_value(ask, i, value, data, &v);
 
         if (rc == SOMA_DECLINED) {
-            if (i == SOMA_ASK_MODEL) {
+            if (i == SOMA_ASK_MODEL && ask->api != SOMA_API_MODERATIONS) {
                 *error = "you must provide a \"model\" parameter";
                 return SOMA_ERROR;
             }
@@ -163,6 +169,13 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     if (soma_openai_ask_prompts(ask, value, data, error) != SOMA_OK
         || soma_openai_ask_beside(ask, arena, value, data, error) != SOMA_OK)
     {
+        return SOMA_ERROR;
+    }
+
+    if (ask->api == SOMA_API_MODERATIONS
+        && ask->scan->span[SOMA_ASK_INPUT].type == SOMA_JSON_NONE)
+    {
+        *error = "you must provide an \"input\" parameter";
         return SOMA_ERROR;
     }
 
@@ -322,13 +335,19 @@ soma_openai_ask_beside(soma_ask_t *ask, soma_arena_t *arena,
         return SOMA_ERROR;
     }
 
+    ask->unstored = (ask->scan->span[SOMA_ASK_STORE].type == SOMA_JSON_FALSE);
+
     rc = soma_openai_value(ask, SOMA_ASK_TOOLS, value, data, &v);
 
-    if (rc != SOMA_OK) {
-        return rc == SOMA_DECLINED ? SOMA_OK : SOMA_ERROR;
+    if (rc == SOMA_OK) {
+        rc = soma_openai_ask_tools(ask, arena, &v, error);
     }
 
-    return soma_openai_ask_tools(ask, arena, &v, error);
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    return soma_openai_ask_objects(ask, arena, value, data, error);
 }
 
 

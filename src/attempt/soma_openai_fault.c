@@ -32,6 +32,7 @@ static const soma_openai_error_t  soma_openai_errors[] = {
     { "invalid_request_error",  "conflict" },
     { "invalid_request_error",  "request_too_large" },
     { "invalid_request_error",  "unsupported_media_type" },
+    { "invalid_request_error",  "upgrade_required" },
     { "training_lock",          "training_lock" },
     { "rate_limit_error",       "rate_limit_exceeded" },
     { "insufficient_quota",     "insufficient_quota" },

@@ -7,6 +7,7 @@
 #include "soma_query.h"
 
 
+static int soma_query_list(soma_str_t name);
 static int soma_query_plain(soma_str_t value);
 
 
@@ -45,8 +46,8 @@ soma_query_pass(soma_str_t args, const soma_str_t *names, unsigned char *out)
             }
         }
 
-        if (names[i].len == 0 || (seen & ((uint64_t) 1 << i))
-            || !soma_query_plain(value))
+        if (names[i].len == 0 || !soma_query_plain(value)
+            || ((seen & ((uint64_t) 1 << i)) && !soma_query_list(name)))
         {
             continue;
         }
@@ -62,6 +63,17 @@ soma_query_pass(soma_str_t args, const soma_str_t *names, unsigned char *out)
     }
 
     return (size_t) (to - out);
+}
+
+
+/* "include[]" may come several times */
+
+static int
+soma_query_list(soma_str_t name)
+{
+    return name.data[name.len - 1] == ']'
+           || (name.len > 6
+               && memcmp(name.data + name.len - 6, "%5B%5D", 6) == 0);
 }
 
 

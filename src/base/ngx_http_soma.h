@@ -23,6 +23,7 @@
 #include "soma_route.h"
 #include "soma_health.h"
 #include "soma_dialect.h"
+#include "soma_own.h"
 #include "soma_price.h"
 #include "soma_redis_url.h"
 #include "soma_record.h"
@@ -70,6 +71,10 @@ typedef struct {
 #define NGX_HTTP_SOMA_USAGE_ON      1
 #define NGX_HTTP_SOMA_USAGE_OFF     2
 
+/* what was asked of the store about an id is known */
+typedef void (*ngx_http_soma_own_pt)(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
+
+
 struct ngx_http_soma_provider_s {
     ngx_str_t                       name;
     const soma_dialect_t           *dialect;
@@ -105,6 +110,8 @@ struct ngx_http_soma_provider_s {
     unsigned                        ssl:1;
     uint64_t                        allow[SOMA_JSON_OTHERS];    /* of them: they
                                                    may pass */
+    unsigned                        allow_objects;  /* bits of soma_object_e:
+                                                   whoever was given them */
     ngx_array_t                     tools;      /* soma_str_t, that may be
                                                    used beside functions */
     unsigned                        newer_bound:1;  /* of soma_ask_t */
@@ -360,6 +367,13 @@ struct ngx_http_soma_ctx_s {
                                                    have to be allowed, by
                                                    the dialect's index */
     uint64_t                        query_hash;
+    const soma_surface_t           *surface;
+    soma_str_t                      stored;     /* the id in a path */
+    soma_own_t                      own;        /* of the id asked last */
+    soma_str_t                      keeper;     /* provider that keeps what is
+                                                   gone on from; or empty */
+    unsigned                        own_at;     /* ids of ask that are known */
+    ngx_http_soma_own_pt            own_next;
     ngx_http_soma_route_t          *route;
     unsigned                        order[SOMA_TARGETS_MAX];
     ngx_uint_t                      norder;

@@ -245,6 +245,10 @@ ngx_http_soma_prompt_most(ngx_http_soma_ctx_t *ctx, ngx_uint_t counted)
     ngx_http_soma_model_t   *model;
     ngx_http_soma_target_t  *target;
 
+    if (ctx->ask.form_tokens > 0) {
+        return ctx->ask.form_tokens;
+    }
+
     if (ngx_http_soma_body_whole(ctx) != NGX_OK) {
 
         /* out of memory: the bytes of the body are a bound too */
@@ -278,7 +282,7 @@ ngx_http_soma_prompt_most(ngx_http_soma_ctx_t *ctx, ngx_uint_t counted)
         most = ngx_max(most, n);
     }
 
-    return most;
+    return most + ctx->ask.before;
 }
 
 
@@ -312,7 +316,7 @@ ngx_http_soma_prompt_window(ngx_http_soma_ctx_t *ctx)
 void
 ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
 {
-    if (ctx->ask.api == SOMA_API_NONE) {
+    if (ctx->ask.api == SOMA_API_NONE || soma_api_free(ctx->ask.api)) {
         return;
     }
 
@@ -323,7 +327,8 @@ ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->ask.scan != NULL && !soma_json_scan_marked(ctx->ask.scan)) {
-        ctx->input_bound = soma_prompt_bound(ctx->ask.body_len);
+        ctx->input_bound = soma_prompt_bound(ctx->ask.body_len)
+                           + ctx->ask.before;
         return;
     }
 

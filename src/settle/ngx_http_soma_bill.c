@@ -40,6 +40,15 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
 
     doubt = ctx->doubt;
 
+    if (soma_api_free(ctx->ask.api)) {
+
+        /* the usage of a stored response was paid when it was made */
+
+        ngx_memzero(&ctx->usage, sizeof(soma_usage_t));
+        ctx->usage.known = 1;
+        return;
+    }
+
     if (!ctx->answered && doubt != NULL) {
 
         /* none came after it, or none that could be tried */
@@ -57,7 +66,8 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
         bill.tier = ctx->ask.tier;
         bill.sent = ngx_http_soma_bill_sent(ctx);
         bill.stream = ctx->answer.stream;
-        bill.metered = (soma_openai.bounds(ctx->ask.api) != NULL);
+        bill.metered = (soma_openai.bounds(ctx->ask.api) != NULL
+                        || ctx->ask.api == SOMA_API_COMPACT);
         bill.complete = (complete || ctx->answer.finished);
         bill.ended = ctx->answer.done;
         bill.failed = ctx->answer.failed;
@@ -149,6 +159,13 @@ ngx_http_soma_bill_prompt(ngx_http_soma_ctx_t *ctx)
         ctx->prompt = ngx_http_soma_prompt_estimate(ctx);
     }
 
+    if (ctx->ask.window || ctx->ask.before) {
+
+        /* what the provider read beside the body nobody here has seen */
+
+        return ngx_max(ctx->prompt + ctx->ask.before, ctx->input_bound);
+    }
+
     return ctx->input_bound ? ngx_min(ctx->prompt, ctx->input_bound)
                             : ctx->prompt;
 }
@@ -160,7 +177,9 @@ ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx)
 {
     int64_t  n;
 
-    if (soma_openai.bounds(ctx->ask.api) == NULL) {
+    if (soma_openai.bounds(ctx->ask.api) == NULL
+        && ctx->ask.api != SOMA_API_COMPACT)
+    {
         return 0;
     }
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_own.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_trace.h"
 #include "soma_xxh3.h"
@@ -37,7 +38,12 @@ static const soma_str_t  ngx_http_soma_api_names[] = {
     soma_string("speech"),
     soma_string("transcriptions"),
     soma_string("translations"),
-    soma_string("models")
+    soma_string("models"),
+    soma_string("moderations"),
+    soma_string("rerank"),
+    soma_string("compact"),
+    soma_string("input_tokens"),
+    soma_string("stored")
 };
 
 
@@ -76,6 +82,7 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
     }
 
     ngx_http_soma_settle_holds(ctx);
+    ngx_http_soma_own_note(ctx);
 
     /* what was let in has a record; what was refused has a metric */
 

@@ -30,7 +30,8 @@
 #define NGX_HTTP_SOMA_CACHE_KEY     0       /* name: 32 bytes of SHA-256 */
 #define NGX_HTTP_SOMA_CACHE_LOCK    1       /* name: tenant */
 #define NGX_HTTP_SOMA_CACHE_TENANT  2       /* name: tenant */
-#define NGX_HTTP_SOMA_CACHE_KINDS   3
+#define NGX_HTTP_SOMA_CACHE_OWN     3       /* name: soma_own_hash() */
+#define NGX_HTTP_SOMA_CACHE_KINDS   4
 
 /* as "fresh": whatever its age, for when Redis is away */
 #define NGX_HTTP_SOMA_CACHE_ANY     INT64_MAX

@@ -31,28 +31,6 @@ test_names(void)
             "an unknown dialect");
     soma_is_str(names, strlen(names), "openai, echo", "what is allowed");
 
-    soma_is_int(soma_openai.api(STR("/chat/completions")), SOMA_API_CHAT,
-                "api of chat");
-    soma_is_int(soma_openai.api(STR("/completions")), SOMA_API_COMPLETIONS,
-                "api of completions");
-    soma_is_int(soma_openai.api(STR("/embeddings")), SOMA_API_EMBEDDINGS,
-                "api of embeddings");
-    soma_is_int(soma_openai.api(STR("/responses")), SOMA_API_RESPONSES,
-                "api of responses");
-    soma_is_int(soma_openai.api(STR("/images/generations")),
-                SOMA_API_IMAGES, "api of images");
-    soma_is_int(soma_openai.api(STR("/audio/speech")), SOMA_API_SPEECH,
-                "api of speech");
-    soma_is_int(soma_openai.api(STR("/audio/transcriptions")),
-                SOMA_API_TRANSCRIPTIONS, "api of transcriptions");
-    soma_is_int(soma_openai.api(STR("/audio/translations")),
-                SOMA_API_TRANSLATIONS, "api of translations");
-    soma_is_int(soma_openai.api(STR("/models")), SOMA_API_MODELS,
-                "api of models");
-    soma_is_int(soma_openai.api(STR("/chat/completions/")), SOMA_API_NONE,
-                "a longer path is no api");
-    soma_is_int(soma_openai.api(STR("")), SOMA_API_NONE, "no path");
-
     soma_is_int(soma_estimate_tokens(0), 0, "no text, no tokens");
     soma_is_int(soma_estimate_tokens(1), 1, "one byte is a token");
     soma_is_int(soma_estimate_tokens(8), 2, "eight bytes are two");

@@ -114,12 +114,17 @@ has_feature(exchange_t *x, const char *name)
 static soma_api_e
 api_of(exchange_t *x)
 {
-    const char  *path;
+    soma_str_t             id;
+    const char            *path;
+    const soma_surface_t  *surface;
 
     path = yyjson_get_str(yyjson_ptr_get(x->root, "/request/path"));
 
-    return soma_openai.api((soma_str_t) { strlen(path),
-                                          (unsigned char *) path });
+    surface = soma_openai.surface((soma_str_t) { strlen(path),
+                                                 (unsigned char *) path },
+                                  &id);
+
+    return surface ? surface->api : SOMA_API_NONE;
 }
 
 

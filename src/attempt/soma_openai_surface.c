@@ -1,0 +1,103 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The endpoints of OpenAI's API that are served.
+ */
+
+
+#include "soma_openai.h"
+
+
+/* what is more special stands first; "*" is one segment, an id */
+static const soma_surface_t  soma_openai_surfaces[] = {
+    { soma_string("/chat/completions"),
+      SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON },
+    { soma_string("/responses"),
+      SOMA_POST, SOMA_API_RESPONSES, SOMA_BODY_JSON },
+    { soma_string("/embeddings"),
+      SOMA_POST, SOMA_API_EMBEDDINGS, SOMA_BODY_JSON },
+    { soma_string("/completions"),
+      SOMA_POST, SOMA_API_COMPLETIONS, SOMA_BODY_JSON },
+    { soma_string("/responses/compact"),
+      SOMA_POST, SOMA_API_COMPACT, SOMA_BODY_JSON },
+    { soma_string("/responses/input_tokens"),
+      SOMA_POST, SOMA_API_COUNT, SOMA_BODY_JSON },
+    { soma_string("/responses/*"),
+      SOMA_GET|SOMA_DELETE, SOMA_API_STORED, SOMA_BODY_NONE },
+    { soma_string("/responses/*/cancel"),
+      SOMA_POST, SOMA_API_STORED, SOMA_BODY_NONE },
+    { soma_string("/responses/*/input_items"),
+      SOMA_GET, SOMA_API_STORED, SOMA_BODY_NONE },
+    { soma_string("/moderations"),
+      SOMA_POST, SOMA_API_MODERATIONS, SOMA_BODY_JSON },
+    { soma_string("/rerank"),
+      SOMA_POST, SOMA_API_RERANK, SOMA_BODY_JSON },
+    { soma_string("/images/generations"),
+      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_JSON },
+    { soma_string("/images/edits"),
+      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_FORM },
+    { soma_string("/images/variations"),
+      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_FORM },
+    { soma_string("/audio/speech"),
+      SOMA_POST, SOMA_API_SPEECH, SOMA_BODY_JSON },
+    { soma_string("/audio/transcriptions"),
+      SOMA_POST, SOMA_API_TRANSCRIPTIONS, SOMA_BODY_FORM },
+    { soma_string("/audio/translations"),
+      SOMA_POST, SOMA_API_TRANSLATIONS, SOMA_BODY_FORM }
+};
+
+
+static int soma_openai_surface_is(soma_str_t pattern, soma_str_t path,
+    soma_str_t *id);
+
+
+const soma_surface_t *
+soma_openai_surface(soma_str_t path, soma_str_t *id)
+{
+    size_t  i;
+
+    for (i = 0;
+         i < sizeof(soma_openai_surfaces) / sizeof(soma_openai_surfaces[0]);
+         i++)
+    {
+        if (soma_openai_surface_is(soma_openai_surfaces[i].path, path, id)) {
+            return &soma_openai_surfaces[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+soma_openai_surface_is(soma_str_t pattern, soma_str_t path, soma_str_t *id)
+{
+    size_t          n, rest;
+    unsigned char  *star, *end;
+
+    id->data = NULL;
+    id->len = 0;
+
+    star = memchr(pattern.data, '*', pattern.len);
+
+    if (star == NULL) {
+        return soma_str_eq(pattern, path);
+    }
+
+    n = (size_t) (star - pattern.data);
+    rest = pattern.len - n - 1;
+
+    if (path.len <= n + rest || memcmp(path.data, pattern.data, n) != 0
+        || memcmp(path.data + path.len - rest, star + 1, rest) != 0)
+    {
+        return 0;
+    }
+
+    id->data = path.data + n;
+    id->len = path.len - n - rest;
+
+    end = memchr(id->data, '/', id->len);
+
+    return end == NULL;
+}
