@@ -12,6 +12,7 @@
 #include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_jwt.h"
+#include "ngx_http_soma_user.h"
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_lock.h"
@@ -207,6 +208,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, limit_wait),
+      NULL },
+
+    { ngx_string("soma_user_from"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_soma_user_from,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("soma_usage_cost"),

@@ -12,6 +12,7 @@
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_tz.h"
+#include "ngx_http_soma_user.h"
 #include "ngx_http_soma_vocabulary.h"
 
 
@@ -171,6 +172,10 @@ ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     }
 
     rc = ngx_http_soma_tenant_end(r, ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_user_head(r, ctx);
+    }
 
     if (rc != NGX_OK) {
         return rc;

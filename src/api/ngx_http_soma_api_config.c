@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_soma_endpoint.h"
+#include "ngx_http_soma_manage.h"
 
 
 static void ngx_http_soma_config_write(soma_out_t *out, void *data);
@@ -91,20 +92,9 @@ ngx_http_soma_config_who(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
     ngx_http_soma_put_string(out, "user", identity->user);
     ngx_http_soma_put_string(out, "key", identity->key);
 
-    ngx_http_soma_put_name(out, "capabilities");
-    soma_put_char(out, '[');
-
-    if (identity->capabilities & SOMA_CAN_ADMIN) {
-        soma_put_cstr(out, "\"admin\"");
-    }
-
-    if (identity->capabilities & SOMA_CAN_USAGE) {
-        soma_put_cstr(out, identity->capabilities & SOMA_CAN_ADMIN
-                           ? ",\"usage\"" : "\"usage\"");
-    }
-
-    soma_put_char(out, ']');
-
+    ngx_http_soma_put_list(out, "capabilities",
+                           ngx_http_soma_capabilities(identity->capabilities),
+                           ',');
     ngx_http_soma_put_time(out, "expires", identity->expires);
 }
 

@@ -509,20 +509,18 @@ ngx_http_soma_call_change(ngx_http_soma_call_t *call,
 soma_str_t
 ngx_http_soma_capabilities(unsigned bits)
 {
-    switch (bits & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE)) {
+    static const soma_str_t  lists[] = {
+        soma_str_null,
+        soma_string("admin"),
+        soma_string("usage"),
+        soma_string("admin,usage"),
+        soma_string("user"),
+        soma_string("admin,user"),
+        soma_string("usage,user"),
+        soma_string("admin,usage,user")
+    };
 
-    case SOMA_CAN_ADMIN:
-        return SOMA_STR("admin");
-
-    case SOMA_CAN_USAGE:
-        return SOMA_STR("usage");
-
-    case SOMA_CAN_ADMIN|SOMA_CAN_USAGE:
-        return SOMA_STR("admin,usage");
-
-    default:
-        return (soma_str_t) soma_str_null;
-    }
+    return lists[bits & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE|SOMA_CAN_USER)];
 }
 
 

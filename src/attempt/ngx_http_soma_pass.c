@@ -14,6 +14,7 @@
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_user.h"
 
 
 static ngx_int_t ngx_http_soma_surface(ngx_http_request_t *r,
@@ -196,6 +197,12 @@ ngx_http_soma_run(ngx_http_soma_ctx_t *ctx)
     ngx_str_t   name;
 
     rc = ngx_http_soma_read(ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_soma_user_body(ctx);
 
     if (rc != NGX_OK) {
         return rc;

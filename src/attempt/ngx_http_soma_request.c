@@ -291,6 +291,15 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
                 continue;
             }
 
+            /* who the user is was said to us */
+
+            if (a->ctx->conf->user_header.len == h[i].key.len
+                && soma_same(h[i].lowcase_key,
+                             a->ctx->conf->user_header.data, h[i].key.len))
+            {
+                continue;
+            }
+
             /* whatever Connection names is hop-by-hop as well */
 
             if (named && ngx_http_soma_hop(&r->headers_in.headers.part,

@@ -82,6 +82,7 @@ typedef enum {
     SOMA_ASK_PREVIOUS,
     SOMA_ASK_CONVERSATION,
     SOMA_ASK_STORE,
+    SOMA_ASK_METADATA,
     SOMA_ASK_TOTAL
 } soma_ask_member_e;
 

@@ -50,7 +50,8 @@ const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL] = {
     { soma_string("background"),             1 },
     { soma_string("previous_response_id"),   1 },
     { soma_string("conversation"),           1 },
-    { soma_string("store"),                  1 }
+    { soma_string("store"),                  1 },
+    { soma_string("metadata"),               1 }
 };
 
 

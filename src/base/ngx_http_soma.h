@@ -264,6 +264,9 @@ typedef struct {
 #define NGX_HTTP_SOMA_DOWN_DENY     1
 #define NGX_HTTP_SOMA_ABORT_CANCEL  0
 #define NGX_HTTP_SOMA_ABORT_DRAIN   1
+#define NGX_HTTP_SOMA_USER_OFF      0
+#define NGX_HTTP_SOMA_USER_HEADER   1
+#define NGX_HTTP_SOMA_USER_BODY     2
 #define NGX_HTTP_SOMA_BOUND_CLAMP   0
 #define NGX_HTTP_SOMA_BOUND_REQUIRE 1
 #define NGX_HTTP_SOMA_BOUND_TRUST   2
@@ -275,6 +278,8 @@ typedef struct {
     ngx_flag_t                      usage_cost;
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      on_abort;
+    ngx_uint_t                      user_from;      /* ..._USER_... */
+    ngx_str_t                       user_header;    /* in small letters */
     ngx_uint_t                      max_tokens;     /* ..._BOUND_... */
     ngx_array_t                    *cors;           /* ngx_str_t, origins */
     ngx_msec_t                      limit_wait;     /* 0: nobody waits */
@@ -414,6 +419,7 @@ struct ngx_http_soma_ctx_s {
     unsigned                        tenant_asked:1; /* Redis, no answer yet */
     unsigned                        tenant_failed:1;    /* it cannot tell */
     unsigned                        tenant_waits:1; /* phases wait for it */
+    unsigned                        user_asked:1;   /* by the headers */
     unsigned                        unlocked:1; /* lock was checked */
     unsigned                        tenant_admitted:1;
     unsigned                        key_admitted:1;

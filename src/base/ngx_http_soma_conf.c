@@ -128,6 +128,7 @@ ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
     slcf->usage_cost = NGX_CONF_UNSET;
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
     slcf->on_abort = NGX_CONF_UNSET_UINT;
+    slcf->user_from = NGX_CONF_UNSET_UINT;
     slcf->max_tokens = NGX_CONF_UNSET_UINT;
     slcf->limit_wait = NGX_CONF_UNSET_MSEC;
     slcf->body_buffer = NGX_CONF_UNSET_SIZE;
@@ -160,6 +161,12 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_SOMA_DOWN_ALLOW);
     ngx_conf_merge_uint_value(conf->on_abort, prev->on_abort,
                               NGX_HTTP_SOMA_ABORT_CANCEL);
+    if (conf->user_from == NGX_CONF_UNSET_UINT) {
+        conf->user_header = prev->user_header;
+    }
+
+    ngx_conf_merge_uint_value(conf->user_from, prev->user_from,
+                              NGX_HTTP_SOMA_USER_OFF);
     ngx_conf_merge_uint_value(conf->max_tokens, prev->max_tokens,
                               NGX_HTTP_SOMA_BOUND_CLAMP);
     ngx_conf_merge_msec_value(conf->limit_wait, prev->limit_wait, 1000);

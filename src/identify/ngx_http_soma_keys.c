@@ -91,7 +91,7 @@ invalid:
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\" of \"soma_key\": allowed "
                        "are tenant=NAME user=NAME name=ID "
-                       "capabilities=admin,usage \"models=A B\" tags=TEXT "
+                       "capabilities=admin,usage,user \"models=A B\" tags=TEXT "
                        "\"limits=requests 10/minute;cost 5/day\" "
                        "expires=TIME", &value[i]);
 

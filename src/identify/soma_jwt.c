@@ -705,6 +705,9 @@ soma_jwt_capabilities(soma_str_t words)
                    || soma_str_is(word, "soma:usage"))
         {
             bits |= SOMA_CAN_USAGE;
+
+        } else if (soma_str_is(word, "soma:user")) {
+            bits |= SOMA_CAN_USER;
         }
     }
 

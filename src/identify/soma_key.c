@@ -129,6 +129,9 @@ soma_capabilities_parse(soma_str_t list, unsigned *bits)
         } else if (soma_str_is(word, "usage")) {
             found |= SOMA_CAN_USAGE;
 
+        } else if (soma_str_is(word, "user")) {
+            found |= SOMA_CAN_USER;
+
         } else {
             return SOMA_ERROR;
         }

@@ -27,6 +27,7 @@
 
 #define SOMA_CAN_ADMIN       0x01       /* capabilities */
 #define SOMA_CAN_USAGE       0x02
+#define SOMA_CAN_USER        0x04       /* say whose request it is */
 
 
 typedef struct {
@@ -47,7 +48,7 @@ typedef struct {
  * What begins with "eyJ" may be a JSON Web Token, which is longer */
 int soma_key_bearer(soma_str_t value, soma_str_t *credential);
 
-/* "admin,usage" -> bits, empty: none; SOMA_ERROR on an unknown word */
+/* "admin,usage,user" -> bits, empty: none; SOMA_ERROR on an unknown word */
 int soma_capabilities_parse(soma_str_t list, unsigned *bits);
 
 /*

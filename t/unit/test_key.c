@@ -100,6 +100,8 @@ test_capabilities(void)
         { "admin,usage", SOMA_CAN_ADMIN | SOMA_CAN_USAGE },
         { " usage , admin ", SOMA_CAN_ADMIN | SOMA_CAN_USAGE },
         { "admin,admin", SOMA_CAN_ADMIN },
+        { "user", SOMA_CAN_USER },
+        { "user,admin", SOMA_CAN_USER | SOMA_CAN_ADMIN },
     };
 
     static const char *const  bad[] = {
