@@ -23,6 +23,13 @@ ngx_http_soma_wait_on(ngx_http_soma_attempt_t *a)
 
     c = a->ctx->request->upstream->peer.connection;
 
+    /* a timer that is set is left as it is when it is nearly right: a wait
+     * of half a second would then hardly begin anew */
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
     ngx_add_timer(c->read, ngx_http_soma_wait_ms(a, 1));
 }
 
