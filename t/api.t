@@ -143,11 +143,16 @@ is(get('s', '/v1/models')->{status}, 200, 'models');
 is(ask('k', 'assistant')->{status}, 200, 'a route past a dead provider')
     for 1 .. 5;
 
-for my $key ('k', 's') {
-    $res = get($key, '/soma/health');
-    is($res->{body}, "{\"status\":\"degraded\"}\n",
-       'who does not run the gateway is told one word of its health');
-}
+$res = get('s', '/soma/health');
+is($res->{body}, "{\"status\":\"degraded\",\"providers\":[]}\n",
+   'who does not run the gateway is told one word of its health');
+$res = get('k', '/soma/health');
+is(join(' ', sort keys %{$res->{json}}), 'providers status',
+   'and which of its models do not answer');
+is_deeply([map { [$_->{name}, sort(keys %$_),
+                  map { "$_->{name} $_->{health}" } @{$_->{models}}] }
+           @{$res->{json}{providers}}],
+          [['dead', 'models', 'name', 'gone open']], 'nothing else of them');
 
 $res = get('u', '/soma/health');
 is($res->{status}, 200, 'who may see all usage is told all');

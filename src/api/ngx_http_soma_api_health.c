@@ -15,6 +15,8 @@
 
 typedef struct {
     ngx_http_soma_main_conf_t      *main;
+    ngx_http_soma_ctx_t            *ctx;    /* of who asks for what is its
+                                               own, or NULL: all */
     int64_t                         now;
     ngx_http_soma_workers_t         workers;
     ngx_http_soma_redis_state_t     redis;
@@ -28,7 +30,9 @@ static void ngx_http_soma_health_look(ngx_http_request_t *r,
 static void ngx_http_soma_health_write(soma_out_t *out, void *data);
 static ngx_uint_t ngx_http_soma_health_degraded(
     ngx_http_soma_health_state_t *st);
-static void ngx_http_soma_health_write_word(soma_out_t *out, void *data);
+static void ngx_http_soma_health_write_own(soma_out_t *out, void *data);
+static ngx_uint_t ngx_http_soma_health_models(soma_out_t *out,
+    ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider);
 static void ngx_http_soma_health_redis(soma_out_t *out,
     ngx_http_soma_health_state_t *st);
 static void ngx_http_soma_health_ledger(soma_out_t *out,
@@ -56,23 +60,50 @@ ngx_http_soma_health_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     /* addresses, versions and others' models are for who runs the gateway */
 
+    if (ctx->identity.capabilities & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE)) {
+        return ngx_http_soma_answer(r, NGX_HTTP_OK,
+                                    ngx_http_soma_health_write, &st);
+    }
+
+    st.ctx = ctx;
+
     return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                (ctx->identity.capabilities
-                                 & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE))
-                                ? ngx_http_soma_health_write
-                                : ngx_http_soma_health_write_word,
-                                &st);
+                                ngx_http_soma_health_write_own, &st);
 }
 
 
+/* one word, and which of the models that the key may use do not answer */
 static void
-ngx_http_soma_health_write_word(soma_out_t *out, void *data)
+ngx_http_soma_health_write_own(soma_out_t *out, void *data)
 {
+    ngx_http_soma_health_state_t *st = data;
+
+    ngx_uint_t                  i, n;
+    ngx_http_soma_provider_t  **provider;
+
     soma_put_char(out, '{');
     ngx_http_soma_put_text(out, "status",
-                           ngx_http_soma_health_degraded(data) ? "degraded"
-                                                               : "ok");
-    soma_put_cstr(out, "}\n");
+                           ngx_http_soma_health_degraded(st) ? "degraded"
+                                                             : "ok");
+    ngx_http_soma_put_name(out, "providers");
+    soma_put_char(out, '[');
+
+    provider = st->main->providers.elts;
+
+    for (i = 0, n = 0; i < st->main->providers.nelts; i++) {
+
+        if (ngx_http_soma_health_models(NULL, st, provider[i]) == 0) {
+            continue;
+        }
+
+        soma_put_cstr(out, n++ ? ",{" : "{");
+        ngx_http_soma_put_string(out, "name",
+                                 ngx_http_soma_str(provider[i]->name));
+        (void) ngx_http_soma_health_models(out, st, provider[i]);
+        soma_put_char(out, '}');
+    }
+
+    soma_put_cstr(out, "]}\n");
 }
 
 
@@ -325,11 +356,6 @@ static void
 ngx_http_soma_health_provider(soma_out_t *out,
     ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider)
 {
-    int64_t                  until;
-    ngx_uint_t               i, n;
-    soma_health_all_t        health;
-    ngx_http_soma_model_t  **model;
-
     soma_put_char(out, '{');
     ngx_http_soma_put_string(out, "name", ngx_http_soma_str(provider->name));
     ngx_http_soma_put_string(out, "dialect",
@@ -356,19 +382,51 @@ ngx_http_soma_health_provider(soma_out_t *out,
                                provider->state->refused);
     }
 
-    ngx_http_soma_put_name(out, "models");
-    soma_put_char(out, '[');
+    (void) ngx_http_soma_health_models(out, st, provider);
+
+    soma_put_char(out, '}');
+}
+
+
+/* how many there are to tell of; out: where they are written, or NULL */
+static ngx_uint_t
+ngx_http_soma_health_models(soma_out_t *out, ngx_http_soma_health_state_t *st,
+    ngx_http_soma_provider_t *provider)
+{
+    int64_t                  until;
+    ngx_uint_t               i, n;
+    soma_health_all_t        health;
+    ngx_http_soma_model_t  **model;
+
+    if (out) {
+        ngx_http_soma_put_name(out, "models");
+        soma_put_char(out, '[');
+    }
 
     model = st->main->models.elts;
 
     for (i = 0, n = 0; i < st->main->models.nelts; i++) {
+
         if (model[i]->provider != provider) {
             continue;
         }
 
         health = ngx_http_soma_health_get(st->main, model[i]);
 
-        soma_put_cstr(out, n++ ? ",{" : "{");
+        if (st->ctx
+            && (soma_health_well(&health, NULL)
+                || !ngx_http_soma_route_allowed(st->ctx, &model[i]->name)))
+        {
+            continue;
+        }
+
+        n++;
+
+        if (out == NULL) {
+            continue;
+        }
+
+        soma_put_cstr(out, n > 1 ? ",{" : "{");
         ngx_http_soma_put_string(out, "name",
                                  ngx_http_soma_str(model[i]->name));
         ngx_http_soma_put_text(out, "health",
@@ -383,7 +441,11 @@ ngx_http_soma_health_provider(soma_out_t *out,
         soma_put_char(out, '}');
     }
 
-    soma_put_cstr(out, "]}");
+    if (out) {
+        soma_put_char(out, ']');
+    }
+
+    return n;
 }
 
 
