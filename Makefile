@@ -6,6 +6,7 @@
 #   make build          build/modules/ngx_http_soma_module.so, build/soma-ledger
 #   make test           every suite; ends with "N passed, N failed"
 #   make bench          bare proxy_pass and the module side by side
+#   make storm          every way of passing a budget, and the provider's bill
 #   make soak           a million requests: memory stays where it was
 #
 #   make unit           the plain C; UNIT=NAME for one of t/unit/test_NAME.c
@@ -79,7 +80,7 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
 	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
 	deps-source unit fuzz test test-nginx test-asan test-valgrind clients style \
-	check-clang check-hiredis1 bench soak chaos run stop clean
+	check-clang check-hiredis1 bench soak chaos storm run stop clean
 
 all: build
 
@@ -300,6 +301,13 @@ soak: build
 chaos: build
 	@t/chaos/run $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SEED),--seed=$(SEED)) \
 	    $(if $(REDIS),--redis=$(REDIS)) $(CHAOS)
+
+
+# every way of passing a budget at random, and the provider's own bill after it
+
+storm: build
+	@t/storm/run $(if $(STORM_SECONDS),--seconds=$(STORM_SECONDS)) \
+	    $(if $(WAYS),--ways=$(WAYS))
 
 
 # a gateway to look at
