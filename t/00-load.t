@@ -17,7 +17,22 @@ like($out, qr/test is successful/, 'and says so');
 my $symbols = `nm -D --defined-only $ENV{TEST_NGINX_LOAD_MODULES}`;
 is(join(' ', sort map { (split)[2] } split /\n/, $symbols),
    'ngx_module_names ngx_module_order ngx_modules',
-   'no other symbol is to be seen, hiredis least of all');
+   'no other symbol is to be seen, hiredis and yyjson least of all');
+
+# what a machine with Debian's nginx has, or finds by its name with apt
+my @needed = `readelf -d $ENV{TEST_NGINX_LOAD_MODULES}`
+             =~ /NEEDED.*\[([a-z]+)[^\]]*\]/g;
+
+is_deeply([grep { !/^lib(?:c|m|z|curl|crypto|ssl)$/ } @needed], [],
+          'nothing is loaded with it that one would have to hunt for');
+
+SKIP: {
+    skip 'a build for tests alone', 1 if $ENV{SOMA_SANITIZER};
+
+    is(join('', grep { index($_, $Soma::TOP) >= 0 }
+                `strings -a $ENV{TEST_NGINX_LOAD_MODULES}`), '',
+       'it does not say where it was built');
+}
 
 $nginx->start;
 is($nginx->get('/')->{status}, 204, 'it serves');

@@ -5,7 +5,8 @@ package Spend;
 # (Bill.pm).  For each way there are two tenants, one with a limit of cost and
 # one of tokens, and one more pair for all ways mixed.
 #
-#     my $storm = Spend->new(seconds => 60, ways => [...]);
+#     my $storm = Spend->new(seconds => 60, ways => [...], part => 1);
+#                                     # part of a limit that each tenant has
 #     $storm->play;
 #     print $storm->table;            # a line a tenant
 #     my @leaks = $storm->leaks;      # names of tenants beyond their limit
@@ -25,6 +26,7 @@ our $CLIENTS = 8;
 
 my $COST = 20_000_000;          # nano-USD, of a tenant's day
 my $PIECES = 200_000_000;       # the same, where pieces are paid
+my $LEAST = 80_000_000;         # two images
 my $TOKENS = 3_000;
 my $MIXED = 10;                 # times, for the tenants of all ways
 my $ANSWER = 20;                # seconds, for a client to have one
@@ -35,7 +37,8 @@ my %UNITS = (cost => 'nano', tokens => 'tokens');
 
 sub new {
     my ($class, %opt) = @_;
-    my $self = bless { seconds => 60, ways => [Ways::names()], %opt }, $class;
+    my $self = bless { seconds => 60, part => 1, ways => [Ways::names()],
+                       %opt }, $class;
 
     for my $way (@{ $self->{ways} }) {
         $self->add("$way-$_", $way, $_) for $self->kinds($way);
@@ -60,6 +63,8 @@ sub add {
     my $limit = $kind eq 'tokens' ? $TOKENS
                 : $way && Ways::pieces($way) ? $PIECES : $COST;
 
+    $limit *= $self->{part};
+    $limit = $LEAST if $way && Ways::pieces($way) && $limit < $LEAST;
     $limit *= $MIXED unless $way;
     $self->{tenant}{$name} = { way => $way, kind => $kind, limit => $limit };
 }
@@ -288,6 +293,17 @@ sub leaks {
 
         $t->{$UNITS{$t->{kind}}} > $t->{limit} + $self->tolerance($t)
     } sort keys %{ $self->{tenant} };
+}
+
+
+# how many answers of a status there were
+sub answers {
+    my ($self, $status) = @_;
+    my $sum = 0;
+
+    $sum += $_->{status}{$status} // 0 for values %{ $self->{tenant} };
+
+    return $sum;
 }
 
 
