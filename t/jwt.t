@@ -258,7 +258,7 @@ is(locks(corp($es, scope => 'openid email'))->{status}, 403, 'others');
 is(locks(corp($es, scope => 'openid admin'))->{status}, 200, 'admin');
 is(locks(corp($es, scope => ['soma:admin']))->{status}, 200, 'in a list');
 is(locks(corp($es, scope => ['Admin', 'xadmin']))->{status}, 403, 'alike');
-is(locks(house(scope => 'admin'))->{status}, 403,
+is(locks(house(scope => 'admin', sub => 'dora'))->{status}, 403,
    'an issuer whose claims were not given that meaning');
 
 # a token that comes again

@@ -13,7 +13,7 @@ my $redis = soma_redis();
 my $dir = soma_dir('ledger');
 
 plan skip_all => 'a file system of its own needs root'
-    if system("mount -t tmpfs -o size=600k,mode=0777 none $dir 2>/dev/null");
+    if system("mount -t tmpfs -o size=600k,mode=0755 none $dir 2>/dev/null");
 
 END { local $?; system("umount -l $dir 2>/dev/null") if $dir }
 

@@ -26,7 +26,7 @@
 static ngx_http_soma_saved_entry_t *ngx_http_soma_saved_entry_locked(
     ngx_http_soma_quota_zone_t *zone, ngx_http_soma_leased_t *leased);
 static ngx_int_t ngx_http_soma_saved_free_locked(
-    ngx_http_soma_quota_zone_t *zone, ngx_http_soma_saved_entry_t *entry);
+    ngx_http_soma_quota_zone_t *zone, ngx_uint_t n);
 
 
 static ngx_http_soma_main_conf_t  *ngx_http_soma_saved_conf;
@@ -62,7 +62,7 @@ ngx_http_soma_lease_file_init(ngx_http_soma_main_conf_t *smcf)
     ngx_http_soma_saved_path(smcf, path, zone->instance);
 
     for (tries = 0; tries < 3; tries++) {
-        fd = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+        fd = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
 
         if (fd == -1) {
             break;
@@ -188,17 +188,28 @@ ngx_http_soma_saved_entry_locked(ngx_http_soma_quota_zone_t *zone,
         return NULL;
     }
 
+    if (zone->saved_by == NULL) {
+        zone->saved_by = ngx_slab_calloc_locked(
+                                 ngx_http_soma_saved_conf->shpool,
+                                 NGX_HTTP_SOMA_SAVED_MAX
+                                 * sizeof(ngx_http_soma_leased_t *));
+        if (zone->saved_by == NULL) {
+            return NULL;
+        }
+    }
+
     for (i = 0; i < NGX_HTTP_SOMA_SAVED_LOOKS; i++) {
         n = zone->save_next++ % NGX_HTTP_SOMA_SAVED_MAX;
         entry = &ngx_http_soma_saved->entry[n];
 
         if (entry->valid
-            && ngx_http_soma_saved_free_locked(zone, entry) != NGX_OK)
+            && ngx_http_soma_saved_free_locked(zone, n) != NGX_OK)
         {
             continue;
         }
 
-        entry->owner = (u_char *) leased - (u_char *) zone;
+        zone->saved_by[n] = leased;
+        entry->spare = 0;
         entry->limit = leased->state->limit;
         entry->window = leased->state->window;
         entry->len = leased->len;
@@ -212,14 +223,22 @@ ngx_http_soma_saved_entry_locked(ngx_http_soma_quota_zone_t *zone,
 }
 
 
-/* of a window that has ended, by a lease that nobody asked for since */
+/* of a window that has ended, by a lease that nobody asked for since; whose
+ * it is stands in the zone, for a file may be written by others */
 static ngx_int_t
 ngx_http_soma_saved_free_locked(ngx_http_soma_quota_zone_t *zone,
-    ngx_http_soma_saved_entry_t *entry)
+    ngx_uint_t n)
 {
-    ngx_http_soma_leased_t  *leased;
+    ngx_http_soma_leased_t       *leased;
+    ngx_http_soma_saved_entry_t  *entry;
 
-    leased = (ngx_http_soma_leased_t *) ((u_char *) zone + entry->owner);
+    entry = &ngx_http_soma_saved->entry[n];
+    leased = zone->saved_by[n];
+
+    if (leased == NULL) {
+        entry->valid = 0;
+        return NGX_OK;
+    }
 
     if (leased->active || ngx_http_soma_saved_lasts(entry)) {
         return NGX_DECLINED;
@@ -237,7 +256,7 @@ ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry)
     int64_t                      now;
     ngx_http_soma_saved_copy_t  *copy;
 
-    copy = &entry->copy[entry->current];
+    copy = &entry->copy[entry->current & 1];
 
     if (copy->total <= 0 || copy->since <= 0) {
         return 0;
@@ -253,8 +272,13 @@ ngx_http_soma_saved_lasts(ngx_http_soma_saved_entry_t *entry)
 void
 ngx_http_soma_lease_unsave_locked(ngx_http_soma_leased_t *leased)
 {
+    ngx_http_soma_quota_zone_t  *zone;
+
     if (leased->saved != 0 && ngx_http_soma_saved != NULL) {
+        zone = ngx_http_soma_saved_conf->zone->quota;
+
         ngx_http_soma_saved->entry[leased->saved - 1].valid = 0;
+        zone->saved_by[leased->saved - 1] = NULL;
         leased->saved = 0;
     }
 }

@@ -37,8 +37,7 @@ typedef struct {
     int64_t                      limit;
     uint16_t                     window;
     uint16_t                     len;
-    uint64_t                     owner;     /* offset of the lease in the
-                                               instance's own zone */
+    uint64_t                     spare;
     ngx_http_soma_saved_copy_t   copy[2];
     u_char                       name[NGX_HTTP_SOMA_SAVED_NAME];
 } ngx_http_soma_saved_entry_t;

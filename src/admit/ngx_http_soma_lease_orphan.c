@@ -165,13 +165,14 @@ ngx_http_soma_orphan_take(const u_char *instance)
 
     ngx_http_soma_saved_path(o->smcf, path, instance);
 
-    fd = open((char *) path, O_RDWR|O_CLOEXEC);
+    fd = open((char *) path, O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
     if (fd == -1) {
         return NGX_DECLINED;
     }
 
     if (flock(fd, LOCK_EX|LOCK_NB) == -1 || fstat(fd, &st) == -1
-        || st.st_nlink == 0)
+        || st.st_nlink == 0 || !S_ISREG(st.st_mode)
+        || (st.st_mode & (S_IWGRP|S_IWOTH)))
     {
         close(fd);
         return NGX_DECLINED;

@@ -157,6 +157,8 @@ typedef struct {
     uint32_t                 losses;    /* times Redis may have lost data */
     uint32_t                 news[NGX_HTTP_SOMA_NEWS];  /* by group's hash */
     u_char                   instance[SOMA_LEASE_INSTANCE];
+    ngx_http_soma_leased_t **saved_by;  /* of the entries of the file, or
+                                           NULL: none yet */
     uint32_t                 save_next; /* entry of the file */
     uint32_t                 unsaved;   /* some worker has no such file */
     uint32_t                 gone_next; /* oldest of these */

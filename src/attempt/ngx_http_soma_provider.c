@@ -367,7 +367,8 @@ ngx_http_soma_key_file(ngx_conf_t *cf, ngx_http_soma_provider_t *provider,
                                               "is not there");
     }
 
-    if (ngx_http_soma_read_file(cf, &path, NGX_HTTP_SOMA_API_KEY_MAX, &text)
+    if (ngx_http_soma_read_file(cf, &path, NGX_HTTP_SOMA_API_KEY_MAX,
+                                NGX_HTTP_SOMA_FILE_SECRET, &text)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;

@@ -137,7 +137,7 @@ ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_conf_full_name(cf->cycle, &smcf->prices, 1) != NGX_OK
         || ngx_http_soma_read_file(cf, &smcf->prices, NGX_HTTP_SOMA_PRICES_MAX,
-                                   &text)
+                                   NGX_HTTP_SOMA_FILE_PLAIN, &text)
            != NGX_OK)
     {
         return NGX_CONF_ERROR;

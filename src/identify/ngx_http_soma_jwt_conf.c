@@ -222,7 +222,7 @@ ngx_http_soma_jwt_secret(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 
         if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
             || ngx_http_soma_read_file(cf, &path, SOMA_JWT_SECRET_MAX + 2,
-                                       &text)
+                                       NGX_HTTP_SOMA_FILE_SECRET, &text)
                != NGX_OK)
         {
             return NGX_CONF_ERROR;
@@ -291,7 +291,9 @@ ngx_http_soma_jwt_jwks(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     path.len = value[1].len - 5;
 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-        || ngx_http_soma_read_file(cf, &path, SOMA_JWKS_MAX, &text) != NGX_OK)
+        || ngx_http_soma_read_file(cf, &path, SOMA_JWKS_MAX,
+                                   NGX_HTTP_SOMA_FILE_TRUSTED, &text)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -657,7 +659,8 @@ ngx_http_soma_jwt_ca(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     path = value[1];
 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-        || ngx_http_soma_read_file(cf, &path, NGX_HTTP_SOMA_JWT_CA, &text)
+        || ngx_http_soma_read_file(cf, &path, NGX_HTTP_SOMA_JWT_CA,
+                                   NGX_HTTP_SOMA_FILE_TRUSTED, &text)
            != NGX_OK)
     {
         return NGX_CONF_ERROR;

@@ -9,8 +9,6 @@
 
 
 #include "ngx_http_soma_journal.h"
-#include "ngx_http_soma_conf.h"
-#include <pwd.h>
 #include <sys/random.h>
 
 
@@ -24,8 +22,6 @@ typedef struct {
 } ngx_http_soma_waiting_t;
 
 
-static ngx_uint_t ngx_http_soma_journal_empty(u_char *path);
-static ngx_uid_t ngx_http_soma_journal_user(ngx_conf_t *cf);
 static ngx_int_t ngx_http_soma_journal_begin(void);
 static ngx_int_t ngx_http_soma_journal_rotate(void);
 static ngx_int_t ngx_http_soma_journal_write(u_char *data, size_t len);
@@ -43,136 +39,6 @@ static void ngx_http_soma_journal_timer(ngx_event_t *ev,
 
 
 ngx_http_soma_journal_t  ngx_http_soma_journal;
-
-
-char *
-ngx_http_soma_journal_check(ngx_conf_t *cf, ngx_http_soma_ledger_conf_t *conf)
-{
-    u_char           *dir;
-    ngx_err_t         err;
-    ngx_uid_t         user;
-    struct stat       sb;
-
-    dir = ngx_pnalloc(cf->pool, conf->path.len + 1);
-    if (dir == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    while (conf->path.len > 1 && conf->path.data[conf->path.len - 1] == '/') {
-        conf->path.len--;
-    }
-
-    if (conf->path.len > NGX_MAX_PATH - NGX_HTTP_SOMA_JOURNAL_NAME) {
-        return "has a path that is too long";
-    }
-
-    ngx_cpystrn(dir, conf->path.data, conf->path.len + 1);
-
-    if (mkdir((char *) dir, 0700) == -1) {
-        err = ngx_errno;
-
-        if (err != NGX_EEXIST) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
-                               "cannot make directory \"%s\" of "
-                               "\"soma_ledger\"", dir);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (stat((char *) dir, &sb) == -1 || !S_ISDIR(sb.st_mode)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%s\" of \"soma_ledger\" is not a directory",
-                           dir);
-        return NGX_CONF_ERROR;
-    }
-
-    user = ngx_http_soma_journal_user(cf);
-
-    if (user != (ngx_uid_t) NGX_CONF_UNSET_UINT) {
-
-        if (sb.st_uid == user || user == 0) {
-            return NGX_CONF_OK;
-        }
-
-        /* what others keep there is not ours to take */
-
-        if (!ngx_http_soma_journal_empty(dir)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%s\" of \"soma_ledger\" belongs to user "
-                               "%ui and is not empty, while workers run as "
-                               "user %ui: give it to them by chown -R, or "
-                               "name another directory", dir,
-                               (ngx_uint_t) sb.st_uid, (ngx_uint_t) user);
-            return NGX_CONF_ERROR;
-        }
-
-        if (chown((char *) dir, user, -1) == -1) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                               "cannot give \"%s\" of \"soma_ledger\" to the "
-                               "workers' user", dir);
-            return NGX_CONF_ERROR;
-        }
-
-    } else if (access((char *) dir, R_OK|W_OK|X_OK) == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%s\" of \"soma_ledger\" is not writable", dir);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_soma_journal_empty(u_char *path)
-{
-    ngx_dir_t   dir;
-    ngx_str_t   name;
-    ngx_uint_t  n;
-
-    name.data = path;
-    name.len = ngx_strlen(path);
-
-    if (ngx_open_dir(&name, &dir) == NGX_ERROR) {
-        return 0;
-    }
-
-    n = 0;
-
-    while (ngx_read_dir(&dir) == NGX_OK) {
-        if (ngx_de_name(&dir)[0] != '.') {
-            n++;
-        }
-    }
-
-    (void) ngx_close_dir(&dir);
-
-    return n == 0;
-}
-
-
-/* unset: the workers run as who we are */
-static ngx_uid_t
-ngx_http_soma_journal_user(ngx_conf_t *cf)
-{
-    struct passwd    *pwd;
-    ngx_core_conf_t  *ccf;
-
-    if (geteuid() != 0) {
-        return (ngx_uid_t) NGX_CONF_UNSET_UINT;
-    }
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                           ngx_core_module);
-
-    if (ccf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT) {
-        return ccf->user;
-    }
-
-    pwd = getpwnam(NGX_USER);
-
-    return pwd ? pwd->pw_uid : (ngx_uid_t) NGX_CONF_UNSET_UINT;
-}
 
 
 ngx_int_t
@@ -630,7 +496,7 @@ ngx_http_soma_journal_sync(void)
 
     fd = open((char *) ngx_http_soma_journal_path(j->own.id,
                                                   j->current->number, ""),
-              O_RDWR|O_CLOEXEC);
+              O_RDWR|O_CLOEXEC|O_NOFOLLOW);
 
     if (fd != -1) {
         (void) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);

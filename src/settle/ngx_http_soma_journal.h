@@ -122,6 +122,10 @@ extern ngx_http_soma_journal_t  ngx_http_soma_journal;
 u_char *ngx_http_soma_journal_path(const u_char *writer, uint64_t number,
     const char *suffix);
 
+/* a file of the journal: no link, no pipe, and none that others may write in
+ * (-1, EPERM) */
+int ngx_http_soma_journal_open(u_char *path, int flags);
+
 /* NGX_DECLINED: somebody else has it */
 ngx_int_t ngx_http_soma_journal_lock(ngx_http_soma_writer_t *writer,
     ngx_uint_t create);

@@ -8,7 +8,6 @@
 
 
 #include "ngx_http_soma_journal.h"
-#include <sys/file.h>
 
 
 static int ngx_http_soma_segment_open(ngx_http_soma_writer_t *writer,
@@ -27,99 +26,13 @@ static void ngx_http_soma_writer_back(void *data);
 static void ngx_http_soma_writer_seek(void *data, uint64_t seq);
 
 
-u_char *
-ngx_http_soma_journal_path(const u_char *id, uint64_t number,
-    const char *suffix)
-{
-    static u_char  path[NGX_MAX_PATH + NGX_HTTP_SOMA_JOURNAL_NAME + 16];
-
-    u_char      *p, name[NGX_HTTP_SOMA_JOURNAL_NAME];
-    ngx_str_t   *dir;
-    soma_out_t   out;
-    soma_str_t   writer;
-
-    dir = &ngx_http_soma_journal.smcf->ledger.path;
-
-    if (number == 0) {
-        p = ngx_snprintf(path, sizeof(path) - 1, "%V/%*s%s", dir,
-                         (size_t) SOMA_WRITER_LEN, id, suffix);
-
-    } else {
-        writer.data = (u_char *) id;
-        writer.len = SOMA_WRITER_LEN;
-
-        soma_out_init(&out, name, sizeof(name));
-        soma_segment_name(&out, writer, number);
-
-        p = ngx_snprintf(path, sizeof(path) - 1, "%V/%*s%s", dir,
-                         (size_t) (out.pos - out.start), out.start, suffix);
-    }
-
-    *p = '\0';
-
-    return path;
-}
-
-
-/*
- * The lock file is removed by who held the lock, so what was opened may be a
- * file without a name by now, which locks nothing.
- */
-ngx_int_t
-ngx_http_soma_journal_lock(ngx_http_soma_writer_t *writer, ngx_uint_t create)
-{
-    int           fd;
-    u_char       *path;
-    struct stat   now, then;
-
-    path = ngx_http_soma_journal_path(writer->id, 0, ".lock");
-
-    fd = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC|(create ? O_EXCL : 0),
-              0600);
-    if (fd == -1) {
-        ngx_log_error(NGX_LOG_ALERT, ngx_http_soma_journal.log, ngx_errno,
-                      "soma ledger: cannot open \"%s\"", path);
-        return NGX_ERROR;
-    }
-
-    if (flock(fd, LOCK_EX|LOCK_NB) == -1
-        || fstat(fd, &now) == -1
-        || stat((char *) path, &then) == -1
-        || now.st_ino != then.st_ino
-        || now.st_dev != then.st_dev)
-    {
-        (void) close(fd);
-        return NGX_DECLINED;
-    }
-
-    writer->lock = fd;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_soma_journal_unlock(ngx_http_soma_writer_t *writer,
-    ngx_uint_t remove)
-{
-    if (remove) {
-        (void) unlink((char *) ngx_http_soma_journal_path(writer->id, 0,
-                                                          ".lock"));
-    }
-
-    (void) close(writer->lock);
-
-    writer->lock = -1;
-}
-
-
 static int
 ngx_http_soma_segment_open(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s, int flags)
 {
-    return open((char *) ngx_http_soma_journal_path(writer->id, s->number,
-                                                    ""),
-                flags|O_CLOEXEC, 0600);
+    return ngx_http_soma_journal_open(
+                   ngx_http_soma_journal_path(writer->id, s->number, ""),
+                   flags);
 }
 
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_soma_metrics.h"
+#include "ngx_http_soma_journal.h"
 #include "soma_journal.h"
 
 
@@ -288,10 +289,16 @@ ngx_http_soma_replay_next(ngx_http_soma_replay_t *replay)
 
     file.name = next->path;
     file.log = ngx_cycle->log;
-    file.fd = ngx_open_file(next->path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN,
-                            0);
+    file.fd = ngx_http_soma_journal_open(next->path.data, O_RDONLY);
 
     if (file.fd == NGX_INVALID_FILE) {
+
+        if (ngx_errno != NGX_ENOENT) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, ngx_errno,
+                          "soma: cannot open \"%V\" to read it back",
+                          &next->path);
+        }
+
         return;
     }
 

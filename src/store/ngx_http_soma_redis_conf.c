@@ -399,7 +399,7 @@ ngx_http_soma_redis_secret(ngx_conf_t *cf, ngx_str_t source,
 
         if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
             || ngx_http_soma_read_file(cf, &path, SOMA_REDIS_SECRET_MAX,
-                                       &text)
+                                       NGX_HTTP_SOMA_FILE_SECRET, &text)
                != NGX_OK)
         {
             return NGX_CONF_ERROR;

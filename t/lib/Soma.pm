@@ -201,7 +201,8 @@ sub soma_dir {
 
     File::Path::remove_tree($dir);
     File::Path::make_path($dir);
-    chmod 0777, $dir;
+    # a ledger's may be written by its own user alone; root's is given away
+    chmod 0755, $dir;
 
     return export_env($name, $dir);
 }
