@@ -55,7 +55,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     /* services */
 
     { ngx_string("soma_zone"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_ANY,
       ngx_http_soma_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -138,7 +138,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     /* locations */
 
     { ngx_string("soma_pass"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_soma_pass,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -153,14 +153,14 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       NULL },
 
     { ngx_string("soma_api"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_soma_api,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("soma_metrics"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_soma_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

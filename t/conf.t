@@ -147,6 +147,34 @@ my @bad = (
     ['soma_redis redis://u@127.0.0.1;', '', qr/user but no password/],
     ['soma_redis unix:/s; soma_redis unix:/s;', '', qr/duplicate/],
 
+    ['soma_zone soma 64m;', '', qr/"soma_zone": one size and no name/],
+    (map { provider("api_key $_;", qr/^(?!.*SECRET).*"p" is no key but names /) }
+     '$SECRET', '"${SECRET}"', 'os.environ/SECRET', 'env=SECRET', '%SECRET%',
+     'env:', 'file:', 'ENV:SECRET', '"{{SECRET}}"', '<SECRET>',
+     'process.env.SECRET', 'env/SECRET', 'env:$SECRET'),
+    (map { provider("api_key $_;", qr/^(?!.*SECRET).*"p" is one word: env:NAME/) }
+     'env SECRET', 'file SECRET', 'Bearer SECRET', ''),
+    (map { ["soma_provider p { dialect openai; endpoint http://127.0.0.1$_; }",
+            '', qr{endpoint of soma_provider "p" ends in "/.*what stands before}] }
+     '/v1/chat/completions', '/v1/chat/completions/', '/v1/responses',
+     '/v1/embeddings', '/v1/messages', '/v1/completions', '/api/V1/Messages',
+     '/v1/models', '/v1/images/generations', '/v1/audio/speech'),
+    model('provider=e context=128kb', qr/"context=128kb".*128k/),
+    model('provider=e max_output=k', qr/"max_output=k".*tokens/),
+    tenant('models a,b;', qr/"a,b" in the models of soma_tenant "t".*blanks/),
+    tenant('models a, b;', qr/"a," in the models.*without commas/),
+    key("sha256:$HASH tenant=t models=a,b", qr/"models=a,b".*"models=A B"/),
+    key("sha256:$HASH tenant=t limits=request", qr/"limits=request" of.*requests/),
+    key("sha256:$HASH tenant=t 'limits=requests 5'", qr/no window/),
+    key("sha256:$HASH tenant=t expires=30d", qr/"expires=30d".*2026-12-31/),
+    key("sha256:$HASH tenant=t capabilities=Admin",
+        qr/"capabilities=Admin".*lower case/),
+    key("sha256:$HASH tenant=t name=a; soma_key sha256:$ROOT tenant=t name=a",
+        qr/name=a names more than one "soma_key".*nginx\.conf:\d+.*its own/),
+    (map { ['', "location / { $_ http://127.0.0.1; }",
+            qr/"$_" takes no words: .*soma_provider/] }
+     'soma_pass', 'soma_api', 'soma_metrics'),
+
     ["soma_ledger $ENV{TEST_NGINX_LEDGER} segment=1;", '',
      qr/"segment=1" of "soma_ledger".*256k/],
     ["soma_ledger $ENV{TEST_NGINX_LEDGER} sync=1ms;", '', qr/"sync=1ms"/],
@@ -305,6 +333,20 @@ cmp_ok($named, '>=', @bad - 5, 'nearly all of them name file and line');
 
 ($out, $status) = check(server => 'location / { return 204; }');
 is($status, 0, 'no directive of ours at all');
+
+($out, $status) = check(http => "$E soma_model m provider=e context=128k "
+                                . 'max_output=1.5M;');
+is($status, 0, 'tokens with a suffix');
+
+($out, $status) = check(http => "$E soma_model gpt-4 provider=e; "
+    . "soma_tenant t { models gpt-4 gpt-* gpt4; } "
+    . "soma_key sha256:$HASH tenant=t \"models=gpt-4 claude\";");
+is($status, 0, 'models that nothing has are no error');
+like($out, qr/\[warn\].*"gpt4" in the models of a soma_tenant in .*nginx\.conf:\d+/,
+     'but a warning for a tenant');
+like($out, qr/\[warn\].*"claude" in the models of a soma_key in .*nginx\.conf:\d+/,
+     'and for a key');
+unlike($out, qr/"gpt-/, 'those that something has are none');
 
 ($out, $status) = check(http => "$E soma_model m provider=e;");
 is($status, 0, 'providers that nothing uses');

@@ -111,6 +111,14 @@ ngx_http_soma_tenant_models(ngx_conf_t *cf, ngx_http_soma_tenant_t *tenant)
 
     for (i = 1; i < cf->args->nelts; i++) {
         len += value[i].len + 1;
+
+        if (ngx_strlchr(value[i].data, value[i].data + value[i].len, ',')) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid \"%V\" in the models of soma_tenant "
+                               "\"%V\": names stand with blanks between them, "
+                               "without commas", &value[i], &tenant->name);
+            return NGX_CONF_ERROR;
+        }
     }
 
     p = ngx_pnalloc(cf->pool, len);

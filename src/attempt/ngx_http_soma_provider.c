@@ -19,6 +19,12 @@ static char *ngx_http_soma_provider_dialect(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_endpoint(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
+static char *ngx_http_soma_provider_surface(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+static char *ngx_http_soma_provider_key_words(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+static char *ngx_http_soma_provider_key_check(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider, ngx_str_t *key);
 static char *ngx_http_soma_provider_key(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_key_file(ngx_conf_t *cf,
@@ -161,6 +167,12 @@ ngx_http_soma_provider_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             continue;
         }
 
+        if (word->read == ngx_http_soma_provider_key
+            && cf->args->nelts != 2)
+        {
+            return ngx_http_soma_provider_key_words(cf, provider);
+        }
+
         if (cf->args->nelts < 2
             || (word->args && cf->args->nelts != word->args + 1))
         {
@@ -267,7 +279,7 @@ ngx_http_soma_provider_endpoint(ngx_conf_t *cf,
     provider->uri.data = p;
     provider->uri.len = last - p;
 
-    return NGX_CONF_OK;
+    return ngx_http_soma_provider_surface(cf, provider);
 
 invalid:
 
@@ -276,6 +288,111 @@ invalid:
                        "http://HOST[:PORT][/PATH] or https://... is allowed, "
                        "without user, query and fragment, where HOST may be "
                        "the name of an upstream block", &provider->name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* the examples of providers' pages name a whole URL */
+static char *
+ngx_http_soma_provider_surface(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider)
+{
+    ngx_str_t         *uri;
+    ngx_uint_t         i;
+
+    static ngx_str_t  surfaces[] = {
+        ngx_string("/chat/completions"), ngx_string("/completions"),
+        ngx_string("/responses"), ngx_string("/embeddings"),
+        ngx_string("/messages"), ngx_string("/models"),
+        ngx_string("/images/generations"), ngx_string("/images/edits"),
+        ngx_string("/images/variations"), ngx_string("/audio/speech"),
+        ngx_string("/audio/transcriptions"),
+        ngx_string("/audio/translations"), ngx_string("/moderations"),
+        ngx_string("/rerank"), ngx_string("/chat"), ngx_string("/files"),
+        ngx_string("/batches"), ngx_null_string
+    };
+
+    uri = &provider->uri;
+
+    for (i = 0; surfaces[i].len; i++) {
+
+        if (uri->len >= surfaces[i].len
+            && ngx_strncasecmp(uri->data + uri->len - surfaces[i].len,
+                               surfaces[i].data, surfaces[i].len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the endpoint of soma_provider \"%V\" ends in "
+                               "\"%V\", which the gateway adds itself: write "
+                               "what stands before it, as in "
+                               "https://api.openai.com/v1", &provider->name,
+                               &surfaces[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* no word of it is repeated: one may be the key */
+static char *
+ngx_http_soma_provider_key_words(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "the api_key of soma_provider \"%V\" is one word: "
+                       "env:NAME, file:PATH or the key itself, without "
+                       "\"Bearer\"", &provider->name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* what other programs expand, and nginx does not */
+static char *
+ngx_http_soma_provider_key_check(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider, ngx_str_t *key)
+{
+    u_char      *last;
+    ngx_uint_t   i;
+
+    static const char  *others[] = {
+        "os.environ", "os.getenv", "process.env", "env/", "env=", "env.",
+        "env(", "ENV:", "Env:", "File:", "FILE:", "file=", "file/", "{", "<",
+        "%", "vault:", "secret:", "@", NULL
+    };
+
+    last = key->data + key->len;
+
+    if (key->len == 0 || ngx_strlchr(key->data, last, '$')) {
+        goto invalid;
+    }
+
+    for (i = 0; others[i]; i++) {
+        if (key->len >= ngx_strlen(others[i])
+            && ngx_strncmp(key->data, others[i], ngx_strlen(others[i])) == 0)
+        {
+            goto invalid;
+        }
+    }
+
+    if ((key->len == 4 && ngx_strncmp(key->data, "env:", 4) == 0)
+        || (key->len == 5 && ngx_strncmp(key->data, "file:", 5) == 0))
+    {
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "the api_key of soma_provider \"%V\" is no key but "
+                       "names one in a way that is not known here: "
+                       "env:NAME takes it from the environment, file:PATH "
+                       "from a file", &provider->name);
 
     return NGX_CONF_ERROR;
 }
@@ -290,6 +407,10 @@ ngx_http_soma_provider_key(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
 
     value = cf->args->elts;
     key = value[1];
+
+    if (ngx_http_soma_provider_key_check(cf, provider, &key) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (key.len > 4 && ngx_strncmp(key.data, "env:", 4) == 0) {
         name.data = key.data + 4;

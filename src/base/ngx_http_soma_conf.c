@@ -317,6 +317,8 @@ ngx_http_soma_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_http_soma_models_check(cf, smcf);
+
     if (!smcf->used) {
         return NGX_OK;
     }
@@ -378,6 +380,14 @@ ngx_http_soma_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (cf->args->nelts != 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of arguments in \"soma_zone\": one "
+                           "size and no name is allowed, like 64m");
+        return NGX_CONF_ERROR;
+    }
+
     size = ngx_parse_size(&value[1]);
 
     if (size < NGX_HTTP_SOMA_ZONE_MIN) {

@@ -173,8 +173,20 @@ ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_soma_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
 {
+    ngx_str_t                  *value;
     ngx_http_core_loc_conf_t   *clcf;
     ngx_http_soma_main_conf_t  *smcf;
+
+    if (cf->args->nelts != 1) {
+        value = cf->args->elts;
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" takes no words: which models there are, "
+                           "where they are and who may use them is said by "
+                           "soma_provider, soma_model, soma_route and "
+                           "soma_tenant in http", &value[0]);
+        return NGX_CONF_ERROR;
+    }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -79,6 +79,10 @@ ngx_int_t ngx_http_soma_credential_strip(ngx_http_request_t *r,
 /* the directive soma_key */
 char *ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* warns of names in lists of models that nothing has */
+void ngx_http_soma_models_check(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf);
+
 /* sorts the keys and refuses doubles, at the end of http {} */
 ngx_int_t ngx_http_soma_keys_init(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);

@@ -7,8 +7,15 @@
 
 
 #include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_conf.h"
 
 
+static ngx_uint_t ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word);
+static ngx_int_t ngx_http_soma_key_ids(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf);
+static void ngx_http_soma_models_warn(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, soma_str_t list, const char *what,
+    u_char *file, ngx_uint_t line);
 static int ngx_libc_cdecl ngx_http_soma_cmp_keys(const void *one,
     const void *two);
 
@@ -70,7 +77,10 @@ ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         text.data = eq + 1;
         text.len = value[i].len - name.len - 1;
 
-        if (soma_identity_set(&key->identity, name, text) != SOMA_OK) {
+        if (soma_identity_set(&key->identity, name, text) != SOMA_OK
+            || (soma_str_is(name, "models")
+                && ngx_strlchr(text.data, text.data + text.len, ',')))
+        {
             goto invalid;
         }
     }
@@ -88,6 +98,10 @@ ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 invalid:
 
+    if (ngx_http_soma_key_said(cf, &value[i])) {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\" of \"soma_key\": allowed "
                        "are tenant=NAME user=NAME name=ID "
@@ -96,6 +110,150 @@ invalid:
                        "expires=TIME", &value[i]);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* words that have a reason of their own */
+static ngx_uint_t
+ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word)
+{
+    unsigned      n;
+    ngx_str_t     value;
+    const char   *error;
+    soma_limit_t  limits[SOMA_KEY_LIMITS_MAX];
+
+    error = NULL;
+
+    if (ngx_http_soma_param(word, "limits", &value)) {
+        (void) soma_limits_parse(limits, SOMA_KEY_LIMITS_MAX, &n,
+                                 ngx_http_soma_str(value), SOMA_SCOPE_KEY,
+                                 &error);
+
+    } else if (ngx_http_soma_param(word, "models", &value)
+               && ngx_strlchr(value.data, value.data + value.len, ','))
+    {
+        error = "names stand with blanks between them, in quotes: "
+                "\"models=A B\"";
+
+    } else if (ngx_http_soma_param(word, "capabilities", &value)) {
+        error = "allowed are admin and usage, in lower case, with a comma "
+                "between them";
+
+    } else if (ngx_http_soma_param(word, "expires", &value)) {
+        error = "a point in time is allowed, as in 2026-12-31, "
+                "2026-12-31T18:00:00Z or Unix seconds; a time from now on "
+                "would begin anew with each reload";
+    }
+
+    if (error) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"soma_key\": %s",
+                           word, error);
+    }
+
+    return error != NULL;
+}
+
+
+/* what a key's id names is one key: its limits, its usage, its end */
+static ngx_int_t
+ngx_http_soma_key_ids(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_str_t             *twice;
+    ngx_uint_t             i;
+    ngx_array_t            ids;
+    ngx_http_soma_key_t   *key;
+    ngx_http_soma_name_t  *id;
+
+    if (ngx_array_init(&ids, cf->temp_pool, smcf->keys.nelts + 1,
+                       sizeof(ngx_http_soma_name_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    key = smcf->keys.elts;
+
+    for (i = 0; i < smcf->keys.nelts; i++) {
+
+        if (key[i].identity.key.len == 0) {
+            continue;
+        }
+
+        id = ngx_array_push(&ids);
+        id->name = ngx_http_soma_ngx(key[i].identity.key);
+        id->value = &key[i];
+    }
+
+    if (ngx_http_soma_names_sort(&ids, &twice) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < smcf->keys.nelts; i++) {
+        if (soma_str_eq(key[i].identity.key, ngx_http_soma_str(*twice))) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "name=%V names more than one \"soma_key\", this one "
+                          "in %s:%ui: the name is a key's id, give each its "
+                          "own", twice, key[i].file, key[i].line);
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* a name that nothing has may be used by nobody: a slip of the pen */
+static void
+ngx_http_soma_models_warn(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    soma_str_t list, const char *what, u_char *file, ngx_uint_t line)
+{
+    ngx_uint_t              i;
+    soma_str_t              word;
+    ngx_http_soma_name_t   *name;
+
+    name = smcf->route_names.elts;
+
+    while (soma_str_word(&list, &word)) {
+
+        for (i = 0; i < smcf->route_names.nelts; i++) {
+            if (soma_models_allow(word, ngx_http_soma_str(name[i].name))
+                == SOMA_OK)
+            {
+                break;
+            }
+        }
+
+        if (i == smcf->route_names.nelts) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"%*s\" in the models of a %s in %s:%ui is no "
+                          "soma_route and no soma_model: mend the name, or "
+                          "add it", word.len, word.data, what, file, line);
+        }
+    }
+}
+
+
+void
+ngx_http_soma_models_check(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_uint_t                i;
+    ngx_http_soma_key_t      *key;
+    ngx_http_soma_tenant_t  **tenant;
+
+    key = smcf->keys.elts;
+    tenant = smcf->tenants.elts;
+
+    for (i = 0; i < smcf->keys.nelts; i++) {
+        ngx_http_soma_models_warn(cf, smcf, key[i].identity.models,
+                                  "soma_key", key[i].file, key[i].line);
+    }
+
+    for (i = 0; i < smcf->tenants.nelts; i++) {
+        ngx_http_soma_models_warn(cf, smcf,
+                                  ngx_http_soma_str(tenant[i]->models),
+                                  "soma_tenant", tenant[i]->file,
+                                  tenant[i]->line);
+    }
 }
 
 
@@ -142,7 +300,7 @@ ngx_http_soma_keys_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_soma_key_ids(cf, smcf);
 }
 
 

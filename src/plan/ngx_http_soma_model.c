@@ -33,6 +33,7 @@ static const ngx_http_soma_model_param_t  ngx_http_soma_model_params[] = {
 };
 
 
+static ngx_int_t ngx_http_soma_model_tokens(soma_str_t text, int64_t *n);
 static ngx_int_t ngx_http_soma_model_number(ngx_str_t *word,
     ngx_http_soma_model_conf_t *mcf);
 
@@ -84,7 +85,8 @@ ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            "invalid parameter \"%V\" of \"soma_model\": "
                            "allowed are provider=NAME name=NAME, input= "
                            "output= cached= cache_write= with USD per million "
-                           "tokens, context= max_output= with tokens",
+                           "tokens, context= max_output= with tokens, as "
+                           "in 128000 or 128k",
                            &value[i]);
         return NGX_CONF_ERROR;
     }
@@ -120,10 +122,41 @@ ngx_http_soma_model_number(ngx_str_t *word, ngx_http_soma_model_conf_t *mcf)
                                       NGX_HTTP_SOMA_MILLION, n);
         }
 
-        return soma_parse_int(ngx_http_soma_str(value), n);
+        return ngx_http_soma_model_tokens(ngx_http_soma_str(value), n);
     }
 
     return NGX_DECLINED;
+}
+
+
+/* 128k is 128000, as in a limit: no provider has less behind the name */
+static ngx_int_t
+ngx_http_soma_model_tokens(soma_str_t text, int64_t *n)
+{
+    int  digits;
+
+    digits = 0;
+
+    if (text.len) {
+
+        switch (text.data[text.len - 1]) {
+
+        case 'k':
+        case 'K':
+            digits = 3;
+            break;
+
+        case 'm':
+        case 'M':
+            digits = 6;
+            break;
+        }
+
+        text.len -= (digits != 0);
+    }
+
+    return digits ? soma_parse_decimal(text, digits, n)
+                  : soma_parse_int(text, n);
 }
 
 
