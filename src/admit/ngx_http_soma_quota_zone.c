@@ -171,11 +171,23 @@ ngx_http_soma_quota_number_locked(ngx_http_soma_quota_zone_t *zone,
 void
 ngx_http_soma_quota_part(ngx_http_soma_state_t *state, soma_str_t *part)
 {
+    soma_str_t  key;
+
+    key.data = state->key;
+    key.len = state->len;
+
+    ngx_http_soma_quota_parts(key, part);
+}
+
+
+void
+ngx_http_soma_quota_parts(soma_str_t key, soma_str_t *part)
+{
     u_char      *p, *end, *last;
     ngx_uint_t   i;
 
-    p = state->key;
-    last = state->key + state->len;
+    p = key.data;
+    last = key.data + key.len;
 
     for (i = 0; i < NGX_HTTP_SOMA_KEY_PARTS; i++) {
         end = NULL;

@@ -209,6 +209,7 @@ enum {
 
 void ngx_http_soma_quota_key(soma_out_t *out, soma_limit_t *limit,
     soma_str_t owner, soma_str_t group, soma_str_t value);
+void ngx_http_soma_quota_parts(soma_str_t key, soma_str_t *part);
 void ngx_http_soma_quota_part(ngx_http_soma_state_t *state,
     soma_str_t *part);
 

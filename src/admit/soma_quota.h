@@ -156,6 +156,10 @@ void soma_limit_left(soma_out_t *out, const soma_limit_t *limit,
 const char *soma_amount_unit(soma_amount_e amount);
 void soma_put_amount(soma_out_t *out, soma_amount_e amount, int64_t n);
 
+/* its words as they would be written, without until=: "cost 50/day per=user" */
+#define SOMA_LIMIT_WORDS_MAX  (SOMA_RULE_MAX + 64)
+void soma_limit_words(soma_out_t *out, const soma_limit_t *limit);
+
 const char *soma_amount_name(soma_amount_e amount);
 const char *soma_window_name(soma_window_e window);
 const char *soma_scope_name(soma_scope_e scope);

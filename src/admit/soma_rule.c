@@ -107,6 +107,33 @@ soma_limit_rule(soma_out_t *out, const soma_limit_t *limit)
 }
 
 
+void
+soma_limit_words(soma_out_t *out, const soma_limit_t *limit)
+{
+    soma_put_cstr(out, soma_amount_name(limit->amount));
+    soma_put_char(out, ' ');
+    soma_put_amount(out, limit->amount, limit->limit);
+
+    if (limit->window != SOMA_WINDOW_NONE) {
+        soma_put_char(out, '/');
+        soma_put_cstr(out, soma_window_name(limit->window));
+    }
+
+    soma_put_cstr(out, " per=");
+    soma_put_cstr(out, soma_scope_name(limit->per));
+
+    if (limit->from != 0) {
+        soma_put_cstr(out, " from=");
+        soma_put_int(out, limit->from);
+    }
+
+    if (limit->tz.len != 0) {
+        soma_put_cstr(out, " tz=");
+        soma_put_str(out, limit->tz);
+    }
+}
+
+
 /* the words of a limit, but for its number: so it is read as one of them */
 int
 soma_limit_of_rule(soma_limit_t *limit, soma_str_t rule)

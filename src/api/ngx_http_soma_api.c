@@ -71,7 +71,8 @@ ngx_http_soma_api_handler(ngx_http_request_t *r)
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND,
                                    "unknown_endpoint",
                                    "there is no \"%V\" here, but usage, "
-                                   "health, config, locks, keys, tenants, "
+                                   "health, config, limits, locks, keys, "
+                                   "tenants, "
                                    "livez, readyz, "
                                    "training/enable, training/disable and "
                                    "training/status/<tenant>", &r->uri);

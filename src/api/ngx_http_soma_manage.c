@@ -19,7 +19,8 @@
 typedef enum {
     NGX_HTTP_SOMA_MANAGE_NONE = 0,
     NGX_HTTP_SOMA_MANAGE_KEYS,
-    NGX_HTTP_SOMA_MANAGE_TENANTS
+    NGX_HTTP_SOMA_MANAGE_TENANTS,
+    NGX_HTTP_SOMA_MANAGE_LIMITS
 } ngx_http_soma_manage_e;
 
 
@@ -83,7 +84,9 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     what = ngx_http_soma_manage_path(r, &tail);
 
-    if (!(ctx->identity.capabilities & SOMA_CAN_ADMIN)) {
+    if (what != NGX_HTTP_SOMA_MANAGE_LIMITS
+        && !(ctx->identity.capabilities & SOMA_CAN_ADMIN))
+    {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN,
                                    "admin_required",
                                    "keys and tenants are managed with a key "
@@ -98,9 +101,20 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     m->ctx = ctx;
     m->now = ngx_http_soma_now();
 
-    rc = (what == NGX_HTTP_SOMA_MANAGE_KEYS)
-         ? ngx_http_soma_keys_route(r, m, tail)
-         : ngx_http_soma_tenants_route(r, m, tail);
+    switch (what) {
+
+    case NGX_HTTP_SOMA_MANAGE_KEYS:
+        rc = ngx_http_soma_keys_route(r, m, tail);
+        break;
+
+    case NGX_HTTP_SOMA_MANAGE_TENANTS:
+        rc = ngx_http_soma_tenants_route(r, m, tail);
+        break;
+
+    default:
+        rc = ngx_http_soma_limits_route(r, m, tail);
+        break;
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -186,6 +200,9 @@ ngx_http_soma_manage_path(ngx_http_request_t *r, soma_str_t *tail)
 
         } else if (soma_str_is(word, "tenants")) {
             what = NGX_HTTP_SOMA_MANAGE_TENANTS;
+
+        } else if (soma_str_is(word, "limits")) {
+            what = NGX_HTTP_SOMA_MANAGE_LIMITS;
         }
 
         if (what != NGX_HTTP_SOMA_MANAGE_NONE) {

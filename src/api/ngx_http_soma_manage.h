@@ -80,6 +80,7 @@ struct ngx_http_soma_manage_s {
     soma_str_t                      id;         /* of the path */
     int64_t                         now;
 
+    void                           *data;       /* of the endpoint */
     ngx_array_t                     rows;       /* ..._key_row_t or
                                                    ..._tenant_row_t */
     ngx_uint_t                      sent;
@@ -193,6 +194,9 @@ ngx_int_t ngx_http_soma_manage_no_redis(ngx_http_soma_manage_t *m);
 ngx_int_t ngx_http_soma_keys_route(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, soma_str_t tail);
 ngx_int_t ngx_http_soma_tenants_route(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, soma_str_t tail);
+
+ngx_int_t ngx_http_soma_limits_route(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, soma_str_t tail);
 
 /* the list of keys; the rows of m->tenant behind m->cursor (at most m->limit,

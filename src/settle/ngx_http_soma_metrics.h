@@ -116,4 +116,12 @@ ngx_int_t ngx_http_soma_metrics_replay(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);
 
 
+/* limits of tenants shown */
+#define NGX_HTTP_SOMA_METRICS_LIMITS_MAX  256
+
+/* ngx_http_soma_metrics_limits.c */
+void ngx_http_soma_metrics_limits(soma_text_t *text,
+    ngx_http_soma_main_conf_t *smcf);
+
+
 #endif /* NGX_HTTP_SOMA_METRICS_H */

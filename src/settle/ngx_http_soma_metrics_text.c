@@ -9,7 +9,6 @@
 #include "ngx_http_soma_metrics.h"
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_plan.h"
-#include "ngx_http_soma_quota.h"
 
 
 #define NGX_HTTP_SOMA_METRICS_BUFFER  32768     /* of the chain's buffers */
@@ -93,6 +92,7 @@ ngx_http_soma_metrics_handler(ngx_http_request_t *r)
     arena = ngx_http_soma_arena(r->pool);
 
     ngx_http_soma_metrics_process(&text, smcf);
+    ngx_http_soma_metrics_limits(&text, smcf);
     ngx_http_soma_metrics_providers(&text, smcf);
     ngx_http_soma_metrics_zone(&text, smcf);
     ngx_http_soma_metrics_overflow(&text, &view, smcf);
@@ -217,11 +217,6 @@ ngx_http_soma_metrics_process(soma_text_t *text,
                          family[i].help);
         soma_text_int(text, NULL, 0, workers.value[family[i].value]);
     }
-
-    soma_text_family(text, "soma_limit_waiting", "gauge",
-                     "Requests that wait for what others hold of a limit.");
-    soma_text_int(text, NULL, 0,
-                  (int64_t) ngx_http_soma_quota_waiting(smcf));
 
     if (smcf->redis.set) {
         soma_text_family(text, "soma_redis_up", "gauge",
