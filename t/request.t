@@ -282,6 +282,23 @@ $res = $n->post('/v1/responses', '{"model":"f","input":"x",'
                 . '"max_output_tokens":16,"tools":[{"type":"mcp"}]}', @poor);
 is($res->{status}, 429, 'where it is allowed, the whole window is reserved');
 
+for my $part ('"type":"video_url","video_url":{"url":"https://x/v"}',
+              '"type":"audio_url","audio_url":"http://x/a"',
+              '"type":"file","fil\\u0065_url":"http://x/f"')
+{
+    my $ask = '{"model":"f","max_tokens":16,"messages":[{"role":"user",'
+              . '"content":[{PART}]}]}';
+
+    $res = $n->post('/v1/chat/completions', $ask =~ s/PART/$part/r, @poor);
+    is($res->{status}, 429, "what $part has a provider fetch is reserved");
+}
+
+is($n->post('/v1/chat/completions', '{"model":"f","max_tokens":16,"messages":'
+            . '[{"role":"user","content":"see \\"a_url\\":\\"http://x\\""}],'
+            . '"tools":[{"type":"function","function":{"parameters":'
+            . '{"a_url":{"type":"string"}}}}]}', @poor)->{status}, 200,
+   'a text and a function may speak of addresses');
+
 like(message($n->post('/v1/responses', '{"model":"m","input":"x",'
                       . '"background":true}', @alice)),
      qr/"background"/, 'work in the background is refused by its name');

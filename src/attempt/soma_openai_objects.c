@@ -320,6 +320,13 @@ soma_openai_object_member(soma_objects_t *w, soma_str_t name)
         if (soma_json_text(w->arena, &quoted, &name) != SOMA_OK) {
             return SOMA_ERROR;
         }
+
+        /* who spells an address like that is not read any further */
+
+        if (name.len >= 4 && memcmp(name.data + name.len - 4, "_url", 4) == 0)
+        {
+            w->ask->window = 1;
+        }
     }
 
     for (w->p++; w->p < w->end && *w->p <= ' '; w->p++) { /* void */ }

@@ -313,11 +313,45 @@ ngx_http_soma_prompt_window(ngx_http_soma_ctx_t *ctx)
 }
 
 
+/* tools are left out: a function may call its arguments as it likes */
+
+static ngx_uint_t
+ngx_http_soma_prompt_fetched(ngx_http_soma_ctx_t *ctx)
+{
+    ngx_uint_t         i;
+    soma_str_t         text;
+    soma_json_span_t  *span;
+
+    static const ngx_uint_t  lists[] = { SOMA_ASK_MESSAGES, SOMA_ASK_INPUT };
+
+    if (ctx->ask.scan == NULL || ctx->ask.window) {
+        return 0;
+    }
+
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        span = &ctx->ask.scan->span[lists[i]];
+
+        if (span->type == SOMA_JSON_ARRAY
+            && (ngx_http_soma_body_value(ctx, span, &text) != SOMA_OK
+                || soma_prompt_fetches(text)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
 {
     if (ctx->ask.api == SOMA_API_NONE || soma_api_free(ctx->ask.api)) {
         return;
+    }
+
+    if (ngx_http_soma_prompt_fetched(ctx)) {
+        ctx->ask.window = 1;
     }
 
     if (ctx->ask.window) {

@@ -58,5 +58,12 @@ int64_t soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api,
 int64_t soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe,
     soma_api_e api, unsigned traits, soma_str_t body);
 
+/*
+ * Whether messages or items name what the provider is to fetch, other than
+ * images: as much as the model can read may come of it.  Names that have
+ * escapes in them are not looked at.  In soma_prompt_fetch.c.
+ */
+int soma_prompt_fetches(soma_str_t list);
+
 
 #endif /* SOMA_PROMPT_H */

@@ -377,6 +377,46 @@ test_traffic(void)
 }
 
 
+/* what a provider is to fetch may be as long as it likes */
+
+static void
+test_fetches(void)
+{
+    size_t      i;
+    soma_str_t  s;
+
+    static const struct {
+        const char  *list;
+        int          fetches;
+    } cases[] = {
+        { "[]", 0 },
+        { "[{\"content\":[{\"video_url\":{\"url\":\"https://x/v\"}}]}]", 1 },
+        { "[{\"content\":[{\"audio_url\" : \"http://x/a\"}]}]", 1 },
+        { "[{\"content\":[{\"document_url\":\"HTTPS://x\"}]}]", 1 },
+        { "[{\"content\":[{\"file_url\":\"s3://x\"}]}]", 1 },
+        { "[{\"content\":[{\"video_url\":{\"url\":\"data:video/mp4;x\"}}]}]",
+          0 },
+        { "[{\"content\":[{\"audio_url\":\"data:audio/wav;base64,AA\"}]}]", 0 },
+        { "[{\"content\":[{\"image_url\":{\"url\":\"https://x/i\"}}]}]", 0 },
+        { "[{\"content\":[{\"image_url\":\"https://x\"},{\"pdf_url\":"
+          "\"https://x\"}]}]", 1 },
+        { "[{\"content\":\"an \\\"audio_url\\\":\\\"http://x\\\"\"}]", 0 },
+        { "[{\"content\":\"audio_url\"}]", 0 },
+        { "[{\"content\":[{\"audio_url\":null}]}]", 0 },
+        { "[{\"content\":[{\"audio_url\":{}}]}]", 0 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        s.data = (unsigned char *) cases[i].list;
+        s.len = strlen(cases[i].list);
+
+        soma_is_int(soma_prompt_fetches(s), cases[i].fetches, "%s %s",
+                    cases[i].list, cases[i].fetches ? "has something fetched"
+                                                    : "has nothing fetched");
+    }
+}
+
+
 int
 main(void)
 {
@@ -392,6 +432,7 @@ main(void)
     test_escapes(&bpe);
     test_long(&bpe);
     test_traffic();
+    test_fetches();
 
     free(file.data);
 

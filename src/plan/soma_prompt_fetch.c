@@ -1,0 +1,87 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * What a prompt has its provider fetch.
+ */
+
+
+#define _GNU_SOURCE             /* memmem() */
+
+#include <string.h>
+
+#include "soma_prompt.h"
+
+
+static int soma_prompt_fetched(const unsigned char *p,
+    const unsigned char *end);
+
+
+static const unsigned char *
+soma_prompt_space(const unsigned char *p, const unsigned char *end)
+{
+    while (p < end && *p <= ' ') {
+        p++;
+    }
+
+    return p;
+}
+
+
+/*
+ * A name that ends in "_url" and is none of an image's: what stands there is
+ * for the provider to fetch, unless it is the thing itself.  In a text that
+ * speaks of such a name its quotes would be escaped.
+ */
+
+int
+soma_prompt_fetches(soma_str_t list)
+{
+    const unsigned char  *p, *end;
+
+    p = list.data;
+    end = p + list.len;
+
+    while (p < end) {
+        p = memmem(p, (size_t) (end - p), "_url\"", 5);
+
+        if (p == NULL) {
+            return 0;
+        }
+
+        p += 5;
+
+        if (p - list.data >= 11 && memcmp(p - 11, "\"image_url\"", 11) == 0) {
+            continue;
+        }
+
+        p = soma_prompt_space(p, end);
+
+        if (p == end || *p != ':') {
+            continue;
+        }
+
+        if (soma_prompt_fetched(soma_prompt_space(p + 1, end), end)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* an address; or an object with one, whose first text that is no name tells */
+
+static int
+soma_prompt_fetched(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char  *q;
+
+    if (p < end && *p == '{') {
+        q = memchr(p, ':', (size_t) (end - p));
+        p = (q != NULL) ? soma_prompt_space(q + 1, end) : end;
+    }
+
+    return p < end && *p == '"'
+           && ((size_t) (end - p) < 6 || memcmp(p, "\"data:", 6) != 0);
+}
