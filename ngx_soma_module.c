@@ -35,7 +35,8 @@ static ngx_conf_enum_t  ngx_http_soma_on_redis_down[] = {
 };
 
 
-static ngx_conf_enum_t  ngx_http_soma_on_abort[] = {
+static ngx_conf_enum_t  ngx_http_soma_aborts[] = {
+    { ngx_string("auto"), NGX_HTTP_SOMA_ABORT_AUTO },
     { ngx_string("cancel"), NGX_HTTP_SOMA_ABORT_CANCEL },
     { ngx_string("drain"), NGX_HTTP_SOMA_ABORT_DRAIN },
     { ngx_null_string, 0 }
@@ -190,11 +191,11 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       &ngx_http_soma_on_redis_down },
 
     { ngx_string("soma_on_abort"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_enum,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_soma_on_abort,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, on_abort),
-      &ngx_http_soma_on_abort },
+      &ngx_http_soma_aborts },
 
     { ngx_string("soma_max_tokens"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,

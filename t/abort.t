@@ -25,7 +25,7 @@ my $n = soma_nginx(http => <<"END", server => <<'END2');
                     '\$soma_error \$http_x_name';
     access_log logs/soma.log soma;
 END
-    location /v1/ { soma_pass; }
+    location /v1/ { soma_pass; soma_on_abort cancel; }
     location /drain/v1/ { soma_pass; soma_on_abort drain; }
 END2
 

@@ -188,7 +188,7 @@ $up->reset({ raw => '', hang => 5 });
 print $c h2_request(5, '/v1/chat/completions', $body);
 sleep 0.2;
 print $c h2_reset(5);
-logged('h2-5', '499 acme [1-9]\d* 0 -', 'reset before the first byte');
+logged('h2-5', '499 acme [1-9]\d* 4096 -', 'reset before the first byte');
 alarm 0;
 close $c;
 

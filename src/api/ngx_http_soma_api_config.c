@@ -308,7 +308,9 @@ ngx_http_soma_config_features(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
                            == NGX_HTTP_SOMA_DOWN_DENY ? "deny" : "allow");
     ngx_http_soma_put_text(out, "on_abort",
                            ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN
-                           ? "drain" : "cancel");
+                           ? "drain"
+                           : ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_CANCEL
+                             ? "cancel" : "auto");
     ngx_http_soma_put_text(out, "max_tokens",
                            ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
                            ? "trust"

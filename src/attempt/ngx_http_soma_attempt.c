@@ -57,7 +57,6 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
     a->ctx = ctx;
     a->path = ngx_http_soma_path(r);
     a->sse.arena = &ctx->arena;
-    a->drain = (ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN);
 
     if (ngx_http_soma_upstream_create(a) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -120,12 +119,17 @@ ngx_http_soma_begin(ngx_http_soma_ctx_t *ctx)
 }
 
 
-/* where a drained answer is wanted nginx's upstream looks after no client:
- * what looked while the request waited must not */
 static void
 ngx_http_soma_upstream_init(ngx_http_request_t *r)
 {
-    r->read_event_handler = ngx_http_block_reading;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = ngx_http_soma_get_ctx(r);
+
+    if (ngx_http_soma_drain_watch(ctx->attempt) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
 
     ngx_http_upstream_init(r);
 }

@@ -82,6 +82,7 @@ struct ngx_http_soma_peers_s {
 
 
 typedef struct ngx_http_soma_gunzip_s  ngx_http_soma_gunzip_t;
+typedef struct ngx_http_soma_drain_s   ngx_http_soma_drain_t;
 
 
 /* a stream that waits for a lease, before an event */
@@ -129,6 +130,7 @@ typedef struct {
     off_t                           rest;       /* of Content-Length, or -1 */
     size_t                          skipped;    /* of the body, that the
                                                    client does not get */
+    ngx_http_soma_drain_t          *left;       /* NULL: the client waits */
     int64_t                         retry_after_ms;
     soma_fail_e                     fail;
     const char                     *reason;     /* of a failure; constant */
@@ -155,7 +157,7 @@ typedef struct {
     unsigned                        within:1;   /* an event of which a part
                                                    has gone out */
     unsigned                        header:1;   /* the header is whole */
-    unsigned                        drain:1;
+    unsigned                        drain:1;    /* goes on without client */
     unsigned                        drop_lf:1;  /* of a CR that was dropped */
     unsigned                        local:1;    /* answered by us */
     unsigned                        over:1;     /* it failed */
@@ -269,6 +271,21 @@ void ngx_http_soma_idle_save(ngx_http_soma_peers_t *peers,
     ngx_peer_connection_t *pc, ngx_http_upstream_t *u);
 ngx_int_t ngx_http_soma_idle_get(ngx_http_soma_peers_t *peers,
     ngx_peer_connection_t *pc);
+
+
+/*
+ * Clients that leave (ngx_http_soma_drain.c).  wanted: whether nginx is to
+ * look after no client.  watch: it is looked for, from now on.
+ *
+ * drain: it has left, and the answer is read on.  NGX_DECLINED: there will be
+ * none.  read: so many bytes of it came; event: an event did, with a->left.
+ * NGX_ERROR: enough.
+ */
+ngx_uint_t ngx_http_soma_drain_wanted(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_drain_watch(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_drain(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_drain_read(ngx_http_soma_attempt_t *a, size_t bytes);
+ngx_int_t ngx_http_soma_drain_event(ngx_http_soma_attempt_t *a);
 
 
 /* the answer's header; interim ones are passed over */

@@ -61,7 +61,8 @@ ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
     ngx_http_soma_settle(ctx);
 
     if (rc != NGX_DONE && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST
-        && rc != NGX_HTTP_REQUEST_TIME_OUT && !r->connection->error)
+        && rc != NGX_HTTP_REQUEST_TIME_OUT && !r->connection->error
+        && !ctx->left)
     {
         ngx_http_soma_fault_event(a, rc);
     }

@@ -52,7 +52,8 @@ ngx_http_soma_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
 ngx_uint_t
 ngx_http_soma_next_left(ngx_http_soma_attempt_t *a)
 {
-    return !a->ctx->route->single && a->ctx->next < a->ctx->norder;
+    return !a->ctx->route->single && a->ctx->next < a->ctx->norder
+           && !a->ctx->left;
 }
 
 

@@ -32,7 +32,6 @@ static ngx_int_t ngx_http_soma_event_priced(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
 static ngx_int_t ngx_http_soma_event_drop(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
-static void ngx_http_soma_drain_reading(ngx_http_request_t *r);
 static void ngx_http_soma_body_end(ngx_http_soma_attempt_t *a);
 
 
@@ -44,10 +43,6 @@ ngx_http_soma_filter_start(void *data)
     ngx_http_upstream_t  *u;
 
     u = a->ctx->request->upstream;
-
-    if (a->drain) {
-        a->ctx->request->read_event_handler = ngx_http_soma_drain_reading;
-    }
 
     if (a->rest == 0 && !u->headers_in.chunked) {
         a->ended = 1;
@@ -81,26 +76,6 @@ ngx_http_soma_filter_start(void *data)
 }
 
 
-/*
- * A stream of HTTP/2 that is reset while its window is closed: nobody would
- * write, and so find out, and the provider would wait for us.
- */
-static void
-ngx_http_soma_drain_reading(ngx_http_request_t *r)
-{
-    ngx_connection_t  *c;
-
-    c = r->connection;
-
-    if (!c->error) {
-        ngx_http_block_reading(r);
-        return;
-    }
-
-    ngx_post_event(c->write, &ngx_posted_events);
-}
-
-
 ngx_int_t
 ngx_http_soma_filter(void *data, ssize_t bytes)
 {
@@ -113,6 +88,10 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
 
     if (a->ctx->cut) {
         return NGX_OK;
+    }
+
+    if (ngx_http_soma_drain_read(a, bytes) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     b = &a->ctx->request->upstream->buffer;
@@ -342,6 +321,10 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 
     } else {
         action = a->provider->dialect->event(&ctx->answer, &ctx->ask, event);
+    }
+
+    if (a->left && !event->part && ngx_http_soma_drain_event(a) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (!ctx->first_token && ctx->answer.begun) {

@@ -107,7 +107,7 @@ ngx_http_soma_target_request(ngx_http_soma_attempt_t *a)
 
     a->conf = provider->upstream;
     a->conf.buffer_size = a->ctx->conf->buffer_size;
-    a->conf.ignore_client_abort = a->drain;
+    a->conf.ignore_client_abort = ngx_http_soma_drain_wanted(a);
 
     ngx_http_soma_wait_set(a);
 

@@ -262,8 +262,9 @@ typedef struct {
 
 #define NGX_HTTP_SOMA_DOWN_ALLOW    0
 #define NGX_HTTP_SOMA_DOWN_DENY     1
-#define NGX_HTTP_SOMA_ABORT_CANCEL  0
-#define NGX_HTTP_SOMA_ABORT_DRAIN   1
+#define NGX_HTTP_SOMA_ABORT_AUTO    0
+#define NGX_HTTP_SOMA_ABORT_CANCEL  1
+#define NGX_HTTP_SOMA_ABORT_DRAIN   2
 #define NGX_HTTP_SOMA_USER_OFF      0
 #define NGX_HTTP_SOMA_USER_HEADER   1
 #define NGX_HTTP_SOMA_USER_BODY     2
@@ -278,6 +279,7 @@ typedef struct {
     ngx_flag_t                      usage_cost;
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      on_abort;
+    ngx_msec_t                      abort_time;     /* answers are drained */
     ngx_uint_t                      user_from;      /* ..._USER_... */
     ngx_str_t                       user_header;    /* in small letters */
     ngx_uint_t                      max_tokens;     /* ..._BOUND_... */
@@ -437,6 +439,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        cut:1;      /* by us: a budget ended */
     unsigned                        held:1;     /* a stream, for a lease */
+    unsigned                        left:1;     /* the client has gone; its
+                                                   answer is read on */
     unsigned                        settled:1;
     unsigned                        counted:1;  /* input_bound is exact */
     unsigned                        loose:1;    /* to be counted before a

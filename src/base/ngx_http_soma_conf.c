@@ -128,6 +128,7 @@ ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
     slcf->usage_cost = NGX_CONF_UNSET;
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
     slcf->on_abort = NGX_CONF_UNSET_UINT;
+    slcf->abort_time = NGX_CONF_UNSET_MSEC;
     slcf->user_from = NGX_CONF_UNSET_UINT;
     slcf->max_tokens = NGX_CONF_UNSET_UINT;
     slcf->limit_wait = NGX_CONF_UNSET_MSEC;
@@ -160,7 +161,9 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
                               NGX_HTTP_SOMA_DOWN_ALLOW);
     ngx_conf_merge_uint_value(conf->on_abort, prev->on_abort,
-                              NGX_HTTP_SOMA_ABORT_CANCEL);
+                              NGX_HTTP_SOMA_ABORT_AUTO);
+    ngx_conf_merge_msec_value(conf->abort_time, prev->abort_time,
+                              NGX_HTTP_SOMA_DRAIN_TIME);
     if (conf->user_from == NGX_CONF_UNSET_UINT) {
         conf->user_header = prev->user_header;
     }

@@ -17,6 +17,8 @@
 #define NGX_HTTP_SOMA_ZONE_SIZE    (32 * 1024 * 1024)   /* when not said */
 #define NGX_HTTP_SOMA_ZONE_MIN     (1024 * 1024)
 
+#define NGX_HTTP_SOMA_DRAIN_TIME   120000   /* ms, when not said */
+
 /* of a tenant or a provider; with a key's own they fit one hold */
 #define NGX_HTTP_SOMA_LIMITS_MAX   8
 
@@ -35,6 +37,9 @@ char *ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* as ngx_conf_set_enum_slot, but says what is allowed */
 char *ngx_http_soma_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* by the attempt */
+char *ngx_http_soma_on_abort(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 char *ngx_http_soma_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_soma_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

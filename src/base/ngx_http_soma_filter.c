@@ -19,6 +19,8 @@
 
 
 static ngx_int_t ngx_http_soma_header_filter(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_soma_drained(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_soma_replace(ngx_http_request_t *r,
@@ -88,6 +90,7 @@ ngx_http_soma_filter_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_soma_header_filter(ngx_http_request_t *r)
 {
+    ngx_int_t                  rc;
     ngx_http_soma_ctx_t       *ctx;
     ngx_http_soma_loc_conf_t  *slcf;
 
@@ -142,7 +145,9 @@ ngx_http_soma_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    return ngx_http_next_header_filter(r);
+    rc = ngx_http_next_header_filter(r);
+
+    return (rc == NGX_ERROR && ngx_http_soma_drained(r, ctx)) ? NGX_OK : rc;
 }
 
 
@@ -483,6 +488,20 @@ ngx_http_soma_add_number(ngx_http_request_t *r, const ngx_str_t *name,
 }
 
 
+/* nobody takes the answer, and it is read on all the same */
+static ngx_uint_t
+ngx_http_soma_drained(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_http_soma_attempt_t  *a;
+
+    a = ctx->attempt;
+
+    return r->connection->error && a && a->drain && r->upstream
+           && r->upstream->input_filter_ctx == a
+           && ngx_http_soma_drain(a) == NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
@@ -543,10 +562,7 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     rc = ngx_http_next_body_filter(r, in);
 
-    if (rc == NGX_ERROR && r->connection->error && ctx->attempt
-        && r->upstream && r->upstream->input_filter_ctx == ctx->attempt
-        && ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN)
-    {
+    if (rc == NGX_ERROR && ngx_http_soma_drained(r, ctx)) {
         /*
          * The client has gone; the provider is heard out all the same.  What
          * the client had not taken yet is forgotten, or the upstream's buffer

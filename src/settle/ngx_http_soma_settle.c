@@ -227,7 +227,7 @@ ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
 
     if (!ctx->complete) {
 
-        if (ctx->request->connection->error
+        if (ctx->left || ctx->request->connection->error
             || status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
         {
             return SOMA_STR("client_closed");
