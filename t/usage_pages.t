@@ -34,6 +34,7 @@ my $n = soma_nginx(http => <<"EOC", server => <<'EOS');
     soma_tenant acme { }
     soma_key sha256:@{[ soma_sha256('k') ]} tenant=acme;
     soma_key sha256:@{[ soma_sha256('a') ]} tenant=acme capabilities=usage;
+    soma_key sha256:@{[ soma_sha256('root') ]} tenant=acme capabilities=admin;
 EOC
     location /soma/ { soma_api; }
     location /v1/ { soma_pass; }
@@ -101,6 +102,14 @@ for (['usage?tennant=acme', 'tenant day from to by limit cursor'],
     $res = get($_->[0]);
     is($res->{status}, 400, "$_->[0] is refused");
     like($res->{body}, qr/$_->[1]/, 'and what is allowed is said');
+}
+
+for (['keys?tenent=acme', 'tenant limit cursor'],
+     ['tenants?tenant=acme', 'limit cursor'])
+{
+    $res = $n->get("/soma/$_->[0]", Authorization => 'Bearer root');
+    is($res->{status}, 400, "$_->[0] is refused");
+    like($res->{body}, qr/allowed are $_->[1]/, 'and what is allowed is said');
 }
 
 is(get('usage?&tenant=acme&')->{status}, 200, 'empty arguments are none');

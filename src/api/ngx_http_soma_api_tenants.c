@@ -160,7 +160,11 @@ ngx_http_soma_tenants_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     ngx_int_t             rc;
     ngx_http_soma_call_t  call;
 
-    rc = ngx_http_soma_manage_page(r, m);
+    rc = ngx_http_soma_args_check(r, m->ctx, "limit cursor");
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_manage_page(r, m);
+    }
 
     if (rc != NGX_OK) {
         return rc;
