@@ -28,6 +28,12 @@ static ngx_int_t ngx_http_soma_init_worker(ngx_cycle_t *cycle);
 static void ngx_http_soma_exit_worker(ngx_cycle_t *cycle);
 
 
+static ngx_conf_enum_t  ngx_http_soma_unpriced[] = {
+    { ngx_string("deny"), NGX_HTTP_SOMA_UNPRICED_DENY },
+    { ngx_string("allow"), NGX_HTTP_SOMA_UNPRICED_ALLOW },
+    { ngx_null_string, 0 }
+};
+
 static ngx_conf_enum_t  ngx_http_soma_on_redis_down[] = {
     { ngx_string("allow"), NGX_HTTP_SOMA_DOWN_ALLOW },
     { ngx_string("deny"), NGX_HTTP_SOMA_DOWN_DENY },
@@ -86,6 +92,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     { ngx_string("soma_vocabulary"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_soma_vocabulary,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("soma_vocabulary_factor"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_soma_vocabulary_factor,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -189,6 +202,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, on_redis_down),
       &ngx_http_soma_on_redis_down },
+
+    { ngx_string("soma_unpriced"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_soma_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_soma_loc_conf_t, unpriced),
+      &ngx_http_soma_unpriced },
 
     { ngx_string("soma_on_abort"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,

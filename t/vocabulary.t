@@ -118,7 +118,7 @@ my $http = <<"END";
     soma_model llama  provider=p input=1 output=1;
     soma_route mixed { model gpt-4o; model llama; }
     soma_tenant t { limit tokens 400/day per=user; }
-    soma_tenant wide { limit tokens 1000/day; }
+    soma_tenant wide { limit tokens 100000/day; }
     $keys
 END
 
@@ -164,7 +164,7 @@ sub chunked {
 sub bytes {
     my ($model, $text, $max) = @_;
 
-    return 195 + length qq({"model":"$model","max_tokens":$max,"messages":[)
+    return 131 + length qq({"model":"$model","max_tokens":$max,"messages":[)
                         . qq({"role":"user","content":"$text"}]});
 }
 
@@ -181,8 +181,9 @@ $n->configure(http => $http, server => 'location /v1/ { soma_pass; }');
 $n->start;
 
 is(left(ask('gpt-4o', 'hello', 20)),
-   '200 ' . (400 - 20 - bytes('gpt-4o', 'hello', 20)),
-   'without a vocabulary a byte is a token');
+   '200 ' . (400 - 20 - 3 - 3 - 4 - 5),
+   'without a vocabulary a byte of text is a token where there is little '
+   . 'room');
 is(left(ask('gpt-4o', $TEXT, 20)), '429 400',
    'and a longer text is more than the limit');
 is(chunked('hello'), '200 ' . (400 - 20 - 3 - 3 - 4 - 5),
@@ -210,17 +211,19 @@ SKIP: {
        'all of the limit can be asked for');
     is(left(ask('gpt-4o', $TEXT, 401 - $TOKENS)), '429 400',
        'and not a token more');
-    is(left(ask('llama', $TEXT, 20)), '429 400',
-       'of another family nothing is known');
-    is(left(ask('mixed', $TEXT, 20)), '429 400',
-       'nor of a route with one of them');
+    my $llama = int($TOKENS * 1.3) + 1 + 64;
+
+    is(left(ask('llama', $TEXT, 20)), '200 ' . (400 - 20 - $llama),
+       'of another family it is counted, and multiplied by its factor');
+    is(left(ask('mixed', $TEXT, 20)), '200 ' . (400 - 20 - $llama),
+       'and so is a route with one of them');
 
     is(left(ask('gpt-4o', $TEXT, 21, 'wide')),
-       '200 ' . (1000 - 21 - bytes('gpt-4o', $TEXT, 21)),
-       'where there is room for it the bound is reserved');
+       '200 ' . (100000 - 21 - bytes('gpt-4o', $TEXT, 21)),
+       'where there is room for many the bound is reserved');
     is(left(ask('gpt-4o', $TEXT, 21, 'wide')),
-       '200 ' . (1000 - 15 - 21 - $TOKENS),
-       'and where there was little prompts are counted at once');
+       '200 ' . (100000 - 15 - 21 - bytes('gpt-4o', $TEXT, 21)),
+       'and what was used is what the provider says');
 
     ask('gpt-4o', $TEXT, 20, 'k');
     ok(soma_wait(10, sub {

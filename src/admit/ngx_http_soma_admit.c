@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_soma_page_check(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_enter(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, ngx_http_soma_loc_conf_t *slcf);
+static void ngx_http_soma_want(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, int64_t *want);
 static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
     const char *kind, soma_str_t name, ngx_array_t *limits);
 static ngx_int_t ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx,
@@ -539,11 +541,73 @@ ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx)
 }
 
 
+/* what that model may take, where it is more than what others may */
+static void
+ngx_http_soma_want(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
+    int64_t *want)
+{
+    int64_t           n;
+    soma_price_ask_t  ask;
+
+    ngx_http_soma_price_ask(ctx, model, ngx_http_soma_output(ctx, model),
+                            &ask);
+
+    n = ask.input_tokens + ask.output_tokens;
+    want[SOMA_TOKENS] = ngx_max(want[SOMA_TOKENS], n);
+
+    n = soma_price_bound(&model->dearest, &ask);
+    want[SOMA_COST] = ngx_max(want[SOMA_COST], n);
+}
+
+
+void
+ngx_http_soma_price_ask(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, int64_t output, soma_price_ask_t *ask)
+{
+    ngx_memzero(ask, sizeof(soma_price_ask_t));
+
+    ask->input_tokens = ctx->input_bound;
+    ask->output_tokens = output;
+    ask->images = ctx->ask.work.images;
+    ask->image_pico = SOMA_PRICE_UNSET;
+    ask->characters = ctx->ask.work.characters;
+    ask->audio_ms = ctx->ask.work.audio_ms;
+    ask->tier = ctx->ask.tier;
+    ask->kinds = ctx->counted ? ctx->kinds : SOMA_PRICE_KIND_SETS - 1;
+
+    if (ask->images) {
+        ask->image_pico = soma_price_image(model->price,
+                                           &ctx->ask.work.image);
+    }
+
+    if (ctx->ask.nhosted) {
+        ask->queries = NGX_HTTP_SOMA_QUERIES;
+    }
+}
+
+
+/* tokens of an answer that has no bound */
+int64_t
+ngx_http_soma_made(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
+{
+    soma_price_ask_t  ask;
+
+    if (ctx->ask.work.images == 0 && ctx->ask.work.characters == 0
+        && ctx->ask.work.audio_ms == 0)
+    {
+        return 0;
+    }
+
+    ngx_http_soma_price_ask(ctx, model, 0, &ask);
+
+    return soma_price_made(model->price, &ask);
+}
+
+
 void
 ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     int64_t *want)
 {
-    int64_t                  cost, bound, output, most;
     ngx_uint_t               i;
     ngx_http_soma_target_t  *target;
 
@@ -557,27 +621,13 @@ ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     }
 
     if (model != NULL) {
-        output = ngx_http_soma_output(ctx, model);
-        want[SOMA_TOKENS] = ctx->input_bound + output;
-        want[SOMA_COST] = soma_price_bound(&model->dearest, ctx->input_bound,
-                                           output);
+        ngx_http_soma_want(ctx, model, want);
         return;
     }
 
-    cost = 0;
-    most = 0;
     target = ctx->route->targets.elts;
 
     for (i = 0; i < ctx->route->targets.nelts; i++) {
-
-        output = ngx_http_soma_output(ctx, target[i].model);
-        bound = soma_price_bound(&target[i].model->dearest, ctx->input_bound,
-                                 output);
-
-        cost = ngx_max(cost, bound);
-        most = ngx_max(most, output);
+        ngx_http_soma_want(ctx, target[i].model, want);
     }
-
-    want[SOMA_TOKENS] = ctx->input_bound + most;
-    want[SOMA_COST] = cost;
 }

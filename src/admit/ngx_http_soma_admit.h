@@ -14,6 +14,8 @@
 #include "ngx_http_soma_quota.h"
 
 
+#define NGX_HTTP_SOMA_QUERIES     10      /* searches of one request that
+                                             are reserved */
 #define NGX_HTTP_SOMA_OUTPUT_MAX    4096    /* tokens, when nobody says */
 
 /* less is no answer, and the least that OpenAI's /responses takes */
@@ -21,7 +23,7 @@
 
 #define NGX_HTTP_SOMA_OUTPUT_SLICE  256     /* tokens reserved at a time for
                                                an answer without a bound */
-#define NGX_HTTP_SOMA_TIGHT         4       /* room for fewer requests of its
+#define NGX_HTTP_SOMA_TIGHT         64      /* room for fewer requests of its
                                                size: prompts are counted */
 #define NGX_HTTP_SOMA_LOWER_MAX     20      /* times that a reservation is
                                                lowered: hold's limits, races */
@@ -41,6 +43,16 @@ ngx_int_t ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx);
  * called, and calls it again.  NGX_ERROR */
 ngx_int_t ngx_http_soma_admit_wait(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_wait_pt handler);
+
+/* what a request may cost at most with that model, and so many tokens of
+ * answer */
+void ngx_http_soma_price_ask(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, int64_t output, soma_price_ask_t *ask);
+
+/* tokens of an answer of images, speech or what was heard; 0: it is bounded,
+ * or paid by the piece */
+int64_t ngx_http_soma_made(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model);
 
 /* what a request may use at most, for the limits of a model's provider;
  * model NULL: of the dearest in ctx->route */

@@ -12,6 +12,8 @@
 
 
 static ngx_uint_t ngx_http_soma_bound_metered(ngx_array_t *limits);
+static void ngx_http_soma_bound_costed(ngx_http_soma_ctx_t *ctx,
+    ngx_array_t *limits);
 static ngx_uint_t ngx_http_soma_bound_tight(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t **hold, const int64_t *want);
 static ngx_uint_t ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx);
@@ -33,7 +35,7 @@ ngx_http_soma_output(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
     if (soma_openai.bounds(ctx->ask.api) == NULL
         && ctx->ask.api != SOMA_API_COMPACT)
     {
-        return 0;
+        return ngx_http_soma_made(ctx, model);
     }
 
     n = ngx_http_soma_model_max(ctx, model);
@@ -98,16 +100,22 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t least,
     ngx_http_soma_refusal_t *refusal)
 {
-    int64_t     cap, first, want[SOMA_AMOUNTS];
-    ngx_int_t   rc;
-    ngx_uint_t  tries, metered;
+    int64_t               cap, first, want[SOMA_AMOUNTS], none[SOMA_AMOUNTS];
+    ngx_int_t             rc;
+    ngx_uint_t            tries, metered;
+    ngx_http_soma_rate_t  rate[SOMA_AMOUNTS];
 
     first = ctx->cap;
+    ngx_memcpy(rate, ctx->rate, sizeof(rate));
     refusal->waits = 0;
     refusal->behind = 0;
 
     metered = ngx_http_soma_bound_metered(limits)
               && !soma_api_free(ctx->ask.api);
+
+    if (hold == &ctx->hold && metered) {
+        ngx_http_soma_bound_costed(ctx, limits);
+    }
 
     if (metered && ctx->input_bound == 0) {
         ngx_http_soma_prompt_bound(ctx);
@@ -132,6 +140,18 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
 
         if (rc == NGX_AGAIN && ctx->loose) {
             (void) ngx_http_soma_prompt_count(ctx);
+            continue;
+        }
+
+        if (rc == NGX_OK && metered
+            && ngx_http_soma_bound_tight(ctx, hold, want)
+            && ngx_http_soma_prompt_count(ctx) == NGX_OK)
+        {
+            /* what a loose bound holds is withheld from others */
+
+            ngx_memzero(none, sizeof(none));
+            ngx_http_soma_quota_settle(ctx->main, hold, none);
+            ngx_memcpy(ctx->rate, rate, sizeof(rate));
             continue;
         }
 
@@ -216,6 +236,20 @@ ngx_http_soma_bound_metered(ngx_array_t *limits)
     }
 
     return 0;
+}
+
+
+static void
+ngx_http_soma_bound_costed(ngx_http_soma_ctx_t *ctx, ngx_array_t *limits)
+{
+    ngx_uint_t     i;
+    soma_limit_t  *limit;
+
+    limit = limits->elts;
+
+    for (i = 0; i < limits->nelts; i++) {
+        ctx->costed |= (limit[i].amount == SOMA_COST);
+    }
 }
 
 

@@ -37,6 +37,8 @@ static void ngx_http_soma_health_redis(soma_out_t *out,
     ngx_http_soma_health_state_t *st);
 static void ngx_http_soma_health_ledger(soma_out_t *out,
     ngx_http_soma_health_state_t *st);
+static void ngx_http_soma_health_prices(soma_out_t *out,
+    ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_health_jwt(soma_out_t *out,
     ngx_http_soma_main_conf_t *smcf);
 static ngx_uint_t ngx_http_soma_health_jwt_failed(
@@ -178,6 +180,10 @@ ngx_http_soma_health_write(soma_out_t *out, void *data)
         ngx_http_soma_health_jwt(out, smcf);
     }
 
+    if (smcf->catalogue_hash.len) {
+        ngx_http_soma_health_prices(out, smcf);
+    }
+
     ngx_http_soma_put_name(out, "zone");
     soma_put_char(out, '{');
     ngx_http_soma_put_number(out, "bytes", smcf->shm_zone->shm.size);
@@ -279,6 +285,23 @@ ngx_http_soma_health_ledger(soma_out_t *out, ngx_http_soma_health_state_t *st)
         if (st->journal.error) {
             ngx_http_soma_put_text(out, "error", st->journal.error);
         }
+    }
+
+    soma_put_char(out, '}');
+}
+
+
+static void
+ngx_http_soma_health_prices(soma_out_t *out, ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_http_soma_put_name(out, "prices");
+    soma_put_char(out, '{');
+    ngx_http_soma_put_string(out, "file", ngx_http_soma_str(smcf->prices));
+    ngx_http_soma_put_string(out, "catalogue",
+                             ngx_http_soma_str(smcf->catalogue_hash));
+
+    if (smcf->catalogue_time) {
+        ngx_http_soma_put_time(out, "date", smcf->catalogue_time);
     }
 
     soma_put_char(out, '}');
@@ -429,6 +452,7 @@ ngx_http_soma_health_models(soma_out_t *out, ngx_http_soma_health_state_t *st,
         soma_put_cstr(out, n > 1 ? ",{" : "{");
         ngx_http_soma_put_string(out, "name",
                                  ngx_http_soma_str(model[i]->name));
+        ngx_http_soma_put_bool(out, "priced", !model[i]->free);
         ngx_http_soma_put_text(out, "health",
                                ngx_http_soma_health_name(&health, st->now));
 

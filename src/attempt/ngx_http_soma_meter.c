@@ -51,6 +51,8 @@ static ngx_int_t ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx,
 static int64_t ngx_http_soma_meter_tokens(ngx_http_soma_meter_t *m);
 static int64_t ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_meter_t *m);
+static int64_t ngx_http_soma_meter_cost(ngx_http_soma_ctx_t *ctx,
+    int64_t input, int64_t output);
 static void ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t input);
 static ngx_int_t ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx,
@@ -272,24 +274,33 @@ ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m)
 }
 
 
+static int64_t
+ngx_http_soma_meter_cost(ngx_http_soma_ctx_t *ctx, int64_t input,
+    int64_t output)
+{
+    soma_price_ask_t  ask;
+
+    ngx_http_soma_price_ask(ctx, ctx->model, output, &ask);
+    ask.input_tokens = input;
+
+    return soma_price_bound(&ctx->model->dearest, &ask);
+}
+
+
 /* a hold was made for a prompt of "input" tokens, which turned out less */
 
 static void
 ngx_http_soma_meter_slack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
     ngx_uint_t which, int64_t input)
 {
-    const soma_price_dearest_t  *dearest;
-
     if (input <= ctx->input_bound) {
         return;
     }
 
-    dearest = &ctx->model->dearest;
-
     m->slack[which][SOMA_TOKENS] += input - ctx->input_bound;
     m->slack[which][SOMA_COST] +=
-        soma_price_bound(dearest, input, m->reserved[which])
-        - soma_price_bound(dearest, ctx->input_bound, m->reserved[which]);
+        ngx_http_soma_meter_cost(ctx, input, m->reserved[which])
+        - ngx_http_soma_meter_cost(ctx, ctx->input_bound, m->reserved[which]);
 }
 
 
@@ -350,17 +361,16 @@ ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
     ngx_int_t                    rc;
     ngx_uint_t                   i;
     ngx_http_soma_hold_t       **hold;
-    const soma_price_dearest_t  *dearest;
 
     hold = (which == 0) ? &ctx->hold : &ctx->attempt_hold;
-    dearest = &ctx->model->dearest;
     from = m->reserved[which];
 
     ngx_memzero(more, sizeof(more));
 
     more[SOMA_TOKENS] = slice;
-    more[SOMA_COST] = soma_price_bound(dearest, ctx->input_bound, from + slice)
-                      - soma_price_bound(dearest, ctx->input_bound, from);
+    more[SOMA_COST] = ngx_http_soma_meter_cost(ctx, ctx->input_bound,
+                                               from + slice)
+                      - ngx_http_soma_meter_cost(ctx, ctx->input_bound, from);
 
     for (i = 0; i < SOMA_AMOUNTS; i++) {
         left[i] = m->slack[which][i] - more[i];

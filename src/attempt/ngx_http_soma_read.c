@@ -22,6 +22,8 @@ typedef enum {
     NGX_HTTP_SOMA_FORM_MODEL = 0,
     NGX_HTTP_SOMA_FORM_STREAM,
     NGX_HTTP_SOMA_FORM_N,
+    NGX_HTTP_SOMA_FORM_SIZE,
+    NGX_HTTP_SOMA_FORM_QUALITY,
     NGX_HTTP_SOMA_FORM_FIELDS
 } ngx_http_soma_form_field_e;
 
@@ -41,7 +43,9 @@ static const soma_json_want_t
 {
     { soma_string("model"),   1 },
     { soma_string("stream"),  1 },
-    { soma_string("n"),       1 }
+    { soma_string("n"),       1 },
+    { soma_string("size"),    1 },
+    { soma_string("quality"), 1 }
 };
 
 
@@ -181,6 +185,11 @@ ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx)
     if (ctx->ask.api == SOMA_API_IMAGES) {
         ctx->ask.form_tokens = (int64_t) (ctx->body.len - form.files)
                                + form.nfiles * NGX_HTTP_SOMA_FORM_IMAGE;
+
+    } else {
+        ctx->ask.work.audio_ms = soma_work_sound(
+                                     ngx_http_soma_form_value(ctx,
+                                                              &form.file));
     }
 
     return ngx_http_soma_form_fields(ctx, span);
@@ -208,6 +217,13 @@ ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
         ctx->ask.usage_asked = 1;
     }
 
+    if (ctx->ask.api == SOMA_API_IMAGES) {
+        ctx->ask.work.images = ctx->ask.n;
+        soma_image_asked(&ctx->ask.work.image,
+            ngx_http_soma_form_value(ctx, &span[NGX_HTTP_SOMA_FORM_SIZE]),
+            ngx_http_soma_form_value(ctx, &span[NGX_HTTP_SOMA_FORM_QUALITY]));
+    }
+
     if (span[NGX_HTTP_SOMA_FORM_N].type == SOMA_JSON_NONE) {
         return NGX_OK;
     }
@@ -224,6 +240,10 @@ ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
     }
 
     ctx->ask.n = n;
+
+    if (ctx->ask.work.images) {
+        ctx->ask.work.images = n;
+    }
 
     return NGX_OK;
 }

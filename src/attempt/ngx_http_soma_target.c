@@ -182,6 +182,18 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
 
     ctx = a->ctx;
 
+    if (ngx_http_soma_unpriced_target(ctx, ctx->model)) {
+
+        ngx_http_soma_target_note(a, "it has no price");
+        ngx_http_soma_metrics_attempt(ctx->main, a->provider, "unpriced");
+
+        if (ctx->next >= ctx->norder && ctx->attempts == 0) {
+            (void) ngx_http_soma_unpriced_refuse(ctx);
+        }
+
+        return NGX_BUSY;
+    }
+
     if (a->provider->limits.nelts == 0) {
         return NGX_OK;
     }

@@ -15,6 +15,7 @@
 #include "soma_json.h"
 #include "soma_sse.h"
 #include "soma_usage.h"
+#include "soma_work.h"
 
 
 typedef enum {
@@ -83,6 +84,8 @@ typedef enum {
     SOMA_ASK_CONVERSATION,
     SOMA_ASK_STORE,
     SOMA_ASK_METADATA,
+    SOMA_ASK_SIZE,
+    SOMA_ASK_QUALITY,
     SOMA_ASK_TOTAL
 } soma_ask_member_e;
 
@@ -136,6 +139,7 @@ typedef struct {
                                            nothing */
     soma_tier_e        tier;
     size_t             body_len;
+    soma_work_t        work;            /* paid by the piece */
     soma_str_t         hosted[SOMA_ASK_HOSTED_MAX];     /* types of tools that
                                            the provider runs */
     unsigned           nhosted;

@@ -418,6 +418,11 @@ soma_multipart_note(soma_form_t *form, soma_multipart_part_t *part,
     if (part->file) {
         form->files += end - start;
         form->nfiles++;
+
+        if (end - start >= form->file.end - form->file.start) {
+            form->file.start = (uint32_t) start;
+            form->file.end = (uint32_t) end;
+        }
     }
 
     name = soma_multipart_plain(part->name);
@@ -469,6 +474,7 @@ soma_multipart_form(soma_str_t body, soma_str_t boundary, soma_form_t *form)
     memset(form->others, 0, sizeof(form->others));
     form->files = 0;
     form->nfiles = 0;
+    memset(&form->file, 0, sizeof(soma_json_span_t));
 
     if (boundary.len == 0 || boundary.len > SOMA_MULTIPART_BOUNDARY_MAX
         || body.len > UINT32_MAX)

@@ -35,7 +35,8 @@ int soma_multipart_token(soma_str_t boundary);
  * as many spans, and "other", which notes what a provider has to allow
  * (NULL: nothing).  Set by soma_multipart_form(): each span, of the value's
  * bytes and of type SOMA_JSON_STRING, or SOMA_JSON_NONE; a bit for each of
- * the others; the bytes and the number of all files.
+ * the others; the bytes and the number of all files, and which is the
+ * longest.
  */
 typedef struct {
     const soma_json_want_t  *want;
@@ -45,6 +46,7 @@ typedef struct {
     uint64_t                 others[SOMA_JSON_OTHERS];
     size_t                   files;
     unsigned                 nfiles;
+    soma_json_span_t         file;
 } soma_form_t;
 
 

@@ -119,5 +119,9 @@ void soma_openai_fault_event(soma_out_t *out, soma_api_e api,
 /* the tier that a service_tier names, in a request or in an answer */
 soma_tier_e soma_openai_tier(soma_str_t name);
 
+/* ask->work; SOMA_ERROR: the body could not be read */
+int soma_openai_work(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data);
+
 
 #endif /* SOMA_OPENAI_H */

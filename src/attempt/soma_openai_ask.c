@@ -51,7 +51,9 @@ const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL] = {
     { soma_string("previous_response_id"),   1 },
     { soma_string("conversation"),           1 },
     { soma_string("store"),                  1 },
-    { soma_string("metadata"),               1 }
+    { soma_string("metadata"),               1 },
+    { soma_string("size"),                   1 },
+    { soma_string("quality"),                1 }
 };
 
 
@@ -168,7 +170,8 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     }
 
     if (soma_openai_ask_prompts(ask, value, data, error) != SOMA_OK
-        || soma_openai_ask_beside(ask, arena, value, data, error) != SOMA_OK)
+        || soma_openai_ask_beside(ask, arena, value, data, error) != SOMA_OK
+        || soma_openai_work(ask, arena, value, data) != SOMA_OK)
     {
         return SOMA_ERROR;
     }

@@ -17,6 +17,7 @@
 
 #include "soma_base.h"
 #include "soma_bpe.h"
+#include "soma_factor.h"
 #include "soma_key.h"
 #include "soma_quota.h"
 #include "soma_lock.h"
@@ -126,6 +127,8 @@ struct ngx_http_soma_model_s {
     ngx_http_soma_provider_t       *provider;
     const soma_price_t             *price;      /* never NULL */
     soma_price_dearest_t            dearest;    /* of it */
+    const soma_factor_t            *factor;     /* NULL: its vocabulary is
+                                                   known, or nothing is */
     uint64_t                        hash;       /* of both names, never 0 */
     unsigned                        free:1;     /* no price anywhere */
 };
@@ -243,7 +246,9 @@ typedef struct {
     ngx_str_t                       prices;
     soma_catalogue_t               *catalogue;  /* NULL: none */
     ngx_str_t                       catalogue_hash;
+    int64_t                         catalogue_time; /* ms UTC, of its file */
     soma_bpe_t                     *vocabulary[SOMA_BPE_FAMILIES];
+    ngx_array_t                    *factors;    /* soma_factor_t, NULL: none */
 
     ngx_array_t                     providers;  /* ..._provider_t * */
     ngx_array_t                     models;     /* ..._model_t * */
@@ -260,6 +265,8 @@ typedef struct {
 } ngx_http_soma_main_conf_t;
 
 
+#define NGX_HTTP_SOMA_UNPRICED_DENY   0
+#define NGX_HTTP_SOMA_UNPRICED_ALLOW  1
 #define NGX_HTTP_SOMA_DOWN_ALLOW    0
 #define NGX_HTTP_SOMA_DOWN_DENY     1
 #define NGX_HTTP_SOMA_ABORT_AUTO    0
@@ -278,6 +285,7 @@ typedef struct {
     ngx_flag_t                      training_lock;
     ngx_flag_t                      usage_cost;
     ngx_uint_t                      on_redis_down;
+    ngx_uint_t                      unpriced;       /* ..._UNPRICED_... */
     ngx_uint_t                      on_abort;
     ngx_msec_t                      abort_time;     /* answers are drained */
     ngx_uint_t                      user_from;      /* ..._USER_... */
@@ -356,6 +364,8 @@ struct ngx_http_soma_ctx_s {
     uint64_t                        lease_groups;   /* what it waits for */
     uint32_t                        lease_news;
     ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];
+    unsigned                        kinds;      /* of tokens beside text,
+                                                   once it is counted */
     int64_t                         input_bound;    /* tokens reserved, 0:
                                                        no limit asks */
     int64_t                         cap;        /* tokens of an answer that
@@ -442,6 +452,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        left:1;     /* the client has gone; its
                                                    answer is read on */
     unsigned                        settled:1;
+    unsigned                        costed:1;   /* a limit of cost among
+                                                   those of who asks */
     unsigned                        counted:1;  /* input_bound is exact */
     unsigned                        loose:1;    /* to be counted before a
                                                    lease is waited for */

@@ -127,6 +127,7 @@ ngx_http_soma_create_loc_conf(ngx_conf_t *cf)
     slcf->training_lock = NGX_CONF_UNSET;
     slcf->usage_cost = NGX_CONF_UNSET;
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
+    slcf->unpriced = NGX_CONF_UNSET_UINT;
     slcf->on_abort = NGX_CONF_UNSET_UINT;
     slcf->abort_time = NGX_CONF_UNSET_MSEC;
     slcf->user_from = NGX_CONF_UNSET_UINT;
@@ -160,6 +161,8 @@ ngx_http_soma_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
     ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
                               NGX_HTTP_SOMA_DOWN_ALLOW);
+    ngx_conf_merge_uint_value(conf->unpriced, prev->unpriced,
+                              NGX_HTTP_SOMA_UNPRICED_DENY);
     ngx_conf_merge_uint_value(conf->on_abort, prev->on_abort,
                               NGX_HTTP_SOMA_ABORT_AUTO);
     ngx_conf_merge_msec_value(conf->abort_time, prev->abort_time,

@@ -122,9 +122,10 @@ ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
-    ngx_str_t    *value, text;
-    soma_str_t    error, hash;
-    soma_arena_t  arena;
+    ngx_str_t        *value, text;
+    soma_str_t        error, hash;
+    soma_arena_t      arena;
+    ngx_file_info_t   info;
 
     (void) cmd;
 
@@ -158,6 +159,10 @@ ngx_http_soma_prices(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     hash = soma_catalogue_hash(smcf->catalogue);
     smcf->catalogue_hash = ngx_http_soma_ngx(hash);
+
+    if (ngx_file_info(smcf->prices.data, &info) != NGX_FILE_ERROR) {
+        smcf->catalogue_time = (int64_t) ngx_file_mtime(&info) * 1000;
+    }
 
     ngx_conf_log_error(NGX_LOG_INFO, cf, 0,
                        "soma: prices of %uz models from \"%V\" (%V), %uz "

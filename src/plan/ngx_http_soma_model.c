@@ -9,6 +9,7 @@
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_conf.h"
 #include "ngx_http_soma_model.h"
+#include "ngx_http_soma_vocabulary.h"
 
 
 /* USD a million tokens is pico-USD a token times this power of ten */
@@ -36,6 +37,11 @@ static const ngx_http_soma_model_param_t  ngx_http_soma_model_params[] = {
 static ngx_int_t ngx_http_soma_model_tokens(soma_str_t text, int64_t *n);
 static ngx_int_t ngx_http_soma_model_number(ngx_str_t *word,
     ngx_http_soma_model_conf_t *mcf);
+static ngx_int_t ngx_http_soma_model_images(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_model_conf_t *mcf,
+    soma_price_t *price);
+static ngx_int_t ngx_http_soma_model_whole(ngx_conf_t *cf,
+    ngx_http_soma_model_conf_t *mcf, const soma_price_t *known);
 
 
 char *
@@ -193,6 +199,10 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
                                     ngx_http_soma_str(model->target));
     }
 
+    if (ngx_http_soma_model_whole(cf, mcf, known) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (known) {
         *price = *known;
 
@@ -203,7 +213,12 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_model_price(price, mcf);
     model->price = price;
 
+    if (ngx_http_soma_model_images(cf, smcf, mcf, price) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     soma_price_dearest(&model->dearest, price);
+    model->factor = ngx_http_soma_factor(smcf, model);
 
     model->hash = soma_hash(mcf->provider.data, mcf->provider.len) * 31
                   + soma_hash(model->name.data, model->name.len);
@@ -216,12 +231,73 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
         model->free = 1;
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "soma_model \"%V\" in %s:%ui has no price in the "
-                      "catalogue: its tokens are counted, its cost is 0; say "
-                      "input= and output= to price it", &model->name,
-                      mcf->file, mcf->line);
+                      "catalogue: it is refused where a limit of cost is "
+                      "asked; say input= and output= to price it, or "
+                      "soma_unpriced allow", &model->name, mcf->file,
+                      mcf->line);
     }
 
     return NGX_OK;
+}
+
+
+/* a half of a price would give the other half away */
+static ngx_int_t
+ngx_http_soma_model_whole(ngx_conf_t *cf, ngx_http_soma_model_conf_t *mcf,
+    const soma_price_t *known)
+{
+    ngx_str_t  *name;
+
+    if ((mcf->input == SOMA_PRICE_UNSET) == (mcf->output == SOMA_PRICE_UNSET))
+    {
+        return NGX_OK;
+    }
+
+    name = &mcf->model.target;
+
+    /* what makes no tokens has one price */
+
+    if (mcf->output == SOMA_PRICE_UNSET
+        && ((known && (soma_str_is(known->mode, "embedding")
+                       || soma_str_is(known->mode, "rerank")
+                       || soma_str_is(known->mode, "moderation")))
+            || ngx_strcasestrn(name->data, "embed", 5 - 1) != NULL
+            || ngx_strcasestrn(name->data, "rerank", 6 - 1) != NULL))
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "soma_model \"%V\" in %s:%ui has %s= without %s=: say "
+                  "both, %s=0 for what costs nothing", &mcf->model.name,
+                  mcf->file, mcf->line,
+                  mcf->input != SOMA_PRICE_UNSET ? "input" : "output",
+                  mcf->input != SOMA_PRICE_UNSET ? "output" : "input",
+                  mcf->input != SOMA_PRICE_UNSET ? "output" : "input");
+
+    return NGX_ERROR;
+}
+
+
+/* what images of which size cost */
+static ngx_int_t
+ngx_http_soma_model_images(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_conf_t *mcf, soma_price_t *price)
+{
+    soma_arena_t  arena;
+
+    if (smcf->catalogue == NULL || mcf->input != SOMA_PRICE_UNSET
+        || mcf->output != SOMA_PRICE_UNSET)
+    {
+        return NGX_OK;
+    }
+
+    arena = ngx_http_soma_arena(cf->pool);
+
+    return soma_catalogue_images(smcf->catalogue, &arena,
+                                 ngx_http_soma_str(mcf->provider),
+                                 ngx_http_soma_str(mcf->model.target), price)
+           == SOMA_OK ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -68,4 +68,12 @@ void ngx_http_soma_health_bad(ngx_http_soma_ctx_t *ctx,
     int64_t retry_after_ms);
 
 
+/* 1: a limit of cost concerns this target, which has no price */
+ngx_uint_t ngx_http_soma_unpriced_target(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model);
+
+/* the refusal for it: 400 model_unpriced */
+ngx_int_t ngx_http_soma_unpriced_refuse(ngx_http_soma_ctx_t *ctx);
+
+
 #endif /* NGX_HTTP_SOMA_PLAN_H */

@@ -21,6 +21,7 @@ static ngx_int_t ngx_http_soma_vocabulary_map(ngx_conf_t *cf, ngx_str_t *path,
 static ngx_int_t ngx_http_soma_vocabulary_read(ngx_conf_t *cf, ngx_fd_t fd,
     ngx_str_t *path, soma_str_t *bytes);
 static void ngx_http_soma_vocabulary_unmap(void *data);
+static unsigned ngx_http_soma_prompt_kinds(ngx_http_soma_ctx_t *ctx);
 
 
 char *
@@ -233,16 +234,65 @@ ngx_http_soma_prompt_memo(void)
 }
 
 
+static ngx_uint_t
+ngx_http_soma_prompt_tools(ngx_http_soma_ctx_t *ctx)
+{
+    return ctx->ask.scan != NULL
+           && ctx->ask.scan->span[SOMA_ASK_TOOLS].type == SOMA_JSON_ARRAY;
+}
+
+
+/* by the model's own vocabulary, or by one that is there and its factor; read
+ * as bytes where there is neither */
+
+static int64_t
+ngx_http_soma_prompt_by(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, ngx_uint_t counted)
+{
+    int64_t            count, bytes;
+    unsigned           traits;
+    ngx_uint_t         tools;
+    const soma_bpe_t  *bpe;
+
+    bpe = counted ? ngx_http_soma_bpe(ctx->main, model) : NULL;
+    traits = soma_prompt_traits(ngx_http_soma_str(model->target));
+
+    if (bpe != NULL || model->factor == NULL) {
+        return soma_prompt_recall(ngx_http_soma_prompt_memo(), bpe,
+                                  ctx->ask.api, traits, ctx->body);
+    }
+
+    bytes = soma_prompt_tokens(NULL, ctx->ask.api, traits, ctx->body);
+    tools = ngx_http_soma_prompt_tools(ctx);
+
+    bpe = ctx->main->vocabulary[SOMA_BPE_O200K];
+
+    if (!counted || bpe == NULL || ctx->ask.scan == NULL
+        || soma_json_scan_marked(ctx->ask.scan))
+    {
+        /* what is no text is no more tokens to one family than to another */
+
+        return bytes + model->factor->base
+               + (tools ? model->factor->tools : 0);
+    }
+
+    count = soma_prompt_recall(ngx_http_soma_prompt_memo(), bpe,
+                               ctx->ask.api, traits, ctx->body);
+
+    return soma_factor_bound(model->factor, count,
+                             soma_factor_foreign(ctx->body), bytes,
+                             (int) tools);
+}
+
+
 /* the most tokens by any target; "counted" where a vocabulary is there */
 
 static int64_t
 ngx_http_soma_prompt_most(ngx_http_soma_ctx_t *ctx, ngx_uint_t counted)
 {
     int64_t                  n, most;
-    unsigned                 traits;
-    ngx_uint_t               i, kind, done;
-    const soma_bpe_t        *bpe;
-    ngx_http_soma_model_t   *model;
+    ngx_uint_t               i;
+    ngx_http_soma_model_t   *model, *before;
     ngx_http_soma_target_t  *target;
 
     if (ctx->ask.form_tokens > 0) {
@@ -257,28 +307,27 @@ ngx_http_soma_prompt_most(ngx_http_soma_ctx_t *ctx, ngx_uint_t counted)
     }
 
     most = 0;
-    done = 0;
+    before = NULL;
     target = ctx->route->targets.elts;
 
     for (i = 0; i < ctx->route->targets.nelts; i++) {
         model = target[i].model;
 
-        bpe = counted ? ngx_http_soma_bpe(ctx->main, model) : NULL;
-        traits = soma_prompt_traits(ngx_http_soma_str(model->target));
+        /* targets of one name read the same; texts that were counted for
+         * another one of the same vocabulary are remembered */
 
-        /* several targets of one kind read the same */
-
-        kind = (bpe ? bpe->family : SOMA_BPE_NONE) * SOMA_PROMPT_TRAITS
-               + traits;
-
-        if (done & ((ngx_uint_t) 1 << kind)) {
+        if (before != NULL && before->factor == model->factor
+            && before->target.len == model->target.len
+            && ngx_memcmp(before->target.data, model->target.data,
+                          model->target.len)
+               == 0)
+        {
             continue;
         }
 
-        done |= (ngx_uint_t) 1 << kind;
+        before = model;
 
-        n = soma_prompt_recall(ngx_http_soma_prompt_memo(), bpe, ctx->ask.api,
-                               traits, ctx->body);
+        n = ngx_http_soma_prompt_by(ctx, model, counted);
         most = ngx_max(most, n);
     }
 
@@ -295,7 +344,7 @@ ngx_http_soma_prompt_window(ngx_http_soma_ctx_t *ctx)
     ngx_uint_t               i;
     ngx_http_soma_target_t  *target;
 
-    most = soma_prompt_bound(ctx->ask.body_len);
+    most = soma_prompt_bound(ctx->ask.body_len, 1);
     target = ctx->route->targets.elts;
 
     for (i = 0; i < ctx->route->targets.nelts; i++) {
@@ -343,9 +392,37 @@ ngx_http_soma_prompt_fetched(ngx_http_soma_ctx_t *ctx)
 }
 
 
+/* what some models read around any prompt */
+
+static int64_t
+ngx_http_soma_prompt_around(ngx_http_soma_ctx_t *ctx, ngx_uint_t tools)
+{
+    int64_t                  n, most;
+    ngx_uint_t               i;
+    const soma_factor_t     *factor;
+    ngx_http_soma_target_t  *target;
+
+    most = 0;
+    target = ctx->route->targets.elts;
+
+    for (i = 0; i < ctx->route->targets.nelts; i++) {
+        factor = target[i].model->factor;
+
+        if (factor != NULL) {
+            n = factor->base + (tools ? factor->tools : 0);
+            most = ngx_max(most, n);
+        }
+    }
+
+    return most;
+}
+
+
 void
 ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
 {
+    ngx_uint_t  tools;
+
     if (ctx->ask.api == SOMA_API_NONE || soma_api_free(ctx->ask.api)) {
         return;
     }
@@ -356,12 +433,15 @@ ngx_http_soma_prompt_bound(ngx_http_soma_ctx_t *ctx)
 
     if (ctx->ask.window) {
         ctx->input_bound = ngx_http_soma_prompt_window(ctx);
+        ctx->kinds = SOMA_PRICE_KIND_SETS - 1;
         ctx->counted = 1;
         return;
     }
 
     if (ctx->ask.scan != NULL && !soma_json_scan_marked(ctx->ask.scan)) {
-        ctx->input_bound = soma_prompt_bound(ctx->ask.body_len)
+        tools = ngx_http_soma_prompt_tools(ctx);
+        ctx->input_bound = soma_prompt_bound(ctx->ask.body_len, (int) tools)
+                           + ngx_http_soma_prompt_around(ctx, tools)
                            + ctx->ask.before;
         return;
     }
@@ -381,14 +461,33 @@ ngx_http_soma_prompt_count(ngx_http_soma_ctx_t *ctx)
 
     ctx->counted = 1;
     n = ngx_http_soma_prompt_most(ctx, 1);
+    ctx->kinds = ngx_http_soma_prompt_kinds(ctx);
 
-    if (n >= ctx->input_bound) {
-        return NGX_DECLINED;
+    if (n < ctx->input_bound) {
+        ctx->input_bound = n;
+        return NGX_OK;
     }
 
-    ctx->input_bound = n;
+    /* it may be cheaper all the same */
 
-    return NGX_OK;
+    return ctx->kinds != SOMA_PRICE_KIND_SETS - 1 ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* kinds of tokens that the request may meet beside those of text */
+
+static unsigned
+ngx_http_soma_prompt_kinds(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->ask.scan == NULL || ctx->body.len == 0
+        || ctx->ask.api == SOMA_API_SPEECH
+        || ctx->ask.api == SOMA_API_IMAGES
+        || soma_json_scan_marked(ctx->ask.scan))
+    {
+        return SOMA_PRICE_KIND_SETS - 1;
+    }
+
+    return soma_prompt_kinds(ctx->body);
 }
 
 

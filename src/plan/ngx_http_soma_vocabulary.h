@@ -23,6 +23,15 @@
 char *ngx_http_soma_vocabulary(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* soma_vocabulary_factor FAMILY|MODEL NUMBER */
+char *ngx_http_soma_vocabulary_factor(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* by what the count of another vocabulary is multiplied; NULL: its own is
+ * there, or nothing is known of it */
+const soma_factor_t *ngx_http_soma_factor(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_t *model);
+
 /* what the model reads with, or NULL: not known, or not configured */
 const soma_bpe_t *ngx_http_soma_bpe(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_model_t *model);

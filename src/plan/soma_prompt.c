@@ -7,7 +7,10 @@
  */
 
 
+#define _GNU_SOURCE             /* memmem() */
+
 #include "soma_prompt.h"
+#include "soma_price.h"
 #include "soma_openai_walk.h"
 
 
@@ -40,6 +43,7 @@ typedef enum {
     SOMA_PART_SKIP = 0,
     SOMA_PART_TEXT,                 /* any value, as its text or its JSON */
     SOMA_PART_TOOLS,
+    SOMA_PART_FUNCTIONS,
     SOMA_PART_INPUT,                /* texts, or numbers of tokens */
     SOMA_PART_MESSAGES,
     SOMA_PART_CONTENT,
@@ -68,7 +72,7 @@ static const soma_prompt_member_t  soma_prompt_request[] = {
     { soma_string("prompt"),                 SOMA_PART_INPUT },
     { soma_string("suffix"),                 SOMA_PART_INPUT },
     { soma_string("tools"),                  SOMA_PART_TOOLS },
-    { soma_string("functions"),              SOMA_PART_TOOLS },
+    { soma_string("functions"),              SOMA_PART_FUNCTIONS },
     { soma_string("model"),                  SOMA_PART_SKIP },
     { soma_string("stream_options"),         SOMA_PART_SKIP },
     { soma_string("user"),                   SOMA_PART_SKIP },
@@ -496,10 +500,12 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
         break;
 
     case SOMA_PART_TOOLS:
+    case SOMA_PART_FUNCTIONS:
         soma_prompt_value(prompt, &v);
 
         if (v.text.len > 2) {
-            prompt->tokens += SOMA_PROMPT_TOOLS;
+            prompt->tokens += (part == SOMA_PART_TOOLS)
+                              ? SOMA_PROMPT_TOOLS : SOMA_PROMPT_FUNCTIONS;
         }
 
         break;
@@ -665,8 +671,48 @@ soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe, soma_api_e api,
  */
 
 int64_t
-soma_prompt_bound(size_t body_len)
+soma_prompt_bound(size_t body_len, int tools)
 {
     return (int64_t) body_len + SOMA_PROMPT_REPLY + SOMA_PROMPT_HARMONY
-           + 2 * SOMA_PROMPT_TOOLS;
+           + SOMA_PROMPT_FUNCTIONS + (tools ? SOMA_PROMPT_TOOLS : 0);
+}
+
+
+/*
+ * A member's name is looked for in the whole body, in texts too: to think of
+ * sound where only somebody speaks of "audio" reserves more than it needs.
+ * Letters that are escaped are nobody's habit.
+ */
+
+unsigned
+soma_prompt_kinds(soma_str_t body)
+{
+    unsigned              kinds;
+    const unsigned char  *p, *end;
+
+    kinds = 0;
+    p = body.data;
+    end = p + body.len;
+
+    if (memmem(p, body.len, "\"audio\"", 7) != NULL) {
+        kinds |= SOMA_PRICE_AUDIO;
+    }
+
+    if (memmem(p, body.len, "\"cache_control\"", 15) != NULL) {
+        kinds |= SOMA_PRICE_CACHE_WRITE;
+    }
+
+    for ( ;; ) {
+        p = memchr(p, '\\', (size_t) (end - p));
+
+        if (p == NULL || end - p < 6) {
+            return kinds;
+        }
+
+        if (memcmp(p, "\\u00", 4) == 0 && p[4] >= '4' && p[4] <= '7') {
+            return SOMA_PRICE_KIND_SETS - 1;
+        }
+
+        p += 2;
+    }
 }

@@ -21,7 +21,9 @@
 #define SOMA_PROMPT_MESSAGE      3      /* tokens around a message */
 #define SOMA_PROMPT_NAME         1      /* of a name in it */
 #define SOMA_PROMPT_REPLY        3      /* that an answer begins with */
-#define SOMA_PROMPT_TOOLS        64     /* around all tools */
+#define SOMA_PROMPT_TOOLS        200    /* around all tools */
+#define SOMA_PROMPT_FUNCTIONS    64     /* around functions, their older
+                                           form */
 #define SOMA_PROMPT_HARMONY      64     /* that gpt-oss begins with */
 #define SOMA_PROMPT_SOUND_BYTES  100    /* of sound there is at most a token
                                            in, at 8 kbit/s and more */
@@ -41,9 +43,9 @@ unsigned soma_prompt_traits(soma_str_t model);
 /*
  * A bound from the length of a JSON body alone, where it has nothing in it
  * that may be more tokens than bytes: an image, a file.  Looser than that of
- * soma_prompt_tokens(), but nothing is read for it.
+ * soma_prompt_tokens(), but nothing is read for it.  tools: it has some.
  */
-int64_t soma_prompt_bound(size_t body_len);
+int64_t soma_prompt_bound(size_t body_len, int tools);
 
 /*
  * The tokens of a whole body, which soma_json_scan() took where it is JSON.
@@ -64,6 +66,13 @@ int64_t soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe,
  * escapes in them are not looked at.  In soma_prompt_fetch.c.
  */
 int soma_prompt_fetches(soma_str_t list);
+
+/*
+ * Bits of SOMA_PRICE_...: whether a JSON body asks for sound, or marks what
+ * is to be kept in a cache; all of them where its members are spelt in a way
+ * that hides it.
+ */
+unsigned soma_prompt_kinds(soma_str_t body);
 
 
 #endif /* SOMA_PROMPT_H */

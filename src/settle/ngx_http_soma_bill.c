@@ -67,12 +67,19 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
         bill.sent = ngx_http_soma_bill_sent(ctx);
         bill.stream = ctx->answer.stream;
         bill.metered = (soma_openai.bounds(ctx->ask.api) != NULL
-                        || ctx->ask.api == SOMA_API_COMPACT);
+                        || ctx->ask.api == SOMA_API_COMPACT
+                        || ngx_http_soma_made(ctx, ctx->model) != 0);
         bill.complete = (complete || ctx->answer.finished);
         bill.ended = ctx->answer.done;
         bill.failed = ctx->answer.failed;
         bill.cut = (ctx->cut || ctx->held);
         bill.reasons = ctx->model->price->reasons || ctx->answer.reasoned;
+
+        /* an endpoint of images makes no text, whether it says so or not */
+
+        if (ctx->ask.work.images && bill.usage.image_output_tokens == 0) {
+            bill.usage.image_output_tokens = bill.usage.output_tokens;
+        }
 
         ngx_http_soma_bill_counts(ctx, &bill);
 
@@ -124,19 +131,14 @@ static void
 ngx_http_soma_bill_pieces(ngx_http_soma_ctx_t *ctx,
     soma_reservation_t *reserved)
 {
-    soma_json_span_t  *span;
+    soma_price_ask_t  ask;
 
-    if (ctx->ask.api == SOMA_API_IMAGES) {
-        reserved->images = ctx->ask.n;
-    }
+    ngx_http_soma_price_ask(ctx, ctx->model, 0, &ask);
 
-    if (ctx->ask.api == SOMA_API_SPEECH && ctx->scan) {
-        span = &ctx->scan->span[SOMA_ASK_INPUT];
-
-        if (span->type == SOMA_JSON_STRING) {
-            reserved->characters = (int64_t) span->end - span->start - 2;
-        }
-    }
+    reserved->images = ask.images;
+    reserved->image_pico = ask.image_pico;
+    reserved->characters = ask.characters;
+    reserved->audio_ms = ask.audio_ms;
 }
 
 
@@ -180,7 +182,7 @@ ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx)
     if (soma_openai.bounds(ctx->ask.api) == NULL
         && ctx->ask.api != SOMA_API_COMPACT)
     {
-        return 0;
+        return ngx_http_soma_made(ctx, ctx->model);
     }
 
     n = ctx->ask.max_tokens;

@@ -30,6 +30,8 @@ static void ngx_http_soma_metrics_overflow(soma_text_t *text,
     soma_metrics_t *view, ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_metrics_process(soma_text_t *text,
     ngx_http_soma_main_conf_t *smcf);
+static void ngx_http_soma_metrics_prices(soma_text_t *text,
+    ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_metrics_providers(soma_text_t *text,
     ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_metrics_zone(soma_text_t *text,
@@ -94,6 +96,7 @@ ngx_http_soma_metrics_handler(ngx_http_request_t *r)
     ngx_http_soma_metrics_process(&text, smcf);
     ngx_http_soma_metrics_limits(&text, smcf);
     ngx_http_soma_metrics_providers(&text, smcf);
+    ngx_http_soma_metrics_prices(&text, smcf);
     ngx_http_soma_metrics_zone(&text, smcf);
     ngx_http_soma_metrics_overflow(&text, &view, smcf);
 
@@ -260,6 +263,34 @@ ngx_http_soma_metrics_providers(soma_text_t *text,
         label.value = ngx_http_soma_str(provider[i]->name);
         soma_text_int(text, &label, 1,
                       provider[i]->state && provider[i]->state->refused);
+    }
+}
+
+
+static void
+ngx_http_soma_metrics_prices(soma_text_t *text,
+    ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_uint_t               i;
+    soma_label_t             label;
+    ngx_http_soma_model_t  **model;
+
+    model = smcf->models.elts;
+    label.name = "model";
+
+    soma_text_family(text, "soma_model_unpriced", "gauge",
+                     "1: the model has no price, so that a limit of cost "
+                     "refuses it.");
+
+    for (i = 0; i < smcf->models.nelts; i++) {
+        label.value = ngx_http_soma_str(model[i]->name);
+        soma_text_int(text, &label, 1, model[i]->free);
+    }
+
+    if (smcf->catalogue_time) {
+        soma_text_family(text, "soma_prices_timestamp_seconds", "gauge",
+                         "When the file of the price catalogue was written.");
+        soma_text_int(text, NULL, 0, smcf->catalogue_time / 1000);
     }
 }
 

@@ -147,6 +147,10 @@ soma_bill_pieces(const soma_bill_t *bill, soma_usage_t *usage)
         usage->images = bill->reserved.images;
     }
 
+    if (bill->reserved.image_pico > 0) {
+        usage->image_pico = bill->reserved.image_pico;
+    }
+
     if (usage->characters == 0) {
         usage->characters = bill->reserved.characters;
     }
@@ -166,6 +170,7 @@ soma_bill_reserved(const soma_reservation_t *reserved, soma_tier_e tier,
     usage->input_tokens = reserved->input_tokens;
     usage->output_tokens = reserved->output_tokens;
     usage->images = reserved->images;
+    usage->image_pico = reserved->image_pico > 0 ? reserved->image_pico : 0;
     usage->characters = reserved->characters;
     usage->audio_ms = reserved->audio_ms;
     usage->tier = tier;

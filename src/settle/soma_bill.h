@@ -22,6 +22,7 @@ typedef struct {
     int64_t  input_tokens;
     int64_t  output_tokens;
     int64_t  images;
+    int64_t  image_pico;            /* pico-USD each, below 0: by the price */
     int64_t  characters;            /* of speech */
     int64_t  audio_ms;              /* of transcribed sound */
 } soma_reservation_t;

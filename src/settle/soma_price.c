@@ -8,31 +8,7 @@
  */
 
 
-#include "soma_price.h"
-
-
-#define SOMA_FEMTO_IN_PICO  1000
-#define SOMA_FEMTO_IN_NANO  1000000
-#define SOMA_PICO_IN_NANO   1000
-#define SOMA_MS_IN_SECOND   1000
-
-
-typedef soma_wide_t  soma_femto_t;
-
-
-typedef enum {
-    SOMA_KIND_INPUT = 0,
-    SOMA_KIND_CACHE_READ,
-    SOMA_KIND_CACHE_WRITE,
-    SOMA_KIND_CACHE_WRITE_1H,
-    SOMA_KIND_AUDIO_INPUT,
-    SOMA_KIND_IMAGE_INPUT,
-    SOMA_KIND_OUTPUT,
-    SOMA_KIND_REASONING,
-    SOMA_KIND_AUDIO_OUTPUT,
-    SOMA_KIND_IMAGE_OUTPUT,
-    SOMA_KIND_NONE
-} soma_price_kind_e;
+#include "soma_price_kind.h"
 
 
 /* in the order of soma_cost_t */
@@ -67,10 +43,7 @@ static const soma_price_step_t *soma_price_level(const soma_price_t *price,
     unsigned level);
 static const int64_t *soma_price_of(const soma_price_step_t *step,
     unsigned kind);
-static int64_t soma_price_pico(int64_t price);
-static int64_t soma_price_count(int64_t n);
 static int64_t soma_price_take(int64_t *left, int64_t n);
-static int64_t soma_price_unit(const soma_price_bill_t *bill, unsigned kind);
 static soma_femto_t soma_price_tokens(const soma_price_bill_t *bill,
     unsigned kind, int64_t n);
 static void soma_price_bill_input(soma_price_bill_t *bill);
@@ -78,8 +51,6 @@ static void soma_price_bill_output(soma_price_bill_t *bill);
 static void soma_price_bill_pieces(soma_price_bill_t *bill);
 static void soma_price_round(const soma_price_bill_t *bill,
     soma_cost_t *cost);
-static int64_t soma_price_most(const soma_price_step_t *step, unsigned first,
-    unsigned last, int64_t max);
 
 
 static const soma_price_kind_t  soma_price_kinds[] = {
@@ -135,29 +106,6 @@ soma_price_of(const soma_price_step_t *step, unsigned kind)
 }
 
 
-/* a price by hand may be anything: what is not said costs nothing */
-static int64_t
-soma_price_pico(int64_t price)
-{
-    if (price < 0) {
-        return 0;
-    }
-
-    return price > SOMA_PRICE_MAX ? SOMA_PRICE_MAX : price;
-}
-
-
-static int64_t
-soma_price_count(int64_t n)
-{
-    if (n < 0) {
-        return 0;
-    }
-
-    return n > SOMA_PRICE_COUNT_MAX ? SOMA_PRICE_COUNT_MAX : n;
-}
-
-
 static int64_t
 soma_price_take(int64_t *left, int64_t n)
 {
@@ -174,23 +122,37 @@ soma_price_take(int64_t *left, int64_t n)
 
 
 /*
- * femto-USD a token.  A step need not name every kind: what it leaves out
- * costs as at the step below.  A batch at a step is half of that step's
- * price, not the batch price of small prompts.
+ * A step need not name every kind: what it leaves out costs as at the step
+ * below.  A batch at a step is half of that step's price, not the batch price
+ * of small prompts.  A tier that is dearer than the standard one, and has no
+ * price of its own, takes the dearest that is known: it is not given away.
  */
-static int64_t
-soma_price_unit(const soma_price_bill_t *bill, unsigned kind)
+int64_t
+soma_price_unit(const soma_price_t *price, unsigned level, unsigned tier,
+    unsigned kind)
 {
-    unsigned        level;
+    unsigned        i, n;
+    int64_t         most;
     const int64_t  *p;
 
     while (kind != SOMA_KIND_NONE) {
 
-        for (level = bill->level + 1; level-- > 0; /* void */ ) {
-            p = soma_price_of(soma_price_level(bill->price, level), kind);
+        most = SOMA_PRICE_UNSET;
 
-            if (p[bill->tier] >= 0) {
-                return soma_price_pico(p[bill->tier]) * SOMA_FEMTO_IN_PICO;
+        for (i = level + 1; i-- > 0; /* void */ ) {
+            p = soma_price_of(soma_price_level(price, i), kind);
+
+            if (p[tier] >= 0) {
+                most = soma_price_greater(most, p[tier]);
+                break;
+            }
+
+            if (tier == SOMA_TIER_PRIORITY) {
+                for (n = 0; n < SOMA_PRICE_TIERS; n++) {
+                    most = soma_price_greater(most, p[n]);
+                }
+
+                continue;
             }
 
             if (p[SOMA_TIER_DEFAULT] < 0) {
@@ -198,8 +160,12 @@ soma_price_unit(const soma_price_bill_t *bill, unsigned kind)
             }
 
             return soma_price_pico(p[SOMA_TIER_DEFAULT])
-                   * (bill->tier == SOMA_TIER_BATCH ? SOMA_FEMTO_IN_PICO / 2
-                                                    : SOMA_FEMTO_IN_PICO);
+                   * (tier == SOMA_TIER_BATCH ? SOMA_FEMTO_IN_PICO / 2
+                                              : SOMA_FEMTO_IN_PICO);
+        }
+
+        if (most >= 0) {
+            return soma_price_pico(most) * SOMA_FEMTO_IN_PICO;
         }
 
         kind = soma_price_kinds[kind].plain;
@@ -216,7 +182,8 @@ soma_price_tokens(const soma_price_bill_t *bill, unsigned kind, int64_t n)
         return 0;
     }
 
-    return (soma_femto_t) soma_price_unit(bill, kind) * n;
+    return (soma_femto_t) soma_price_unit(bill->price, bill->level, bill->tier,
+                                          kind) * n;
 }
 
 
@@ -305,7 +272,9 @@ soma_price_bill_pieces(soma_price_bill_t *bill)
 
     if (usage->image_output_tokens <= 0) {
         bill->part[SOMA_PART_OTHER] +=
-            (soma_femto_t) soma_price_pico(price->per_image)
+            (soma_femto_t) soma_price_pico(usage->image_pico > 0
+                                           ? usage->image_pico
+                                           : price->per_image)
                 * soma_price_count(usage->images) * SOMA_FEMTO_IN_PICO;
     }
 
@@ -398,84 +367,4 @@ soma_price_cost(const soma_price_t *price, const soma_usage_t *usage,
     soma_price_bill_pieces(&bill);
 
     soma_price_round(&bill, cost);
-}
-
-
-/* the largest of some kinds, or "max" */
-static int64_t
-soma_price_most(const soma_price_step_t *step, unsigned first, unsigned last,
-    int64_t max)
-{
-    unsigned        kind, tier;
-    const int64_t  *p;
-
-    for (kind = first; kind <= last; kind++) {
-        p = soma_price_of(step, kind);
-
-        for (tier = 0; tier < SOMA_PRICE_TIERS; tier++) {
-            max = p[tier] > max ? p[tier] : max;
-        }
-    }
-
-    return max;
-}
-
-
-void
-soma_price_dearest(soma_price_dearest_t *dearest, const soma_price_t *price)
-{
-    unsigned                  level;
-    int64_t                   input, output;
-    const soma_price_step_t  *step;
-
-    memset(dearest, 0, sizeof(soma_price_dearest_t));
-
-    dearest->per_request = soma_price_pico(price->per_request);
-    dearest->nsteps = price->nsteps;
-
-    input = 0;
-    output = 0;
-
-    for (level = 0; level <= price->nsteps; level++) {
-        step = soma_price_level(price, level);
-
-        input = soma_price_most(step, SOMA_KIND_INPUT, SOMA_KIND_IMAGE_INPUT,
-                                input);
-        output = soma_price_most(step, SOMA_KIND_OUTPUT,
-                                 SOMA_KIND_IMAGE_OUTPUT, output);
-
-        dearest->input[level] = soma_price_pico(input);
-        dearest->output[level] = soma_price_pico(output);
-
-        if (level != 0) {
-            dearest->above[level - 1] = price->step[level - 1].above;
-        }
-    }
-}
-
-
-int64_t
-soma_price_bound(const soma_price_dearest_t *dearest, int64_t input_tokens,
-    int64_t output_tokens)
-{
-    unsigned      level;
-    soma_femto_t  pico;
-
-    level = 0;
-
-    while (level < dearest->nsteps && input_tokens > dearest->above[level]) {
-        level++;
-    }
-
-    pico = (soma_femto_t) dearest->input[level]
-           * soma_price_count(input_tokens);
-
-    pico += (soma_femto_t) dearest->output[level]
-            * soma_price_count(output_tokens);
-
-    pico += dearest->per_request;
-
-    pico = (pico + SOMA_PICO_IN_NANO - 1) / SOMA_PICO_IN_NANO;
-
-    return pico > INT64_MAX ? INT64_MAX : (int64_t) pico;
 }

@@ -13,6 +13,7 @@
 
 
 #include "soma_base.h"
+#include "soma_image.h"
 #include "soma_usage.h"
 
 
@@ -34,7 +35,8 @@
  * said.  What is not said is billed as its plain kind: cache_read and
  * cache_write as input, cache_write_1h as cache_write, reasoning as output,
  * audio and image as input or output.  A missing batch price is half of the
- * standard one, any other missing tier is the standard one.
+ * standard one, a missing flex price is the standard one, and a missing
+ * priority price is the dearest that is known.
  */
 typedef struct {
     int64_t  input[SOMA_PRICE_TIERS];
@@ -57,6 +59,13 @@ typedef struct {
 } soma_price_level_t;
 
 
+/* an image of one size and quality */
+typedef struct {
+    soma_image_t       image;
+    int64_t            pico;            /* pico-USD */
+} soma_price_image_t;
+
+
 typedef struct {
     soma_str_t                 name;        /* the catalogue's key */
     soma_str_t                 provider;    /* litellm_provider */
@@ -67,6 +76,8 @@ typedef struct {
     unsigned                   known:1;     /* any price at all */
     unsigned                   reasons:1;   /* it thinks before it answers */
     int64_t                    per_image;   /* pico-USD an image made */
+    const soma_price_image_t  *image;       /* of certain ones */
+    unsigned                   nimages;
     int64_t                    per_query;   /* pico-USD a query */
     int64_t                    per_request;
     int64_t                    per_character;   /* of speech input */
@@ -76,16 +87,42 @@ typedef struct {
 } soma_price_t;
 
 
+#define SOMA_PRICE_KIND_BITS    3       /* bits of soma_price_ask_t's kinds */
+#define SOMA_PRICE_KIND_SETS    8
+
+#define SOMA_PRICE_CACHE_WRITE  1       /* the request marks what to keep */
+#define SOMA_PRICE_AUDIO        2       /* there is sound in it, or asked for */
+#define SOMA_PRICE_IMAGE        4       /* there are images */
+
+
+/* what a request may use at most */
+typedef struct {
+    int64_t      input_tokens;
+    int64_t      output_tokens;
+    int64_t      images;                /* made */
+    int64_t      image_pico;            /* pico-USD each, as its size and
+                                           quality say; SOMA_PRICE_UNSET: the
+                                           price's own */
+    int64_t      characters;            /* of speech input */
+    int64_t      audio_ms;              /* of sound to be listened to */
+    int64_t      queries;               /* searches */
+    soma_tier_e  tier;                  /* asked for */
+    unsigned     kinds;                 /* of tokens beside text */
+} soma_price_ask_t;
+
+
 /*
- * The dearest kinds of a price, input and output apart, over all service
- * tiers; [n]: of a prompt that has passed n steps, or fewer.  All zero: free.
+ * femto-USD a token at most, [n]: of a prompt that has passed n steps, or
+ * fewer; by the tier that is asked for and the kinds that may be met.
  */
 typedef struct {
-    int64_t   above[SOMA_PRICE_STEPS_MAX];
-    int64_t   input[SOMA_PRICE_STEPS_MAX + 1];
-    int64_t   output[SOMA_PRICE_STEPS_MAX + 1];
-    int64_t   per_request;
-    unsigned  nsteps;
+    const soma_price_t  *price;
+    int64_t              above[SOMA_PRICE_STEPS_MAX];
+    int64_t              input[SOMA_PRICE_STEPS_MAX + 1][SOMA_PRICE_TIERS]
+                              [SOMA_PRICE_KIND_SETS];
+    int64_t              output[SOMA_PRICE_STEPS_MAX + 1][SOMA_PRICE_TIERS]
+                               [SOMA_PRICE_KIND_SETS];
+    unsigned             nsteps;
 } soma_price_dearest_t;
 
 
@@ -137,6 +174,15 @@ soma_str_t soma_catalogue_hash(const soma_catalogue_t *catalogue);
 const soma_price_t *soma_catalogue_find(const soma_catalogue_t *catalogue,
     soma_str_t provider, soma_str_t name);
 
+/*
+ * Sizes and qualities of the images that this model makes, from the names of
+ * the catalogue that end in its own; into price->image.  SOMA_ERROR: no
+ * memory.
+ */
+int soma_catalogue_images(const soma_catalogue_t *catalogue,
+    soma_arena_t *arena, soma_str_t provider, soma_str_t name,
+    soma_price_t *price);
+
 /* a price with nothing set, to be filled by hand ("known" too) */
 void soma_price_init(soma_price_t *price);
 
@@ -159,16 +205,30 @@ void soma_price_cost(const soma_price_t *price, const soma_usage_t *usage,
     soma_cost_t *cost);
 
 /*
- * The most that so many tokens may cost in nano-USD, rounded up: the whole
- * prompt at the dearest input kind, the answer at the dearest output kind,
- * of all service tiers and of all steps such a prompt or a smaller one can
- * be in, plus the price of a request.  Not in it: images by piece, queries,
- * seconds, characters, for nobody knows them before.
+ * The most that a request may cost in nano-USD, rounded up: every token of
+ * its prompt and of its answer at the dearest kind that it may meet, at the
+ * tier that it asks for or the standard one, at all steps that such a prompt
+ * or a smaller one can be in; and what is paid by the piece.
  */
 int64_t soma_price_bound(const soma_price_dearest_t *dearest,
-    int64_t input_tokens, int64_t output_tokens);
+    const soma_price_ask_t *ask);
 
-/* fills it in from a price that does not change any more */
+/*
+ * Tokens of an answer whose length nobody says: of images, speech, or what
+ * was heard, where they are paid by tokens; 0: they are paid by the piece.
+ */
+int64_t soma_price_made(const soma_price_t *price,
+    const soma_price_ask_t *ask);
+
+/*
+ * pico-USD of an image as it is asked for: the dearest that it may turn out
+ * to be where size or quality are not said, or are not in the catalogue.
+ * SOMA_PRICE_UNSET: images have no price of their own.
+ */
+int64_t soma_price_image(const soma_price_t *price,
+    const soma_image_t *asked);
+
+/* fills it in from a price that does not change or move any more */
 void soma_price_dearest(soma_price_dearest_t *dearest,
     const soma_price_t *price);
 

@@ -25,6 +25,7 @@ static void
 bill(const soma_price_t *price, const soma_usage_t *usage)
 {
     int64_t               bound;
+    soma_price_ask_t      ask;
     soma_cost_t           cost;
     soma_usage_t          tokens;
     soma_price_dearest_t  dearest;
@@ -41,14 +42,21 @@ bill(const soma_price_t *price, const soma_usage_t *usage)
          + (uint64_t) cost.other == (uint64_t) cost.total);
 
     tokens = *usage;
-    tokens.images = 0;
-    tokens.queries = 0;
-    tokens.characters = 0;
-    tokens.audio_ms = 0;
+    tokens.image_pico = 0;
+
+    memset(&ask, 0, sizeof(ask));
+    ask.input_tokens = tokens.input_tokens;
+    ask.output_tokens = tokens.output_tokens;
+    ask.images = tokens.images;
+    ask.image_pico = SOMA_PRICE_UNSET;
+    ask.characters = tokens.characters;
+    ask.audio_ms = tokens.audio_ms;
+    ask.queries = tokens.queries;
+    ask.tier = tokens.tier;
+    ask.kinds = SOMA_PRICE_KIND_SETS - 1;
 
     soma_price_dearest(&dearest, price);
-    bound = soma_price_bound(&dearest, tokens.input_tokens,
-                             tokens.output_tokens);
+    bound = soma_price_bound(&dearest, &ask);
     soma_price_cost(price, &tokens, &cost);
     must(cost.total <= bound);
 }

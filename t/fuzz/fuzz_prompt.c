@@ -103,7 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!soma_json_scan_marked(&scan)
             && memchr(body.data, '\\', body.len) == NULL)
         {
-            need(bound <= soma_prompt_bound(body.len)
+            need(bound <= soma_prompt_bound(body.len, 1)
                           + again(body, "\"tools\"")
                           + again(body, "\"functions\""));
         }

@@ -58,14 +58,29 @@ model(const char *members)
 }
 
 
+#define ask(...)                                                              \
+    (&(soma_price_ask_t) { .image_pico = SOMA_PRICE_UNSET, __VA_ARGS__ })
+
+
 static int64_t
-bound(const soma_price_t *price, int64_t input_tokens, int64_t output_tokens)
+most(const soma_price_t *price, const soma_price_ask_t *asked)
 {
     soma_price_dearest_t  dearest;
 
     soma_price_dearest(&dearest, price);
 
-    return soma_price_bound(&dearest, input_tokens, output_tokens);
+    return soma_price_bound(&dearest, asked);
+}
+
+
+/* of a request that may meet any kind, at its dearest tier */
+static int64_t
+bound(const soma_price_t *price, int64_t input_tokens, int64_t output_tokens)
+{
+    return most(price, ask(.input_tokens = input_tokens,
+                           .output_tokens = output_tokens,
+                           .tier = SOMA_TIER_PRIORITY,
+                           .kinds = SOMA_PRICE_KIND_SETS - 1));
 }
 
 
@@ -730,10 +745,121 @@ test_bound(void)
     soma_is_int(bound(p, 0, 0), 1, "a request");
     soma_is_int(bound(p, -1, -1), 1, "of no negative size");
     memset(&dearest, 0, sizeof(dearest));
-    soma_is_int(soma_price_bound(&dearest, 5, 5), 0, "no price");
+    soma_is_int(soma_price_bound(&dearest, ask(.input_tokens = 5)), 0,
+                "no price");
+
+    soma_is_int(most(p, ask(.input_tokens = 1000, .output_tokens = 100)),
+                1000000 + 200000 + 1,
+                "text alone is bounded by the prices of text");
+    soma_is_int(most(p, ask(.input_tokens = 1000,
+                            .kinds = SOMA_PRICE_CACHE_WRITE)),
+                1250000 + 1, "what marks a cache may be written to it");
+    soma_is_int(most(p, ask(.output_tokens = 100,
+                            .tier = SOMA_TIER_PRIORITY)),
+                400000 + 1, "the tier that is asked for counts");
+    soma_is_int(most(p, ask(.output_tokens = 100, .tier = SOMA_TIER_FLEX)),
+                200000 + 1, "a cheaper tier may not be served");
 
     p = model("\"input_cost_per_token\": 1e-12");
     soma_is_int(bound(p, 1, 0), 1, "rounded up");
+}
+
+
+/* what is paid by the piece is bounded by it */
+static void
+test_pieces_bound(void)
+{
+    soma_image_t         image;
+    soma_price_t         p;
+    soma_arena_t        *a;
+    const soma_price_t  *m;
+
+    m = model("\"output_cost_per_image\": 0.04");
+    soma_is_int(most(m, ask(.images = 10)), 400000000, "ten images");
+    soma_is_int(soma_price_made(m, ask(.images = 10)), 0,
+                "that are not paid by tokens");
+
+    m = model("\"input_cost_per_character\": 1.5e-05");
+    soma_is_int(most(m, ask(.characters = 240)), 3600000, "characters");
+
+    m = model("\"input_cost_per_second\": 0.0001");
+    soma_is_int(most(m, ask(.audio_ms = 3600000)), 360000000,
+                "an hour of sound");
+
+    m = model("\"input_cost_per_token\": 5e-06,"
+              "\"output_cost_per_image_token\": 4e-05");
+    soma_is_int(soma_price_made(m, ask(.images = 2)), 2 * 6540,
+                "images by tokens have the most that one may take");
+    soma_is_int(soma_price_made(m, ask(.characters = 10)), 60,
+                "and so has speech");
+    soma_is_int(soma_price_made(m, ask(.audio_ms = 1000)), 9,
+                "and what is heard");
+
+    /* sizes and qualities of the catalogue that is shipped */
+
+    a = soma_test_arena();
+    soma_price_init(&p);
+    soma_ok(soma_catalogue_images(real, a, str("openai"), str("gpt-image-1"),
+                                  &p)
+            == SOMA_OK, "images by size and quality are found");
+    soma_is_int(p.nimages, 9, "nine of them, those of Azure left out");
+
+    soma_image_asked(&image, str("1024x1536"), str("high"));
+    soma_is_int(soma_price_image(&p, &image), 250000000000,
+                "a large one of high quality costs 0.25");
+    soma_image_asked(&image, str("1024x1024"), str("low"));
+    soma_is_int(soma_price_image(&p, &image), 11000000000,
+                "a small one of low quality costs 0.011");
+    soma_image_asked(&image, str("1024x1024"), str("auto"));
+    soma_is_int(soma_price_image(&p, &image), 167000000000,
+                "a quality that is left to the provider is the dearest");
+    soma_image_asked(&image, str(""), str(""));
+    soma_is_int(soma_price_image(&p, &image), 250000000000,
+                "and so is what is not said at all");
+    soma_image_asked(&image, str("9999x9999"), str("high"));
+    soma_is_int(soma_price_image(&p, &image), 250000000000,
+                "a size that is not known is taken for the dearest");
+    soma_is_int(total(&p, usage(.images = 2, .image_pico = 11000000000)),
+                22000000, "an image is billed as it was asked for");
+
+    soma_price_init(&p);
+    soma_ok(soma_catalogue_images(real, a, str("azure"), str("gpt-image-1"),
+                                  &p)
+            == SOMA_OK && p.nimages >= 9, "Azure has its own");
+    soma_price_init(&p);
+    soma_ok(soma_catalogue_images(real, a, str("openai"), str("dall-e-3"),
+                                  &p)
+            == SOMA_OK, "images by the pixel are found");
+    soma_image_asked(&image, str("1024x1024"), str("standard"));
+    soma_is_int(soma_price_image(&p, &image), (int64_t) 38147 * 1024 * 1024,
+                "and cost what their pixels do");
+
+    soma_test_arena_free(a);
+}
+
+
+/* a tier that has no price of its own */
+static void
+test_missing_tier(void)
+{
+    const soma_price_t  *p;
+
+    p = model("\"input_cost_per_token\": 1e-06,"
+              "\"input_cost_per_token_flex\": 5e-07,"
+              "\"output_cost_per_token\": 2e-06,"
+              "\"output_cost_per_token_priority\": 4e-06,"
+              "\"output_cost_per_token_above_128k_tokens\": 3e-06");
+
+    soma_is_int(total(p, usage(.input_tokens = 1000,
+                               .tier = SOMA_TIER_PRIORITY)),
+                1000000, "priority takes the dearest that is known");
+    soma_is_int(total(p, usage(.input_tokens = 200000, .output_tokens = 1000,
+                               .tier = SOMA_TIER_PRIORITY)),
+                200000000 + 4000000,
+                "at a step too: its price below may be the dearest");
+    soma_is_int(total(p, usage(.output_tokens = 1000,
+                               .tier = SOMA_TIER_FLEX)),
+                2000000, "flex is never dearer than the standard price");
 }
 
 
@@ -778,7 +904,11 @@ test_random(void)
             bad_sum++;
         }
 
-        if (cost.total > bound(p, u.input_tokens, u.output_tokens)) {
+        if (cost.total > most(p, ask(.input_tokens = u.input_tokens,
+                                     .output_tokens = u.output_tokens,
+                                     .tier = u.tier,
+                                     .kinds = SOMA_PRICE_KIND_SETS - 1)))
+        {
             bad_bound++;
         }
     }
@@ -984,6 +1114,8 @@ main(void)
     test_clamp();
     test_rounding();
     test_bound();
+    test_pieces_bound();
+    test_missing_tier();
     test_random();
     test_xai();
     test_errors();
