@@ -50,9 +50,9 @@ my $up = soma_upstream(responses => [sub {
         if $body =~ /"drawn"/;
     return soma_response(200, '{"created":1,"data":[{"url":"x"}]}')
         if $request->{uri} =~ /images/;
-    return soma_response(200, "a sentence\n", 'Content-Type: text/plain')
+    return soma_response(200, "a sentence\n", 'Content-Type' => 'text/plain')
         if $request->{uri} =~ /transcriptions/;
-    return soma_response(200, "ID3\0\0\0\0", 'Content-Type: audio/mpeg')
+    return soma_response(200, "ID3\0\0\0\0", 'Content-Type' => 'audio/mpeg')
         if $request->{uri} =~ /speech/;
     return soma_response(200, '{"id":"x","choices":[{"index":0,"message":'
                          . '{"role":"assistant","content":"hi"},'
