@@ -321,8 +321,8 @@ storm: build
 
 # a gateway to look at
 
-run: build
-	@tools/run start
+run:
+	@JOBS=$(JOBS) tools/run start
 
 stop:
 	@tools/run stop
