@@ -25,6 +25,9 @@ END
 
 my $dir = soma_dir('docs');
 mkdir "$dir/ledger";
+system("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -days 2 "
+       . "-keyout $dir/pem -out $dir/crt 2>/dev/null && cat $dir/crt "
+       . ">>$dir/pem") == 0 or die "openssl\n";
 my $nginx = soma_nginx(start => 0, http => '');
 
 for my $file ('README.md', sort glob "$Soma::TOP/docs/*.md") {
