@@ -40,11 +40,13 @@ my $n = soma_nginx(http => <<"END", server => <<'END2');
                                      . 'answer=10s total=6s;')]}
     @{[provider(deaf => $one->port, 'timeout first_token=300ms idle=10s '
                                     . 'answer=1s;')]}
+    @{[provider(beat => $one->port, 'timeout heartbeat=200ms;')]}
     @{[provider(hide => $one->port, 'hide_header x-secret x-other;')]}
     @{[provider(off => $one->port, 'stream_usage off;')]}
     $models
     soma_model quick provider=quick input=1 output=1;
     soma_model deaf provider=deaf input=1 output=1;
+    soma_model beat provider=beat input=1 output=1;
     soma_model hide provider=hide input=1 output=1;
     soma_model off provider=off input=1 output=1;
     soma_tenant acme { }
@@ -345,6 +347,40 @@ is($stream->{status}, 200, 'a keep-alive before any event goes out');
 open my $fh, '>', $gate or die;
 close $fh;
 like($stream->rest, qr/^: x\n\n.*good/s, 'and the events behind it');
+
+# so does a header alone, and comments of our own while a provider thinks
+
+unlink $gate;
+$one->reset({ raw => $head . $text, gate => [length $head, $gate],
+              close => 1 });
+$stream = soma_open($n->port, 'POST', '/v1/chat/completions',
+                    soma_to_json({ model => 'at-1', stream => \1,
+                                   messages => [] }),
+                    Authorization => 'Bearer sk-acme');
+is($stream->{status}, 200, 'a header with nothing behind it goes out');
+open $fh, '>', $gate or die;
+close $fh;
+like($stream->rest, qr/^data: .*good/s, 'and the events behind it');
+
+unlink $gate;
+my $half = $head . "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+$one->reset({ raw => $half . $text, gate => [length $half, $gate],
+              close => 1 });
+$stream = soma_open($n->port, 'POST', '/v1/chat/completions',
+                    soma_to_json({ model => 'beat', stream => \1,
+                                   messages => [] }),
+                    Authorization => 'Bearer sk-acme');
+my @lines = map { $stream->line } 1 .. 6;
+is(scalar(grep { /^: heartbeat/ } @lines), 2,
+   'comments of ours while the provider is silent');
+open $fh, '>', $gate or die;
+close $fh;
+like($stream->rest, qr/good.*\[DONE\]\n\n$/s, 'the stream is whole all the same');
+
+unlink $gate;
+$one->reset({ raw => $half . substr($text, 0, 20), hang => 0.8, close => 1 });
+unlike(ask('beat', stream => \1)->{body}, qr/choi: heart|: heartbeat\n\nces/,
+       'none within an event');
 
 # whose failures close a target
 

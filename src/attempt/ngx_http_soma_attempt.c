@@ -296,6 +296,7 @@ ngx_http_soma_finalize_handler(ngx_http_request_t *r, ngx_int_t rc)
     a = ctx->attempt;
 
     ngx_http_soma_probe_end(a, 0);
+    ngx_http_soma_beat_stop(a);
 
     if (a->local) {
 

@@ -33,6 +33,8 @@
                                                    the beginning of an answer
                                                    does not tell what it is */
 #define NGX_HTTP_SOMA_INTERIM_MAX     32        /* 1xx before an answer */
+#define NGX_HTTP_SOMA_HEADER_ALONE    300       /* ms that a header waits for
+                                                   what stands behind it */
 #define NGX_HTTP_SOMA_FAULT_MAX       2048      /* bytes of an error body */
 
 
@@ -82,6 +84,7 @@ struct ngx_http_soma_peers_s {
 
 
 typedef struct ngx_http_soma_gunzip_s  ngx_http_soma_gunzip_t;
+typedef struct ngx_http_soma_beat_s    ngx_http_soma_beat_t;
 typedef struct ngx_http_soma_drain_s   ngx_http_soma_drain_t;
 
 
@@ -137,6 +140,7 @@ typedef struct {
     ngx_str_t                       said;       /* by a 4xx, or empty */
     ngx_msec_t                      start;
     ngx_uint_t                      interim;    /* answers passed over */
+    ngx_http_soma_beat_t           *beat;       /* NULL: none yet */
 
     unsigned                        again:1;    /* same target, once more */
     unsigned                        fresh:1;    /* no idle connection */
@@ -147,6 +151,8 @@ typedef struct {
     unsigned                        retyped:1;  /* and not as it says */
     unsigned                        hops:1;     /* Connection stands there */
     unsigned                        probe:1;    /* the model is closed */
+    unsigned                        nudged:1;   /* a byte is ours */
+    unsigned                        released:1; /* the header may go out */
     unsigned                        usage_added:1;  /* stream_options, by us */
     unsigned                        resend:1;   /* without them */
     unsigned                        ended:1;    /* the body is whole */
@@ -313,6 +319,17 @@ ngx_uint_t ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a);
  */
 void ngx_http_soma_wait_on(ngx_http_soma_attempt_t *a);
 void ngx_http_soma_wait_set(ngx_http_soma_attempt_t *a);
+
+/*
+ * A stream that is silent: its header alone is there, and goes out soon when
+ * there is nobody else to ask, a->released; something went out, and the next
+ * comment of ours is due in a while; no more of that.  _taken(): process_
+ * header() was called because of us.
+ */
+void ngx_http_soma_beat_header(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_beat_again(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_beat_stop(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_beat_taken(ngx_http_soma_attempt_t *a);
 
 /* the bytes of a JSON answer to whoever reads them: a->caught and a->whole */
 void ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len);

@@ -200,6 +200,10 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
     ctx = ngx_http_soma_get_ctx(r);
     a = ctx->attempt;
 
+    if (a->nudged) {
+        ngx_http_soma_beat_taken(a);
+    }
+
     while (!a->header) {
 
         rc = ngx_http_parse_header_line(r, &r->upstream->buffer, 1);
@@ -244,6 +248,7 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
 
     if (rc == NGX_AGAIN) {
         ngx_http_soma_wait_on(a);
+        ngx_http_soma_beat_header(a);
     }
 
     return rc;

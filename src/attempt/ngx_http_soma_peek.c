@@ -321,8 +321,9 @@ ngx_http_soma_peek_wait(ngx_http_soma_attempt_t *a, size_t skip)
 
     b = &a->ctx->request->upstream->buffer;
 
-    if (skip && a->event_stream && !ngx_http_soma_next_left(a)) {
-
+    if ((skip || a->released) && a->event_stream
+        && !ngx_http_soma_next_left(a))
+    {
         /* keep-alives, and nobody else to ask: they are the client's */
 
         return NGX_OK;

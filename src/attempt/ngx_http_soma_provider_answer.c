@@ -29,6 +29,7 @@ ngx_http_soma_provider_timeout(ngx_conf_t *cf,
         { "idle", offsetof(ngx_http_soma_provider_t, idle_timeout) },
         { "answer", offsetof(ngx_http_soma_provider_t, answer_timeout) },
         { "total", offsetof(ngx_http_soma_provider_t, total_timeout) },
+        { "heartbeat", offsetof(ngx_http_soma_provider_t, heartbeat) },
         { NULL, 0 }
     };
 
@@ -63,8 +64,8 @@ invalid:
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid \"%V\" in \"timeout\" of soma_provider "
                        "\"%V\": connect=TIME first_token=TIME idle=TIME "
-                       "answer=TIME total=TIME are allowed, like connect=2s",
-                       &value[i], &provider->name);
+                       "answer=TIME total=TIME heartbeat=TIME are allowed, "
+                       "like connect=2s", &value[i], &provider->name);
 
     return NGX_CONF_ERROR;
 }

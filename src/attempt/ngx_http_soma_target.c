@@ -250,6 +250,8 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->said.len = 0;
     a->start = ngx_current_msec;
     a->interim = 0;
+    a->nudged = 0;
+    a->released = 0;
     a->fresh = 0;
     a->event_stream = 0;
     a->json = 0;
@@ -308,6 +310,7 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
                                                  (int) a->status.code),
                              a->retry_after_ms);
     ngx_http_soma_probe_end(a, 0);
+    ngx_http_soma_beat_stop(a);
 
     if (a->fail == SOMA_FAIL_AUTH) {
         ngx_http_soma_target_refused(a);

@@ -38,6 +38,10 @@ void
 ngx_http_soma_wait_set(ngx_http_soma_attempt_t *a)
 {
     a->conf.read_timeout = ngx_http_soma_wait_ms(a, a->header);
+
+    if (a->provider->heartbeat && a->ctx->answered) {
+        ngx_http_soma_beat_again(a);
+    }
 }
 
 
