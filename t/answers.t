@@ -148,6 +148,21 @@ my $res = ask('alone-1');
 is($res->{status}, 200, 'JSON that calls itself a text');
 is($res->{headers}{'content-type'}, 'application/json', 'is told as it is');
 
+$one->reset({ raw => "HTTP/1.0 200 OK\r\nContent-Type: application/json"
+              . "\r\n\r\n" . ($good =~ s/.*\r\n\r\n//sr), hang => 30 });
+my $began = time;
+$res = ask('alone-1');
+is($res->{status}, 200, 'JSON until the end of the connection');
+cmp_ok(time - $began, '<', 20, 'ends with its last brace');
+ok(defined $res->{headers}{'x-soma-cost'}, 'and says what it costs');
+
+$one->reset({ raw => "HTTP/1.0 200 OK\r\nContent-Type: application/json"
+              . "\r\n\r\n{\"choices\":[{\"mess", close => 1 });
+is(ask('none')->{headers}{'x-soma-model'}, 'none-2',
+   'one that is cut there moves on');
+$one->reset($good);
+ask('none');
+
 $one->reset(typed('text/plain', "[Music]\n"));
 $res = $n->request('POST', '/v1/audio/transcriptions', join("\r\n", '--B',
     'Content-Disposition: form-data; name="model"', '', 'alone-1', '--B',

@@ -149,6 +149,7 @@ typedef struct {
     unsigned                        good:1;     /* 2xx that has a body */
     unsigned                        sniffed:1;  /* what the body is */
     unsigned                        retyped:1;  /* and not as it says */
+    unsigned                        closed:1;   /* its JSON, in the buffer */
     unsigned                        hops:1;     /* Connection stands there */
     unsigned                        probe:1;    /* the model is closed */
     unsigned                        nudged:1;   /* a byte is ours */

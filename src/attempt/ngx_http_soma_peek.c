@@ -232,7 +232,10 @@ ngx_http_soma_look(ngx_http_soma_attempt_t *a, size_t *skip)
             *skip = 0;
         }
 
-        return a->provider->dialect->verdict(&look);
+        verdict = a->provider->dialect->verdict(&look);
+        a->closed = look.closed;
+
+        return verdict;
     }
 
     rc = soma_look_event(&look, &a->ctx->arena, b->pos, a->peeked, skip);
@@ -354,6 +357,16 @@ ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a)
     u = a->ctx->request->upstream;
     b = &u->buffer;
 
+    if (a->closed && a->rest == -1 && !u->headers_in.chunked) {
+
+        /* its last brace is its end: nobody has to wait for the connection's,
+         * which cannot be used again */
+
+        a->ended = 1;
+        u->headers_in.connection_close = 1;
+        u->headers_in.content_length_n = a->peeked;
+    }
+
     if (a->ended) {
         a->ctx->answered = 1;
         a->ctx->status = a->status.code;
@@ -373,10 +386,9 @@ ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a)
         return NGX_OK;
     }
 
-    /* it will not fit, or only the end of the connection would tell */
+    /* will it fit? */
 
     if (a->rest > b->end - b->last
-        || (a->rest == -1 && !u->headers_in.chunked)
         || b->end - b->last < NGX_HTTP_SOMA_PEEK_ROOM)
     {
         return NGX_OK;
@@ -559,7 +571,7 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
         u->headers_in.chunked = 0;
         u->headers_in.content_length_n = a->peeked;
 
-    } else if (u->headers_in.content_length_n != -1) {
+    } else if (a->rest != -1 && u->headers_in.content_length_n != -1) {
         u->headers_in.content_length_n -= a->skipped;
     }
 

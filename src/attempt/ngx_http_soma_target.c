@@ -258,6 +258,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->good = 0;
     a->sniffed = 0;
     a->retyped = 0;
+    a->closed = 0;
     a->hops = 0;
     a->usage_added = 0;
     a->resend = 0;

@@ -252,6 +252,8 @@ typedef struct {
                                            far as it is there */
     unsigned          event:1;          /* the first one of a stream */
     unsigned          whole:1;          /* nothing is missing behind it */
+    unsigned          closed:1;         /* said by verdict(): its JSON has
+                                           come to its end */
 } soma_look_t;
 
 
@@ -366,7 +368,7 @@ typedef struct {
 
     /* see above; a verdict that is not _MORE stays, whatever follows, but
      * for an error behind the text of a good one */
-    soma_verdict_e  (*verdict)(const soma_look_t *look);
+    soma_verdict_e  (*verdict)(soma_look_t *look);
     void  (*refusal)(soma_str_t body, soma_refusal_t *refusal);
 
     /* an error body, and an error event for the middle of a stream (with

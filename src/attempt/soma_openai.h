@@ -92,7 +92,7 @@ int soma_openai_part(soma_answer_t *answer, soma_ask_t *ask,
     soma_reader_t *reader, soma_sse_event_t *event);
 int soma_openai_body(soma_answer_t *answer, soma_reader_t *reader,
     const unsigned char *p, size_t len);
-soma_verdict_e soma_openai_verdict(const soma_look_t *look);
+soma_verdict_e soma_openai_verdict(soma_look_t *look);
 void soma_openai_refusal(soma_str_t body, soma_refusal_t *refusal);
 
 /* choices of a stream have this many channels each */

@@ -28,7 +28,7 @@ typedef struct {
 } soma_openai_traits_t;
 
 
-static soma_verdict_e soma_openai_judge(const soma_look_t *look,
+static soma_verdict_e soma_openai_judge(soma_look_t *look,
     unsigned strict);
 static int soma_openai_traits(soma_str_t text, soma_openai_traits_t *t);
 static void soma_openai_trait(soma_openai_traits_t *t, soma_str_t name,
@@ -47,7 +47,7 @@ static int soma_openai_has(soma_str_t text, const char *const *words);
 
 
 soma_verdict_e
-soma_openai_verdict(const soma_look_t *look)
+soma_openai_verdict(soma_look_t *look)
 {
     soma_sniff_e  is;
 
@@ -117,7 +117,7 @@ soma_openai_verdict(const soma_look_t *look)
 /* strict: it must have a member that answers have */
 
 static soma_verdict_e
-soma_openai_judge(const soma_look_t *look, unsigned strict)
+soma_openai_judge(soma_look_t *look, unsigned strict)
 {
     int                    rc;
     soma_str_t             text;
@@ -156,6 +156,7 @@ soma_openai_judge(const soma_look_t *look, unsigned strict)
     }
 
     rc = soma_openai_traits(text, &t);
+    look->closed = (rc == SOMA_OK);
 
     if (t.failed) {
         return SOMA_VERDICT_ERROR;
