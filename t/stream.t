@@ -196,7 +196,12 @@ cmp_ok(time - $t, '<', 2.5, 'silence: after idle') unless soma_slow();
 $up->reset({ raw => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
              hang => 5 });
 $res = ask();
-is($res->{status}, 504, 'silence before the first event: 504');
+is($res->{status}, 200, 'silence before the first event: the header is out');
+like($res->{body}, qr/^data: \{"error".*upstream_timeout.*\[DONE\]\n\n$/s,
+     'and the stream ends with an error');
+
+$up->reset({ raw => '', hang => 5 });
+is(ask()->{status}, 504, 'silence before any header: 504');
 
 # an error in the middle is the provider's own
 

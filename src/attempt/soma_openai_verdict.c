@@ -158,8 +158,17 @@ soma_openai_judge(soma_look_t *look, unsigned strict)
     rc = soma_openai_traits(text, &t);
     look->closed = (rc == SOMA_OK);
 
+    if (t.failed && look->api == SOMA_API_STORED && t.answer) {
+
+        /* what failed is the response that was asked for */
+
+        t.failed = 0;
+    }
+
     if (t.failed) {
-        return SOMA_VERDICT_ERROR;
+        return (look->api == SOMA_API_STORED && rc == SOMA_AGAIN
+                && !look->whole)
+               ? SOMA_VERDICT_MORE : SOMA_VERDICT_ERROR;
     }
 
     if (rc == SOMA_AGAIN && !look->whole) {

@@ -91,7 +91,13 @@ static const struct {
     { SOMA_API_TRANSCRIPTIONS, "application/json", "{\"text\":\"x\"}", GOOD },
     { SOMA_API_TRANSCRIPTIONS, "application/json", "", NONE },
     { SOMA_API_TRANSCRIPTIONS, "application/json", ERR, ERROR },
-    { SOMA_API_TRANSLATIONS, "text/html", "<html>", NONE }
+    { SOMA_API_TRANSLATIONS, "text/html", "<html>", NONE },
+
+    { SOMA_API_STORED, "", "{\"status\":\"failed\",\"error\":{\"code\":\"x\"},"
+      "\"id\":\"r\"}", GOOD },
+    { SOMA_API_STORED, "", "{\"deleted\":true}", GOOD },
+    { SOMA_API_STORED, "", ERR, ERROR },
+    { SOMA_API_STORED, "", "{}", NONE }
 };
 
 
