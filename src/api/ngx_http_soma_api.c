@@ -126,6 +126,10 @@ ngx_http_soma_args_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     u_char      *p, *end, *last, *eq;
     soma_str_t   arg, list, word;
 
+    if (r->args.len == 0) {
+        return NGX_OK;
+    }
+
     p = r->args.data;
     end = p + r->args.len;
 

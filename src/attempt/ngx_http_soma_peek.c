@@ -82,7 +82,10 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
                          : ngx_http_soma_peek_refusal(a);
         }
 
-    } else if (a->fail == SOMA_FAIL_AUTH) {
+    } else if (a->fail == SOMA_FAIL_AUTH || (!a->good && !a->json)) {
+
+        /* packed, and a page by its type */
+
         rc = ngx_http_soma_reject(a, a->fail,
                                   ngx_http_soma_status_reason(a->status.code));
     }
