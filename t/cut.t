@@ -325,9 +325,30 @@ $up->reset(framed($long));
 ask(++$user, { max_tokens => 140 });
 is(() = $res->{body} =~ /"word"/g, 100, 'max_tokens of the client');
 
-$up->reset(framed($long));
+# an estimate may be as wrong as texts are odd, and no more: beyond that it is
+# the provider that does not keep to its bound
+
+$up->reset(framed(event((chunk('word')) x 90, finish(), '[DONE]')));
 ask(++$user, { model => 'small' });
 like($res->{body}, qr/"stop"/, 'an estimate does not argue with a bound');
+
+my $words = 'word ' x 40;
+
+for (['said by the client', { max_tokens => 5 }],
+     ['of the model', { model => 'small' }])
+{
+    my ($whose, $body) = @$_;
+
+    $up->reset(framed(event((chunk($words)) x 60, finish(), '[DONE]')));
+    ask(++$user, $body);
+    is(() = $res->{body} =~ /$words/g, 2,
+       "beyond a bound $whose: cut, where the budget ends");
+    like($res->{body}, qr/"length".*\[DONE\]\n\n$/s, 'with a proper end');
+    billed("a bound $whose", output_tokens => 100, cost_nano => 100,
+           estimated => JSON::PP::true());
+    ask($user, $body);
+    is($res->{status}, 429, 'nothing is left');
+}
 
 $up->reset(framed($long));
 ask(++$user, {}, '/clamp/v1/chat/completions');

@@ -49,6 +49,8 @@ static ngx_int_t ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_meter_t *m, ngx_uint_t which, int64_t slice,
     ngx_uint_t what);
 static int64_t ngx_http_soma_meter_tokens(ngx_http_soma_meter_t *m);
+static int64_t ngx_http_soma_meter_guess(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_meter_t *m);
 static int64_t ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_meter_t *m);
 static int64_t ngx_http_soma_meter_cost(ngx_http_soma_ctx_t *ctx,
@@ -101,11 +103,6 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
         ctx->answer.text = ngx_http_soma_meter_text;
         ctx->answer.text_data = m;
 
-    } else if (m->reserved[0] >= m->most && m->reserved[1] >= m->most) {
-
-        /* an estimate does not argue with what the provider was told */
-
-        return;
     }
 
     ctx->meter = m;
@@ -179,7 +176,7 @@ ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx)
     /* no token is less than a byte: mostly nothing is to be counted yet */
 
     if (m->stream.bpe != NULL && !ctx->answer.usage.known
-        && m->bytes + m->stream.bytes <= m->look)
+        && m->bytes + m->stream.bytes + ctx->answer.unheard <= m->look)
     {
         m->fresh = 0;
         return NGX_OK;
@@ -242,9 +239,29 @@ ngx_http_soma_meter_look(ngx_http_soma_meter_t *m, int64_t n)
 }
 
 
+/* the best guess; without a vocabulary an estimate, which providers that send
+ * a token an event make a good one */
+
+static int64_t
+ngx_http_soma_meter_guess(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m)
+{
+    int64_t  n;
+
+    if (m->stream.bpe != NULL) {
+        return ngx_http_soma_meter_tokens(m)
+               + soma_estimate_tokens(ctx->answer.unheard);
+    }
+
+    n = soma_estimate_tokens(ctx->answer.text_len);
+
+    return ngx_max(n, m->events);
+}
+
+
 /*
- * Without a vocabulary an estimate, which providers that send a token an
- * event make a good one; it goes no further than what the provider was told.
+ * A guess goes no further than what the provider was told, until the text is
+ * more than that could be: then the provider does not keep to it, and the
+ * guess stands.
  */
 
 static int64_t
@@ -252,16 +269,12 @@ ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m)
 {
     int64_t  n;
 
-    if (m->stream.bpe != NULL) {
-        n = ngx_http_soma_meter_tokens(m);
+    n = ngx_http_soma_meter_guess(ctx, m);
 
-    } else {
-        n = soma_estimate_tokens(ctx->answer.text_len);
-        n = ngx_max(n, m->events);
-    }
-
-    if (!m->exact) {
-        n = ngx_min(n, m->most);
+    if ((!m->exact || ctx->answer.unheard) && n > m->most
+        && soma_sure_tokens(ctx->answer.text_len) <= m->most)
+    {
+        n = m->most;
     }
 
     /* some providers report as they go */

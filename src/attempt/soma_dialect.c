@@ -7,7 +7,9 @@
 #include "soma_dialect.h"
 
 
-#define SOMA_BYTES_A_TOKEN  4
+#define SOMA_BYTES_A_TOKEN       4
+#define SOMA_BYTES_A_TOKEN_MOST  16     /* of Hindi they are about 10 */
+#define SOMA_BYTES_ONE_TOKEN     64     /* that a short text may be */
 
 
 static const soma_dialect_t  *soma_dialects[] = {
@@ -152,4 +154,12 @@ soma_estimate_tokens(int64_t len)
     }
 
     return len / SOMA_BYTES_A_TOKEN + (len % SOMA_BYTES_A_TOKEN != 0);
+}
+
+
+int64_t
+soma_sure_tokens(int64_t len)
+{
+    return (len > SOMA_BYTES_ONE_TOKEN)
+           ? (len - SOMA_BYTES_ONE_TOKEN) / SOMA_BYTES_A_TOKEN_MOST : 0;
 }

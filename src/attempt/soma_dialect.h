@@ -421,5 +421,10 @@ int soma_look_event(soma_look_t *look, soma_arena_t *arena,
  * up, what English text comes to in the field's tokenizers */
 int64_t soma_estimate_tokens(int64_t len);
 
+/* what they are at the least: no text of an answer comes to fewer, however
+ * long its words or wide its letters.  An estimate may pass what a provider
+ * was told, with a provider that kept to it; this may not */
+int64_t soma_sure_tokens(int64_t len);
+
 
 #endif /* SOMA_DIALECT_H */
