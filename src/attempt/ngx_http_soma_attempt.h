@@ -38,6 +38,15 @@
 #define NGX_HTTP_SOMA_FAULT_MAX       2048      /* bytes of an error body */
 
 
+/* a Content-Encoding; several of them are not known */
+typedef enum {
+    NGX_HTTP_SOMA_IDENTITY = 0,
+    NGX_HTTP_SOMA_GZIP,
+    NGX_HTTP_SOMA_DEFLATE,
+    NGX_HTTP_SOMA_UNKNOWN
+} ngx_http_soma_encoding_e;
+
+
 /* kinds of buffers on the way to the client */
 typedef enum {
     NGX_HTTP_SOMA_BUF_REF = 0,      /* of the upstream's bytes */
@@ -88,6 +97,14 @@ typedef struct ngx_http_soma_beat_s    ngx_http_soma_beat_t;
 typedef struct ngx_http_soma_drain_s   ngx_http_soma_drain_t;
 
 
+/* an answer that waits for its client before more of it is unpacked */
+typedef struct {
+    ngx_event_t                     event;
+    ngx_connection_t                dummy;      /* for debug logs of events */
+    ngx_http_event_handler_pt       write;      /* nginx's own */
+} ngx_http_soma_paused_t;
+
+
 /* a stream that waits for a lease, before an event */
 typedef struct {
     soma_sse_event_t                event;
@@ -128,6 +145,7 @@ typedef struct {
     ngx_chain_t                    *free[NGX_HTTP_SOMA_BUFS];
     ngx_table_elt_t                *encoding;   /* Content-Encoding */
     ngx_http_soma_gunzip_t         *gunzip;     /* NULL: not compressed */
+    ngx_http_soma_paused_t          *pause;      /* NULL: never yet */
     size_t                          peeked;     /* unframed bytes that wait
                                                    in the buffer */
     off_t                           rest;       /* of Content-Length, or -1 */
@@ -349,14 +367,31 @@ ngx_int_t ngx_http_soma_filter(void *data, ssize_t bytes);
 ngx_int_t ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 
-/* NGX_OK: a->gunzip is set if the answer needs it; NGX_ERROR */
+/* NGX_OK: a->gunzip is set if the answer needs it; NGX_ERROR, or
+ * NGX_HTTP_UPSTREAM_INVALID_HEADER: nobody here can unpack it */
 ngx_int_t ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a);
 
-/* the unpacked bytes go to ngx_http_soma_bytes(), until the stream is held;
- * then the rest of them by _rest() */
+/* the unpacked bytes go to ngx_http_soma_bytes(), until the stream is held or
+ * has to wait for its client; then the rest of them by _rest().  _end(): the
+ * body has ended, whether what is packed in it has too */
 ngx_int_t ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 ngx_int_t ngx_http_soma_gunzip_rest(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_gunzip_end(ngx_http_soma_attempt_t *a);
+
+/* the encoding that a Content-Encoding names */
+ngx_http_soma_encoding_e ngx_http_soma_encoding(ngx_str_t *value);
+
+/*
+ * ngx_http_soma_pause.c: nothing more is read until _go(); _pause() lets the
+ * client take what is there, and then unpacks on.
+ */
+ngx_int_t ngx_http_soma_stop(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_go(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_pause(ngx_http_soma_attempt_t *a);
+
+/* behind the body's last bytes: settles, unless it is cut off, or waits */
+ngx_int_t ngx_http_soma_body_done(ngx_http_soma_attempt_t *a);
 
 /*
  * ngx_http_soma_put.c: bytes to the client behind what waits there for it,
@@ -366,7 +401,7 @@ ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 ngx_chain_t *ngx_http_soma_buf(ngx_http_soma_attempt_t *a, ngx_uint_t kind);
 
-/* of a stream that is held: what keeps its upstream's buffer busy; or NULL */
+/* of an answer that waits: what keeps its upstream's buffer busy; or NULL */
 ngx_chain_t *ngx_http_soma_held(ngx_http_soma_attempt_t *a);
 
 

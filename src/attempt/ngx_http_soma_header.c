@@ -233,11 +233,11 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
             ngx_http_soma_header_hops(a);
         }
 
-        if (ngx_http_soma_gunzip_start(a) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        rc = ngx_http_soma_gunzip_start(a);
 
-        rc = ngx_http_soma_header_done(a);
+        if (rc == NGX_OK) {
+            rc = ngx_http_soma_header_done(a);
+        }
 
         if (rc != NGX_OK) {
             return rc;

@@ -63,7 +63,7 @@ ngx_http_soma_filter_start(void *data)
     if (a->event_stream) {
         u->length = -1;
 
-    } else if (u->headers_in.chunked || a->rest != -1
+    } else if (u->headers_in.chunked || a->rest != -1 || a->gunzip
                || (a->json && a->good && !a->caught))
     {
         u->length = 1;
@@ -130,16 +130,32 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
 
     /* what was put aside for the client goes out after this has returned */
 
-    if (rc == NGX_OK && a->ended && !a->ctx->held) {
+    return (rc == NGX_OK) ? ngx_http_soma_body_done(a) : rc;
+}
 
-        if (ngx_http_soma_broken(a)) {
-            return NGX_ERROR;
-        }
 
-        ngx_http_soma_body_end(a);
+ngx_int_t
+ngx_http_soma_body_done(ngx_http_soma_attempt_t *a)
+{
+    if (!a->ended || a->ctx->held || a->ctx->paused) {
+        return NGX_OK;
     }
 
-    return rc;
+    /* a stream whose last event is there has all that counts */
+
+    if (a->gunzip && !(a->event_stream && a->ctx->answer.done)
+        && ngx_http_soma_gunzip_end(a) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_soma_broken(a)) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_soma_body_end(a);
+
+    return NGX_OK;
 }
 
 
@@ -404,48 +420,18 @@ ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a)
 }
 
 
-/*
- * The event at hand waits for a lease, and all behind it with it.  nginx is
- * told that its buffer is full, so that it reads no more, and that the buffer
- * is on its way to the client, so that it is not used again.
- */
+/* the event at hand waits for a lease, and all behind it with it */
 static ngx_int_t
 ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
-    ngx_buf_t             *b;
-    ngx_chain_t           *cl, **ll;
-    ngx_http_upstream_t   *u;
-    ngx_http_soma_held_t  *held;
-
-    u = a->ctx->request->upstream;
-    held = &a->held;
-
-    cl = ngx_http_soma_buf(a, NGX_HTTP_SOMA_BUF_REF);
-
-    if (cl == NULL
-        || ngx_http_soma_lease_hold(a->ctx, ngx_http_soma_hold_handler)
-           != NGX_OK)
+    if (ngx_http_soma_lease_hold(a->ctx, ngx_http_soma_hold_handler) != NGX_OK
+        || ngx_http_soma_stop(a) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    b = cl->buf;
-    b->pos = u->buffer.start;
-    b->last = u->buffer.end;
-    b->memory = 1;
-    b->tag = u->output.tag;
-
-    for (ll = &u->busy_bufs; *ll; ll = &(*ll)->next) { /* void */ }
-
-    *ll = cl;
-
-    held->rest = p;
-    held->len = len;
-    held->last = u->buffer.last;
-    held->busy = cl;
-
-    u->buffer.last = u->buffer.end;
-
+    a->held.rest = p;
+    a->held.len = len;
     a->ctx->held = 1;
 
     return NGX_OK;
@@ -494,17 +480,12 @@ ngx_http_soma_hold_handler(ngx_http_soma_ctx_t *ctx)
 static ngx_int_t
 ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 {
-    ngx_buf_t             *b;
     ngx_http_soma_held_t  *held;
 
     held = &a->held;
 
     a->ctx->held = 0;
-    a->ctx->request->upstream->buffer.last = held->last;
-
-    b = held->busy->buf;
-    b->pos = b->last;
-    held->busy = NULL;
+    ngx_http_soma_go(a);
 
     rc = (rc == NGX_OK) ? ngx_http_soma_event_good(a, &held->event,
                                                    held->action)
@@ -520,26 +501,7 @@ ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
         return NGX_ERROR;
     }
 
-    if (a->ended && !a->ctx->held) {
-        ngx_http_soma_body_end(a);
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_chain_t *
-ngx_http_soma_held(ngx_http_soma_attempt_t *a)
-{
-    if (!a->ctx->held) {
-        return NULL;
-    }
-
-    /* what lay behind it in that list is the caller's no more */
-
-    a->held.busy->next = NULL;
-
-    return a->held.busy;
+    return ngx_http_soma_body_done(a);
 }
 
 

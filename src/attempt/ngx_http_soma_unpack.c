@@ -22,14 +22,6 @@
                                                            body has no bound */
 
 
-typedef enum {
-    NGX_HTTP_SOMA_IDENTITY = 0,
-    NGX_HTTP_SOMA_GZIP,
-    NGX_HTTP_SOMA_DEFLATE,
-    NGX_HTTP_SOMA_UNKNOWN
-} ngx_http_soma_encoding_e;
-
-
 typedef struct {
     ngx_http_soma_ctx_t       *ctx;
     ngx_http_soma_unpacked_pt  next;
@@ -50,7 +42,6 @@ typedef struct {
 
 static ngx_http_soma_encoding_e ngx_http_soma_body_encoding(
     ngx_http_request_t *r, ngx_str_t **value);
-static ngx_http_soma_encoding_e ngx_http_soma_encoding(ngx_str_t *value);
 static ngx_int_t ngx_http_soma_unpack_begin(ngx_http_soma_unpack_t *u);
 static ngx_int_t ngx_http_soma_unpack_step(ngx_http_soma_unpack_t *u);
 static ngx_int_t ngx_http_soma_unpack_room(ngx_http_soma_unpack_t *u);
@@ -163,7 +154,7 @@ ngx_http_soma_body_encoding(ngx_http_request_t *r, ngx_str_t **value)
 }
 
 
-static ngx_http_soma_encoding_e
+ngx_http_soma_encoding_e
 ngx_http_soma_encoding(ngx_str_t *value)
 {
     soma_str_t  name;

@@ -451,6 +451,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        held:1;     /* a stream, for a lease */
     unsigned                        left:1;     /* the client has gone; its
                                                    answer is read on */
+    unsigned                        paused:1;   /* an answer that is unpacked,
+                                                   for its client */
     unsigned                        settled:1;
     unsigned                        costed:1;   /* a limit of cost among
                                                    those of who asks */

@@ -552,8 +552,8 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         ngx_http_soma_settle_body(r, ctx, in);
     }
 
-    if (ctx->held && in == NULL && r->out == NULL && !r->connection->buffered
-        && !r->connection->error)
+    if ((ctx->held || ctx->paused) && in == NULL && r->out == NULL
+        && !r->connection->buffered && !r->connection->error)
     {
         /* for nginx there is something on its way, and it looks how far */
 
