@@ -77,6 +77,8 @@ static void
 ngx_http_soma_end_rest(ngx_http_soma_attempt_t *a)
 {
     int                   rc;
+    ngx_int_t             last;
+    ngx_uint_t            within;
     ngx_http_request_t   *r;
     soma_sse_event_t      event;
     ngx_http_soma_ctx_t  *ctx;
@@ -90,9 +92,11 @@ ngx_http_soma_end_rest(ngx_http_soma_attempt_t *a)
         return;
     }
 
-    if (ngx_http_soma_event_last(a, &event) == NGX_ERROR
-        || r->upstream->out_bufs == NULL)
-    {
+    within = a->within;
+    last = ngx_http_soma_event_last(a, &event);
+    a->within = within;
+
+    if (last == NGX_ERROR || r->upstream->out_bufs == NULL) {
         return;
     }
 

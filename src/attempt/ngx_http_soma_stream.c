@@ -146,7 +146,13 @@ ngx_http_soma_body_done(ngx_http_soma_attempt_t *a)
     if (a->gunzip && !(a->event_stream && a->ctx->answer.done)
         && ngx_http_soma_gunzip_end(a) != NGX_OK)
     {
-        return NGX_ERROR;
+        if (!a->event_stream || !a->good) {
+            return NGX_ERROR;
+        }
+
+        /* its events go out, and the error behind them */
+
+        a->ctx->request->upstream->headers_in.connection_close = 1;
     }
 
     if (ngx_http_soma_broken(a)) {
