@@ -126,21 +126,32 @@ for my $what (sort keys %kind) {
 # cut off: seen by the client, in the books, and not mixed with our text
 
 my $long = '{"choices":[{"message":{"content":"'
-           . join('', map { sprintf '%x', rand 16 } 1 .. 50_000)
+           . join('', map { sprintf '%x', rand 16 } 1 .. 700_000)
            . '"}}],"usage":{"prompt_tokens":11,"completion_tokens":7}}';
-my $gzip = Compress::Zlib::memGzip($long);
 
-for (['in the middle', substr $gzip, 0, 20_000],
-     ['in its last bytes', substr $gzip, 0, length($gzip) - 6],
-     ['within a second member', Compress::Zlib::memGzip($long) . "\x1f\x8b"])
-{
-    my ($how, $body) = @$_;
+for my $text (substr($long, 0, 50_000) . '"}}]}', $long) {
+    my $gzip = Compress::Zlib::memGzip($text);
 
-    $up->reset(packed('gzip', $body, 'application/json', 1000));
-    ask();
-    ok(!$res->{complete}, "cut $how: the client sees it");
-    like($n->error_log, qr/sent a packed body that is cut off/, 'the log too');
+    for (['in the middle', substr $gzip, 0, length($gzip) - 9000],
+         ['in its last bytes', substr $gzip, 0, length($gzip) - 6],
+         ['within a second member', $gzip . "\x1f\x8b"])
+    {
+        my ($how, $body) = @$_;
+        my $what = length($text) . " bytes cut $how";
+
+        $up->reset(packed('gzip', $body, 'application/json', 1000));
+        ask();
+
+        if (length $text < 100_000) {
+            is($res->{status}, 502, "$what: no answer");
+            next;
+        }
+
+        ok(!$res->{complete}, "$what: the client sees it");
+    }
 }
+
+like($n->error_log, qr/sent a packed body that is cut off/, 'the log too');
 
 my $half = Compress::Zlib::memGzip(join '', map {
     'data: {"choices":[{"index":0,"delta":{"content":"' . rand() . "\"}}]}\n\n"
@@ -154,6 +165,45 @@ like($res->{body}, qr/\n\ndata: \{"error".*\n\ndata: \[DONE\]\n\n\z/s,
      'that ends with an error');
 unlike($res->{body}, qr/[^\x20-\x7e\n]/, 'in plain text, all of it');
 came('in the books', qr/^200 \d+ [1-9]\d* \[-\]$/);
+
+# what is packed is looked at before a byte goes out, as anything else
+
+my $gz = \&Compress::Zlib::memGzip;
+my $fine = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+           . 'Content-Length: ' . length($json) . "\r\n\r\n$json";
+
+for (['an error object', packed('gzip', $gz->('{"error":{"message":"no"}}'),
+                                'application/json')],
+     ['the same, in pieces', packed('gzip', $gz->('{"error":{"message":"no"}}'),
+                                    'application/json', 3)],
+     ['a page', packed('deflate', deflate('<html>no</html>', MAX_WBITS),
+                       'text/html')],
+     ['an error as first event',
+      packed('gzip', $gz->("data: {\"error\":{\"message\":\"no\"}}\n\n"),
+             'text/event-stream')],
+     ['what is cut', packed('gzip', substr($gz->($json), 0, 60),
+                            'application/json')],
+     ['nothing', packed('gzip', '', 'application/json')])
+{
+    my ($what, $answer) = @$_;
+
+    $up->reset($answer);
+    $second->reset($fine);
+    ask(model => 'either');
+    is($res->{body}, $json, "$what: the next target is asked");
+}
+
+$up->reset(packed('gzip', $gz->($stream), 'text/plain', 20));
+ask(stream => \1);
+is($res->{body}, $stream, 'a stream that says it is text');
+came('is read', qr/^200 11 7 \[-\]$/);
+
+$up->reset({ raw => "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n"
+                    . "Content-Encoding: gzip\r\n\r\n" . $gz->($json),
+             close => 1 });
+ask();
+is($res->{body}, $json, 'until the end of the connection');
+came('its usage', qr/^200 11 7 \[-\]$/);
 
 # what nobody here can unpack is no answer
 

@@ -145,6 +145,7 @@ typedef struct {
     ngx_chain_t                    *free[NGX_HTTP_SOMA_BUFS];
     ngx_table_elt_t                *encoding;   /* Content-Encoding */
     ngx_http_soma_gunzip_t         *gunzip;     /* NULL: not compressed */
+    u_char                         *looked;     /* its first bytes unpacked */
     ngx_http_soma_paused_t          *pause;      /* NULL: never yet */
     size_t                          peeked;     /* unframed bytes that wait
                                                    in the buffer */
@@ -378,6 +379,8 @@ ngx_int_t ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 ngx_int_t ngx_http_soma_gunzip_rest(ngx_http_soma_attempt_t *a);
 ngx_int_t ngx_http_soma_gunzip_end(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_gunzip_look(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len, u_char *out, size_t *size);
 
 /* the encoding that a Content-Encoding names */
 ngx_http_soma_encoding_e ngx_http_soma_encoding(ngx_str_t *value);

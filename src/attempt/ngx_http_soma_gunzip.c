@@ -90,6 +90,55 @@ ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a)
 }
 
 
+/*
+ * As much of the body's beginning as there is room for, to be looked at; the
+ * body is unpacked from its start all the same.  NGX_OK: that is all of it;
+ * NGX_AGAIN: there is more, or may be; NGX_ERROR: it is broken.
+ */
+ngx_int_t
+ngx_http_soma_gunzip_look(ngx_http_soma_attempt_t *a, u_char *p, size_t len,
+    u_char *out, size_t *size)
+{
+    int                      rc;
+    z_stream                *z;
+    ngx_http_soma_gunzip_t  *gunzip;
+
+    gunzip = a->gunzip;
+    z = &gunzip->z;
+
+    z->next_in = p;
+    z->avail_in = (uInt) len;
+
+    if (!gunzip->begun && ngx_http_soma_gunzip_begin(a) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    z->next_out = out;
+    z->avail_out = (uInt) *size;
+
+    do {
+        rc = inflate(z, Z_SYNC_FLUSH);
+
+        if (rc != Z_STREAM_END || z->avail_in == 0
+            || gunzip->encoding != NGX_HTTP_SOMA_GZIP
+            || z->next_in[0] != NGX_HTTP_SOMA_GUNZIP_MAGIC)
+        {
+            break;
+        }
+
+    } while (inflateReset(z) == Z_OK);
+
+    *size -= z->avail_out;
+
+    if (inflateReset(z) != Z_OK) {
+        return NGX_ERROR;
+    }
+
+    return (rc == Z_STREAM_END) ? NGX_OK
+           : (rc == Z_OK || rc == Z_BUF_ERROR) ? NGX_AGAIN : NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {

@@ -18,6 +18,9 @@
 
 
 static ngx_int_t ngx_http_soma_peek_body(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_peek_packed(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a,
+    ngx_buf_t *packed, size_t size);
 static ngx_int_t ngx_http_soma_peek_more(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_peek_answer(ngx_http_soma_attempt_t *a);
 static soma_verdict_e ngx_http_soma_look(ngx_http_soma_attempt_t *a,
@@ -71,16 +74,19 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
 {
     ngx_int_t  rc;
 
-    rc = NGX_OK;
+    rc = ngx_http_soma_peek_body(a);
+
+    if (rc == NGX_OK && a->gunzip) {
+        rc = ngx_http_soma_peek_packed(a);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (!a->gunzip) {
-
-        rc = ngx_http_soma_peek_body(a);
-
-        if (rc == NGX_OK) {
-            rc = a->good ? ngx_http_soma_peek_answer(a)
-                         : ngx_http_soma_peek_refusal(a);
-        }
+        rc = a->good ? ngx_http_soma_peek_answer(a)
+                     : ngx_http_soma_peek_refusal(a);
 
     } else if (a->fail == SOMA_FAIL_AUTH || (!a->good && !a->json)) {
 
@@ -124,6 +130,127 @@ ngx_http_soma_peek_body(ngx_http_soma_attempt_t *a)
     a->ended = (rc == NGX_DONE);
 
     return NGX_OK;
+}
+
+
+/*
+ * A packed body that is all there and comes to no more than is looked at is
+ * unpacked and taken for one that was never packed.  Of a longer one the
+ * beginning is looked at as any other.
+ */
+static ngx_int_t
+ngx_http_soma_peek_packed(ngx_http_soma_attempt_t *a)
+{
+    size_t      size;
+    ngx_int_t   rc;
+    ngx_buf_t  *b, packed;
+
+    if (a->peeked == 0 && !a->ended) {
+        return NGX_AGAIN;
+    }
+
+    if (a->peeked == 0) {
+
+        /* nothing is packed as nothing */
+
+        a->gunzip = NULL;
+        a->encoding = NULL;
+
+        return NGX_OK;
+    }
+
+    b = &a->ctx->request->upstream->buffer;
+    size = NGX_HTTP_SOMA_PEEK_MAX;
+
+    if (a->looked == NULL) {
+        a->looked = ngx_palloc(a->ctx->request->pool, size);
+        if (a->looked == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    rc = ngx_http_soma_gunzip_look(a, b->pos, a->peeked, a->looked, &size);
+
+    if (rc == NGX_ERROR
+        || (rc == NGX_AGAIN && a->ended && size < NGX_HTTP_SOMA_PEEK_MAX))
+    {
+        if (!a->good || (a->event_stream && size)) {
+
+            /* what there is of it is the client's */
+
+            return NGX_OK;
+        }
+
+        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
+                                    "an answer that is cut off");
+    }
+
+    packed = *b;
+
+    b->start = a->looked;
+    b->pos = a->looked;
+    b->last = a->looked + size;
+    b->end = a->looked + NGX_HTTP_SOMA_PEEK_MAX;
+
+    if (rc == NGX_OK && a->ended) {
+        a->peeked = size;
+        a->gunzip = NULL;
+        a->encoding = NULL;
+
+        return NGX_OK;
+    }
+
+    return ngx_http_soma_peek_beginning(a, &packed, size);
+}
+
+
+/* of what is packed in that buffer, as u->buffer holds it */
+static ngx_int_t
+ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a, ngx_buf_t *packed,
+    size_t size)
+{
+    size_t                skip, peeked;
+    ngx_uint_t            ended, unknown;
+    soma_verdict_e        verdict;
+    ngx_http_upstream_t  *u;
+
+    u = a->ctx->request->upstream;
+    peeked = a->peeked;
+    ended = a->ended;
+    a->peeked = size;
+    a->ended = 0;
+    skip = 0;
+    verdict = SOMA_VERDICT_GOOD;
+
+    if (a->good && size) {
+        verdict = ngx_http_soma_look(a, &skip);
+
+    } else if (!ended) {
+        verdict = SOMA_VERDICT_MORE;
+    }
+
+    a->peeked = peeked;
+    a->ended = ended;
+    u->buffer = *packed;
+
+    if (verdict == SOMA_VERDICT_ERROR || verdict == SOMA_VERDICT_NONE) {
+        return ngx_http_soma_reject(a, SOMA_FAIL_ANSWER,
+                                    ngx_http_soma_peek_reason(a, verdict));
+    }
+
+    /* only the end of the connection would tell */
+
+    unknown = (a->rest == -1 && !u->headers_in.chunked);
+
+    if (ended || size == NGX_HTTP_SOMA_PEEK_MAX
+        || (unknown && verdict != SOMA_VERDICT_MORE)
+        || (a->event_stream && (verdict == SOMA_VERDICT_GOOD
+                                || (skip && !ngx_http_soma_next_left(a)))))
+    {
+        return NGX_OK;
+    }
+
+    return (ngx_http_soma_peek_more(a) == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -567,7 +694,7 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
 
         u->headers_in.content_length_n = -1;
 
-    } else if (a->peeked && u->headers_in.chunked && a->ended) {
+    } else if (a->peeked && u->headers_in.chunked && a->ended && !a->gunzip) {
 
         /* it lies whole in the buffer: it has a length now */
 

@@ -242,6 +242,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->reader = NULL;
     a->encoding = NULL;
     a->gunzip = NULL;
+    a->looked = NULL;
     a->ctx->paused = 0;
     a->peeked = 0;
     a->skipped = 0;
