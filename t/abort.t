@@ -144,10 +144,11 @@ blind('/drain/v1/chat/completions', '{"model":"m","max_tokens":5}');
 logged('\d+ 11 7 \S+', 'drain: a plain answer', 5);
 free('a drained plain one');
 
-# drain: much more than all buffers hold, and the client has gone
+# drain: much more than all buffers hold, and the client has gone; little of it
+# is text, for that is not to pass its bound
 
-my $much = soma_sse((map { chunk('w' x 1000) } 1 .. 3000), $stop, $usage,
-                    '[DONE]');
+my $padded = '{"padding":"' . 'w' x 1000 . '",' . substr chunk('w'), 1;
+my $much = soma_sse(($padded) x 3000, $stop, $usage, '[DONE]');
 $up->reset({ raw => $much, piece => 60000, delay => 0.01 });
 $s = start('/drain/v1/chat/completions');
 $s->event;
