@@ -68,7 +68,7 @@ ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a)
             return NGX_OK;
         }
 
-        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
+        return ngx_http_soma_reject(a, SOMA_FAIL_ANSWER,
                                     "an answer in an encoding that was not "
                                     "asked for");
     }
