@@ -356,12 +356,19 @@ ngx_http_soma_drain_handler(ngx_event_t *ev)
 }
 
 
-/* with the request its upstream ends, and what is settled then is told so */
+/*
+ * With the request its upstream ends, which gives back its own count of the
+ * request: there must be one more, or the request would be gone under nginx.
+ */
 static void
 ngx_http_soma_drain_end(ngx_http_soma_attempt_t *a)
 {
-    ngx_http_finalize_request(a->ctx->request,
-                              NGX_HTTP_CLIENT_CLOSED_REQUEST);
+    ngx_http_request_t  *r;
+
+    r = a->ctx->request;
+
+    r->main->count++;
+    ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
 }
 
 
