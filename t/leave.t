@@ -41,13 +41,13 @@ sub leaves {
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                   PeerPort => $n->port) or die "$!\n";
 
-    print $s "$method $uri?$tag HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer"
-             . " $key\r\n" . (defined $body ? 'Content-Length: '
+    print $s "$method $uri HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer"
+             . " $key\r\nUser-Agent: $tag\r\n" . (defined $body ? 'Content-Length: '
              . length($body) . "\r\n\r\n$body" : "\r\n");
     $s->flush;
     close $s;
 
-    ok(soma_wait(20, sub { $n->access_log =~ /\?$tag HTTP\S+ 499 / }), $tag);
+    ok(soma_wait(20, sub { $n->access_log =~ /" 499 \d+ "-" "$tag"/ }), $tag);
 }
 
 sub admin { $n->get("/soma/$_[0]", 'x-api-key' => 'a') }

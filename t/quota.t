@@ -187,13 +187,18 @@ ok(soma_wait(20, sub { ask('sk-conc', 'n')->{status} == 200 }),
 
 # failures
 
-for my $word ('reset', 'bad', 'reset', 'bad') {
-    isnt(ask('sk-fail', 'n', $word)->{status}, 200, $word);
+for (1 .. 4) {
+    isnt(ask('sk-fail', 'n', 'bad')->{status}, 200, 'a refusal');
 }
-is(ask('sk-fail', 'n', 'hi', 850)->{status}, 200,
-   'failures hold no concurrency and no tokens');
+is(ask('sk-fail', 'n', 'hi', 700)->{status}, 200,
+   'refusals hold no concurrency and no tokens');
 is(ask('sk-fail', 'unknown')->{status}, 404, 'no such model');
-is(ask('sk-fail', 'n', 'hi', 850)->{status}, 200, 'holds nothing either');
+is(ask('sk-fail', 'n', 'hi', 700)->{status}, 200, 'holds nothing either');
+isnt(ask('sk-fail', 'n', 'reset', 700)->{status}, 200,
+     'a connection that is lost behind its request');
+is(ask('sk-fail', 'n', 'hi', 700)->{status}, 429,
+   'may have cost what was reserved for it');
+is(ask('sk-fail', 'n', 'hi', 20)->{status}, 200, 'and nothing more');
 
 # what a client has its answer to is settled, whatever the answer is
 
