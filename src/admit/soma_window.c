@@ -99,7 +99,7 @@ soma_window_span(const soma_limit_t *limit, int64_t now, int64_t *start,
     /* never 0, which means untouched */
 
     *start = (*start > 0) ? *start : 1;
-    *end = (*end > now) ? *end : now + 1;
+    *end = (*end > now || now == INT64_MAX) ? *end : now + 1;
 }
 
 

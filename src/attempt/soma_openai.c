@@ -7,8 +7,10 @@
 #include "soma_openai.h"
 
 
+/* "beta" is what gateways of several providers are asked with */
 const soma_str_t  soma_openai_args[] = {
     soma_string("api-version"),
+    soma_string("beta"),
     soma_str_null
 };
 

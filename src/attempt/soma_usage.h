@@ -48,11 +48,13 @@ typedef struct {
     int64_t      image_output_tokens;
     int64_t      queries;                  /* billed searches, web or rank */
     int64_t      images;                   /* images made, when counted so */
-    int64_t      image_pico;               /* pico-USD each, 0: by the price */
     int64_t      characters;               /* of speech input */
     int64_t      audio_ms;                 /* of transcribed sound */
     soma_tier_e  tier;                     /* as the provider says it served */
     soma_basis_e basis;
+    int64_t      image_pico;               /* pico-USD an image as it was asked
+                                              for, 0: by the price; not
+                                              recorded */
     unsigned     known:1;                  /* the provider reported usage */
     unsigned     estimated:1;              /* ours, not the provider's */
 } soma_usage_t;

@@ -26,6 +26,10 @@ soma_sniff(const unsigned char *p, size_t len)
     };
     static const unsigned char  mark[] = { 0xef, 0xbb, 0xbf };
 
+    if (len == 0) {
+        return SOMA_SNIFF_MORE;
+    }
+
     end = p + len;
 
     for (i = 0; i < sizeof(mark) && i < len && p[i] == mark[i]; i++) {

@@ -7,6 +7,8 @@
  */
 
 
+#define _GNU_SOURCE             /* memmem() */
+
 #include <stdlib.h>
 
 #include "soma_ask_test.h"
@@ -274,11 +276,16 @@ play(played_t *p, soma_ask_t *ask, const uint8_t *data, size_t size,
 
 
 static void
-same(played_t *one, played_t *two)
+same(played_t *one, played_t *two, int late)
 {
     CHECK(one->answer.text_len == two->answer.text_len);
     CHECK(one->answer.unheard == two->answer.unheard);
-    CHECK(one->heard == two->heard && one->len == two->len);
+
+    /* of an event whose name comes behind its data, in parts, a text may have
+     * been heard that its name then takes back: never the other way round */
+
+    CHECK((one->heard == two->heard && one->len == two->len)
+          || (two->len > one->len && late));
     CHECK(one->answer.done == two->answer.done);
     CHECK(one->answer.finished == two->answer.finished);
     CHECK(one->answer.failed == two->answer.failed);
@@ -292,6 +299,7 @@ same(played_t *one, played_t *two)
 static void
 fuzz_stream(const uint8_t *data, size_t size, unsigned how)
 {
+    int         late;
     size_t      step;
     played_t    one, pieces;
     soma_ask_t  ask;
@@ -310,15 +318,17 @@ fuzz_stream(const uint8_t *data, size_t size, unsigned how)
     play(&pieces, &ask, data, size, step, 0);
 
     CHECK(one.verdicts == pieces.verdicts);
-    same(&one, &pieces);
+    same(&one, &pieces, 0);
 
     /* all of its events in parts */
 
+    late = (memmem(data, size, "event", 5) != NULL);
+
     play(&pieces, &ask, data, size, size + 1, 1);
-    same(&one, &pieces);
+    same(&one, &pieces, late);
 
     play(&pieces, &ask, data, size, step, 1 + how % 7);
-    same(&one, &pieces);
+    same(&one, &pieces, late);
 }
 
 
@@ -356,7 +366,7 @@ fuzz_body(const uint8_t *data, size_t size, unsigned how)
     }
 
     CHECK(size == 0 || rc == last);
-    same(&one, &two);
+    same(&one, &two, 0);
     check_usage(&one.answer.usage);
 }
 
