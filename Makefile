@@ -107,10 +107,15 @@ build: deps
 build-asan: deps-test deps-source
 	@$(MAKE) --no-print-directory -j$(JOBS) module-asan ledger-asan
 
+# in the place of the older one, not over it: nginx may run with that
+
+put = cmp -s $(1) $(2)/$(notdir $(1)) || { cp $(1) $(2)/.new \
+	&& mv -f $(2)/.new $(2)/$(notdir $(1)); }
+
 module: $(BUILD)/nginx/Makefile
 	@$(MAKE) -s --no-print-directory -C $(NGX) -f $(BUILD)/nginx/Makefile modules
 	@mkdir -p $(BUILD)/modules
-	@cp -u $(BUILD)/nginx/ngx_http_soma_module.so $(BUILD)/modules/
+	@$(call put,$(BUILD)/nginx/ngx_http_soma_module.so,$(BUILD)/modules)
 
 $(BUILD)/nginx/Makefile: Makefile config tools/exports.map $(NGX)/conf_flags \
 		| $(YYJSON_A)
@@ -141,7 +146,7 @@ module-asan: $(BUILD)/asan/core/nginx $(BUILD)/asan/nginx/Makefile
 	@$(MAKE) -s --no-print-directory -C $(TOP)/build/deps/nginx \
 		-f $(BUILD)/asan/nginx/Makefile modules
 	@mkdir -p $(BUILD)/asan/modules
-	@cp -u $(BUILD)/asan/nginx/ngx_http_soma_module.so $(BUILD)/asan/modules/
+	@$(call put,$(BUILD)/asan/nginx/ngx_http_soma_module.so,$(BUILD)/asan/modules)
 
 $(BUILD)/asan/core/nginx: tools/sanitize.ignore $(NGX)/conf_flags
 	@mkdir -p $(BUILD)/asan

@@ -516,7 +516,13 @@ ngx_http_soma_event_raw(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 {
     size_t  skip;
 
-    skip = (a->drop_lf && event->raw.len && event->raw.data[0] == '\n');
+    /* the end of an event whose parts have all gone has no bytes */
+
+    if (event->raw.len == 0) {
+        return NGX_OK;
+    }
+
+    skip = (a->drop_lf && event->raw.data[0] == '\n');
     a->drop_lf = 0;
 
     return ngx_http_soma_put(a, event->raw.data + skip,
