@@ -93,7 +93,8 @@ my $TOKENS = 3 + 3 + 1 + 80;
 my $keys = join '', map {
     "soma_key sha256:" . soma_sha256("sk-$_") . " tenant=t user=$_;\n"
 } 'a' .. 'k';
-$keys .= "soma_key sha256:" . soma_sha256('sk-wide') . " tenant=wide user=w;\n";
+$keys .= "soma_key sha256:" . soma_sha256("sk-$_") . " tenant=$_ user=w;\n"
+    for 'wide', 'exact';
 
 my $up = soma_upstream(responses => [sub {
     my ($request) = @_;
@@ -119,6 +120,9 @@ my $http = <<"END";
     soma_route mixed { model gpt-4o; model llama; }
     soma_tenant t { limit tokens 400/day per=user; }
     soma_tenant wide { limit tokens 100000/day; }
+    soma_model big    provider=p name=gpt-4o input=1 output=2 cached=0.5
+                      cache_write=5;
+    soma_tenant exact { limit cost 0.00635/day; }
     $keys
 END
 
@@ -160,7 +164,7 @@ sub chunked {
 }
 
 
-# what is reserved of it before anybody reads it: its bytes, and 195
+# what is reserved of it before anybody reads it: its bytes, and 131
 sub bytes {
     my ($model, $text, $max) = @_;
 
@@ -224,6 +228,16 @@ SKIP: {
     is(left(ask('gpt-4o', $TEXT, 21, 'wide')),
        '200 ' . (100000 - 15 - 21 - bytes('gpt-4o', $TEXT, 21)),
        'and what was used is what the provider says');
+
+    # 50 requests of 87 tokens at 1 USD a million, and 20 at 2, are 0.00635
+    # USD: what one of them reserves is what it costs
+
+    is(ask('big', $TEXT, 20, 'exact')
+           ->{headers}{'x-ratelimit-remaining-cost'}, '0.006223',
+       'the cost of a prompt is that of its tokens, as text');
+    is(ask('big', $TEXT . '","cache_control":{"type":"x"},"x":"', 20, 'exact')
+           ->{headers}{'x-ratelimit-remaining-cost'} < 0.0060, 1,
+       'a prompt that may be written to a cache is reserved as such');
 
     ask('gpt-4o', $TEXT, 20, 'k');
     ok(soma_wait(10, sub {
