@@ -48,6 +48,8 @@ http {
     soma_zone 16m;
     soma_provider replay {
         dialect openai;
+        allow models route provider plugins preset;
+        tools all;
         endpoint http://127.0.0.1:%(upstream)d/v1;
         api_key sk-provider;
     }
