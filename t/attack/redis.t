@@ -79,7 +79,7 @@ $n->stop;
 my $redis = soma_redis();
 $n = soma_nginx(name => 'real', http => <<"END", server => <<'END2');
     soma_zone 8m;
-    soma_redis @{[$redis->url]};
+    soma_redis @{[$redis->url]} timeout=5s;
     soma_provider p { dialect echo; }
     soma_model m provider=p;
     soma_tenant acme { limit requests 3/day; }
