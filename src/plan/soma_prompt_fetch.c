@@ -6,10 +6,6 @@
  */
 
 
-#define _GNU_SOURCE             /* memmem() */
-
-#include <string.h>
-
 #include "soma_prompt.h"
 
 
@@ -31,7 +27,8 @@ soma_prompt_space(const unsigned char *p, const unsigned char *end)
 /*
  * A name that ends in "_url" and is none of an image's: what stands there is
  * for the provider to fetch, unless it is the thing itself.  In a text that
- * speaks of such a name its quotes would be escaped.
+ * speaks of such a name its quotes would be escaped.  Quotes are looked for,
+ * since a long text has none: the search passes over it as fast as memory is.
  */
 
 int
@@ -43,13 +40,17 @@ soma_prompt_fetches(soma_str_t list)
     end = p + list.len;
 
     while (p < end) {
-        p = memmem(p, (size_t) (end - p), "_url\"", 5);
+        p = memchr(p, '"', (size_t) (end - p));
 
         if (p == NULL) {
             return 0;
         }
 
-        p += 5;
+        p++;
+
+        if (p - list.data < 5 || memcmp(p - 5, "_url", 4) != 0) {
+            continue;
+        }
 
         if (p - list.data >= 11 && memcmp(p - 11, "\"image_url\"", 11) == 0) {
             continue;
