@@ -67,6 +67,16 @@ int64_t soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe,
  */
 int soma_prompt_fetches(soma_str_t list);
 
+
+/*
+ * Whether the list that "piece" was cut from is worth that look: a name that
+ * may have something fetched ends in the piece.  No more than
+ * SOMA_PROMPT_SEAM bytes before its end are needed to tell.
+ */
+#define SOMA_PROMPT_SEAM  11
+
+int soma_prompt_named(soma_str_t piece);
+
 /*
  * Bits of SOMA_PRICE_...: whether a JSON body asks for sound, or marks what
  * is to be kept in a cache; all of them where its members are spelt in a way

@@ -24,6 +24,40 @@ soma_prompt_space(const unsigned char *p, const unsigned char *end)
 }
 
 
+/* "p" is after a quote */
+
+static int
+soma_prompt_names(const unsigned char *start, const unsigned char *p)
+{
+    return p - start >= 5 && memcmp(p - 5, "_url", 4) == 0
+           && (p - start < 11 || memcmp(p - 11, "\"image_url\"", 11) != 0);
+}
+
+
+int
+soma_prompt_named(soma_str_t piece)
+{
+    const unsigned char  *p, *end;
+
+    p = piece.data;
+    end = p + piece.len;
+
+    while (p < end) {
+        p = memchr(p, '"', (size_t) (end - p));
+
+        if (p == NULL) {
+            return 0;
+        }
+
+        if (soma_prompt_names(piece.data, ++p)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /*
  * A name that ends in "_url" and is none of an image's: what stands there is
  * for the provider to fetch, unless it is the thing itself.  In a text that
@@ -48,11 +82,7 @@ soma_prompt_fetches(soma_str_t list)
 
         p++;
 
-        if (p - list.data < 5 || memcmp(p - 5, "_url", 4) != 0) {
-            continue;
-        }
-
-        if (p - list.data >= 11 && memcmp(p - 11, "\"image_url\"", 11) == 0) {
+        if (!soma_prompt_names(list.data, p)) {
             continue;
         }
 
