@@ -89,8 +89,10 @@ sub respond {
                        as($who));
 }
 
-# the access log's last line, tokens and cost, when there are so many; the line of an earlier request may
-# come after that request's answer, so it is waited for as well
+
+# the access log's last line, tokens and cost, when there are so many; the line
+# of an earlier request may come after that request's answer, so it is waited
+# for as well
 
 sub booked {
     my ($lines, $want) = @_;
