@@ -62,6 +62,12 @@ void ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx,
 /*
  * Of answers without a bound (ngx_http_soma_bound.c).
  *
+ * Whether the model writes an answer whose tokens count: to all other requests
+ * ngx_http_soma_made() says what is made.
+ */
+ngx_uint_t ngx_http_soma_bound_written(ngx_http_soma_ctx_t *ctx);
+
+/*
  * How many tokens all answers of that model to this request may have, as far
  * as it is reserved: ctx->cap is kept to.
  */

@@ -25,16 +25,22 @@ static int64_t ngx_http_soma_model_max(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model);
 
 
+ngx_uint_t
+ngx_http_soma_bound_written(ngx_http_soma_ctx_t *ctx)
+{
+    /* how long a compacted conversation is nobody can say beforehand */
+
+    return soma_openai.bounds(ctx->ask.api) != NULL
+           || ctx->ask.api == SOMA_API_COMPACT;
+}
+
+
 int64_t
 ngx_http_soma_output(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
 {
     int64_t  n;
 
-    /* how long a compacted conversation is nobody can say beforehand */
-
-    if (soma_openai.bounds(ctx->ask.api) == NULL
-        && ctx->ask.api != SOMA_API_COMPACT)
-    {
+    if (!ngx_http_soma_bound_written(ctx)) {
         return ngx_http_soma_made(ctx, model);
     }
 

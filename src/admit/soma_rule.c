@@ -85,16 +85,21 @@ soma_limit_holds(const soma_limit_t *limit, unsigned n, unsigned i,
 }
 
 
-void
-soma_limit_rule(soma_out_t *out, const soma_limit_t *limit)
+static void
+soma_rule_window(soma_out_t *out, const soma_limit_t *limit)
 {
-    soma_put_cstr(out, soma_amount_name(limit->amount));
-
     if (limit->window != SOMA_WINDOW_NONE) {
         soma_put_char(out, '/');
         soma_put_cstr(out, soma_window_name(limit->window));
     }
+}
 
+
+/* when its windows begin */
+
+static void
+soma_rule_start(soma_out_t *out, const soma_limit_t *limit)
+{
     if (limit->from != 0) {
         soma_put_cstr(out, " from=");
         soma_put_int(out, limit->from);
@@ -108,29 +113,29 @@ soma_limit_rule(soma_out_t *out, const soma_limit_t *limit)
 
 
 void
+soma_limit_rule(soma_out_t *out, const soma_limit_t *limit)
+{
+    soma_put_cstr(out, soma_amount_name(limit->amount));
+
+    soma_rule_window(out, limit);
+
+    soma_rule_start(out, limit);
+}
+
+
+void
 soma_limit_words(soma_out_t *out, const soma_limit_t *limit)
 {
     soma_put_cstr(out, soma_amount_name(limit->amount));
     soma_put_char(out, ' ');
     soma_put_amount(out, limit->amount, limit->limit);
 
-    if (limit->window != SOMA_WINDOW_NONE) {
-        soma_put_char(out, '/');
-        soma_put_cstr(out, soma_window_name(limit->window));
-    }
+    soma_rule_window(out, limit);
 
     soma_put_cstr(out, " per=");
     soma_put_cstr(out, soma_scope_name(limit->per));
 
-    if (limit->from != 0) {
-        soma_put_cstr(out, " from=");
-        soma_put_int(out, limit->from);
-    }
-
-    if (limit->tz.len != 0) {
-        soma_put_cstr(out, " tz=");
-        soma_put_str(out, limit->tz);
-    }
+    soma_rule_start(out, limit);
 }
 
 

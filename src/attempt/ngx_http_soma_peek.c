@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_filter.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_settle.h"
 #include "soma_sniff.h"
@@ -727,12 +728,13 @@ static ngx_int_t
 ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
 {
     ngx_str_t            *type;
-    ngx_table_elt_t      *h;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
     static ngx_str_t  json = ngx_string("application/json");
     static ngx_str_t  events = ngx_string("text/event-stream");
+
+    static const ngx_str_t  nosniff = ngx_string("X-Content-Type-Options");
 
     if (a->good && !a->retyped && (a->json || a->event_stream)) {
         return NGX_OK;
@@ -754,20 +756,7 @@ ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
         }
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    ngx_str_set(&h->key, "X-Content-Type-Options");
-    h->lowcase_key = (u_char *) "x-content-type-options";
-    ngx_str_set(&h->value, "nosniff");
-
-    return NGX_OK;
+    return ngx_http_soma_add_header(r, &nosniff, (u_char *) "nosniff", 7);
 }
 
 

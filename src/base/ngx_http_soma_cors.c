@@ -11,6 +11,7 @@
 
 #include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_filter.h"
 
 
 static ngx_int_t ngx_http_soma_cors_header_filter(ngx_http_request_t *r);
@@ -19,7 +20,6 @@ static ngx_str_t *ngx_http_soma_cors_origin(ngx_http_soma_loc_conf_t *slcf,
 static ngx_uint_t ngx_http_soma_cors_is_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_cors_allow(ngx_http_request_t *r);
 static ngx_str_t *ngx_http_soma_cors_asked(ngx_http_request_t *r);
-static void ngx_http_soma_cors_drop(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_cors_add(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_str_t *value);
 static const char *ngx_http_soma_cors_bad(ngx_str_t *origin);
@@ -114,7 +114,7 @@ ngx_http_soma_cors_header_filter(ngx_http_request_t *r)
 
     /* a provider's or a service's own word is for other pages */
 
-    ngx_http_soma_cors_drop(r);
+    ngx_http_soma_drop_headers(r, "access-control-");
 
     name = ngx_http_soma_cors_names;
     origin = ngx_http_soma_header_in(r, &ngx_http_soma_origin);
@@ -246,50 +246,11 @@ ngx_http_soma_cors_asked(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_http_soma_cors_drop(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    static u_char  prefix[] = "access-control-";
-
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len >= sizeof(prefix) - 1
-                && ngx_strncasecmp(h[i].key.data, prefix, sizeof(prefix) - 1)
-                   == 0)
-            {
-                h[i].hash = 0;
-            }
-        }
-    }
-}
-
-
 static ngx_int_t
 ngx_http_soma_cors_add(ngx_http_request_t *r, const ngx_str_t *name,
     const ngx_str_t *value)
 {
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    h->key = *name;
-    h->lowcase_key = name->data;
-    h->value = *value;
-
-    return NGX_OK;
+    return ngx_http_soma_add_header(r, name, value->data, value->len);
 }
 
 

@@ -66,8 +66,7 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
         bill.tier = ctx->ask.tier;
         bill.sent = ngx_http_soma_bill_sent(ctx);
         bill.stream = ctx->answer.stream;
-        bill.metered = (soma_openai.bounds(ctx->ask.api) != NULL
-                        || ctx->ask.api == SOMA_API_COMPACT
+        bill.metered = (ngx_http_soma_bound_written(ctx)
                         || ngx_http_soma_made(ctx, ctx->model) != 0);
         bill.complete = (complete || ctx->answer.finished);
         bill.ended = ctx->answer.done;
@@ -179,9 +178,7 @@ ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx)
 {
     int64_t  n;
 
-    if (soma_openai.bounds(ctx->ask.api) == NULL
-        && ctx->ask.api != SOMA_API_COMPACT)
-    {
+    if (!ngx_http_soma_bound_written(ctx)) {
         return ngx_http_soma_made(ctx, ctx->model);
     }
 
