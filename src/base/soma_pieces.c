@@ -39,6 +39,7 @@ soma_pieces_reset(soma_pieces_t *pieces)
     pieces->first = NULL;
     pieces->last = NULL;
     pieces->len = 0;
+    pieces->tail = 0;
     pieces->failed = 0;
 }
 
@@ -54,6 +55,7 @@ soma_pieces_put(soma_pieces_t *pieces, const void *data, size_t len)
 
     pieces->pos += len;
     pieces->len += len;
+    pieces->tail = pieces->pos[-1];
 }
 
 
@@ -132,6 +134,7 @@ soma_pieces_str(soma_pieces_t *pieces, soma_str_t s)
     soma_pieces_add(pieces, s.data, s.len);
 
     pieces->len += s.len;
+    pieces->tail = s.data[s.len - 1];
 }
 
 

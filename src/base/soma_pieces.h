@@ -40,6 +40,7 @@ typedef struct {
     unsigned char  *pos;
     unsigned char  *end;
     size_t          len;            /* of all pieces */
+    unsigned char   tail;           /* the last byte that was written */
     unsigned        failed:1;
 } soma_pieces_t;
 

@@ -193,8 +193,8 @@ soma_openai_turns_words(soma_read_t *r, soma_inner_block_t ***last,
 /* a content: one string, or parts; turn is NULL for the system's */
 
 static int
-soma_openai_turns_blocks(soma_read_t *r, soma_inner_block_t ***last, soma_json_value_t *value,
-    soma_inner_turn_t *turn)
+soma_openai_turns_blocks(soma_read_t *r, soma_inner_block_t ***last,
+    soma_json_value_t *value, soma_inner_turn_t *turn)
 {
     int                  rc;
     soma_str_t           name;
@@ -457,7 +457,8 @@ soma_openai_turns_part(soma_read_t *r, soma_inner_block_t ***last,
  */
 
 static int
-soma_openai_turns_arguments(soma_read_t *r, soma_inner_block_t *block, soma_str_t function)
+soma_openai_turns_arguments(soma_read_t *r, soma_inner_block_t *block,
+    soma_str_t function)
 {
     soma_str_t         text;
     soma_json_iter_t   it;
