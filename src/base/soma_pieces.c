@@ -147,6 +147,21 @@ soma_pieces_text(soma_pieces_t *pieces, soma_str_t s)
 }
 
 
+void
+soma_pieces_join(soma_pieces_t *pieces, soma_pieces_t *from)
+{
+    soma_piece_t  *piece;
+
+    soma_pieces_close(from);
+
+    for (piece = from->first; piece; piece = piece->next) {
+        soma_pieces_put(pieces, piece->text.data, piece->text.len);
+    }
+
+    pieces->failed |= from->failed;
+}
+
+
 int
 soma_pieces_whole(soma_pieces_t *pieces, soma_str_t *whole)
 {

@@ -66,6 +66,9 @@ void soma_pieces_str(soma_pieces_t *pieces, soma_str_t s);
 /* the same within quotes: of what stood between some */
 void soma_pieces_text(soma_pieces_t *pieces, soma_str_t s);
 
+/* copies all of another, which may be reset then */
+void soma_pieces_join(soma_pieces_t *pieces, soma_pieces_t *from);
+
 /* all of it in one piece: SOMA_OK or SOMA_ERROR */
 int soma_pieces_whole(soma_pieces_t *pieces, soma_str_t *whole);
 

@@ -98,7 +98,8 @@ typedef enum {
     SOMA_INNER_BYTES = 0,           /* "data": base64, as text */
     SOMA_INNER_URL,                 /* "data": text */
     SOMA_INNER_FILE,                /* "data": a provider's own id, name */
-    SOMA_INNER_PLAIN                /* "data": a document's words, text */
+    SOMA_INNER_PLAIN,               /* "data": a document's words, text */
+    SOMA_INNER_PARTS                /* "content": a document's own blocks */
 } soma_inner_source_e;
 
 
@@ -125,7 +126,7 @@ struct soma_inner_block_s {
     soma_inner_cache_e    cache;
 
     /* TEXT, REASONING, REFUSAL, SEARCH_RESULT: the words; CALL: empty, or of
-     * a custom tool its input */
+     * a custom tool its input; DOCUMENT: what is said about it */
     soma_str_t            text;     /* text */
 
     /* IMAGE, DOCUMENT, AUDIO, VIDEO */
@@ -143,15 +144,20 @@ struct soma_inner_block_s {
                                        result too */
     soma_str_t            arguments;    /* raw: an object; what is no JSON:
                                            text, and "broken" is set */
-    soma_inner_block_t   *content;  /* RESULT: its own blocks */
+    soma_inner_block_t   *content;  /* RESULT, DOCUMENT: its own blocks */
 
     /* REASONING, and the signature that stands on another block */
     soma_str_t            signature;    /* text */
     soma_str_t            opaque;   /* text: redacted or encrypted reasoning */
-    soma_str_t            maker;    /* name: PROVIDER/MODEL of the signature;
-                                       empty: the dialect's own */
+    soma_str_t            maker;    /* name: PROVIDER/MODEL of the signature,
+                                       or the dialect alone ("anthropic")
+                                       where the bytes do not tell more; so
+                                       for all that one dialect can say only:
+                                       OPAQUE, "raw", files.  It goes back to
+                                       that maker and to no other. */
 
-    /* OPAQUE; SEARCH_RESULT and citations of a text: what is left of it */
+    /* OPAQUE and SEARCH_RESULT: the block as it stood; TEXT: its citations,
+     * an array */
     soma_str_t            type;     /* name: the kind in its dialect */
     soma_str_t            raw;      /* raw */
 
@@ -192,6 +198,7 @@ typedef struct {
     soma_str_t            grammar;  /* raw: of a custom tool */
     soma_str_t            type;     /* HOSTED: name, as its dialect has it */
     soma_str_t            raw;      /* HOSTED: raw */
+    soma_str_t            maker;    /* HOSTED: name, the dialect */
     soma_inner_cache_e    cache;
     unsigned              strict_said:1;
     unsigned              strict:1;
@@ -290,8 +297,12 @@ typedef struct {
     soma_inner_effort_e   effort;
     int64_t               budget;   /* reasoning tokens, -1: not said */
     soma_str_t            reasoning_member; /* name: the client's member */
+    unsigned              adaptive:1;   /* the model decides how much, and
+                                           the effort is but a bound */
     unsigned              show_said:1;
     unsigned              show:1;   /* the client wants to see reasoning */
+
+    soma_inner_cache_e    cache;    /* a point wherever the prompt ends */
 
     soma_str_t            stops[SOMA_INNER_STOPS_MAX];      /* text */
     unsigned              nstops;
@@ -324,6 +335,8 @@ typedef struct {
     int64_t               max_tokens;   /* in: the model's greatest answer, for
                                            dialects that must say one; 0: not
                                            known */
+    unsigned              adaptive:1;   /* in: the model takes an effort, no
+                                           budget of reasoning tokens */
     soma_str_t            refused;  /* out: name of the client's member */
     const char           *why;      /* out: a constant clause, "has no place
                                        in an anthropic request" */
@@ -355,6 +368,20 @@ typedef enum {
     SOMA_INNER_PING,
     SOMA_INNER_END                  /* the provider's own proper end */
 } soma_inner_event_e;
+
+
+/*
+ * What a reader of answers keeps to, so that a writer need not ask:
+ *
+ * START comes once and first, unless the first is FAILED.  Each block of a
+ * choice has one BEGIN, then what belongs to it, then one CLOSE; its number is
+ * one more than that of the block before it, and several may be open at a
+ * time.  RAW is a block with no more to it.  A CALL begins when its name is
+ * known.  Deltas hold whole characters (soma_mend.h).  FINISH comes once a
+ * choice, when its blocks are closed.  USAGE may come at any time and often,
+ * and each is the whole of what is known.  After FAILED or END there is
+ * nothing more.  An answer that is cut off has no END.
+ */
 
 
 typedef enum {

@@ -232,11 +232,11 @@ soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
     switch (open->kind) {
 
     case SOMA_INNER_REASONING:
-        soma_write_text(out, "reasoning_content", event->text);
+        soma_write_copy(out, "reasoning_content", event->text);
         break;
 
     case SOMA_INNER_REFUSAL:
-        soma_write_text(out, "refusal", event->text);
+        soma_write_copy(out, "refusal", event->text);
         break;
 
     case SOMA_INNER_CALL:
@@ -244,14 +244,14 @@ soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
         soma_pieces_int(out, open->index);
         soma_pieces_cstr(out, open->tool == SOMA_INNER_CUSTOM
                               ? ",\"custom\":{" : ",\"function\":{");
-        soma_write_text(out, open->tool == SOMA_INNER_CUSTOM
+        soma_write_copy(out, open->tool == SOMA_INNER_CUSTOM
                              ? "input" : "arguments", event->text);
         soma_pieces_cstr(out, "}}]");
         open->said = 1;
         break;
 
     default:
-        soma_write_text(out, "content", event->text);
+        soma_write_copy(out, "content", event->text);
     }
 
     soma_pieces_char(out, '}');
@@ -382,7 +382,7 @@ soma_openai_answer_failed(soma_openai_answer_t *answer, soma_pieces_t *out,
     }
 
     soma_pieces_cstr(out, "data: {\"error\":{");
-    soma_write_text(out, "message", event->text);
+    soma_write_copy(out, "message", event->text);
     soma_write_quoted(out, "type", event->type.len
                                    ? event->type : SOMA_STR("server_error"));
     soma_pieces_cstr(out, ",\"param\":null");

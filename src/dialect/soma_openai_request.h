@@ -12,7 +12,7 @@
 #define SOMA_OPENAI_REQUEST_H
 
 
-#include "soma_read.h"
+#include "soma_fill.h"
 #include "soma_pieces.h"
 
 
@@ -35,18 +35,15 @@ int soma_openai_request_write(soma_pieces_t *out,
 
 
 /* parts of it, for soma_openai_request_members; what soma_openai_turns.c and
- * soma_openai_tools.c read */
-int soma_openai_turns(soma_read_t *r, const soma_read_member_t *member,
+ * soma_openai_toolset.c read */
+int soma_openai_turns(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value);
-int soma_openai_tools(soma_read_t *r, const soma_read_member_t *member,
+int soma_openai_toolset(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value);
-int soma_openai_tools_choice(soma_read_t *r,
-    const soma_read_member_t *member, soma_json_value_t *value);
-int soma_openai_tools_parallel(soma_read_t *r,
-    const soma_read_member_t *member, soma_json_value_t *value);
-
-/* the cache point on a part or a tool: compatible servers read it there */
-soma_inner_cache_e soma_openai_cache(soma_str_t part);
+int soma_openai_toolset_choice(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
+int soma_openai_toolset_parallel(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
 
 
 #endif /* SOMA_OPENAI_REQUEST_H */

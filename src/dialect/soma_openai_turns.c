@@ -10,30 +10,30 @@
 
 
 static int soma_openai_turns_role(soma_str_t role, soma_inner_role_e *inner);
-static int soma_openai_turns_message(soma_read_t *r, soma_json_value_t *value);
-static int soma_openai_turns_words(soma_read_t *r, soma_inner_block_t ***last,
+static int soma_openai_turns_message(soma_fill_t *r, soma_json_value_t *value);
+static int soma_openai_turns_words(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t message, const char *name, soma_inner_kind_e kind);
-static int soma_openai_turns_blocks(soma_read_t *r, soma_inner_block_t ***last,
+static int soma_openai_turns_blocks(soma_fill_t *r, soma_inner_block_t ***last,
     soma_json_value_t *value, soma_inner_turn_t *turn);
-static int soma_openai_turns_image(soma_read_t *r, soma_inner_block_t *block,
+static int soma_openai_turns_image(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part);
-static int soma_openai_turns_file(soma_read_t *r, soma_inner_block_t *block,
+static int soma_openai_turns_file(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part);
-static int soma_openai_turns_sound(soma_read_t *r, soma_inner_block_t *block,
+static int soma_openai_turns_sound(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part);
-static int soma_openai_turns_part(soma_read_t *r, soma_inner_block_t ***last,
+static int soma_openai_turns_part(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t part);
-static int soma_openai_turns_arguments(soma_read_t *r, soma_inner_block_t
+static int soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t
     *block, soma_str_t function);
-static int soma_openai_turns_call(soma_read_t *r, soma_inner_block_t ***last,
+static int soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t call);
-static int soma_openai_turns_calls(soma_read_t *r, soma_inner_block_t ***last,
+static int soma_openai_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t calls);
-static int soma_openai_turns_result(soma_read_t *r, soma_str_t message);
+static int soma_openai_turns_result(soma_fill_t *r, soma_str_t message);
 
 
 int
-soma_openai_turns(soma_read_t *r, const soma_read_member_t *member,
+soma_openai_turns(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     int                rc;
@@ -101,7 +101,7 @@ soma_openai_turns_role(soma_str_t role, soma_inner_role_e *inner)
  * a place of their own for them */
 
 static int
-soma_openai_turns_message(soma_read_t *r, soma_json_value_t *value)
+soma_openai_turns_message(soma_fill_t *r, soma_json_value_t *value)
 {
     soma_str_t            role;
     soma_inner_role_e     inner;
@@ -109,14 +109,14 @@ soma_openai_turns_message(soma_read_t *r, soma_json_value_t *value)
     soma_json_value_t     content, calls;
     soma_inner_block_t  **last;
 
-    (void) soma_read_text(value->text, "role", &role);
+    (void) soma_fill_text(value->text, "role", &role);
 
     if (soma_str_is(role, "tool") || soma_str_is(role, "function")) {
         return soma_openai_turns_result(r, value->text);
     }
 
     if (soma_openai_turns_role(role, &inner) != SOMA_OK) {
-        return soma_read_fail(r, "\"", role,
+        return soma_fill_fail(r, "\"", role,
                    "\" is no role of a message: there are system, developer, "
                    "user, assistant and tool");
     }
@@ -129,14 +129,14 @@ soma_openai_turns_message(soma_read_t *r, soma_json_value_t *value)
         return soma_openai_turns_blocks(r, &r->system, &content, NULL);
     }
 
-    turn = soma_read_turn(r, inner);
+    turn = soma_fill_turn(r, inner);
     if (turn == NULL) {
         return SOMA_ERROR;
     }
 
     last = &turn->blocks;
 
-    (void) soma_read_text(value->text, "name", &turn->name);
+    (void) soma_fill_text(value->text, "name", &turn->name);
 
     if (soma_openai_turns_words(r, &last, value->text, "reasoning_content",
                                 SOMA_INNER_REASONING)
@@ -169,17 +169,17 @@ soma_openai_turns_message(soma_read_t *r, soma_json_value_t *value)
 /* a member of a message that is words of one kind, if it has any */
 
 static int
-soma_openai_turns_words(soma_read_t *r, soma_inner_block_t ***last,
+soma_openai_turns_words(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t message, const char *name, soma_inner_kind_e kind)
 {
     soma_str_t           text;
     soma_inner_block_t  *block;
 
-    if (soma_read_text(message, name, &text) != SOMA_OK || text.len == 0) {
+    if (soma_fill_text(message, name, &text) != SOMA_OK || text.len == 0) {
         return SOMA_OK;
     }
 
-    block = soma_read_block(r, last, kind);
+    block = soma_fill_block(r, last, kind);
     if (block == NULL) {
         return SOMA_ERROR;
     }
@@ -193,7 +193,7 @@ soma_openai_turns_words(soma_read_t *r, soma_inner_block_t ***last,
 /* a content: one string, or parts; turn is NULL for the system's */
 
 static int
-soma_openai_turns_blocks(soma_read_t *r, soma_inner_block_t ***last,
+soma_openai_turns_blocks(soma_fill_t *r, soma_inner_block_t ***last,
     soma_json_value_t *value, soma_inner_turn_t *turn)
 {
     int                  rc;
@@ -207,12 +207,12 @@ soma_openai_turns_blocks(soma_read_t *r, soma_inner_block_t ***last,
     }
 
     if (value->type == SOMA_JSON_STRING) {
-        block = soma_read_block(r, last, SOMA_INNER_TEXT);
+        block = soma_fill_block(r, last, SOMA_INNER_TEXT);
         if (block == NULL) {
             return SOMA_ERROR;
         }
 
-        (void) soma_read_inside(value, &block->text);
+        (void) soma_fill_inside(value, &block->text);
 
         if (turn != NULL) {
             turn->string = 1;
@@ -251,7 +251,7 @@ soma_openai_turns_blocks(soma_read_t *r, soma_inner_block_t ***last,
 
 
 static int
-soma_openai_turns_image(soma_read_t *r, soma_inner_block_t *block,
+soma_openai_turns_image(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part)
 {
     int                rc;
@@ -264,7 +264,7 @@ soma_openai_turns_image(soma_read_t *r, soma_inner_block_t *block,
     }
 
     if (value.type == SOMA_JSON_OBJECT) {
-        (void) soma_read_name(r, value.text, "detail",
+        (void) soma_fill_name(r, value.text, "detail",
                                         &block->detail);
 
         if (soma_json_get(value.text, "url", &inner) != SOMA_OK) {
@@ -291,7 +291,7 @@ soma_openai_turns_image(soma_read_t *r, soma_inner_block_t *block,
 
     if (rc == SOMA_DECLINED) {
         block->source = SOMA_INNER_URL;
-        (void) soma_read_inside(&value, &block->data);
+        (void) soma_fill_inside(&value, &block->data);
     }
 
     return SOMA_OK;
@@ -299,7 +299,7 @@ soma_openai_turns_image(soma_read_t *r, soma_inner_block_t *block,
 
 
 static int
-soma_openai_turns_file(soma_read_t *r, soma_inner_block_t *block,
+soma_openai_turns_file(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part)
 {
     int                rc;
@@ -313,9 +313,9 @@ soma_openai_turns_file(soma_read_t *r, soma_inner_block_t *block,
         return SOMA_ERROR;
     }
 
-    (void) soma_read_text(file.text, "filename", &block->title);
+    (void) soma_fill_text(file.text, "filename", &block->title);
 
-    if (soma_read_name(r, file.text, "file_id", &block->data)
+    if (soma_fill_name(r, file.text, "file_id", &block->data)
         == SOMA_OK)
     {
         block->source = SOMA_INNER_FILE;
@@ -347,7 +347,7 @@ soma_openai_turns_file(soma_read_t *r, soma_inner_block_t *block,
 
 
 static int
-soma_openai_turns_sound(soma_read_t *r, soma_inner_block_t *block,
+soma_openai_turns_sound(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part)
 {
     soma_str_t         format;
@@ -355,14 +355,14 @@ soma_openai_turns_sound(soma_read_t *r, soma_inner_block_t *block,
 
     if (soma_json_get(part, "input_audio", &sound) != SOMA_OK
         || sound.type != SOMA_JSON_OBJECT
-        || soma_read_text(sound.text, "data", &block->data)
+        || soma_fill_text(sound.text, "data", &block->data)
            != SOMA_OK)
     {
         *r->error = "sound has no \"input_audio\" with \"data\"";
         return SOMA_ERROR;
     }
 
-    (void) soma_read_text(sound.text, "format", &format);
+    (void) soma_fill_text(sound.text, "format", &format);
 
     block->media = soma_str_is(format, "mp3") ? SOMA_STR("audio/mpeg")
                                               : SOMA_STR("audio/wav");
@@ -371,29 +371,8 @@ soma_openai_turns_sound(soma_read_t *r, soma_inner_block_t *block,
 }
 
 
-/* a cache point may stand on any part: servers that know it read it there */
-
-soma_inner_cache_e
-soma_openai_cache(soma_str_t part)
-{
-    soma_str_t         ttl;
-    soma_json_value_t  value;
-
-    if (soma_json_get(part, "cache_control", &value) != SOMA_OK
-        || value.type != SOMA_JSON_OBJECT)
-    {
-        return SOMA_INNER_CACHE_NONE;
-    }
-
-    (void) soma_read_text(value.text, "ttl", &ttl);
-
-    return soma_str_is(ttl, "1h") ? SOMA_INNER_CACHE_1H
-                                  : SOMA_INNER_CACHE_5M;
-}
-
-
 static int
-soma_openai_turns_part(soma_read_t *r, soma_inner_block_t ***last,
+soma_openai_turns_part(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t part)
 {
     size_t               i;
@@ -404,7 +383,7 @@ soma_openai_turns_part(soma_read_t *r, soma_inner_block_t ***last,
         const char         *type;
         soma_inner_kind_e   kind;
         const char         *text;       /* the member with its words */
-        int               (*read)(soma_read_t *r,
+        int               (*read)(soma_fill_t *r,
                                 soma_inner_block_t *block, soma_str_t part);
     } kinds[] = {
         { "text",        SOMA_INNER_TEXT,     "text",    NULL },
@@ -417,7 +396,7 @@ soma_openai_turns_part(soma_read_t *r, soma_inner_block_t ***last,
           soma_openai_turns_sound }
     };
 
-    (void) soma_read_text(part, "type", &type);
+    (void) soma_fill_text(part, "type", &type);
 
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (soma_str_is(type, kinds[i].type)) {
@@ -426,24 +405,24 @@ soma_openai_turns_part(soma_read_t *r, soma_inner_block_t ***last,
     }
 
     if (i == sizeof(kinds) / sizeof(kinds[0])) {
-        return soma_read_fail(r, "a part of type \"", type,
+        return soma_fill_fail(r, "a part of type \"", type,
                                         "\" is not known here");
     }
 
-    block = soma_read_block(r, last, kinds[i].kind);
+    block = soma_fill_block(r, last, kinds[i].kind);
     if (block == NULL) {
         return SOMA_ERROR;
     }
 
-    block->cache = soma_openai_cache(part);
+    block->cache = soma_fill_cache(part);
 
     if (kinds[i].read != NULL) {
         return kinds[i].read(r, block, part);
     }
 
-    if (soma_read_text(part, kinds[i].text, &block->text) != SOMA_OK)
+    if (soma_fill_text(part, kinds[i].text, &block->text) != SOMA_OK)
     {
-        return soma_read_fail(r, "a part of type \"", type,
+        return soma_fill_fail(r, "a part of type \"", type,
                                         "\" has no text");
     }
 
@@ -457,7 +436,7 @@ soma_openai_turns_part(soma_read_t *r, soma_inner_block_t ***last,
  */
 
 static int
-soma_openai_turns_arguments(soma_read_t *r, soma_inner_block_t *block,
+soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t function)
 {
     soma_str_t         text;
@@ -484,7 +463,7 @@ soma_openai_turns_arguments(soma_read_t *r, soma_inner_block_t *block,
 
     if (soma_json_first(&it, text) != SOMA_OK || !it.object) {
         block->broken = 1;
-        (void) soma_read_inside(&value, &text);
+        (void) soma_fill_inside(&value, &text);
     }
 
     block->arguments = text;
@@ -494,28 +473,33 @@ soma_openai_turns_arguments(soma_read_t *r, soma_inner_block_t *block,
 
 
 static int
-soma_openai_turns_call(soma_read_t *r, soma_inner_block_t ***last,
+soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t call)
 {
     soma_str_t           type;
     soma_json_value_t    function;
     soma_inner_block_t  *block;
 
-    block = soma_read_block(r, last, SOMA_INNER_CALL);
+    block = soma_fill_block(r, last, SOMA_INNER_CALL);
     if (block == NULL) {
         return SOMA_ERROR;
     }
 
-    (void) soma_read_name(r, call, "id", &block->id);
-    (void) soma_read_text(call, "type", &type);
+    (void) soma_fill_text(call, "type", &type);
+
+    if (soma_fill_name(r, call, "id", &block->id) == SOMA_OK
+        && soma_fill_call(r, block) != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
 
     if (soma_str_is(type, "custom")
         && soma_json_get(call, "custom", &function) == SOMA_OK)
     {
         block->tool = SOMA_INNER_CUSTOM;
-        (void) soma_read_name(r, function.text, "name",
+        (void) soma_fill_name(r, function.text, "name",
                                         &block->name);
-        (void) soma_read_text(function.text, "input", &block->text);
+        (void) soma_fill_text(function.text, "input", &block->text);
         return SOMA_OK;
     }
 
@@ -526,14 +510,14 @@ soma_openai_turns_call(soma_read_t *r, soma_inner_block_t ***last,
         return SOMA_ERROR;
     }
 
-    (void) soma_read_name(r, function.text, "name", &block->name);
+    (void) soma_fill_name(r, function.text, "name", &block->name);
 
     return soma_openai_turns_arguments(r, block, function.text);
 }
 
 
 static int
-soma_openai_turns_calls(soma_read_t *r, soma_inner_block_t ***last,
+soma_openai_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t calls)
 {
     int                rc;
@@ -564,7 +548,7 @@ soma_openai_turns_calls(soma_read_t *r, soma_inner_block_t ***last,
 /* results that follow each other are one turn of the user's */
 
 static int
-soma_openai_turns_result(soma_read_t *r, soma_str_t message)
+soma_openai_turns_result(soma_fill_t *r, soma_str_t message)
 {
     soma_json_value_t     content;
     soma_inner_turn_t    *turn;
@@ -574,22 +558,22 @@ soma_openai_turns_result(soma_read_t *r, soma_str_t message)
         content.type = SOMA_JSON_NULL;
     }
 
-    turn = soma_read_turn(r, SOMA_INNER_USER);
+    turn = soma_fill_turn(r, SOMA_INNER_USER);
     if (turn == NULL) {
         return SOMA_ERROR;
     }
 
     last = &turn->blocks;
 
-    block = soma_read_block(r, &last, SOMA_INNER_RESULT);
+    block = soma_fill_block(r, &last, SOMA_INNER_RESULT);
     if (block == NULL) {
         return SOMA_ERROR;
     }
 
-    if (soma_read_name(r, message, "tool_call_id", &block->id)
+    if (soma_fill_name(r, message, "tool_call_id", &block->id)
         == SOMA_OK)
     {
-        call = soma_read_called(r->request, block->id);
+        call = soma_fill_called(r, block->id);
 
         if (call != NULL) {
             block->name = call->name;
@@ -597,7 +581,7 @@ soma_openai_turns_result(soma_read_t *r, soma_str_t message)
         }
 
     } else {
-        (void) soma_read_name(r, message, "name", &block->name);
+        (void) soma_fill_name(r, message, "name", &block->name);
     }
 
     inner = &block->content;

@@ -13,6 +13,8 @@
 #define SOMA_OPENAI_WHY  "has no place in a chat request of OpenAI's API"
 
 
+static void soma_openai_write_lists(soma_pieces_t *out,
+    const soma_inner_request_t *request);
 static void soma_openai_write_system(soma_pieces_t *out,
     const soma_inner_request_t *request);
 static int soma_openai_write_turn(soma_pieces_t *out,
@@ -68,7 +70,6 @@ soma_openai_request_write(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_str_t bound,
     soma_inner_loss_t *loss)
 {
-    unsigned                  i;
     const soma_inner_turn_t  *turn;
 
     soma_pieces_char(out, '{');
@@ -114,16 +115,7 @@ soma_openai_request_write(soma_pieces_t *out,
                                                           request->budget)));
     }
 
-    if (request->nstops != 0) {
-        soma_write_name(out, "stop");
-
-        for (i = 0; i < request->nstops; i++) {
-            soma_pieces_char(out, i == 0 ? '[' : ',');
-            soma_pieces_text(out, request->stops[i]);
-        }
-
-        soma_pieces_char(out, ']');
-    }
+    soma_openai_write_lists(out, request);
 
     if (soma_write_members(out, request, soma_openai_write_members,
                            SOMA_OPENAI_WHY, loss)
@@ -135,6 +127,36 @@ soma_openai_request_write(soma_pieces_t *out,
     soma_pieces_char(out, '}');
 
     return out->failed ? SOMA_ERROR : SOMA_OK;
+}
+
+
+static void
+soma_openai_write_lists(soma_pieces_t *out,
+    const soma_inner_request_t *request)
+{
+    unsigned  i;
+
+    if (request->nstops != 0) {
+        soma_write_name(out, "stop");
+
+        for (i = 0; i < request->nstops; i++) {
+            soma_pieces_char(out, i == 0 ? '[' : ',');
+            soma_pieces_text(out, request->stops[i]);
+        }
+
+        soma_pieces_char(out, ']');
+    }
+
+    for (i = 0; i < request->nlabels; i++) {
+        soma_pieces_cstr(out, i == 0 ? ",\"metadata\":{" : ",");
+        soma_pieces_text(out, request->labels[i].name);
+        soma_pieces_char(out, ':');
+        soma_pieces_text(out, request->labels[i].value);
+    }
+
+    if (request->nlabels != 0) {
+        soma_pieces_char(out, '}');
+    }
 }
 
 
@@ -222,13 +244,18 @@ soma_openai_write_turn(soma_pieces_t *out, const soma_inner_turn_t *turn,
 }
 
 
-/* each result is a message of its own, before what the user says beside */
+/* each result is a message of its own, before what the user says beside; a
+ * tool's message holds text alone, so its images are the user's, behind all
+ * of them */
 
 static int
 soma_openai_write_results(soma_pieces_t *out, const soma_inner_turn_t *turn,
     soma_inner_loss_t *loss)
 {
-    const soma_inner_block_t  *block;
+    unsigned                   n;
+    const soma_inner_block_t  *block, *part;
+
+    n = 0;
 
     for (block = turn->blocks; block; block = block->next) {
 
@@ -239,18 +266,49 @@ soma_openai_write_results(soma_pieces_t *out, const soma_inner_turn_t *turn,
         soma_openai_write_comma(out);
         soma_pieces_cstr(out, "{\"role\":\"tool\"");
         soma_write_quoted(out, "tool_call_id", block->id);
+        soma_pieces_cstr(out, block->error ? ",\"content\":\"Error: "
+                                           : ",\"content\":\"");
 
-        if (block->content == NULL) {
-            soma_pieces_cstr(out, ",\"content\":\"\"");
+        for (part = block->content; part; part = part->next) {
 
-        } else if (soma_openai_write_content(out, block->content, loss)
-                   != SOMA_OK)
-        {
-            return SOMA_DECLINED;
+            if (part->kind == SOMA_INNER_TEXT
+                || part->kind == SOMA_INNER_SEARCH_RESULT)
+            {
+                soma_pieces_str(out, part->text);
+
+            } else {
+                n++;
+            }
         }
 
-        soma_pieces_char(out, '}');
+        soma_pieces_cstr(out, "\"}");
     }
+
+    if (n == 0) {
+        return SOMA_OK;
+    }
+
+    soma_openai_write_comma(out);
+    soma_pieces_cstr(out, "{\"role\":\"user\",\"content\":[");
+
+    for (block = turn->blocks; block; block = block->next) {
+
+        if (block->kind != SOMA_INNER_RESULT) {
+            continue;
+        }
+
+        for (part = block->content; part; part = part->next) {
+
+            if (part->kind != SOMA_INNER_TEXT
+                && part->kind != SOMA_INNER_SEARCH_RESULT
+                && soma_openai_write_part(out, part, loss) != SOMA_OK)
+            {
+                return SOMA_DECLINED;
+            }
+        }
+    }
+
+    soma_pieces_cstr(out, "]}");
 
     return SOMA_OK;
 }
@@ -375,12 +433,29 @@ static int
 soma_openai_write_file(soma_pieces_t *out, const soma_inner_block_t *block,
     soma_inner_loss_t *loss)
 {
+    const soma_inner_block_t  *part;
+
     if (block->source == SOMA_INNER_URL || block->source == SOMA_INNER_FILE) {
         return soma_inner_lose(loss, SOMA_STR("a document by URL or id"),
                                SOMA_OPENAI_WHY);
     }
 
     soma_openai_write_comma(out);
+
+    if (block->source == SOMA_INNER_PARTS) {
+        soma_pieces_cstr(out, "{\"type\":\"text\",\"text\":\"");
+        soma_pieces_str(out, block->title);
+
+        for (part = block->content; part; part = part->next) {
+            if (part->kind == SOMA_INNER_TEXT) {
+                soma_pieces_cstr(out, "\\n\\n");
+                soma_pieces_str(out, part->text);
+            }
+        }
+
+        soma_pieces_cstr(out, "\"}");
+        return SOMA_OK;
+    }
 
     if (block->source == SOMA_INNER_PLAIN) {
         soma_pieces_cstr(out, "{\"type\":\"text\",\"text\":\"");

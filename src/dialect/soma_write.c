@@ -47,6 +47,16 @@ soma_write_text(soma_pieces_t *out, const char *name, soma_str_t text)
 
 
 void
+soma_write_copy(soma_pieces_t *out, const char *name, soma_str_t text)
+{
+    soma_write_name(out, name);
+    soma_pieces_char(out, '"');
+    soma_pieces_put(out, text.data, text.len);
+    soma_pieces_char(out, '"');
+}
+
+
+void
 soma_write_quoted(soma_pieces_t *out, const char *name, soma_str_t s)
 {
     if (s.data != NULL) {

@@ -27,6 +27,9 @@ void soma_write_word(soma_pieces_t *out, const char *name, const char *word);
 void soma_write_raw(soma_pieces_t *out, const char *name, soma_str_t raw);
 void soma_write_int(soma_pieces_t *out, const char *name, int64_t n);
 
+/* a text that may be gone before "out" is: an event's */
+void soma_write_copy(soma_pieces_t *out, const char *name, soma_str_t text);
+
 /* raw JSON as the string that holds it */
 void soma_write_escaped(soma_pieces_t *out, const char *name,
     soma_str_t raw);

@@ -120,7 +120,8 @@ test_reset(void)
     }
 
     soma_is_int((int64_t) i, 1000, "each text after a reset is whole");
-    soma_is_int((int64_t) ((soma_test_arena_t *) arena->data)->bytes, (int64_t) bytes,
+    soma_is_int((int64_t) ((soma_test_arena_t *) arena->data)->bytes,
+                (int64_t) bytes,
                 "a thousand of them take the memory of one");
 
     soma_test_arena_free(arena);

@@ -4,16 +4,37 @@
  */
 
 
-#include "soma_read.h"
+#include "soma_fill.h"
+#include "soma_mend.h"
 
 
-static int soma_read_other(soma_read_t *r, soma_str_t name,
+static int soma_fill_other(soma_fill_t *r, soma_str_t name,
     soma_json_value_t *value);
 
 
 int
-soma_read_object(soma_read_t *r, soma_str_t object,
-    const soma_read_member_t *table, size_t n)
+soma_fill_init(soma_fill_t *r, soma_inner_request_t *request,
+    soma_arena_t *arena, const char **error, soma_str_t *body)
+{
+    soma_inner_request_init(request);
+
+    *error = NULL;
+
+    r->request = request;
+    r->arena = arena;
+    r->error = error;
+    r->system = &request->system;
+    r->turns = &request->turns;
+    r->nblocks = 0;
+    r->calls = NULL;
+
+    return soma_mend_body(arena, body);
+}
+
+
+int
+soma_fill_object(soma_fill_t *r, soma_str_t object,
+    const soma_fill_member_t *table, size_t n)
 {
     int                rc;
     size_t             i;
@@ -49,7 +70,7 @@ soma_read_object(soma_read_t *r, soma_str_t object,
         }
 
         rc = (i < n) ? table[i].read(r, &table[i], &value)
-                     : soma_read_other(r, name, &value);
+                     : soma_fill_other(r, name, &value);
 
         if (rc != SOMA_OK) {
             return SOMA_ERROR;
@@ -59,7 +80,7 @@ soma_read_object(soma_read_t *r, soma_str_t object,
 
 
 static int
-soma_read_other(soma_read_t *r, soma_str_t name, soma_json_value_t *value)
+soma_fill_other(soma_fill_t *r, soma_str_t name, soma_json_value_t *value)
 {
     if (soma_inner_other(r->request, name, value->text) != SOMA_OK) {
         *r->error = "the request has more than 64 members that are not known";
@@ -71,7 +92,7 @@ soma_read_other(soma_read_t *r, soma_str_t name, soma_json_value_t *value)
 
 
 int
-soma_read_value(soma_read_t *r, const soma_read_member_t *member,
+soma_fill_value(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     soma_inner_value_t  *kept;
@@ -86,7 +107,7 @@ soma_read_value(soma_read_t *r, const soma_read_member_t *member,
 
 
 int
-soma_read_skip(soma_read_t *r, const soma_read_member_t *member,
+soma_fill_skip(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     (void) r;
@@ -98,7 +119,7 @@ soma_read_skip(soma_read_t *r, const soma_read_member_t *member,
 
 
 int
-soma_read_stop(soma_read_t *r, const soma_read_member_t *member,
+soma_fill_stop(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     soma_str_t             name;
@@ -109,23 +130,23 @@ soma_read_stop(soma_read_t *r, const soma_read_member_t *member,
     request = r->request;
     request->stop_member = member->name;
 
-    if (soma_read_inside(value, &request->stops[0]) == SOMA_OK) {
+    if (soma_fill_inside(value, &request->stops[0]) == SOMA_OK) {
         request->nstops = 1;
         return SOMA_OK;
     }
 
     if (soma_json_first(&it, value->text) != SOMA_OK || it.object) {
-        return soma_read_fail(r, "\"", member->name,
+        return soma_fill_fail(r, "\"", member->name,
                               "\" must be a string or an array of strings");
     }
 
     while (soma_json_next(&it, &name, &stop) == SOMA_OK) {
 
         if (request->nstops == SOMA_INNER_STOPS_MAX
-            || soma_read_inside(&stop, &request->stops[request->nstops])
+            || soma_fill_inside(&stop, &request->stops[request->nstops])
                != SOMA_OK)
         {
-            return soma_read_fail(r, "\"", member->name,
+            return soma_fill_fail(r, "\"", member->name,
                                   "\" must be a string or an array of up to "
                                   "16 strings");
         }
@@ -138,7 +159,7 @@ soma_read_stop(soma_read_t *r, const soma_read_member_t *member,
 
 
 int
-soma_read_labels(soma_read_t *r, const soma_read_member_t *member,
+soma_fill_labels(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     soma_str_t             name;
@@ -152,7 +173,7 @@ soma_read_labels(soma_read_t *r, const soma_read_member_t *member,
     if (value->type != SOMA_JSON_OBJECT
         || soma_json_first(&it, value->text) != SOMA_OK)
     {
-        return soma_read_fail(r, "\"", member->name, "\" must be an object");
+        return soma_fill_fail(r, "\"", member->name, "\" must be an object");
     }
 
     request->labels = r->arena->alloc(r->arena->data,
@@ -167,15 +188,15 @@ soma_read_labels(soma_read_t *r, const soma_read_member_t *member,
     while (soma_json_next(&it, &name, &v) == SOMA_OK) {
 
         if (request->nlabels == SOMA_INNER_LABELS_MAX) {
-            return soma_read_fail(r, "\"", member->name,
+            return soma_fill_fail(r, "\"", member->name,
                                   "\" has more than 64 members");
         }
 
         label = &request->labels[request->nlabels++];
         label->name = name;
 
-        if (soma_read_inside(&v, &label->value) != SOMA_OK) {
-            return soma_read_fail(r, "the members of \"", member->name,
+        if (soma_fill_inside(&v, &label->value) != SOMA_OK) {
+            return soma_fill_fail(r, "the members of \"", member->name,
                                   "\" must be strings");
         }
     }
@@ -185,7 +206,7 @@ soma_read_labels(soma_read_t *r, const soma_read_member_t *member,
 
 
 soma_inner_turn_t *
-soma_read_turn(soma_read_t *r, soma_inner_role_e role)
+soma_fill_turn(soma_fill_t *r, soma_inner_role_e role)
 {
     if (r->request->nturns == SOMA_INNER_TURNS_MAX) {
         *r->error = "the conversation has more than 8192 turns";
@@ -199,7 +220,7 @@ soma_read_turn(soma_read_t *r, soma_inner_role_e role)
 
 
 soma_inner_block_t *
-soma_read_block(soma_read_t *r, soma_inner_block_t ***last,
+soma_fill_block(soma_fill_t *r, soma_inner_block_t ***last,
     soma_inner_kind_e kind)
 {
     if (r->nblocks == SOMA_INNER_BLOCKS_MAX) {
@@ -214,16 +235,16 @@ soma_read_block(soma_read_t *r, soma_inner_block_t ***last,
 
 
 int
-soma_read_fail(soma_read_t *r, const char *before, soma_str_t name,
+soma_fill_fail(soma_fill_t *r, const char *before, soma_str_t name,
     const char *after)
 {
     char        *p;
     soma_out_t   out;
 
-    p = r->arena->alloc(r->arena->data, SOMA_READ_ERROR_MAX);
+    p = r->arena->alloc(r->arena->data, SOMA_FILL_ERROR_MAX);
 
     if (p != NULL) {
-        soma_out_init(&out, p, SOMA_READ_ERROR_MAX - 1);
+        soma_out_init(&out, p, SOMA_FILL_ERROR_MAX - 1);
         soma_put_cstr(&out, before);
         soma_put_str(&out, name);
         soma_put_cstr(&out, after);
@@ -237,7 +258,7 @@ soma_read_fail(soma_read_t *r, const char *before, soma_str_t name,
 
 
 int
-soma_read_inside(soma_json_value_t *value, soma_str_t *text)
+soma_fill_inside(soma_json_value_t *value, soma_str_t *text)
 {
     if (value->type != SOMA_JSON_STRING) {
         return SOMA_DECLINED;
@@ -251,7 +272,7 @@ soma_read_inside(soma_json_value_t *value, soma_str_t *text)
 
 
 int
-soma_read_text(soma_str_t object, const char *name, soma_str_t *text)
+soma_fill_text(soma_str_t object, const char *name, soma_str_t *text)
 {
     soma_json_value_t  value;
 
@@ -262,12 +283,12 @@ soma_read_text(soma_str_t object, const char *name, soma_str_t *text)
         return SOMA_DECLINED;
     }
 
-    return soma_read_inside(&value, text);
+    return soma_fill_inside(&value, text);
 }
 
 
 int
-soma_read_name(soma_read_t *r, soma_str_t object, const char *name,
+soma_fill_name(soma_fill_t *r, soma_str_t object, const char *name,
     soma_str_t *text)
 {
     soma_json_value_t  value;
@@ -286,26 +307,89 @@ soma_read_name(soma_read_t *r, soma_str_t object, const char *name,
 }
 
 
-soma_inner_block_t *
-soma_read_called(soma_inner_request_t *request, soma_str_t id)
+soma_inner_cache_e
+soma_fill_cache(soma_str_t object)
 {
-    soma_inner_turn_t   *turn;
-    soma_inner_block_t  *block, *found;
+    soma_json_value_t  value;
 
-    found = NULL;
-
-    for (turn = request->turns; turn; turn = turn->next) {
-
-        if (turn->role != SOMA_INNER_ASSISTANT) {
-            continue;
-        }
-
-        for (block = turn->blocks; block; block = block->next) {
-            if (block->kind == SOMA_INNER_CALL && soma_str_eq(block->id, id)) {
-                found = block;
-            }
-        }
+    if (soma_json_get(object, "cache_control", &value) != SOMA_OK) {
+        return SOMA_INNER_CACHE_NONE;
     }
 
-    return found;
+    return soma_fill_cache_point(&value);
+}
+
+
+soma_inner_cache_e
+soma_fill_cache_point(soma_json_value_t *value)
+{
+    soma_str_t  ttl;
+
+    if (value->type != SOMA_JSON_OBJECT) {
+        return SOMA_INNER_CACHE_NONE;
+    }
+
+    (void) soma_fill_text(value->text, "ttl", &ttl);
+
+    return soma_str_is(ttl, "1h") ? SOMA_INNER_CACHE_1H
+                                  : SOMA_INNER_CACHE_5M;
+}
+
+
+int
+soma_fill_call(soma_fill_t *r, soma_inner_block_t *block)
+{
+    size_t              size;
+    soma_fill_call_t   *call, **chain;
+
+    if (r->calls == NULL) {
+        size = SOMA_FILL_CALLS * sizeof(soma_fill_call_t *);
+
+        r->calls = r->arena->alloc(r->arena->data, size);
+        if (r->calls == NULL) {
+            return SOMA_ERROR;
+        }
+
+        memset(r->calls, 0, size);
+    }
+
+    call = r->arena->alloc(r->arena->data, sizeof(soma_fill_call_t));
+    if (call == NULL) {
+        return SOMA_ERROR;
+    }
+
+    chain = &r->calls[soma_hash(block->id.data, block->id.len)
+                      % SOMA_FILL_CALLS];
+
+    call->block = block;
+    call->next = *chain;
+    *chain = call;
+
+    return SOMA_OK;
+}
+
+
+/* a chain is short, unless somebody made up ids so that it is not */
+
+soma_inner_block_t *
+soma_fill_called(soma_fill_t *r, soma_str_t id)
+{
+    unsigned           n;
+    soma_fill_call_t  *call;
+
+    if (r->calls == NULL) {
+        return NULL;
+    }
+
+    call = r->calls[soma_hash(id.data, id.len) % SOMA_FILL_CALLS];
+
+    for (n = 0; call != NULL && n < SOMA_FILL_CHAIN_MAX; n++) {
+        if (soma_str_eq(call->block->id, id)) {
+            return call->block;
+        }
+
+        call = call->next;
+    }
+
+    return NULL;
 }

@@ -9,12 +9,12 @@
 #include "soma_openai_request.h"
 
 
-static int soma_openai_tools_tool(soma_read_t *r, soma_inner_toolset_t *tool,
+static int soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
     soma_str_t text);
 
 
 int
-soma_openai_tools(soma_read_t *r, const soma_read_member_t *member,
+soma_openai_toolset(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     int                rc;
@@ -57,7 +57,7 @@ soma_openai_tools(soma_read_t *r, const soma_read_member_t *member,
     (void) soma_json_first(&it, value->text);
 
     while ((rc = soma_json_next(&it, &name, &tool)) == SOMA_OK) {
-        if (soma_openai_tools_tool(r,
+        if (soma_openai_toolset_tool(r,
                                &r->request->tools[r->request->ntools++],
                                tool.text)
             != SOMA_OK)
@@ -76,12 +76,12 @@ soma_openai_tools(soma_read_t *r, const soma_read_member_t *member,
 
 
 static int
-soma_openai_tools_tool(soma_read_t *r, soma_inner_toolset_t *tool,
+soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
     soma_str_t text)
 {
     soma_json_value_t  function, value;
 
-    (void) soma_read_name(r, text, "type", &tool->type);
+    (void) soma_fill_name(r, text, "type", &tool->type);
 
     if (soma_str_is(tool->type, "custom")) {
         tool->kind = SOMA_INNER_CUSTOM;
@@ -96,7 +96,7 @@ soma_openai_tools_tool(soma_read_t *r, soma_inner_toolset_t *tool,
                                                             : "function",
                       &function)
         != SOMA_OK
-        || soma_read_name(r, function.text, "name", &tool->name)
+        || soma_fill_name(r, function.text, "name", &tool->name)
            != SOMA_OK)
     {
         *r->error = "each of \"tools\" must have a \"function\" with a "
@@ -104,7 +104,7 @@ soma_openai_tools_tool(soma_read_t *r, soma_inner_toolset_t *tool,
         return SOMA_ERROR;
     }
 
-    (void) soma_read_text(function.text, "description",
+    (void) soma_fill_text(function.text, "description",
                                    &tool->about);
 
     if (soma_json_get(function.text, "parameters", &value) == SOMA_OK
@@ -124,14 +124,14 @@ soma_openai_tools_tool(soma_read_t *r, soma_inner_toolset_t *tool,
         tool->strict = (value.type == SOMA_JSON_TRUE);
     }
 
-    tool->cache = soma_openai_cache(text);
+    tool->cache = soma_fill_cache(text);
 
     return SOMA_OK;
 }
 
 
 int
-soma_openai_tools_choice(soma_read_t *r, const soma_read_member_t *member,
+soma_openai_toolset_choice(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     soma_str_t             word;
@@ -141,7 +141,7 @@ soma_openai_tools_choice(soma_read_t *r, const soma_read_member_t *member,
     request = r->request;
     request->choice_name = member->name;
 
-    if (soma_read_inside(value, &word) == SOMA_OK) {
+    if (soma_fill_inside(value, &word) == SOMA_OK) {
 
         request->choice = soma_str_is(word, "auto") ? SOMA_INNER_CHOICE_AUTO
                         : soma_str_is(word, "none") ? SOMA_INNER_CHOICE_NONE
@@ -160,7 +160,7 @@ soma_openai_tools_choice(soma_read_t *r, const soma_read_member_t *member,
     if (soma_json_get(value->text, "function", &inner) != SOMA_OK
         && soma_json_get(value->text, "custom", &inner) != SOMA_OK)
     {
-        return soma_read_fail(r, "\"", member->name,
+        return soma_fill_fail(r, "\"", member->name,
                               "\" names no tool");
     }
 
@@ -172,7 +172,7 @@ soma_openai_tools_choice(soma_read_t *r, const soma_read_member_t *member,
         return SOMA_ERROR;
     }
 
-    if (soma_read_name(r, inner.text, "name", request->names)
+    if (soma_fill_name(r, inner.text, "name", request->names)
         != SOMA_OK)
     {
         *r->error = "\"tool_choice\" has no \"name\"";
@@ -184,7 +184,7 @@ soma_openai_tools_choice(soma_read_t *r, const soma_read_member_t *member,
 
 
 int
-soma_openai_tools_parallel(soma_read_t *r, const soma_read_member_t *member,
+soma_openai_toolset_parallel(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {
     (void) member;
