@@ -573,21 +573,27 @@ soma_anthropic_answer_message(soma_anthropic_answer_t *answer,
 }
 
 
-/* what the caller pays full for, and beside it what the cache did */
+/* what the caller pays full for, and beside it what the cache did, which
+ * cannot be more than there was */
 
 void
 soma_anthropic_answer_usage(soma_pieces_t *out, const soma_usage_t *usage)
 {
-    int64_t  rest;
+    int64_t  rest, cached, written;
 
-    rest = usage->input_tokens - usage->cached_tokens
-           - usage->cache_write_tokens;
+    rest = usage->input_tokens;
+
+    cached = (usage->cached_tokens < rest) ? usage->cached_tokens : rest;
+    rest -= cached;
+
+    written = (usage->cache_write_tokens < rest) ? usage->cache_write_tokens
+                                                 : rest;
+    rest -= written;
 
     soma_pieces_char(out, '{');
-    soma_write_int(out, "input_tokens", rest > 0 ? rest : 0);
-    soma_write_int(out, "cache_creation_input_tokens",
-                   usage->cache_write_tokens);
-    soma_write_int(out, "cache_read_input_tokens", usage->cached_tokens);
+    soma_write_int(out, "input_tokens", rest);
+    soma_write_int(out, "cache_creation_input_tokens", written);
+    soma_write_int(out, "cache_read_input_tokens", cached);
     soma_write_int(out, "output_tokens", usage->output_tokens);
 
     if (usage->reasoning_tokens != 0) {

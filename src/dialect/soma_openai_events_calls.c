@@ -48,7 +48,9 @@ soma_openai_events_calls(soma_events_t *events, unsigned choice,
     /* the form of before tools: one call, without an id */
 
     if (soma_json_get(message, "function_call", &call) != SOMA_OK
-        || call.type != SOMA_JSON_OBJECT)
+        || call.type != SOMA_JSON_OBJECT
+        || (soma_events_inside(call.text, "name").len == 0
+            && soma_events_inside(call.text, "arguments").len == 0))
     {
         return SOMA_OK;
     }
@@ -87,6 +89,16 @@ soma_openai_events_call(soma_events_t *events, unsigned choice,
         return SOMA_OK;
     }
 
+    /* some servers write both, and leave one of them empty */
+
+    if (soma_json_get(call, "function", &function) == SOMA_OK
+        && function.type == SOMA_JSON_OBJECT
+        && !soma_str_is(soma_events_inside(call, "type"), "custom"))
+    {
+        return soma_openai_events_fill(events, open, id, function.text,
+                                       "arguments");
+    }
+
     if (soma_json_get(call, "custom", &function) == SOMA_OK
         && function.type == SOMA_JSON_OBJECT)
     {
@@ -96,11 +108,7 @@ soma_openai_events_call(soma_events_t *events, unsigned choice,
                                        "input");
     }
 
-    if (soma_json_get(call, "function", &function) != SOMA_OK
-        || function.type != SOMA_JSON_OBJECT)
-    {
-        function.text = SOMA_STR("{}");
-    }
+    function.text = SOMA_STR("{}");
 
     return soma_openai_events_fill(events, open, id, function.text,
                                    "arguments");
