@@ -410,11 +410,14 @@ soma_events_emit(soma_events_t *events, soma_inner_event_t *event)
         return SOMA_OK;
     }
 
-    if (!events->started && soma_events_start(events) != SOMA_OK) {
+    if ((!events->started && soma_events_start(events) != SOMA_OK)
+        || events->sink(events->data, event) != SOMA_OK)
+    {
+        events->over = 1;
         return SOMA_ERROR;
     }
 
-    return events->sink(events->data, event);
+    return SOMA_OK;
 }
 
 

@@ -40,28 +40,18 @@ soma_fill_object(soma_fill_t *r, soma_str_t object,
     size_t             i;
     soma_str_t         name;
     soma_json_iter_t   it;
-    soma_json_value_t  value;
+    soma_json_value_t  value, values[SOMA_FILL_MEMBERS_MAX];
 
     if (soma_json_first(&it, object) != SOMA_OK || !it.object) {
         *r->error = "the body is no JSON object";
         return SOMA_ERROR;
     }
 
-    for ( ;; ) {
-        rc = soma_json_next(&it, &name, &value);
+    for (i = 0; i < n; i++) {
+        values[i].type = SOMA_JSON_NULL;
+    }
 
-        if (rc == SOMA_DONE) {
-            return SOMA_OK;
-        }
-
-        if (rc != SOMA_OK) {
-            *r->error = "the body is malformed";
-            return SOMA_ERROR;
-        }
-
-        if (value.type == SOMA_JSON_NULL) {
-            continue;
-        }
+    while ((rc = soma_json_next(&it, &name, &value)) == SOMA_OK) {
 
         for (i = 0; i < n; i++) {
             if (soma_str_eq(name, table[i].name)) {
@@ -69,13 +59,30 @@ soma_fill_object(soma_fill_t *r, soma_str_t object,
             }
         }
 
-        rc = (i < n) ? table[i].read(r, &table[i], &value)
-                     : soma_fill_other(r, name, &value);
+        if (i < n) {
+            values[i] = value;
 
-        if (rc != SOMA_OK) {
+        } else if (value.type != SOMA_JSON_NULL
+                   && soma_fill_other(r, name, &value) != SOMA_OK)
+        {
             return SOMA_ERROR;
         }
     }
+
+    if (rc != SOMA_DONE) {
+        *r->error = "the body is malformed";
+        return SOMA_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (values[i].type != SOMA_JSON_NULL
+            && table[i].read(r, &table[i], &values[i]) != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+    }
+
+    return SOMA_OK;
 }
 
 

@@ -17,6 +17,7 @@
 
 
 #define SOMA_FILL_ERROR_MAX  256        /* bytes of a sentence */
+#define SOMA_FILL_MEMBERS_MAX  64
 #define SOMA_FILL_CALLS      1024       /* chains of calls, by their ids */
 #define SOMA_FILL_CHAIN_MAX  256        /* calls of a chain that are looked
                                            at, the newest first */
@@ -64,8 +65,10 @@ int soma_fill_init(soma_fill_t *r, soma_inner_request_t *request,
 /* all of these: SOMA_OK, or SOMA_ERROR with *r->error set */
 
 /*
- * Reads each member of an object by the table; one that is not in it goes to
- * request->other.  null is "not said".
+ * Reads the members of an object by the table and in its order, n of them at
+ * most SOMA_FILL_MEMBERS_MAX; one that is not in it goes to request->other.
+ * Of a member that stands twice the last one holds, as it does for most
+ * parsers.  null is "not said".
  */
 int soma_fill_object(soma_fill_t *r, soma_str_t object,
     const soma_fill_member_t *table, size_t n);

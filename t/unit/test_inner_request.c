@@ -222,6 +222,14 @@ static const through_t  throughs[] = {
       "system",
       "a role that there is not is named" },
 
+    { OPENAI, ANTHROPIC,
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tools\":["
+      "{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],\"messages\":["
+      "{\"role\":\"user\",\"content\":\"b\"}],\"tools\":null}",
+      "{\"model\":\"m\",\"max_tokens\":4096,\"messages\":[{\"role\":\"user\","
+      "\"content\":\"b\"}]}",
+      "of a member that stands twice the last one holds" },
+
     { ANTHROPIC, OPENAI, "[]", "!the body is no JSON object",
       "a body that is no object is refused" }
 };
@@ -276,7 +284,7 @@ test_dropped(void)
 }
 
 
-/* a body cut anywhere, and with any byte changed */
+/* a body cut anywhere, with any byte changed, and no memory now and then */
 
 static void
 test_hostile(void)
@@ -305,6 +313,11 @@ test_hostile(void)
             memset(&inner_loss, 0, sizeof(inner_loss));
             inner_loss.max_tokens = 4096;
             inner_loss.lossy = SOMA_INNER_DROP;
+
+            if (k % 5 == 0) {
+                soma_test_arena_fail(arena, 1 + soma_any(20));
+            }
+
             (void) inner_through(arena, throughs[i].from,
                                  (dialect_e) (k / 2 % 2), body);
             soma_test_arena_free(arena);
