@@ -573,39 +573,6 @@ soma_anthropic_answer_message(soma_anthropic_answer_t *answer,
 }
 
 
-/* what the caller pays full for, and beside it what the cache did, which
- * cannot be more than there was */
-
-void
-soma_anthropic_answer_usage(soma_pieces_t *out, const soma_usage_t *usage)
-{
-    int64_t  rest, cached, written;
-
-    rest = usage->input_tokens;
-
-    cached = (usage->cached_tokens < rest) ? usage->cached_tokens : rest;
-    rest -= cached;
-
-    written = (usage->cache_write_tokens < rest) ? usage->cache_write_tokens
-                                                 : rest;
-    rest -= written;
-
-    soma_pieces_char(out, '{');
-    soma_write_int(out, "input_tokens", rest);
-    soma_write_int(out, "cache_creation_input_tokens", written);
-    soma_write_int(out, "cache_read_input_tokens", cached);
-    soma_write_int(out, "output_tokens", usage->output_tokens);
-
-    if (usage->reasoning_tokens != 0) {
-        soma_pieces_cstr(out, ",\"output_tokens_details\":{");
-        soma_write_int(out, "thinking_tokens", usage->reasoning_tokens);
-        soma_pieces_char(out, '}');
-    }
-
-    soma_pieces_char(out, '}');
-}
-
-
 /* a call makes a stop a call's, whatever the provider says of it, and a
  * refusal one of the model's */
 

@@ -603,8 +603,6 @@ soma_anthropic_events_ping(soma_anthropic_events_t *answer, soma_str_t data)
 
     event.event = SOMA_INNER_PING;
 
-    /* before anything else it is nothing that an answer begins with */
-
     return answer->events.started ? soma_events_emit(&answer->events, &event)
                                   : SOMA_OK;
 }
