@@ -36,7 +36,7 @@ comma := ,
 GCC ?= gcc
 CLANG ?= clang
 
-DIRS := base identify admit plan attempt settle store fetch api
+DIRS := base dialect identify admit plan attempt settle store fetch api
 YYJSON := $(CURDIR)/build/deps/yyjson
 YYJSON_A := $(YYJSON)/libyyjson.a
 INCS := $(foreach d,$(DIRS),-Isrc/$(d)) -isystem $(YYJSON)

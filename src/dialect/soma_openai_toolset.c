@@ -1,0 +1,195 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The tools of a chat request, and which of them may be called.
+ */
+
+
+#include "soma_openai_request.h"
+
+
+static int soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
+    soma_str_t text);
+
+
+int
+soma_openai_toolset(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    int                rc;
+    size_t             size;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  tool;
+
+    (void) member;
+
+    if (value->type != SOMA_JSON_ARRAY
+        || soma_json_first(&it, value->text) != SOMA_OK)
+    {
+        *r->error = "\"tools\" must be an array";
+        return SOMA_ERROR;
+    }
+
+    for (size = 0; soma_json_next(&it, &name, &tool) == SOMA_OK; size++) {
+        /* void */
+    }
+
+    if (size == 0) {
+        return SOMA_OK;
+    }
+
+    if (size > SOMA_INNER_TOOLS_MAX) {
+        *r->error = "\"tools\" has more than 1024 tools";
+        return SOMA_ERROR;
+    }
+
+    size *= sizeof(soma_inner_toolset_t);
+
+    r->request->tools = r->arena->alloc(r->arena->data, size);
+    if (r->request->tools == NULL) {
+        return SOMA_ERROR;
+    }
+
+    memset(r->request->tools, 0, size);
+
+    (void) soma_json_first(&it, value->text);
+
+    while ((rc = soma_json_next(&it, &name, &tool)) == SOMA_OK) {
+        if (soma_openai_toolset_tool(r,
+                               &r->request->tools[r->request->ntools++],
+                               tool.text)
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+    }
+
+    if (rc != SOMA_DONE) {
+        *r->error = "\"tools\" is malformed";
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
+    soma_str_t text)
+{
+    soma_json_value_t  function, value;
+
+    (void) soma_fill_name(r, text, "type", &tool->type);
+
+    if (soma_str_is(tool->type, "custom")) {
+        tool->kind = SOMA_INNER_CUSTOM;
+
+    } else if (!soma_str_is(tool->type, "function")) {
+        tool->kind = SOMA_INNER_HOSTED;
+        tool->raw = text;
+        return SOMA_OK;
+    }
+
+    if (soma_json_get(text, tool->kind == SOMA_INNER_CUSTOM ? "custom"
+                                                            : "function",
+                      &function)
+        != SOMA_OK
+        || soma_fill_name(r, function.text, "name", &tool->name)
+           != SOMA_OK)
+    {
+        *r->error = "each of \"tools\" must have a \"function\" with a "
+                    "\"name\"";
+        return SOMA_ERROR;
+    }
+
+    (void) soma_fill_text(function.text, "description",
+                                   &tool->about);
+
+    if (soma_json_get(function.text, "parameters", &value) == SOMA_OK
+        && value.type != SOMA_JSON_NULL)
+    {
+        tool->schema = value.text;
+    }
+
+    if (soma_json_get(function.text, "format", &value) == SOMA_OK) {
+        tool->grammar = value.text;
+    }
+
+    if (soma_json_get(function.text, "strict", &value) == SOMA_OK
+        && value.type != SOMA_JSON_NULL)
+    {
+        tool->strict_said = 1;
+        tool->strict = (value.type == SOMA_JSON_TRUE);
+    }
+
+    tool->cache = soma_fill_cache(text);
+
+    return SOMA_OK;
+}
+
+
+int
+soma_openai_toolset_choice(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    soma_str_t             word;
+    soma_json_value_t      inner;
+    soma_inner_request_t  *request;
+
+    request = r->request;
+    request->choice_name = member->name;
+
+    if (soma_fill_inside(value, &word) == SOMA_OK) {
+
+        request->choice = soma_str_is(word, "auto") ? SOMA_INNER_CHOICE_AUTO
+                        : soma_str_is(word, "none") ? SOMA_INNER_CHOICE_NONE
+                        : soma_str_is(word, "required")
+                        ? SOMA_INNER_CHOICE_ANY : SOMA_INNER_CHOICE_UNSET;
+
+        if (request->choice == SOMA_INNER_CHOICE_UNSET) {
+            *r->error = "\"tool_choice\" must be \"auto\", \"none\", "
+                        "\"required\" or an object";
+            return SOMA_ERROR;
+        }
+
+        return SOMA_OK;
+    }
+
+    if (soma_json_get(value->text, "function", &inner) != SOMA_OK
+        && soma_json_get(value->text, "custom", &inner) != SOMA_OK)
+    {
+        return soma_fill_fail(r, "\"", member->name,
+                              "\" names no tool");
+    }
+
+    request->choice = SOMA_INNER_CHOICE_ONE;
+    request->nnames = 1;
+    request->names = r->arena->alloc(r->arena->data, sizeof(soma_str_t));
+
+    if (request->names == NULL) {
+        return SOMA_ERROR;
+    }
+
+    if (soma_fill_name(r, inner.text, "name", request->names)
+        != SOMA_OK)
+    {
+        *r->error = "\"tool_choice\" has no \"name\"";
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
+}
+
+
+int
+soma_openai_toolset_parallel(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    (void) member;
+
+    r->request->one_call = (value->type == SOMA_JSON_FALSE);
+
+    return SOMA_OK;
+}
