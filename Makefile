@@ -36,7 +36,8 @@ comma := ,
 GCC ?= gcc
 CLANG ?= clang
 
-DIRS := base dialect identify admit plan attempt settle store fetch api
+DIRS := base dialect price tokens quota ledger metrics core store fetch \
+	identify admit plan attempt settle api edge
 YYJSON := $(CURDIR)/build/deps/yyjson
 YYJSON_A := $(YYJSON)/libyyjson.a
 INCS := $(foreach d,$(DIRS),-Isrc/$(d)) -isystem $(YYJSON)
@@ -167,12 +168,12 @@ $(BUILD)/asan/nginx/Makefile: config tools/exports.map tools/sanitize.ignore \
 VOCABULARIES := $(patsubst build/deps/vocabulary/%.js,\
 	$(BUILD)/share/soma/%.soma,$(wildcard build/deps/vocabulary/*.js))
 
-VOCAB_SRC := tools/vocab.c $(wildcard src/plan/soma_bpe*.c) \
+VOCAB_SRC := tools/vocab.c $(wildcard src/tokens/soma_bpe*.c) \
 	src/base/soma_str.c src/base/soma_number.c
 
 vocabulary: $(VOCABULARIES)
 
-$(BUILD)/vocab: $(VOCAB_SRC) $(wildcard src/plan/soma_bpe*.h)
+$(BUILD)/vocab: $(VOCAB_SRC) $(wildcard src/tokens/soma_bpe*.h)
 	@mkdir -p $(@D)
 	$(GCC) $(CFLAGS_plain) $(INCS) $(VOCAB_SRC) -lcrypto -lz -o $@
 

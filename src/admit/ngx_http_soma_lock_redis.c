@@ -125,7 +125,7 @@ static const char  ngx_http_soma_lock_expired[] =
 
 
 void
-ngx_http_soma_lock_call_get(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_get(ngx_http_soma_lock_call_t *call,
     soma_str_t tenant)
 {
     ngx_http_soma_lock_begin(call, ngx_http_soma_lock_get, tenant);
@@ -133,7 +133,7 @@ ngx_http_soma_lock_call_get(ngx_http_soma_lock_call_t *call,
 
 
 void
-ngx_http_soma_lock_call_enable(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_enable(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
     soma_str_t json, int64_t ttl_ms, ngx_uint_t late)
 {
@@ -152,7 +152,7 @@ ngx_http_soma_lock_call_enable(ngx_http_soma_lock_call_t *call,
 
 
 void
-ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_disable(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock, int64_t now,
     ngx_uint_t late)
 {
@@ -170,7 +170,7 @@ ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
 
 
 void
-ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_expired(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
     soma_str_t json, int64_t at)
 {
@@ -182,15 +182,15 @@ ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
 
 
 void
-ngx_http_soma_lock_record(ngx_http_soma_main_conf_t *smcf, const char *name,
-    const soma_lock_t *lock, int64_t at, int64_t ttl_ms)
+ngx_http_soma_lock_redis_record(ngx_http_soma_main_conf_t *smcf,
+    const char *name, const soma_lock_t *lock, int64_t at, int64_t ttl_ms)
 {
     u_char                     *from;
     int64_t                     events;
     ngx_http_soma_lock_call_t   call;
 
     call.argc = 0;
-    soma_out_init(&call.out, call.buf, sizeof(call.buf));
+    soma_put_init(&call.out, call.buf, sizeof(call.buf));
 
     ngx_http_soma_lock_arg(&call, "XADD", 4);
 
@@ -235,8 +235,8 @@ ngx_http_soma_lock_recorded(void *data, redisReply *reply)
 
 
 ngx_int_t
-ngx_http_soma_lock_answer(redisReply *reply, soma_str_t tenant, int64_t now,
-    ngx_http_soma_lock_answer_t *answer)
+ngx_http_soma_lock_redis_answer(redisReply *reply, soma_str_t tenant,
+    int64_t now, ngx_http_soma_lock_answer_t *answer)
 {
     int64_t  ttl;
 
@@ -285,7 +285,8 @@ ngx_http_soma_lock_answer(redisReply *reply, soma_str_t tenant, int64_t now,
 
 
 void
-ngx_http_soma_lock_learn(ngx_http_soma_main_conf_t *smcf, soma_str_t tenant,
+ngx_http_soma_lock_redis_learn(ngx_http_soma_main_conf_t *smcf,
+    soma_str_t tenant,
     soma_str_t json, int64_t expires, int64_t now, ngx_uint_t fresh)
 {
     ngx_http_soma_lock_table_learn(smcf, tenant, json, expires, now);
@@ -321,7 +322,7 @@ ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call, const char *script,
     u_char  *from;
 
     call->argc = 0;
-    soma_out_init(&call->out, call->buf, sizeof(call->buf));
+    soma_put_init(&call->out, call->buf, sizeof(call->buf));
 
     ngx_http_soma_lock_arg(call, "EVAL", 4);
     ngx_http_soma_lock_arg(call, script, ngx_strlen(script));

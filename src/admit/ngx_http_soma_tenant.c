@@ -32,7 +32,7 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_lock_tenant_valid(ngx_http_soma_str(value[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid tenant name \"%V\": up to %d letters, "
                            "digits, \".\", \"_\" and \"-\" are allowed",
@@ -74,8 +74,8 @@ ngx_http_soma_tenant_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     value = cf->args->elts;
 
     if (ngx_strcmp(value[0].data, "limit") == 0) {
-        return ngx_http_soma_conf_limit(cf, &tenant->limits,
-                                        SOMA_SCOPE_TENANT);
+        return ngx_http_soma_block_limit(cf, &tenant->limits,
+                                         SOMA_SCOPE_TENANT);
     }
 
     if (ngx_strcmp(value[0].data, "models") == 0 && cf->args->nelts > 1) {
@@ -178,7 +178,7 @@ ngx_http_soma_limits_warn(ngx_conf_t *cf, ngx_array_t *limits,
 
 
 ngx_int_t
-ngx_http_soma_tenants_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+ngx_http_soma_tenant_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 {
     ngx_str_t                  *twice;
     ngx_uint_t                  i;

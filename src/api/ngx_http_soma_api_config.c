@@ -41,10 +41,11 @@ static const char *const  ngx_http_soma_apis[] = {
 
 
 ngx_int_t
-ngx_http_soma_config_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_api_config_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx)
 {
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_config_write,
-                                ctx);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_config_write, ctx);
 }
 
 
@@ -56,12 +57,13 @@ ngx_http_soma_config_write(soma_out_t *out, void *data)
     ngx_uint_t  i;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "version", NGX_HTTP_SOMA_VERSION);
-    ngx_http_soma_put_string(out, "node", ngx_http_soma_str(ctx->main->node));
+    ngx_http_soma_endpoint_put_text(out, "version", NGX_HTTP_SOMA_VERSION);
+    ngx_http_soma_endpoint_put_string(out, "node",
+                                      ngx_http_soma_str(ctx->main->node));
 
     ngx_http_soma_config_who(out, ctx);
 
-    ngx_http_soma_put_name(out, "apis");
+    ngx_http_soma_endpoint_put_name(out, "apis");
     soma_put_char(out, '[');
 
     for (i = 0; i < sizeof(ngx_http_soma_apis) / sizeof(char *); i++) {
@@ -88,14 +90,14 @@ ngx_http_soma_config_who(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 
     identity = &ctx->identity;
 
-    ngx_http_soma_put_string(out, "tenant", identity->tenant);
-    ngx_http_soma_put_string(out, "user", identity->user);
-    ngx_http_soma_put_string(out, "key", identity->key);
+    ngx_http_soma_endpoint_put_string(out, "tenant", identity->tenant);
+    ngx_http_soma_endpoint_put_string(out, "user", identity->user);
+    ngx_http_soma_endpoint_put_string(out, "key", identity->key);
 
-    ngx_http_soma_put_list(out, "capabilities",
-                           ngx_http_soma_capabilities(identity->capabilities),
-                           ',');
-    ngx_http_soma_put_time(out, "expires", identity->expires);
+    ngx_http_soma_manage_put_list(out, "capabilities",
+                      ngx_http_soma_manage_capabilities(identity->capabilities),
+                      ',');
+    ngx_http_soma_endpoint_put_time(out, "expires", identity->expires);
 }
 
 
@@ -112,7 +114,7 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 
     n = 0;
 
-    ngx_http_soma_put_name(out, "limits");
+    ngx_http_soma_endpoint_put_name(out, "limits");
     soma_put_char(out, '[');
 
     if (ctx->tenant) {
@@ -120,8 +122,8 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 
         for (i = 0; i < ctx->tenant->limits.nelts; i++) {
             soma_put_cstr(out, n++ ? ",{" : "{");
-            ngx_http_soma_put_text(out, "owner", "tenant");
-            ngx_http_soma_put_string(out, "limit", limit[i].text);
+            ngx_http_soma_endpoint_put_text(out, "owner", "tenant");
+            ngx_http_soma_endpoint_put_string(out, "limit", limit[i].text);
             soma_put_char(out, '}');
         }
     }
@@ -146,8 +148,8 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 
         if (text.len) {
             soma_put_cstr(out, n++ ? ",{" : "{");
-            ngx_http_soma_put_text(out, "owner", "key");
-            ngx_http_soma_put_string(out, "limit", text);
+            ngx_http_soma_endpoint_put_text(out, "owner", "key");
+            ngx_http_soma_endpoint_put_string(out, "limit", text);
             soma_put_char(out, '}');
         }
     }
@@ -166,35 +168,36 @@ ngx_http_soma_config_models(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
     n = 0;
     model = ctx->main->models.elts;
 
-    ngx_http_soma_put_name(out, "models");
+    ngx_http_soma_endpoint_put_name(out, "models");
     soma_put_char(out, '[');
 
     for (i = 0; i < ctx->main->models.nelts; i++) {
 
-        if (!ngx_http_soma_route_allowed(ctx, &model[i]->name)) {
+        if (!ngx_http_soma_plan_allowed(ctx, &model[i]->name)) {
             continue;
         }
 
         price = model[i]->price;
 
         soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_put_string(out, "name",
-                                 ngx_http_soma_str(model[i]->name));
-        ngx_http_soma_put_string(out, "provider",
+        ngx_http_soma_endpoint_put_string(out, "name",
+                                          ngx_http_soma_str(model[i]->name));
+        ngx_http_soma_endpoint_put_string(out, "provider",
                             ngx_http_soma_str(model[i]->provider->name));
-        ngx_http_soma_put_bool(out, "usable",
-                               model[i]->provider->missing.len == 0);
+        ngx_http_soma_endpoint_put_bool(out, "usable",
+                                        model[i]->provider->missing.len == 0);
 
         if (price->mode.len) {
-            ngx_http_soma_put_string(out, "mode", price->mode);
+            ngx_http_soma_endpoint_put_string(out, "mode", price->mode);
         }
 
         if (price->max_input) {
-            ngx_http_soma_put_number(out, "context", price->max_input);
+            ngx_http_soma_endpoint_put_number(out, "context", price->max_input);
         }
 
         if (price->max_output) {
-            ngx_http_soma_put_number(out, "max_output", price->max_output);
+            ngx_http_soma_endpoint_put_number(out, "max_output",
+                                              price->max_output);
         }
 
         ngx_http_soma_config_price(out, model[i]);
@@ -210,7 +213,7 @@ ngx_http_soma_config_price(soma_out_t *out, ngx_http_soma_model_t *model)
 {
     const soma_price_step_t  *base;
 
-    ngx_http_soma_put_name(out, "usd_per_1m");
+    ngx_http_soma_endpoint_put_name(out, "usd_per_1m");
 
     if (model->free || !model->price->known) {
         soma_put_cstr(out, "null");
@@ -239,9 +242,9 @@ ngx_http_soma_put_price(soma_out_t *out, const char *name, int64_t pico)
         return;
     }
 
-    ngx_http_soma_put_name(out, name);
+    ngx_http_soma_endpoint_put_name(out, name);
     soma_put_char(out, '"');
-    soma_put_usd(out, soma_muldiv(pico, 1000, 1));
+    soma_put_usd(out, soma_number_muldiv(pico, 1000, 1));
     soma_put_char(out, '"');
 }
 
@@ -256,24 +259,24 @@ ngx_http_soma_config_routes(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
     n = 0;
     route = ctx->main->routes.elts;
 
-    ngx_http_soma_put_name(out, "routes");
+    ngx_http_soma_endpoint_put_name(out, "routes");
     soma_put_char(out, '[');
 
     for (i = 0; i < ctx->main->routes.nelts; i++) {
 
         if (route[i]->single
-            || !ngx_http_soma_route_allowed(ctx, &route[i]->name))
+            || !ngx_http_soma_plan_allowed(ctx, &route[i]->name))
         {
             continue;
         }
 
         soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_put_string(out, "name",
-                                 ngx_http_soma_str(route[i]->name));
-        ngx_http_soma_put_text(out, "strategy",
-                               route[i]->strategy == SOMA_WEIGHTED
-                               ? "weighted" : "order");
-        ngx_http_soma_put_name(out, "models");
+        ngx_http_soma_endpoint_put_string(out, "name",
+                                          ngx_http_soma_str(route[i]->name));
+        ngx_http_soma_endpoint_put_text(out, "strategy",
+                                        route[i]->strategy == SOMA_WEIGHTED
+                                        ? "weighted" : "order");
+        ngx_http_soma_endpoint_put_name(out, "models");
         soma_put_char(out, '[');
 
         target = route[i]->targets.elts;
@@ -297,30 +300,32 @@ ngx_http_soma_config_routes(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_config_features(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_soma_put_name(out, "features");
+    ngx_http_soma_endpoint_put_name(out, "features");
     soma_put_char(out, '{');
-    ngx_http_soma_put_bool(out, "redis", ctx->main->redis.set);
-    ngx_http_soma_put_bool(out, "ledger", ctx->main->ledger.path.len != 0);
-    ngx_http_soma_put_bool(out, "training_lock",
-                           ctx->conf->training_lock == 1);
-    ngx_http_soma_put_text(out, "on_redis_down",
-                           ctx->conf->on_redis_down
-                           == NGX_HTTP_SOMA_DOWN_DENY ? "deny" : "allow");
-    ngx_http_soma_put_text(out, "on_abort",
-                           ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN
-                           ? "drain"
-                           : ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_CANCEL
+    ngx_http_soma_endpoint_put_bool(out, "redis", ctx->main->redis.set);
+    ngx_http_soma_endpoint_put_bool(out, "ledger",
+                                    ctx->main->ledger.path.len != 0);
+    ngx_http_soma_endpoint_put_bool(out, "training_lock",
+                                    ctx->conf->training_lock == 1);
+    ngx_http_soma_endpoint_put_text(out, "on_redis_down",
+                                 ctx->conf->on_redis_down
+                                 == NGX_HTTP_SOMA_DOWN_DENY ? "deny" : "allow");
+    ngx_http_soma_endpoint_put_text(out, "on_abort",
+                             ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN
+                             ? "drain"
+                             : ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_CANCEL
                              ? "cancel" : "auto");
-    ngx_http_soma_put_text(out, "max_tokens",
-                           ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
-                           ? "trust"
-                           : ctx->conf->max_tokens
+    ngx_http_soma_endpoint_put_text(out, "max_tokens",
+                              ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
+                              ? "trust"
+                              : ctx->conf->max_tokens
                              == NGX_HTTP_SOMA_BOUND_REQUIRE ? "require"
                                                             : "clamp");
-    ngx_http_soma_put_bool(out, "usage_cost", ctx->conf->usage_cost == 1);
+    ngx_http_soma_endpoint_put_bool(out, "usage_cost",
+                                    ctx->conf->usage_cost == 1);
 
     if (ctx->main->catalogue_hash.len) {
-        ngx_http_soma_put_string(out, "catalogue",
+        ngx_http_soma_endpoint_put_string(out, "catalogue",
                             ngx_http_soma_str(ctx->main->catalogue_hash));
     }
 

@@ -54,7 +54,7 @@ static void ngx_http_soma_locks_write(soma_out_t *out, void *data);
 
 
 ngx_int_t
-ngx_http_soma_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_api_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_locks_state_t  *st;
 
@@ -65,7 +65,8 @@ ngx_http_soma_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
                                    "capability \"admin\"");
     }
 
-    st = ngx_http_soma_state_create(r, sizeof(ngx_http_soma_locks_state_t));
+    st = ngx_http_soma_endpoint_state_create(r,
+                                           sizeof(ngx_http_soma_locks_state_t));
     if (st == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -127,7 +128,7 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
     redisReply                   *cursor;
     ngx_http_soma_locks_state_t  *st;
 
-    st = ngx_http_soma_state_get(r);
+    st = ngx_http_soma_endpoint_state(r);
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
         || reply->elements != 2
@@ -260,8 +261,8 @@ ngx_http_soma_locks_ask(ngx_http_request_t *r,
         return ngx_http_soma_locks_local(r, st);
     }
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_locks_write,
-                                st);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_locks_write, st);
 }
 
 
@@ -272,7 +273,7 @@ ngx_http_soma_locks_value(ngx_http_request_t *r, redisReply *reply)
     ngx_http_soma_lock_row_t     *row;
     ngx_http_soma_locks_state_t  *st;
 
-    st = ngx_http_soma_state_get(r);
+    st = ngx_http_soma_endpoint_state(r);
 
     row = st->locks.elts;
     row = &row[st->got / 2];
@@ -304,7 +305,7 @@ ngx_http_soma_locks_value(ngx_http_request_t *r, redisReply *reply)
         return;
     }
 
-    ngx_http_soma_resume(r, ngx_http_soma_answer(r, NGX_HTTP_OK,
+    ngx_http_soma_resume(r, ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
                                               ngx_http_soma_locks_write, st));
 }
 
@@ -320,8 +321,8 @@ ngx_http_soma_locks_local(ngx_http_request_t *r,
     ngx_http_soma_lock_table_walk(st->ctx->main, ngx_http_soma_locks_each,
                                   st);
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_locks_write,
-                                st);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_locks_write, st);
 }
 
 
@@ -371,13 +372,14 @@ ngx_http_soma_locks_write(soma_out_t *out, void *data)
     row = st->locks.elts;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "source", st->local ? "local" : "redis");
+    ngx_http_soma_endpoint_put_text(out, "source",
+                                    st->local ? "local" : "redis");
 
     if (st->truncated) {
-        ngx_http_soma_put_bool(out, "truncated", 1);
+        ngx_http_soma_endpoint_put_bool(out, "truncated", 1);
     }
 
-    ngx_http_soma_put_name(out, "locks");
+    ngx_http_soma_endpoint_put_name(out, "locks");
     soma_put_char(out, '[');
 
     for (i = 0; i < st->locks.nelts; i++) {
@@ -399,16 +401,17 @@ ngx_http_soma_locks_write(soma_out_t *out, void *data)
         (void) soma_lock_parse(&lock, &st->ctx->arena, row[i].json);
 
         soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_put_string(out, "tenant", tenant);
-        ngx_http_soma_put_string(out, "user", lock.user);
-        ngx_http_soma_put_string(out, "reason", lock.reason);
-        ngx_http_soma_put_time(out, "enabled_at", lock.enabled_at);
+        ngx_http_soma_endpoint_put_string(out, "tenant", tenant);
+        ngx_http_soma_endpoint_put_string(out, "user", lock.user);
+        ngx_http_soma_endpoint_put_string(out, "reason", lock.reason);
+        ngx_http_soma_endpoint_put_time(out, "enabled_at", lock.enabled_at);
 
         if (row[i].ttl >= 0) {
-            ngx_http_soma_put_number(out, "ttl", (row[i].ttl + 999) / 1000);
+            ngx_http_soma_endpoint_put_number(out, "ttl",
+                                              (row[i].ttl + 999) / 1000);
 
         } else {
-            ngx_http_soma_put_name(out, "ttl");
+            ngx_http_soma_endpoint_put_name(out, "ttl");
             soma_put_cstr(out, "null");
         }
 

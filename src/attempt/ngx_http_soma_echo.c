@@ -96,7 +96,7 @@ ngx_http_soma_echo_priced(ngx_http_soma_ctx_t *ctx, soma_str_t usage)
     soma_sse_event_t   all;
 
     body = &ctx->reply.body;
-    cost = ngx_http_soma_usage_cost(ctx);
+    cost = ngx_http_soma_settle_usage_cost(ctx);
 
     ngx_memzero(&all, sizeof(soma_sse_event_t));
     all.raw = ngx_http_soma_str(*body);

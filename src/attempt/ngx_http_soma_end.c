@@ -20,7 +20,7 @@ static void ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a,
 
 
 void
-ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
+ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 {
     ngx_http_soma_ctx_t  *ctx;
     ngx_http_request_t   *r;
@@ -116,9 +116,9 @@ ngx_http_soma_event_last(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_soma_event(a, event);
+    rc = ngx_http_soma_stream_event(a, event);
 
-    return (rc == NGX_AGAIN) ? ngx_http_soma_event_cut(a) : rc;
+    return (rc == NGX_AGAIN) ? ngx_http_soma_stream_cut(a) : rc;
 }
 
 
@@ -160,7 +160,7 @@ ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a, ngx_int_t rc)
                                            "middle of its answer");
     }
 
-    soma_out_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
+    soma_put_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
 
     if (a->within) {
 

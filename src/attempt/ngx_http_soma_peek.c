@@ -43,7 +43,7 @@ static void ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a);
 
 
 ngx_int_t
-ngx_http_soma_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
+ngx_http_soma_peek_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
     const char *reason)
 {
     a->fail = fail;
@@ -54,7 +54,7 @@ ngx_http_soma_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
 
 
 ngx_uint_t
-ngx_http_soma_next_left(ngx_http_soma_attempt_t *a)
+ngx_http_soma_peek_next_left(ngx_http_soma_attempt_t *a)
 {
     return !a->ctx->route->single && a->ctx->next < a->ctx->norder
            && !a->ctx->left;
@@ -62,9 +62,9 @@ ngx_http_soma_next_left(ngx_http_soma_attempt_t *a)
 
 
 ngx_uint_t
-ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a)
+ngx_http_soma_peek_may_move_on(ngx_http_soma_attempt_t *a)
 {
-    return ngx_http_soma_next_left(a)
+    return ngx_http_soma_peek_next_left(a)
            && soma_retry_may(&a->ctx->route->retry, a->fail,
                              (int) a->status.code);
 }
@@ -93,8 +93,8 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
 
         /* packed, and a page by its type */
 
-        rc = ngx_http_soma_reject(a, a->fail,
-                                  ngx_http_soma_status_reason(a->status.code));
+        rc = ngx_http_soma_peek_reject(a, a->fail,
+                                   ngx_http_soma_header_reason(a->status.code));
     }
 
     return (rc == NGX_OK) ? ngx_http_soma_accept(a) : rc;
@@ -119,11 +119,11 @@ ngx_http_soma_peek_body(ngx_http_soma_attempt_t *a)
         return NGX_OK;
     }
 
-    rc = ngx_http_soma_unframe(a, p, &len);
+    rc = ngx_http_soma_frame_read(a, p, &len);
 
     if (rc == NGX_ERROR) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                    "an answer with a broken body");
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                         "an answer with a broken body");
     }
 
     b->last = p + len;
@@ -182,8 +182,8 @@ ngx_http_soma_peek_packed(ngx_http_soma_attempt_t *a)
             return NGX_OK;
         }
 
-        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                    "an answer that is cut off");
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                         "an answer that is cut off");
     }
 
     packed = *b;
@@ -235,8 +235,8 @@ ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a, ngx_buf_t *packed,
     u->buffer = *packed;
 
     if (verdict == SOMA_VERDICT_ERROR || verdict == SOMA_VERDICT_NONE) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_ANSWER,
-                                    ngx_http_soma_peek_reason(a, verdict));
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         ngx_http_soma_peek_reason(a, verdict));
     }
 
     /* only the end of the connection would tell */
@@ -246,7 +246,7 @@ ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a, ngx_buf_t *packed,
     if (ended || size == NGX_HTTP_SOMA_PEEK_MAX
         || (unknown && verdict != SOMA_VERDICT_MORE)
         || (a->event_stream && (verdict == SOMA_VERDICT_GOOD
-                                || (skip && !ngx_http_soma_next_left(a)))))
+                                || (skip && !ngx_http_soma_peek_next_left(a)))))
     {
         return NGX_OK;
     }
@@ -308,8 +308,8 @@ ngx_http_soma_peek_answer(ngx_http_soma_attempt_t *a)
     verdict = ngx_http_soma_look(a, &skip);
 
     if (verdict == SOMA_VERDICT_ERROR || verdict == SOMA_VERDICT_NONE) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_ANSWER,
-                                    ngx_http_soma_peek_reason(a, verdict));
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         ngx_http_soma_peek_reason(a, verdict));
     }
 
     if (verdict == SOMA_VERDICT_MORE && !a->ended) {
@@ -456,7 +456,7 @@ ngx_http_soma_peek_wait(ngx_http_soma_attempt_t *a, size_t skip)
     b = &a->ctx->request->upstream->buffer;
 
     if ((skip || a->released) && a->event_stream
-        && !ngx_http_soma_next_left(a))
+        && !ngx_http_soma_peek_next_left(a))
     {
         /* keep-alives, and nobody else to ask: they are the client's */
 
@@ -502,14 +502,14 @@ ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a)
         a->ctx->answered = 1;
         a->ctx->status = a->status.code;
 
-        ngx_http_soma_catch(a, b->pos, a->peeked);
+        ngx_http_soma_stream_catch(a, b->pos, a->peeked);
 
-        if (ngx_http_soma_broken(a)) {
+        if (ngx_http_soma_stream_broken(a)) {
             a->ctx->answered = 0;
             a->ctx->status = 0;
 
-            return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                        "an answer that is cut off");
+            return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                             "an answer that is cut off");
         }
 
         a->caught = 1;
@@ -545,7 +545,7 @@ ngx_http_soma_peek_refusal(ngx_http_soma_attempt_t *a)
     soma_refusal_t    refusal;
 
     b = &a->ctx->request->upstream->buffer;
-    reason = ngx_http_soma_status_reason(a->status.code);
+    reason = ngx_http_soma_header_reason(a->status.code);
 
     body.data = b->pos;
     body.len = a->encoding ? 0 : a->peeked;
@@ -568,7 +568,7 @@ ngx_http_soma_peek_refusal(ngx_http_soma_attempt_t *a)
     if (a->fail == SOMA_FAIL_AUTH) {
 
         if (!refusal.ours || !refusal.content) {
-            return ngx_http_soma_reject(a, a->fail, reason);
+            return ngx_http_soma_peek_reject(a, a->fail, reason);
         }
 
         a->fail = SOMA_FAIL_STATUS;
@@ -579,11 +579,11 @@ ngx_http_soma_peek_refusal(ngx_http_soma_attempt_t *a)
     {
         a->resend = 1;
 
-        return ngx_http_soma_reject(a, a->fail,
-                                    "stream_options are not known");
+        return ngx_http_soma_peek_reject(a, a->fail,
+                                         "stream_options are not known");
     }
 
-    if (!ngx_http_soma_may_move_on(a) && refusal.ours
+    if (!ngx_http_soma_peek_may_move_on(a) && refusal.ours
         && !ngx_http_soma_key_in(a, body))
     {
         return NGX_OK;
@@ -593,7 +593,7 @@ ngx_http_soma_peek_refusal(ngx_http_soma_attempt_t *a)
         ngx_http_soma_said(a, body, &refusal.message);
     }
 
-    return ngx_http_soma_reject(a, a->fail, reason);
+    return ngx_http_soma_peek_reject(a, a->fail, reason);
 }
 
 
@@ -677,7 +677,7 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
     ctx->answered = 1;
     ctx->status = a->status.code;
 
-    ngx_http_soma_probe_end(a, a->good);
+    ngx_http_soma_target_probe_end(a, a->good);
 
     if (a->good) {
         ngx_http_soma_health_good(ctx, ctx->model);
@@ -686,7 +686,7 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
         ngx_http_soma_accept_refusal(a);
     }
 
-    ngx_http_soma_wait_set(a);
+    ngx_http_soma_silence_set(a);
     ngx_http_soma_meter_start(a);
 
     if (a->event_stream) {
@@ -756,7 +756,8 @@ ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
         }
     }
 
-    return ngx_http_soma_add_header(r, &nosniff, (u_char *) "nosniff", 7);
+    return ngx_http_soma_filter_add_header(r, &nosniff, (u_char *) "nosniff",
+                                           7);
 }
 
 
@@ -777,10 +778,10 @@ ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a)
                              a->retry_after_ms);
 
     ngx_http_soma_metrics_attempt(ctx->main, a->provider,
-                                  ngx_http_soma_status_reason(a->status.code));
+                                  ngx_http_soma_header_reason(a->status.code));
 
     if (a->status.code > 504) {
-        (void) soma_fault_of((int) a->status.code, &status);
+        (void) soma_dialect_fault_of((int) a->status.code, &status);
 
         ctx->status = status;
         u->headers_in.status_n = status;

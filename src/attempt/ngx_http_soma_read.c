@@ -228,9 +228,9 @@ ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
         return NGX_OK;
     }
 
-    if (soma_parse_int(ngx_http_soma_form_value(ctx,
-                                                &span[NGX_HTTP_SOMA_FORM_N]),
-                       &n)
+    if (soma_number_int(ngx_http_soma_form_value(ctx,
+                                                 &span[NGX_HTTP_SOMA_FORM_N]),
+                        &n)
         != SOMA_OK
         || n < 1 || n > NGX_HTTP_SOMA_FORM_N_MAX)
     {

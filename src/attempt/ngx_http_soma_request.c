@@ -101,7 +101,7 @@ static ngx_str_t  ngx_http_soma_stay_prefixes[] = {
 
 
 ngx_int_t
-ngx_http_soma_create_request(ngx_http_soma_attempt_t *a)
+ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
 {
     size_t                     len;
     ngx_buf_t                 *b;
@@ -235,7 +235,7 @@ ngx_http_soma_request_length(ngx_http_soma_ctx_t *ctx, ngx_buf_t *b,
     b->last = ngx_cpymem(b->last, "Content-Length: ",
                          sizeof("Content-Length: ") - 1);
 
-    soma_out_init(&out, b->last, b->end - b->last);
+    soma_put_init(&out, b->last, b->end - b->last);
     soma_put_int(&out, len);
     b->last = ngx_cpymem(out.pos, "\r\n", 2);
 
@@ -302,8 +302,8 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 
             /* whatever Connection names is hop-by-hop as well */
 
-            if (named && ngx_http_soma_hop(&r->headers_in.headers.part,
-                                           h[i].lowcase_key, h[i].key.len))
+            if (named && ngx_http_soma_header_hop(&r->headers_in.headers.part,
+                                                h[i].lowcase_key, h[i].key.len))
             {
                 continue;
             }
@@ -325,7 +325,7 @@ ngx_http_soma_client_headers(ngx_http_soma_attempt_t *a)
 
     if (!trace) {
         p = ngx_cpymem(p, "traceparent: ", sizeof("traceparent: ") - 1);
-        ngx_http_soma_make_traceparent(p);
+        ngx_http_soma_trace_parent(p);
         p += NGX_HTTP_SOMA_TRACEPARENT;
         *p++ = '\r';
         *p++ = '\n';

@@ -28,7 +28,7 @@ static void ngx_http_soma_target_note(ngx_http_soma_attempt_t *a,
 
 
 ngx_int_t
-ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
+ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
 {
     ngx_int_t                rc;
     ngx_http_soma_ctx_t     *ctx;
@@ -55,7 +55,7 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
         rc = ngx_http_soma_target_admit(a);
 
         if (rc != NGX_OK) {
-            ngx_http_soma_probe_end(a, 0);
+            ngx_http_soma_target_probe_end(a, 0);
         }
 
         if (rc == NGX_BUSY) {
@@ -109,14 +109,14 @@ ngx_http_soma_target_request(ngx_http_soma_attempt_t *a)
     a->conf.buffer_size = a->ctx->conf->buffer_size;
     a->conf.ignore_client_abort = ngx_http_soma_drain_wanted(a);
 
-    ngx_http_soma_wait_set(a);
+    ngx_http_soma_silence_set(a);
 
     u->conf = &a->conf;
 #if (NGX_HTTP_SSL)
     u->ssl = provider->ssl;
     u->ssl_name = provider->server_name;
 #endif
-    u->process_header = ngx_http_soma_process_status;
+    u->process_header = ngx_http_soma_header_status;
 
     /* a provider that refused it once is not asked for a stream's usage */
 
@@ -132,7 +132,7 @@ ngx_http_soma_target_request(ngx_http_soma_attempt_t *a)
                       && ask->stream && !ask->usage_asked
                       && !ask->usage_left);
 
-    return ngx_http_soma_create_request(a);
+    return ngx_http_soma_request_create(a);
 }
 
 
@@ -159,7 +159,7 @@ ngx_http_soma_target_again(ngx_http_soma_attempt_t *a)
 
 
 void
-ngx_http_soma_probe_end(ngx_http_soma_attempt_t *a, ngx_uint_t good)
+ngx_http_soma_target_probe_end(ngx_http_soma_attempt_t *a, ngx_uint_t good)
 {
     if (a->probe) {
         a->probe = 0;
@@ -198,7 +198,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
         return NGX_OK;
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_cstr(&out, "provider:");
     soma_put_str(&out, ngx_http_soma_str(a->provider->name));
 
@@ -221,8 +221,8 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
     ngx_http_soma_metrics_attempt(ctx->main, a->provider, "limit");
 
     if (ctx->next >= ctx->norder && ctx->attempts == 0) {
-        (void) ngx_http_soma_refused(ctx, refusal.limit, refusal.owner,
-                                     &refusal.verdict);
+        (void) ngx_http_soma_admit_refused(ctx, refusal.limit, refusal.owner,
+                                           &refusal.verdict);
     }
 
     return NGX_BUSY;
@@ -312,7 +312,7 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
                              soma_retry_evidence(a->fail,
                                                  (int) a->status.code),
                              a->retry_after_ms);
-    ngx_http_soma_probe_end(a, 0);
+    ngx_http_soma_target_probe_end(a, 0);
     ngx_http_soma_beat_stop(a);
 
     if (a->fail == SOMA_FAIL_AUTH) {
@@ -329,7 +329,7 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
 
     a->over = 1;
 
-    return ngx_http_soma_may_move_on(a);
+    return ngx_http_soma_peek_may_move_on(a);
 }
 
 
@@ -359,7 +359,7 @@ ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a)
     }
 
     if (a->fail == SOMA_FAIL_STATUS || a->fail == SOMA_FAIL_AUTH) {
-        a->reason = ngx_http_soma_status_reason(a->status.code);
+        a->reason = ngx_http_soma_header_reason(a->status.code);
         return a->reason;
     }
 

@@ -61,7 +61,8 @@ static ngx_str_t  ngx_http_soma_hide_headers[] = {
 
 
 ngx_int_t
-ngx_http_soma_providers_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+ngx_http_soma_upstream_providers(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf)
 {
     ngx_uint_t                      i;
     ngx_http_soma_provider_t      **pp, *provider;
@@ -75,7 +76,7 @@ ngx_http_soma_providers_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
     }
 
     ngx_str_set(&balancer->host, "soma");
-    balancer->peer.init = ngx_http_soma_init_peer;
+    balancer->peer.init = ngx_http_soma_peer_init;
 
     pp = smcf->providers.elts;
 

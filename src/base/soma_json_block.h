@@ -314,7 +314,7 @@ soma_block_marks(soma_json_skip_t *skip, soma_json_block_t *b,
                | soma_block_eq(b->block, 'l')) >> 3;
 
     for ( /* void */ ; left != 0; left &= left - 1) {
-        soma_json_mark_string(skip, at + __builtin_ctzll(left) + 1, end);
+        soma_json_skip_mark_string(skip, at + __builtin_ctzll(left) + 1, end);
     }
 }
 
@@ -335,7 +335,7 @@ soma_block_spelt(soma_json_skip_t *skip, soma_json_block_t *b,
                    | soma_block_last(b, 3));
 
     for ( /* void */ ; left != 0; left &= left - 1) {
-        soma_json_mark_escape(skip, at + __builtin_ctzll(left) + 1, end);
+        soma_json_skip_mark_escape(skip, at + __builtin_ctzll(left) + 1, end);
     }
 }
 

@@ -115,7 +115,7 @@ soma_json_scan_init(soma_json_scan_t *scan, const soma_json_want_t *want,
     scan->want = want;
     scan->nwant = (unsigned char) nwant;
     scan->current = -1;
-    scan->walker = soma_json_walker();
+    scan->walker = soma_json_kind_walker();
 }
 
 
@@ -806,7 +806,7 @@ soma_json_begin_value(soma_json_scan_t *scan, const unsigned char *p,
     case '[':
         scan->type = (*p == '{') ? SOMA_JSON_OBJECT : SOMA_JSON_ARRAY;
         scan->state = SOMA_SCAN_NEST;
-        (void) soma_json_push(&scan->skip, *p);
+        (void) soma_json_skip_push(&scan->skip, *p);
         return p + 1;
 
     case 't':

@@ -74,7 +74,7 @@ static const soma_str_t  soma_json_marks[] = {
 
 
 void
-soma_json_mark_string(soma_json_skip_t *skip, const unsigned char *p,
+soma_json_skip_mark_string(soma_json_skip_t *skip, const unsigned char *p,
     const unsigned char *end)
 {
     size_t  i, n, len;
@@ -95,7 +95,7 @@ soma_json_mark_string(soma_json_skip_t *skip, const unsigned char *p,
 /* the names are of small letters and "_": \u005F, \u0061 to \u007A */
 
 void
-soma_json_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
+soma_json_skip_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
     const unsigned char *end)
 {
     if (end - p < 3
@@ -107,7 +107,7 @@ soma_json_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
 
 
 int
-soma_json_push(soma_json_skip_t *skip, int c)
+soma_json_skip_push(soma_json_skip_t *skip, int c)
 {
     uint64_t  bit, *word;
 
@@ -134,7 +134,7 @@ soma_json_push(soma_json_skip_t *skip, int c)
 
 
 int
-soma_json_pop(soma_json_skip_t *skip, int c)
+soma_json_skip_pop(soma_json_skip_t *skip, int c)
 {
     uint32_t  level;
     uint64_t  object;
@@ -180,12 +180,12 @@ soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
 
         case '"':
             skip->quoted = 1;
-            soma_json_mark_string(skip, p + i + 1, p + len);
+            soma_json_skip_mark_string(skip, p + i + 1, p + len);
             break;
 
         case '{':
         case '[':
-            if (soma_json_push(skip, c) != SOMA_OK) {
+            if (soma_json_skip_push(skip, c) != SOMA_OK) {
                 return i;
             }
 
@@ -193,7 +193,7 @@ soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
 
         case '}':
         case ']':
-            if (soma_json_pop(skip, c) != SOMA_OK) {
+            if (soma_json_skip_pop(skip, c) != SOMA_OK) {
                 return i;
             }
 
@@ -269,7 +269,7 @@ soma_json_skip_string(soma_json_skip_t *skip, const unsigned char *p,
                 skip->hex = 0x0f;
 
                 if (skip->depth > 0) {
-                    soma_json_mark_escape(skip, p + i + 1, p + len);
+                    soma_json_skip_mark_escape(skip, p + i + 1, p + len);
                 }
             }
 

@@ -82,7 +82,7 @@ soma_pieces_int(soma_pieces_t *pieces, int64_t n)
 {
     unsigned char  text[SOMA_INT_LEN];
 
-    soma_pieces_put(pieces, text, soma_int_text(text, n));
+    soma_pieces_put(pieces, text, soma_put_int_text(text, n));
 }
 
 
@@ -107,7 +107,7 @@ soma_pieces_quote(soma_pieces_t *pieces, soma_str_t s)
             n--;
         }
 
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_json_str(&out, (soma_str_t) { n, s.data });
 
         /* without its quotes */

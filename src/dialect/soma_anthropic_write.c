@@ -283,7 +283,7 @@ soma_anthropic_write_sampling(soma_pieces_t *out,
                 return SOMA_DECLINED;
             }
 
-        } else if (soma_parse_decimal(heat->raw, SOMA_ANTHROPIC_SCALE, &n)
+        } else if (soma_number_decimal(heat->raw, SOMA_ANTHROPIC_SCALE, &n)
                    == SOMA_OK && n > 1000000000)
         {
             if (soma_inner_lose(loss, heat->name, "is at most 1 in a request "

@@ -540,7 +540,8 @@ soma_anthropic_write_id(soma_pieces_t *out, const char *name, soma_str_t id)
     }
 
     memcpy(text, "call_", sizeof("call_") - 1);
-    (void) soma_hex64(text + sizeof("call_") - 1, soma_hash(id.data, id.len));
+    (void) soma_put_hex64(text + sizeof("call_") - 1, soma_str_hash(id.data,
+                                                                    id.len));
 
     other.data = text;
     other.len = sizeof(text);

@@ -237,10 +237,10 @@ soma_events_first(soma_events_t *events, soma_events_open_t *open)
     soma_inner_event_t  event;
 
     if (open->kind == SOMA_INNER_CALL && open->id_len == 0) {
-        soma_out_init(&id, open->id, sizeof(open->id));
+        soma_put_init(&id, open->id, sizeof(open->id));
         soma_put_cstr(&id, "call_");
-        id.pos = soma_hex64(id.pos, soma_hash(&events->seed,
-                                              sizeof(events->seed))
+        id.pos = soma_put_hex64(id.pos, soma_str_hash(&events->seed,
+                                                      sizeof(events->seed))
                                     + events->calls);
         open->id_len = (unsigned) (id.pos - id.start);
     }

@@ -251,7 +251,7 @@ soma_fill_fail(soma_fill_t *r, const char *before, soma_str_t name,
     p = r->arena->alloc(r->arena->data, SOMA_FILL_ERROR_MAX);
 
     if (p != NULL) {
-        soma_out_init(&out, p, SOMA_FILL_ERROR_MAX - 1);
+        soma_put_init(&out, p, SOMA_FILL_ERROR_MAX - 1);
         soma_put_cstr(&out, before);
         soma_put_str(&out, name);
         soma_put_cstr(&out, after);
@@ -365,7 +365,7 @@ soma_fill_call(soma_fill_t *r, soma_inner_block_t *block)
         return SOMA_ERROR;
     }
 
-    chain = &r->calls[soma_hash(block->id.data, block->id.len)
+    chain = &r->calls[soma_str_hash(block->id.data, block->id.len)
                       % SOMA_FILL_CALLS];
 
     call->block = block;
@@ -388,7 +388,7 @@ soma_fill_called(soma_fill_t *r, soma_str_t id)
         return NULL;
     }
 
-    call = r->calls[soma_hash(id.data, id.len) % SOMA_FILL_CALLS];
+    call = r->calls[soma_str_hash(id.data, id.len) % SOMA_FILL_CALLS];
 
     for (n = 0; call != NULL && n < SOMA_FILL_CHAIN_MAX; n++) {
         if (soma_str_eq(call->block->id, id)) {

@@ -157,8 +157,8 @@ soma_inner_blank(soma_str_t text)
         }
 
         if (p[1] != 'u' || end - p < SOMA_INNER_ESCAPE_MAX
-            || soma_parse_hex((soma_str_t) { 4, (unsigned char *) p + 2 }, c,
-                              sizeof(c))
+            || soma_str_hex((soma_str_t) { 4, (unsigned char *) p + 2 }, c,
+                            sizeof(c))
                != SOMA_OK
             || c[0] != 0 || (c[1] != ' ' && (c[1] < '\t' || c[1] > '\r')))
         {

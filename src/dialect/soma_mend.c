@@ -335,8 +335,8 @@ soma_mend_unicode(const unsigned char *p, const unsigned char *end)
     unsigned char  c[2];
 
     if (end - p < SOMA_MEND_ESCAPE || p[0] != '\\' || p[1] != 'u'
-        || soma_parse_hex((soma_str_t) { 4, (unsigned char *) p + 2 }, c,
-                          sizeof(c))
+        || soma_str_hex((soma_str_t) { 4, (unsigned char *) p + 2 }, c,
+                        sizeof(c))
            != SOMA_OK)
     {
         return -1;
@@ -364,7 +364,7 @@ soma_mend_copy(const unsigned char *p, const unsigned char *end,
             dst += len;
 
         } else if (what == SOMA_MEND_CONTROL) {
-            soma_out_init(&out, dst, SOMA_MEND_GROWTH);
+            soma_put_init(&out, dst, SOMA_MEND_GROWTH);
             soma_put_cstr(&out, "\\u00");
             soma_put_hex(&out, p, 1);
             dst = out.pos;

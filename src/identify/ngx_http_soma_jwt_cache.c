@@ -104,7 +104,7 @@ ngx_http_soma_jwt_cache_get(const u_char *hash, int64_t now,
 
     ngx_memcpy(p, e->data, e->len);
 
-    return soma_identity_unpack(identity, p, e->len) == SOMA_OK
+    return soma_key_identity_unpack(identity, p, e->len) == SOMA_OK
            ? NGX_OK : NGX_DECLINED;
 }
 

@@ -88,7 +88,7 @@ ngx_http_soma_jwt_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_lock_tenant_valid(ngx_http_soma_str(value[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name \"%V\" of \"soma_jwt\": letters, "
                            "digits, \".\", \"_\" and \"-\" are allowed",
@@ -221,7 +221,7 @@ ngx_http_soma_jwt_secret(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
         path.len = value[1].len - 5;
 
         if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-            || ngx_http_soma_read_file(cf, &path, SOMA_JWT_SECRET_MAX + 2,
+            || ngx_http_soma_file_read(cf, &path, SOMA_JWT_SECRET_MAX + 2,
                                        NGX_HTTP_SOMA_FILE_SECRET, &text)
                != NGX_OK)
         {
@@ -291,7 +291,7 @@ ngx_http_soma_jwt_jwks(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     path.len = value[1].len - 5;
 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-        || ngx_http_soma_read_file(cf, &path, SOMA_JWKS_MAX,
+        || ngx_http_soma_file_read(cf, &path, SOMA_JWKS_MAX,
                                    NGX_HTTP_SOMA_FILE_TRUSTED, &text)
            != NGX_OK)
     {
@@ -552,8 +552,8 @@ ngx_http_soma_jwt_claim(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     for (i = 1; i < cf->args->nelts; i++) {
 
         for (k = 0; k < NGX_HTTP_SOMA_CLAIMS; k++) {
-            if (ngx_http_soma_param(&value[i], ngx_http_soma_jwt_claims[k],
-                                    &name))
+            if (ngx_http_soma_block_param(&value[i],
+                                          ngx_http_soma_jwt_claims[k], &name))
             {
                 break;
             }
@@ -596,7 +596,7 @@ ngx_http_soma_jwt_tenant(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 
     value = cf->args->elts;
 
-    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_lock_tenant_valid(ngx_http_soma_str(value[1]))) {
         return "is no name of a tenant";
     }
 
@@ -606,7 +606,7 @@ ngx_http_soma_jwt_tenant(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 }
 
 
-/* kept as soma_models_allow() reads a list, with the same * at the end */
+/* kept as soma_key_models_allow() reads a list, with the same * at the end */
 static char *
 ngx_http_soma_jwt_tenants(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 {
@@ -659,7 +659,7 @@ ngx_http_soma_jwt_ca(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
     path = value[1];
 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-        || ngx_http_soma_read_file(cf, &path, NGX_HTTP_SOMA_JWT_CA,
+        || ngx_http_soma_file_read(cf, &path, NGX_HTTP_SOMA_JWT_CA,
                                    NGX_HTTP_SOMA_FILE_TRUSTED, &text)
            != NGX_OK)
     {

@@ -159,7 +159,8 @@ ngx_http_soma_user_set(ngx_http_soma_ctx_t *ctx, soma_str_t user)
         return NGX_OK;
     }
 
-    if (soma_identity_set(&ctx->identity, SOMA_STR("user"), user) != SOMA_OK) {
+    if (soma_key_identity_set(&ctx->identity, SOMA_STR("user"),
+                              user) != SOMA_OK) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
                                    "invalid_user",
                                    "the user is longer than %d bytes, or has "
@@ -184,7 +185,7 @@ ngx_http_soma_user_tags(ngx_http_soma_ctx_t *ctx, soma_str_t list,
         return;
     }
 
-    soma_out_init(&out, p, SOMA_USER_MAX);
+    soma_put_init(&out, p, SOMA_USER_MAX);
     soma_put_str(&out, ctx->identity.tags);
 
     soma_tags_list(&out, list);

@@ -270,7 +270,7 @@ soma_jwk_bytes(soma_arena_t *arena, yyjson_val *entry, const char *name,
         return SOMA_DECLINED;
     }
 
-    return soma_base64url(text, bytes->data, &bytes->len) == SOMA_OK
+    return soma_jwt_base64url(text, bytes->data, &bytes->len) == SOMA_OK
            ? SOMA_OK : SOMA_DECLINED;
 }
 
@@ -312,7 +312,7 @@ soma_jwk_rsa(soma_arena_t *arena, yyjson_val *entry)
     sequence = soma_der_head_len(numbers) + numbers;
     bits = soma_der_head_len(sequence + 1) + sequence + 1;
 
-    soma_out_init(&out, der, sizeof(der));
+    soma_put_init(&out, der, sizeof(der));
     soma_der_head(&out, SOMA_DER_SEQUENCE, sizeof(algorithm) + bits);
     soma_put(&out, algorithm, sizeof(algorithm));
     soma_der_head(&out, SOMA_DER_BITS, sequence + 1);
@@ -362,7 +362,7 @@ soma_jwk_p256(soma_arena_t *arena, yyjson_val *entry)
         return NULL;
     }
 
-    soma_out_init(&out, der, sizeof(der));
+    soma_put_init(&out, der, sizeof(der));
     soma_put(&out, head, sizeof(head));
     soma_put_str(&out, x);
     soma_put_str(&out, y);
@@ -590,7 +590,7 @@ soma_jwk_ecdsa(const soma_jwk_t *key, const soma_jwt_t *jwt)
     r = soma_der_trim(r);
     s = soma_der_trim(s);
 
-    soma_out_init(&out, der, sizeof(der));
+    soma_put_init(&out, der, sizeof(der));
     soma_der_head(&out, SOMA_DER_SEQUENCE,
                   soma_der_integer_len(r) + soma_der_integer_len(s));
     soma_der_integer(&out, r);

@@ -103,7 +103,7 @@ soma_base64url_bits(unsigned char c)
 
 
 int
-soma_base64url(soma_str_t text, unsigned char *out, size_t *len)
+soma_jwt_base64url(soma_str_t text, unsigned char *out, size_t *len)
 {
     size_t          i;
     unsigned        bits, left, value;
@@ -305,7 +305,8 @@ soma_jwt_parse(soma_jwt_t *jwt, soma_arena_t *arena, soma_str_t token)
             return SOMA_JWT_NO_MEMORY;
         }
 
-        if (soma_base64url(part[i], text[i].data, &text[i].len) != SOMA_OK) {
+        if (soma_jwt_base64url(part[i], text[i].data,
+                               &text[i].len) != SOMA_OK) {
             return SOMA_JWT_FORM;
         }
     }
@@ -498,7 +499,7 @@ soma_jwt_date(const soma_jwt_t *jwt, const char *name, int64_t *ms)
 
     /* a number past the year 9999 is ms taken for seconds */
 
-    if (soma_parse_decimal(s, 3, ms) != SOMA_OK || *ms > SOMA_JWT_TIME_MAX) {
+    if (soma_number_decimal(s, 3, ms) != SOMA_OK || *ms > SOMA_JWT_TIME_MAX) {
         return SOMA_ERROR;
     }
 

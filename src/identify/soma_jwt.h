@@ -105,7 +105,7 @@ int soma_jwt_like(soma_str_t credential);
  * Strict base64url (RFC 4648, 5): no padding, no blanks, no bits left over.
  * "out" takes len * 3 / 4 bytes.  SOMA_ERROR: it is none.
  */
-int soma_base64url(soma_str_t text, unsigned char *out, size_t *len);
+int soma_jwt_base64url(soma_str_t text, unsigned char *out, size_t *len);
 
 /*
  * Reads header and claims; nothing is proven by that.  Refused: an "alg"

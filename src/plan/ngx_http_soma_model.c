@@ -80,8 +80,8 @@ ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_http_soma_param(&value[i], "provider", &mcf->provider)
-            || ngx_http_soma_param(&value[i], "name", &mcf->model.target)
+        if (ngx_http_soma_block_param(&value[i], "provider", &mcf->provider)
+            || ngx_http_soma_block_param(&value[i], "name", &mcf->model.target)
             || ngx_http_soma_model_number(&value[i], mcf) == NGX_OK)
         {
             continue;
@@ -117,15 +117,15 @@ ngx_http_soma_model_number(ngx_str_t *word, ngx_http_soma_model_conf_t *mcf)
 
     for (param = ngx_http_soma_model_params; param->name; param++) {
 
-        if (!ngx_http_soma_param(word, param->name, &value)) {
+        if (!ngx_http_soma_block_param(word, param->name, &value)) {
             continue;
         }
 
         n = (int64_t *) ((char *) mcf + param->offset);
 
         if (param->price) {
-            return soma_parse_decimal(ngx_http_soma_str(value),
-                                      NGX_HTTP_SOMA_MILLION, n);
+            return soma_number_decimal(ngx_http_soma_str(value),
+                                       NGX_HTTP_SOMA_MILLION, n);
         }
 
         return ngx_http_soma_model_tokens(ngx_http_soma_str(value), n);
@@ -161,8 +161,8 @@ ngx_http_soma_model_tokens(soma_str_t text, int64_t *n)
         text.len -= (digits != 0);
     }
 
-    return digits ? soma_parse_decimal(text, digits, n)
-                  : soma_parse_int(text, n);
+    return digits ? soma_number_decimal(text, digits, n)
+                  : soma_number_int(text, n);
 }
 
 
@@ -220,8 +220,8 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     soma_price_dearest(&model->dearest, price);
     model->factor = ngx_http_soma_factor(smcf, model);
 
-    model->hash = soma_hash(mcf->provider.data, mcf->provider.len) * 31
-                  + soma_hash(model->name.data, model->name.len);
+    model->hash = soma_str_hash(mcf->provider.data, mcf->provider.len) * 31
+                  + soma_str_hash(model->name.data, model->name.len);
 
     if (model->hash == 0) {
         model->hash = 1;

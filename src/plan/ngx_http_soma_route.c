@@ -175,7 +175,7 @@ ngx_http_soma_route_model(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
 
     if (cf->args->nelts == 3) {
 
-        if (!ngx_http_soma_param(&value[2], "weight", &s)) {
+        if (!ngx_http_soma_block_param(&value[2], "weight", &s)) {
             goto invalid;
         }
 
@@ -259,7 +259,7 @@ ngx_http_soma_route_retry(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
 
 
 ngx_int_t
-ngx_http_soma_routes_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+ngx_http_soma_route_init_all(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 {
     ngx_str_t               *twice;
     ngx_uint_t               i, n;

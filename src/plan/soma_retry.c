@@ -46,7 +46,7 @@ soma_retry_parse(soma_retry_t *retry, soma_str_t word)
     number.data = word.data + sizeof("http_") - 1;
     number.len = word.len - (sizeof("http_") - 1);
 
-    if (soma_parse_int(number, &status) != SOMA_OK
+    if (soma_number_int(number, &status) != SOMA_OK
         || status < SOMA_STATUS_LOW
         || status > SOMA_STATUS_HIGH)
     {

@@ -205,7 +205,7 @@ ngx_http_soma_cache_put(ngx_http_soma_main_conf_t *smcf, ngx_uint_t kind,
     cn->put = now;
     cn->expires = expires;
     cn->epoch = cache->epoch[kind];
-    cn->brief = !ngx_http_soma_redis_listening()
+    cn->brief = !ngx_http_soma_redis_listen_on()
                 || now - cache->changed[kind] < NGX_HTTP_SOMA_CACHE_SETTLE;
 
     ngx_shmtx_unlock(&smcf->shpool->mutex);

@@ -648,7 +648,7 @@ ngx_http_soma_cluster_told(void *data, redisReply *reply)
     cl->fails = 0;
 
     ngx_http_soma_cluster_take();
-    ngx_http_soma_redis_heard();
+    ngx_http_soma_redis_first_heard();
 
     if (!known) {
         ngx_log_error(NGX_LOG_INFO, ngx_http_soma_redis_worker.log, 0,

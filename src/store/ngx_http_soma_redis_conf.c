@@ -41,7 +41,8 @@ static char *ngx_http_soma_redis_check(ngx_conf_t *cf,
 
 
 char *
-ngx_http_soma_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_soma_redis_conf_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
@@ -313,7 +314,7 @@ ngx_http_soma_redis_param(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis,
     ngx_int_t   ms;
     ngx_str_t   s, name;
 
-    if (ngx_http_soma_param(word, "timeout", &s)) {
+    if (ngx_http_soma_block_param(word, "timeout", &s)) {
         ms = ngx_parse_time(&s, 0);
 
         if (ms != NGX_ERROR && ms > 0
@@ -323,31 +324,31 @@ ngx_http_soma_redis_param(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis,
             return NGX_CONF_OK;
         }
 
-    } else if (ngx_http_soma_param(word, "user", &s) && s.len) {
+    } else if (ngx_http_soma_block_param(word, "user", &s) && s.len) {
         redis->user = s;
         return NGX_CONF_OK;
 
-    } else if (ngx_http_soma_param(word, "password", &s)) {
+    } else if (ngx_http_soma_block_param(word, "password", &s)) {
         return ngx_http_soma_redis_secret(cf, s, "password",
                                           &redis->password);
 
-    } else if (ngx_http_soma_param(word, "sentinel_user", &s) && s.len) {
+    } else if (ngx_http_soma_block_param(word, "sentinel_user", &s) && s.len) {
         redis->sentinel_user = s;
         return NGX_CONF_OK;
 
-    } else if (ngx_http_soma_param(word, "sentinel_password", &s)) {
+    } else if (ngx_http_soma_block_param(word, "sentinel_password", &s)) {
         return ngx_http_soma_redis_secret(cf, s, "sentinel_password",
                                           &redis->sentinel_password);
 
-    } else if (ngx_http_soma_param(word, "tls_ca", &s) && s.len) {
+    } else if (ngx_http_soma_block_param(word, "tls_ca", &s) && s.len) {
         files->ca = s;
         return NGX_CONF_OK;
 
-    } else if (ngx_http_soma_param(word, "tls_cert", &s) && s.len) {
+    } else if (ngx_http_soma_block_param(word, "tls_cert", &s) && s.len) {
         files->cert = s;
         return NGX_CONF_OK;
 
-    } else if (ngx_http_soma_param(word, "tls_key", &s) && s.len) {
+    } else if (ngx_http_soma_block_param(word, "tls_key", &s) && s.len) {
         files->key = s;
         return NGX_CONF_OK;
 
@@ -398,7 +399,7 @@ ngx_http_soma_redis_secret(ngx_conf_t *cf, ngx_str_t source,
         path.len = source.len - 5;
 
         if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-            || ngx_http_soma_read_file(cf, &path, SOMA_REDIS_SECRET_MAX,
+            || ngx_http_soma_file_read(cf, &path, SOMA_REDIS_SECRET_MAX,
                                        NGX_HTTP_SOMA_FILE_SECRET, &text)
                != NGX_OK)
         {

@@ -92,7 +92,7 @@ soma_test_encode(soma_test_ask_t *t, const soma_dialect_t *dialect,
         return s;
     }
 
-    soma_out_init(&out, s.data, s.len);
+    soma_put_init(&out, s.data, s.len);
 
     for (i = 0, pos = 0; i < t->edits.n; i++) {
         soma_put(&out, t->body.data + pos, t->edits.edit[i].start - pos);

@@ -960,13 +960,13 @@ test_key(void)
     soma_str_t     t;
     unsigned char  small[16];
 
-    soma_out_init(&tag, small, sizeof(small));
+    soma_put_init(&tag, small, sizeof(small));
     soma_lease_tag(&tag, SOMA_STR("tenant:acme"), SOMA_STR("acme"));
     t.data = tag.start;
     t.len = (size_t) (tag.pos - tag.start);
     soma_is_str(t.data, t.len, "acme", "tag of a tenant");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lease_key(&out, t, SOMA_STR("tenant:acme"),
                    SOMA_STR("requests/minute"), SOMA_STR("user"),
                    SOMA_STR("acme"), SOMA_STR("al {ice}:x"));
@@ -974,7 +974,7 @@ test_key(void)
                 "soma:{acme}:quota:requests/minute:user:acme:"
                 "al_%7Bice%7D%3Ax", "key of a user");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lease_key(&out, t, SOMA_STR("key:0a1b"),
                    SOMA_STR("cost/month from=15 tz=Europe/Berlin"),
                    SOMA_STR("key"), SOMA_STR("acme"), SOMA_STR("0a1b"));
@@ -982,12 +982,12 @@ test_key(void)
                 "soma:{acme}:quota:key:0a1b:cost/month_from=15_"
                 "tz=Europe/Berlin:key:acme:0a1b", "key of a key");
 
-    soma_out_init(&tag, buf, sizeof(buf));
+    soma_put_init(&tag, buf, sizeof(buf));
     soma_lease_tag(&tag, SOMA_STR("provider:o}p"), SOMA_STR("acme"));
     soma_is_str(tag.start, tag.pos - tag.start, "provider:o%7Dp",
                 "tag of a provider");
 
-    soma_out_init(&out, small, sizeof(small));
+    soma_put_init(&out, small, sizeof(small));
     soma_lease_key(&out, t, SOMA_STR("tenant:acme"), SOMA_STR("cost/day"),
                    SOMA_STR("tenant"), SOMA_STR("acme"), SOMA_STR(""));
     soma_ok(out.full, "too long a key is told");
@@ -1066,7 +1066,7 @@ test_args(void)
     item.state = 2;
     item.edge[3] = SOMA_WINDOW_NEVER;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lease_args(&out, &item, argv, len);
     soma_ok(!out.full, "the largest fit");
     soma_is_str(argv[0], len[0], "w", "a window of the calendar");

@@ -233,7 +233,7 @@ test_policy_tools(void)
             continue;
         }
 
-        soma_out_init(&out, names, sizeof(names));
+        soma_put_init(&out, names, sizeof(names));
 
         for (k = 0; k < t.ask.nhosted; k++) {
             soma_put_str(&out, t.ask.hosted[k]);

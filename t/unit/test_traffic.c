@@ -408,7 +408,7 @@ test_stream(exchange_t *x)
 
         ask.usage_asked = asked;
         drops = 0;
-        soma_out_init(&kept, buf, x->len);
+        soma_put_init(&kept, buf, x->len);
         stream(x, &ask, x->len, 0, &one, &kept, &drops);
 
         if (asked) {
@@ -434,7 +434,7 @@ test_stream(exchange_t *x)
         tally.dropped += drops;
 
         drops = 0;
-        soma_out_init(&kept, buf, x->len);
+        soma_put_init(&kept, buf, x->len);
         stream(x, &ask, 1, 0, &pieces, &kept, &drops);
 
         soma_ok(drops == want_drops
@@ -446,7 +446,7 @@ test_stream(exchange_t *x)
         /* all of its events too long to be kept */
 
         drops = 0;
-        soma_out_init(&kept, buf, x->len);
+        soma_put_init(&kept, buf, x->len);
         stream(x, &ask, 1, 1, &pieces, &kept, &drops);
 
         soma_ok(drops == 0 && (size_t) (kept.pos - kept.start) == x->len

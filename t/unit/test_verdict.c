@@ -8,7 +8,7 @@
 
 
 #include "soma_dialect.h"
-#include "soma_wait.h"
+#include "soma_silence.h"
 #include "soma_test.h"
 #include "soma_arena_malloc.h"
 
@@ -336,8 +336,8 @@ test_statuses(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        soma_is_int(soma_fault_of(cases[i].status, &client), cases[i].fault,
-                    "the fault of %d", cases[i].status);
+        soma_is_int(soma_dialect_fault_of(cases[i].status, &client),
+                    cases[i].fault, "the fault of %d", cases[i].status);
         soma_is_int(client, cases[i].client, "and what clients are told");
     }
 }
