@@ -31,7 +31,7 @@ static ngx_int_t ngx_http_soma_reinit_handler(ngx_http_request_t *r);
 static void ngx_http_soma_abort_handler(ngx_http_request_t *r);
 static void ngx_http_soma_finalize_handler(ngx_http_request_t *r,
     ngx_int_t rc);
-static ngx_int_t ngx_http_soma_bound_output(void *data, ngx_chain_t *in);
+static ngx_int_t ngx_http_soma_attempt_output(void *data, ngx_chain_t *in);
 static ngx_int_t ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx,
     ngx_int_t rc);
 static ngx_int_t ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a);
@@ -228,7 +228,7 @@ ngx_http_soma_upstream_create(ngx_http_soma_attempt_t *a)
 
     ngx_str_set(&u->schema, "soma://");
     u->output.tag = (ngx_buf_tag_t) &ngx_http_soma_module;
-    u->output.output_filter = ngx_http_soma_bound_output;
+    u->output.output_filter = ngx_http_soma_attempt_output;
     u->output.filter_ctx = r;
     u->buffering = 0;
 
@@ -321,7 +321,7 @@ ngx_http_soma_finalize_handler(ngx_http_request_t *r, ngx_int_t rc)
 
 /* the request's way out: small last segments must not wait for an ACK */
 static ngx_int_t
-ngx_http_soma_bound_output(void *data, ngx_chain_t *in)
+ngx_http_soma_attempt_output(void *data, ngx_chain_t *in)
 {
     ngx_http_request_t  *r = data;
 
