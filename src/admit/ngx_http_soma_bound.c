@@ -30,7 +30,7 @@ ngx_http_soma_bound_written(ngx_http_soma_ctx_t *ctx)
 {
     /* how long a compacted conversation is nobody can say beforehand */
 
-    return soma_openai.bounds(ctx->ask.api) != NULL
+    return ctx->client->bounds(ctx->ask.api) != NULL
            || ctx->ask.api == SOMA_API_COMPACT;
 }
 
@@ -88,7 +88,7 @@ ngx_http_soma_bound_check(ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    names = soma_openai.bounds(ctx->ask.api);
+    names = ctx->client->bounds(ctx->ask.api);
 
     if (names == NULL) {
         return NGX_OK;
@@ -264,7 +264,7 @@ ngx_http_soma_bound_costed(ngx_http_soma_ctx_t *ctx, ngx_array_t *limits)
 static ngx_uint_t
 ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx)
 {
-    return soma_openai.bounds(ctx->ask.api) != NULL
+    return ctx->client->bounds(ctx->ask.api) != NULL
            && (ctx->ask.max_tokens < 0
                || ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST);
 }
@@ -333,7 +333,7 @@ ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx)
 
     if (ctx->ask.max_tokens >= 0
         || ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
-        || soma_openai.bounds(ctx->ask.api) == NULL)
+        || ctx->client->bounds(ctx->ask.api) == NULL)
     {
         return 0;
     }

@@ -169,7 +169,7 @@ ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a, ngx_int_t rc)
         soma_put_cstr(&out, "\n\n");
     }
 
-    soma_openai.fault_event(&out, a->ctx->ask.api, fault, code, message);
+    a->ctx->client->fault_event(&out, a->ctx->ask.api, fault, code, message);
 
     b->pos = out.start;
     b->last = out.pos;

@@ -72,7 +72,7 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
     ctx = a->ctx;
 
     if (!ctx->metered || !a->event_stream || !a->good
-        || a->provider->dialect->bounds(ctx->ask.api) == NULL)
+        || ctx->client->bounds(ctx->ask.api) == NULL)
     {
         return;
     }
@@ -465,8 +465,8 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
     }
 
     soma_put_init(&out, p, size);
-    soma_openai.cut(&out, &ctx->ask, &ctx->answer, &ctx->usage,
-                    ngx_http_soma_settle_usage_cost(ctx));
+    ctx->client->cut(&out, &ctx->ask, &ctx->answer, &ctx->usage,
+                     ngx_http_soma_settle_usage_cost(ctx));
 
     text->data = p;
     text->len = out.pos - out.start;

@@ -436,7 +436,7 @@ ngx_http_soma_encode(ngx_http_soma_attempt_t *a, soma_json_edits_t *edits)
     target = ngx_http_soma_str(ctx->model->target);
 
     if (ctx->ask.scan) {
-        return a->provider->dialect->encode(&ctx->ask, target, &ctx->arena,
+        return a->provider->dialect->splice(&ctx->ask, target, &ctx->arena,
                                             ngx_http_soma_body_value, ctx,
                                             edits);
     }

@@ -135,7 +135,7 @@ ngx_http_soma_object_unknown(ngx_http_soma_ctx_t *ctx)
     soma_ask_id_t  *id;
 
     id = &ctx->ask.ids[ctx->own_at];
-    name = soma_openai.objects[id->kind];
+    name = soma_policy_objects[id->kind];
 
     if (id->kind == SOMA_OBJECT_RESPONSE) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND,

@@ -335,6 +335,7 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_main_conf_t      *main;
     ngx_http_soma_loc_conf_t       *conf;
     soma_arena_t                    arena;      /* over request->pool */
+    const soma_dialect_t           *client;     /* what the caller speaks */
 
     /* identify */
     soma_identity_t                 identity;

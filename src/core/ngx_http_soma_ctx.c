@@ -21,7 +21,7 @@ static ngx_str_t  ngx_http_soma_session_id = ngx_string("x-session-id");
 ngx_http_soma_ctx_t *
 ngx_http_soma_ctx_create(ngx_http_request_t *r)
 {
-    ngx_str_t            *value;
+    ngx_str_t            *value, path;
     ngx_http_cleanup_t   *cln;
     ngx_http_soma_ctx_t  *ctx;
 
@@ -36,6 +36,10 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r)
     ctx->arena = ngx_http_soma_arena(r->pool);
     ctx->start = (int64_t) r->start_sec * 1000 + r->start_msec;
     ctx->start_msec = ngx_current_msec;
+
+    path = ngx_http_soma_path(r);
+    ctx->client = soma_dialect_client(ngx_http_soma_str(path), &ctx->surface,
+                                      &ctx->stored);
 
     value = ngx_http_soma_header_in(r, &ngx_http_soma_request_id);
 

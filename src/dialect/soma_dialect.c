@@ -14,7 +14,7 @@
 
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
-    &soma_echo_dialect
+    &soma_echo
 };
 
 
@@ -34,6 +34,31 @@ soma_dialect_find(soma_str_t name, const char **names)
     }
 
     return NULL;
+}
+
+
+const soma_dialect_t *
+soma_dialect_client(soma_str_t path, const soma_surface_t **surface,
+    soma_str_t *id)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {
+
+        if (soma_dialects[i]->surface == NULL) {
+            continue;
+        }
+
+        *surface = soma_dialects[i]->surface(path, id);
+
+        if (*surface != NULL) {
+            return soma_dialects[i];
+        }
+    }
+
+    *surface = NULL;
+
+    return soma_dialects[0];
 }
 
 

@@ -12,7 +12,11 @@
 
 
 #include "soma_base.h"
+#include "soma_inner.h"
 #include "soma_json.h"
+#include "soma_pieces.h"
+#include "soma_policy.h"
+#include "soma_prompt_names.h"
 #include "soma_sse.h"
 #include "soma_usage.h"
 #include "soma_work.h"
@@ -89,31 +93,6 @@ typedef enum {
     SOMA_ASK_TOTAL
 } soma_ask_member_e;
 
-
-/* why a member of a request that is none of those is not passed on */
-typedef enum {
-    SOMA_POLICY_ROUTE = 0,      /* it chooses model, key or address */
-    SOMA_POLICY_BOUND,          /* it bounds an answer */
-    SOMA_POLICY_TOOL            /* it has the provider search or fetch */
-} soma_policy_e;
-
-typedef struct {
-    soma_str_t     name;        /* in small letters; constant, ends in \0 */
-    soma_policy_e  why;
-} soma_policy_t;
-
-
-/* what a provider keeps, and a request may name */
-typedef enum {
-    SOMA_OBJECT_RESPONSE = 0,
-    SOMA_OBJECT_CONVERSATION,
-    SOMA_OBJECT_PROMPT,
-    SOMA_OBJECT_FILE,
-    SOMA_OBJECT_STORE,          /* of vectors */
-    SOMA_OBJECT_CONTAINER,
-    SOMA_OBJECT_ITEM,           /* of a response, by any id */
-    SOMA_OBJECTS
-} soma_object_e;
 
 typedef struct {
     soma_object_e  kind;
@@ -301,102 +280,285 @@ typedef enum {
 } soma_fault_e;
 
 
+/* gives the bytes of a span of the body; the glue knows where that lies */
+typedef int (*soma_value_pt)(void *data, soma_json_span_t *span,
+    soma_str_t *s);
+
+
+/*
+ * Writes one answer to a client out of the inner form.  Zeroed, and the first
+ * part filled in, by whoever has the request; it must not be moved.
+ */
 typedef struct {
-    soma_str_t  name;
+    soma_arena_t        *arena;
+    soma_ask_t          *ask;           /* api, stream, usage_asked, n ... */
+    soma_str_t           id;            /* name: where the provider has none */
+    soma_str_t           model;         /* name: likewise */
+    int64_t              created;       /* s UTC, likewise */
+    soma_usage_t         usage;         /* of the prompt, as it was counted
+                                           here, for dialects that say it
+                                           before the provider does */
+    int64_t              cost;          /* nano-USD, to stand in the usage;
+                                           -1: not told.  Set anew before
+                                           SOMA_INNER_END */
+
+    /* out, at SOMA_DECLINED: a constant sentence */
+    const char          *error;
+
+    void                *state;         /* the dialect's own, from the arena;
+                                           NULL at its first event */
+} soma_writer_t;
+
+
+/* reads one answer of a provider into the inner form; likewise */
+typedef struct {
+    soma_arena_t        *arena;
+    soma_api_e           api;
+    soma_inner_sink_pt   sink;
+    void                *data;          /* of the sink */
+    uint64_t             seed;          /* of ids that have to be made: another
+                                           one for each answer */
+    void                *state;
+} soma_decoder_t;
+
+
+/* a request to a target that is answered here; see "local" */
+typedef struct {
+    soma_arena_t                *arena;
+    soma_ask_t                  *ask;       /* max_tokens, n, tier */
+    const soma_inner_request_t  *request;
+    soma_str_t                   id;        /* name: of the request */
+    soma_str_t                   model;     /* name: as the client called it */
+    int64_t                      created;   /* s UTC */
+
+    /* out, at SOMA_DECLINED: a sentence */
+    const char                  *error;
+} soma_local_t;
+
+
+/* how the pieces of a streamed answer are told apart */
+typedef enum {
+    SOMA_FRAMING_SSE = 0,
+    SOMA_FRAMING_NDJSON,
+    SOMA_FRAMING_EVENTSTREAM            /* AWS's binary one */
+} soma_framing_e;
+
+
+typedef struct {
+    soma_str_t  name;                   /* in small letters */
+    soma_str_t  value;
+} soma_header_t;
+
+
+/* names of the headers that tell what limits leave, and how the time of a
+ * reset is written */
+typedef enum {
+    SOMA_RESET_DURATION = 0,            /* "1m30s" */
+    SOMA_RESET_TIME                     /* RFC 3339 */
+} soma_reset_e;
+
+/* requests, tokens and cost, in that order */
+#define SOMA_RATE_NAMES  3
+
+typedef struct {
+    soma_str_t    limit;
+    soma_str_t    remaining;
+    soma_str_t    reset;
+} soma_rate_names_t;
+
+
+/*
+ * A dialect has two halves and some data.  Of a client it is asked what the
+ * client says and how to answer it, of a provider how to ask and what it
+ * answers.  Where both ends speak one dialect its bytes pass ("splice"), with
+ * edits; where they do not, the client's half reads the request into the
+ * inner form and the provider's half writes it, and the answer goes the other
+ * way.  A half that a dialect does not have is NULL throughout.
+ */
+typedef struct {
+    soma_str_t                name;
+
+    /* data */
+
+    /* the members to look for: SOMA_ASK_TOTAL of them, in that order; one
+     * that the dialect does not have has an empty name */
+    const soma_json_want_t   *want;
+
+    /* what of a request is prompt, for soma_prompt.h */
+    const soma_prompt_names_t  *prompt;
+
+
+    /* the client's half */
 
     /* the endpoint of a path ("/chat/completions", no /v1), and the id that
      * stands in it; NULL: none */
     const soma_surface_t  *(*surface)(soma_str_t path, soma_str_t *id);
 
-    /* the members to look for: SOMA_ASK_TOTAL of them, in that order */
-    const soma_json_want_t  *want;
-
-    /* members that a provider has to allow, and the index of one by its name
-     * (soma_json_other_pt) */
-    const soma_policy_t  *policies;
-    unsigned              npolicies;
-    int                  (*policy)(const unsigned char *name, size_t len);
-
-    /* names of the query arguments that go up, the last one empty; with a
-     * body, and to what is stored */
-    const soma_str_t     *args;
-    const soma_str_t     *stored_args;
-
-    /* SOMA_OBJECTS names by which a provider allows objects that nobody here
-     * was given */
-    const soma_str_t     *objects;
+    /* what a sentence names where there is no such endpoint */
+    const char               *surfaces;
 
     /*
-     * Reads ask->scan's spans; "value" gives the bytes of a span (the glue
-     * knows where the body lies).  SOMA_ERROR: *error is a sentence for the
+     * Reads ask->scan's spans.  SOMA_ERROR: *error is a sentence for the
      * client (model missing, stream no boolean ...).
      */
-    int  (*ask)(soma_ask_t *ask, soma_arena_t *arena,
-             int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
-             void *data, const char **error);
+    int                     (*ask)(soma_ask_t *ask, soma_arena_t *arena,
+                                soma_value_pt value, void *data,
+                                const char **error);
 
     /*
      * What an answer's bound is called: for a client that has to say it, a
      * list for a sentence; NULL: this API has none.
      */
-    const char  *(*bounds)(soma_api_e api);
-
-    /* the edits that turn the client's body into the provider's: "model"
-     * renamed, usage asked for in a stream, the answer's bound said by the
-     * provider's name for it alone.  Texts live in the arena */
-    int  (*encode)(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
-             int (*value)(void *data, soma_json_span_t *span, soma_str_t *s),
-             void *data, soma_json_edits_t *edits);
+    const char             *(*bounds)(soma_api_e api);
 
     /*
-     * The next bytes of a whole JSON answer.  SOMA_AGAIN: its end is yet to
+     * The whole body, in memory, as an inner request that points into it.
+     * SOMA_OK; SOMA_DECLINED: the inner form has no such API; SOMA_ERROR:
+     * *error is a sentence for the client, NULL: no memory.
+     */
+    int                     (*read_request)(soma_inner_request_t *request,
+                                soma_api_e api, soma_arena_t *arena,
+                                soma_str_t body, const char **error);
+
+    /*
+     * Takes the next event of an answer; what the client is to get for it is
+     * put into "out": of a stream at once, of a whole answer all of it at
+     * SOMA_INNER_END.  SOMA_OK; SOMA_DECLINED: the client cannot be told that,
+     * writer->error says why; SOMA_ERROR: no memory.
+     */
+    int                     (*write)(soma_writer_t *writer,
+                                soma_pieces_t *out,
+                                const soma_inner_event_t *event);
+
+    /* an error body, and an error event for the middle of a stream (with
+     * what ends a stream well-formed); code may be empty */
+    void                    (*fault)(soma_out_t *out, soma_fault_e fault,
+                                soma_str_t code, soma_str_t message);
+    void                    (*fault_event)(soma_out_t *out, soma_api_e api,
+                                soma_fault_e fault, soma_str_t code,
+                                soma_str_t message);
+
+    /*
+     * What ends a spliced stream that is cut because its budget is spent, as
+     * if it had reached its bound: every choice ended for its length, the
+     * usage if the client asked for it, the end.  "cost" (nano-USD) stands in
+     * the usage, unless it is -1.  At most SOMA_CUT_EVENT_MAX bytes for each
+     * of the choices seen, of a chat for each of ask->n too, and twice more.
+     */
+    void                    (*cut)(soma_out_t *out, soma_ask_t *ask,
+                                soma_answer_t *answer,
+                                const soma_usage_t *usage, int64_t cost);
+
+    /* SOMA_RATE_NAMES of them; an empty name is not told */
+    const soma_rate_names_t  *rate;
+    soma_reset_e              reset;
+
+
+    /* the provider's half */
+
+    /* headers of every request, unless the client's own pass; the prefix of
+     * names of headers that go to no provider of another dialect, or empty;
+     * and what comes before an api_key in its header line */
+    const soma_header_t      *headers;
+    unsigned                  nheaders;
+    soma_str_t                own_headers;
+    soma_str_t                credential;
+
+    /* names of the query arguments that go up, the last one empty; with a
+     * body, and to what is stored */
+    const soma_str_t         *args;
+    const soma_str_t         *stored_args;
+
+    /* where a request of the inner form goes, below the endpoint.  The bytes
+     * are constant, or in the arena; empty: no memory */
+    soma_str_t              (*path)(soma_arena_t *arena, soma_str_t model,
+                                unsigned stream);
+
+    /*
+     * A client of this dialect: the edits that turn its body into the
+     * provider's: "model" renamed, usage asked for in a stream, the answer's
+     * bound said by the provider's name for it alone.  Texts live in the
+     * arena.
+     */
+    int                     (*splice)(soma_ask_t *ask, soma_str_t model,
+                                soma_arena_t *arena, soma_value_pt value,
+                                void *data, soma_json_edits_t *edits);
+
+    /*
+     * A client of another one: the body out of the inner form.  request->model
+     * is the provider's name, ask->bound what it is told for a client that
+     * said no max_tokens.  SOMA_OK; SOMA_DECLINED: loss->refused and
+     * loss->why say what of it has no place here; SOMA_ERROR: no memory.
+     */
+    int                     (*write_request)(soma_pieces_t *out,
+                                const soma_inner_request_t *request,
+                                soma_ask_t *ask, soma_inner_loss_t *loss);
+
+    soma_framing_e            framing;
+
+    /*
+     * What an answer tells the books, whether its bytes pass or not.  The
+     * next bytes of a whole JSON answer.  SOMA_AGAIN: its end is yet to
      * come, SOMA_OK: it has ended (white space may follow), SOMA_ERROR: it
      * is no JSON.  answer->failed and ->formed are set as soon as it says so,
      * whatever its length.
      */
-    int  (*body)(soma_answer_t *answer, soma_reader_t *reader,
-             const unsigned char *p, size_t len);
+    int                     (*body)(soma_answer_t *answer,
+                                soma_reader_t *reader,
+                                const unsigned char *p, size_t len);
 
     /* one streamed event that lies whole: SOMA_EVENT_* */
-    int  (*event)(soma_answer_t *answer, soma_ask_t *ask,
-             soma_sse_event_t *event);
+    int                     (*event)(soma_answer_t *answer, soma_ask_t *ask,
+                                soma_sse_event_t *event);
 
     /* one part after the other of an event that is too long for that; never
      * SOMA_EVENT_DROP */
-    int  (*part)(soma_answer_t *answer, soma_ask_t *ask,
-             soma_reader_t *reader, soma_sse_event_t *event);
+    int                     (*part)(soma_answer_t *answer, soma_ask_t *ask,
+                                soma_reader_t *reader,
+                                soma_sse_event_t *event);
 
     /* see above; a verdict that is not _MORE stays, whatever follows, but
      * for an error behind the text of a good one */
-    soma_verdict_e  (*verdict)(soma_look_t *look);
-    void  (*refusal)(soma_str_t body, soma_refusal_t *refusal);
-
-    /* an error body, and an error event for the middle of a stream (with
-     * what ends a stream well-formed); code may be empty */
-    void  (*fault)(soma_out_t *out, soma_fault_e fault, soma_str_t code,
-             soma_str_t message);
-    void  (*fault_event)(soma_out_t *out, soma_api_e api, soma_fault_e fault,
-             soma_str_t code, soma_str_t message);
+    soma_verdict_e          (*verdict)(soma_look_t *look);
+    void                    (*refusal)(soma_str_t body,
+                                soma_refusal_t *refusal);
 
     /*
-     * What ends a stream that is cut because its budget is spent, as if it
-     * had reached its bound: every choice ended for its length, the usage if
-     * the client asked for it, the end.  "cost" (nano-USD) stands in the
-     * usage, unless it is -1.  At most SOMA_CUT_EVENT_MAX bytes for each of
-     * the choices seen, of a chat for each of ask->n too, and twice more.
+     * The same answer as inner events, for a client of another dialect: a
+     * whole one; one event of a stream; the connection's end, where
+     * SOMA_DECLINED says that the stream was cut.  SOMA_ERROR: no memory, or
+     * the sink said so.
      */
-    void  (*cut)(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
-             const soma_usage_t *usage, int64_t cost);
+    int                     (*read_whole)(soma_decoder_t *decoder,
+                                soma_str_t body);
+    int                     (*read_event)(soma_decoder_t *decoder,
+                                soma_sse_event_t *event);
+    int                     (*read_end)(soma_decoder_t *decoder);
+
+    /*
+     * A target that needs no network: its answer, as events to the sink.
+     * SOMA_OK; SOMA_DECLINED: local->error; SOMA_ERROR: no memory, or the
+     * sink said so.  NULL: it has an endpoint.
+     */
+    int                     (*local)(soma_local_t *local,
+                                soma_inner_sink_pt sink, void *data);
 } soma_dialect_t;
 
 
 #define SOMA_CUT_EVENT_MAX  2048
 
 
+/* "echo" is a provider that answers here, with what it was told */
 extern const soma_dialect_t  soma_openai;
+extern const soma_dialect_t  soma_echo;
 
-/* "echo": what soma_openai does; the answer comes from soma_echo_answer() */
-extern const soma_dialect_t  soma_echo_dialect;
+/*
+ * The dialect of whoever asks for that path, below the version of the API,
+ * with its surface and the id that stands in the path.  No dialect has it:
+ * *surface is NULL, and the client is told so by the first one.
+ */
+const soma_dialect_t *soma_dialect_client(soma_str_t path,
+    const soma_surface_t **surface, soma_str_t *id);
 
 /* NULL when unknown; *names is a list for an error message */
 const soma_dialect_t *soma_dialect_find(soma_str_t name, const char **names);

@@ -30,51 +30,67 @@ const soma_str_t  soma_openai_stored_args[] = {
 };
 
 
-const soma_dialect_t  soma_openai = {
-    soma_string("openai"),
-    soma_openai_surface,
-    soma_openai_want,
-    soma_openai_policies,
-    SOMA_OPENAI_POLICIES,
-    soma_openai_policy,
-    soma_openai_args,
-    soma_openai_stored_args,
-    soma_openai_objects,
-    soma_openai_ask,
-    soma_openai_bounds,
-    soma_openai_encode,
-    soma_openai_body,
-    soma_openai_event,
-    soma_openai_part,
-    soma_openai_verdict,
-    soma_openai_refusal,
-    soma_openai_fault,
-    soma_openai_fault_event,
-    soma_openai_cut
+static const soma_rate_names_t  soma_openai_rate[SOMA_RATE_NAMES] = {
+    { soma_string("x-ratelimit-limit-requests"),
+      soma_string("x-ratelimit-remaining-requests"),
+      soma_string("x-ratelimit-reset-requests") },
+    { soma_string("x-ratelimit-limit-tokens"),
+      soma_string("x-ratelimit-remaining-tokens"),
+      soma_string("x-ratelimit-reset-tokens") },
+    { soma_string("x-ratelimit-limit-cost"),
+      soma_string("x-ratelimit-remaining-cost"),
+      soma_string("x-ratelimit-reset-cost") }
 };
 
 
-/* what the built-in provider speaks; its answers come from soma_echo.c */
+const soma_dialect_t  soma_openai = {
+    .name = soma_string("openai"),
 
-const soma_dialect_t  soma_echo_dialect = {
-    soma_string("echo"),
-    soma_openai_surface,
-    soma_openai_want,
-    soma_openai_policies,
-    SOMA_OPENAI_POLICIES,
-    soma_openai_policy,
-    soma_openai_args,
-    soma_openai_stored_args,
-    soma_openai_objects,
-    soma_openai_ask,
-    soma_openai_bounds,
-    soma_openai_encode,
-    soma_openai_body,
-    soma_openai_event,
-    soma_openai_part,
-    soma_openai_verdict,
-    soma_openai_refusal,
-    soma_openai_fault,
-    soma_openai_fault_event,
-    soma_openai_cut
+    .want = soma_openai_want,
+    .prompt = &soma_openai_prompt,
+
+    .surface = soma_openai_surface,
+    .surfaces = "chat/completions, completions, responses (and by id, "
+                "compact, input_tokens), embeddings, moderations, rerank, "
+                "images/generations, images/edits, images/variations, "
+                "audio/speech, audio/transcriptions, audio/translations and "
+                "models",
+    .ask = soma_openai_ask,
+    .bounds = soma_openai_bounds,
+    .read_request = soma_openai_read_request,
+    .write = soma_openai_write_event,
+    .fault = soma_openai_fault,
+    .fault_event = soma_openai_fault_event,
+    .cut = soma_openai_cut,
+    .rate = soma_openai_rate,
+    .reset = SOMA_RESET_DURATION,
+
+    .own_headers = soma_string("openai-"),
+    .credential = soma_string("Authorization: Bearer "),
+    .args = soma_openai_args,
+    .stored_args = soma_openai_stored_args,
+    .path = soma_openai_path,
+    .splice = soma_openai_encode,
+    .write_request = soma_openai_write_request,
+    .framing = SOMA_FRAMING_SSE,
+    .body = soma_openai_body,
+    .event = soma_openai_event,
+    .part = soma_openai_part,
+    .verdict = soma_openai_verdict,
+    .refusal = soma_openai_refusal,
+    .read_whole = soma_openai_read_whole,
+    .read_event = soma_openai_read_event,
+    .read_end = soma_openai_read_end
+};
+
+
+/* a target that needs no network; what a provider of it allows is what OpenAI
+ * names */
+const soma_dialect_t  soma_echo = {
+    .name = soma_string("echo"),
+
+    .want = soma_openai_want,
+
+    .args = soma_openai_args,
+    .stored_args = soma_openai_stored_args
 };

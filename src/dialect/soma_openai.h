@@ -27,24 +27,12 @@
 const soma_surface_t *soma_openai_surface(soma_str_t path, soma_str_t *id);
 
 
-#define SOMA_OPENAI_POLICIES  96
-
-extern const soma_policy_t  soma_openai_policies[SOMA_OPENAI_POLICIES];
-
-/* the index of a member's name among them, in any case; -1: none of them */
-int soma_openai_policy(const unsigned char *name, size_t len);
-
 /* query arguments that go up */
 extern const soma_str_t  soma_openai_args[];
 extern const soma_str_t  soma_openai_stored_args[];
 
-extern const soma_str_t  soma_openai_objects[SOMA_OBJECTS];
 
-
-
-/* gives the bytes of a span, as soma_dialect_t says */
-typedef int (*soma_value_pt)(void *data, soma_json_span_t *span,
-    soma_str_t *s);
+extern const soma_prompt_names_t  soma_openai_prompt;
 
 
 extern const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL];
@@ -61,6 +49,9 @@ int soma_openai_encode(soma_ask_t *ask, soma_str_t model,
 int soma_openai_encode_bound(soma_ask_t *ask, soma_str_t model,
     soma_arena_t *arena, soma_value_pt value, void *data,
     soma_json_edits_t *edits);
+
+/* 1: OpenAI's own models of that name know the newer name of it alone */
+int soma_openai_bound_newer(soma_str_t model);
 
 /* what a request names of those, into ask->ids */
 int soma_openai_ask_objects(soma_ask_t *ask, soma_arena_t *arena,
@@ -115,6 +106,25 @@ void soma_openai_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
     soma_str_t message);
 void soma_openai_fault_event(soma_out_t *out, soma_api_e api,
     soma_fault_e fault, soma_str_t code, soma_str_t message);
+
+
+/*
+ * soma_openai_translate.c: requests and answers of clients or providers of
+ * another dialect, by the inner form, as soma_dialect_t says.
+ */
+int soma_openai_read_request(soma_inner_request_t *request, soma_api_e api,
+    soma_arena_t *arena, soma_str_t body, const char **error);
+int soma_openai_write_event(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event);
+soma_str_t soma_openai_path(soma_arena_t *arena, soma_str_t model,
+    unsigned stream);
+int soma_openai_write_request(soma_pieces_t *out,
+    const soma_inner_request_t *request, soma_ask_t *ask,
+    soma_inner_loss_t *loss);
+int soma_openai_read_whole(soma_decoder_t *decoder, soma_str_t body);
+int soma_openai_read_event(soma_decoder_t *decoder, soma_sse_event_t *event);
+int soma_openai_read_end(soma_decoder_t *decoder);
+
 
 /* the tier that a service_tier names, in a request or in an answer */
 soma_tier_e soma_openai_tier(soma_str_t name);

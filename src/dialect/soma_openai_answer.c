@@ -7,6 +7,7 @@
 
 
 #include "soma_openai_answer.h"
+#include "soma_usage_cost.h"
 #include "soma_write.h"
 
 
@@ -31,8 +32,8 @@ static void soma_openai_answer_words(soma_openai_answer_t *answer,
     const char *name);
 static void soma_openai_answer_calls(soma_openai_answer_t *answer,
     soma_pieces_t *out, unsigned choice);
-static void soma_openai_answer_usage(soma_pieces_t *out,
-    const soma_usage_t *usage);
+static void soma_openai_answer_usage(soma_openai_answer_t *answer,
+    soma_pieces_t *out);
 static soma_openai_open_t *soma_openai_answer_open(
     soma_openai_answer_t *answer, const soma_inner_event_t *event);
 static soma_str_t soma_openai_answer_quote(soma_arena_t *arena,
@@ -358,7 +359,7 @@ soma_openai_answer_end(soma_openai_answer_t *answer, soma_pieces_t *out)
 
         soma_pieces_put(out, answer->head.data, answer->head.len);
         soma_pieces_cstr(out, "],\"usage\":");
-        soma_openai_answer_usage(out, &answer->usage);
+        soma_openai_answer_usage(answer, out);
         soma_pieces_cstr(out, "}\n\n");
     }
 
@@ -417,7 +418,7 @@ soma_openai_answer_whole(soma_openai_answer_t *answer, soma_pieces_t *out)
     }
 
     soma_pieces_cstr(out, "],\"usage\":");
-    soma_openai_answer_usage(out, &answer->usage);
+    soma_openai_answer_usage(answer, out);
     soma_pieces_char(out, '}');
 }
 
@@ -535,8 +536,14 @@ soma_openai_answer_calls(soma_openai_answer_t *answer, soma_pieces_t *out,
 
 
 static void
-soma_openai_answer_usage(soma_pieces_t *out, const soma_usage_t *usage)
+soma_openai_answer_usage(soma_openai_answer_t *answer, soma_pieces_t *out)
 {
+    soma_out_t           cost;
+    unsigned char        buf[SOMA_USAGE_COST_MAX];
+    const soma_usage_t  *usage;
+
+    usage = &answer->usage;
+
     soma_pieces_char(out, '{');
     soma_write_int(out, "prompt_tokens", usage->input_tokens);
     soma_write_int(out, "completion_tokens", usage->output_tokens);
@@ -551,7 +558,17 @@ soma_openai_answer_usage(soma_pieces_t *out, const soma_usage_t *usage)
 
     soma_pieces_cstr(out, "},\"completion_tokens_details\":{");
     soma_write_int(out, "reasoning_tokens", usage->reasoning_tokens);
-    soma_pieces_cstr(out, "}}");
+    soma_pieces_char(out, '}');
+
+    if (answer->stream && answer->cost >= 0) {
+        soma_put_init(&cost, buf, sizeof(buf));
+        soma_usage_cost_put(&cost, answer->cost);
+
+        soma_pieces_char(out, ',');
+        soma_pieces_put(out, buf, (size_t) (cost.pos - buf));
+    }
+
+    soma_pieces_char(out, '}');
 }
 
 

@@ -40,6 +40,8 @@ typedef struct {
     soma_str_t            id;           /* name: where the provider has none */
     soma_str_t            model;        /* name: likewise */
     int64_t               created;      /* s UTC, likewise */
+    int64_t               cost;         /* nano-USD, in a stream's usage; -1:
+                                           not told */
     unsigned              stream:1;
     unsigned              usage_asked:1;
 

@@ -26,7 +26,6 @@ typedef struct {
 
 
 static unsigned soma_openai_bound_member(soma_ask_t *ask, soma_str_t model);
-static int soma_openai_newer(soma_str_t model);
 static unsigned soma_openai_bound_others(soma_bound_t *b, unsigned own,
     soma_json_span_t **other);
 static int soma_openai_bound_is(soma_bound_t *b, soma_json_span_t *span,
@@ -111,7 +110,7 @@ soma_openai_bound_member(soma_ask_t *ask, soma_str_t model)
     }
 
     if (ask->api == SOMA_API_CHAT
-        && (ask->newer_bound || soma_openai_newer(model)))
+        && (ask->newer_bound || soma_openai_bound_newer(model)))
     {
         return SOMA_ASK_MAX_COMPLETION_TOKENS;
     }
@@ -123,8 +122,8 @@ soma_openai_bound_member(soma_ask_t *ask, soma_str_t model)
 /* models that refuse "max_tokens", whoever serves them: o1, o3-mini, gpt-5,
  * openai/gpt-5.2 ... */
 
-static int
-soma_openai_newer(soma_str_t model)
+int
+soma_openai_bound_newer(soma_str_t model)
 {
     size_t                i, len;
     const unsigned char  *p;

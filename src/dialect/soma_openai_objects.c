@@ -11,18 +11,6 @@
 #include "soma_openai.h"
 
 
-/* in the order of soma_object_e: as "allow" of a provider calls them */
-const soma_str_t  soma_openai_objects[SOMA_OBJECTS] = {
-    soma_string("previous_response_id"),
-    soma_string("conversation"),
-    soma_string("prompt"),
-    soma_string("file_id"),
-    soma_string("vector_store_ids"),
-    soma_string("container"),
-    soma_string("item_reference")
-};
-
-
 static const struct {
     soma_str_t     name;
     soma_object_e  kind;

@@ -322,8 +322,8 @@ ngx_http_soma_error_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     }
 
     soma_put_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
-    soma_openai.fault(&out, ctx->error.fault, ctx->error.code,
-                      ngx_http_soma_str(ctx->error.message));
+    ctx->client->fault(&out, ctx->error.fault, ctx->error.code,
+                       ngx_http_soma_str(ctx->error.message));
 
     if (ctx->reply.status == 0) {
         ctx->reply.status = soma_dialect_fault_status(ctx->error.fault);

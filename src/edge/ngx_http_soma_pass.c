@@ -87,18 +87,15 @@ ngx_http_soma_surface(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     unsigned               method;
     const soma_surface_t  *surface;
 
-    surface = soma_openai.surface(ngx_http_soma_str(path), &ctx->stored);
+    /* error_page may have led here from elsewhere */
+
+    ctx->client = soma_dialect_client(ngx_http_soma_str(path), &surface,
+                                      &ctx->stored);
 
     if (surface == NULL) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND, "unknown_url",
-                                   "no such endpoint here: there are "
-                                   "chat/completions, completions, responses "
-                                   "(and by id, compact, input_tokens), "
-                                   "embeddings, moderations, rerank, "
-                                   "images/generations, images/edits, "
-                                   "images/variations, audio/speech, "
-                                   "audio/transcriptions, "
-                                   "audio/translations and models");
+                                   "no such endpoint here: there are %s",
+                                   ctx->client->surfaces);
     }
 
     method = (r->method == NGX_HTTP_POST) ? SOMA_POST

@@ -216,7 +216,7 @@ ngx_http_soma_provider_dialect(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    provider->echo = (provider->dialect == &soma_echo_dialect);
+    provider->echo = (provider->dialect == &soma_echo);
 
     return NGX_CONF_OK;
 }
@@ -456,16 +456,6 @@ ngx_http_soma_provider_key(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
     }
 
     provider->api_key = key;
-
-    provider->auth.data = ngx_pnalloc(cf->pool, key.len
-                                      + sizeof("Authorization: Bearer \r\n"));
-    if (provider->auth.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    provider->auth.len = ngx_sprintf(provider->auth.data,
-                                     "Authorization: Bearer %V\r\n", &key)
-                         - provider->auth.data;
 
     return NGX_CONF_OK;
 }

@@ -258,11 +258,13 @@ ngx_http_soma_prompt_by(ngx_http_soma_ctx_t *ctx,
     traits = soma_prompt_traits(ngx_http_soma_str(model->target));
 
     if (bpe != NULL || model->factor == NULL) {
-        return soma_prompt_recall(ngx_http_soma_prompt_memo(), bpe,
+        return soma_prompt_recall(ctx->client->prompt,
+                                  ngx_http_soma_prompt_memo(), bpe,
                                   ctx->ask.api, traits, ctx->body);
     }
 
-    bytes = soma_prompt_tokens(NULL, ctx->ask.api, traits, ctx->body);
+    bytes = soma_prompt_tokens(ctx->client->prompt, NULL, ctx->ask.api, traits,
+                               ctx->body);
     tools = ngx_http_soma_prompt_tools(ctx);
 
     bpe = ctx->main->vocabulary[SOMA_BPE_O200K];
@@ -276,7 +278,8 @@ ngx_http_soma_prompt_by(ngx_http_soma_ctx_t *ctx,
                + (tools ? model->factor->tools : 0);
     }
 
-    count = soma_prompt_recall(ngx_http_soma_prompt_memo(), bpe,
+    count = soma_prompt_recall(ctx->client->prompt,
+                                  ngx_http_soma_prompt_memo(), bpe,
                                ctx->ask.api, traits, ctx->body);
 
     return soma_factor_bound(model->factor, count,
@@ -602,7 +605,8 @@ ngx_http_soma_vocabulary_estimate(ngx_http_soma_ctx_t *ctx)
     bpe = ngx_http_soma_vocabulary_bpe(ctx->main, ctx->model);
     traits = soma_prompt_traits(ngx_http_soma_str(ctx->model->target));
 
-    n = soma_prompt_tokens(bpe, ctx->ask.api, traits, ctx->body);
+    n = soma_prompt_tokens(ctx->client->prompt, bpe, ctx->ask.api, traits,
+                           ctx->body);
 
     /* the bytes of an image or of sound are no text */
 

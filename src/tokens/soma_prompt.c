@@ -29,6 +29,7 @@
 
 
 typedef struct {
+    const soma_prompt_names_t  *names;
     const soma_bpe_t  *bpe;
     soma_memo_t       *memo;
     int64_t            image;
@@ -38,102 +39,9 @@ typedef struct {
 } soma_prompt_t;
 
 
-/* what a member means for the prompt */
-typedef enum {
-    SOMA_PART_SKIP = 0,
-    SOMA_PART_TEXT,                 /* any value, as its text or its JSON */
-    SOMA_PART_TOOLS,
-    SOMA_PART_FUNCTIONS,
-    SOMA_PART_INPUT,                /* texts, or numbers of tokens */
-    SOMA_PART_MESSAGES,
-    SOMA_PART_CONTENT,
-    SOMA_PART_NAME,
-    SOMA_PART_SYSTEM,               /* a message of its own */
-    SOMA_PART_IMAGE,
-    SOMA_PART_SOUND,
-    SOMA_PART_FILE
-} soma_part_e;
-
-
-typedef struct {
-    soma_str_t   name;
-    soma_part_e  part;
-} soma_prompt_member_t;
-
-
-#define SOMA_MEMBERS(list)  list, sizeof(list) / sizeof(list[0])
-
-
-/* of a request; what is not prompt in one of the APIs is in none */
-static const soma_prompt_member_t  soma_prompt_request[] = {
-    { soma_string("messages"),               SOMA_PART_MESSAGES },
-    { soma_string("input"),                  SOMA_PART_MESSAGES },
-    { soma_string("instructions"),           SOMA_PART_SYSTEM },
-    { soma_string("prompt"),                 SOMA_PART_INPUT },
-    { soma_string("suffix"),                 SOMA_PART_INPUT },
-    { soma_string("tools"),                  SOMA_PART_TOOLS },
-    { soma_string("functions"),              SOMA_PART_FUNCTIONS },
-    { soma_string("model"),                  SOMA_PART_SKIP },
-    { soma_string("stream_options"),         SOMA_PART_SKIP },
-    { soma_string("user"),                   SOMA_PART_SKIP },
-    { soma_string("metadata"),               SOMA_PART_SKIP },
-    { soma_string("stop"),                   SOMA_PART_SKIP },
-    { soma_string("logit_bias"),             SOMA_PART_SKIP },
-    { soma_string("service_tier"),           SOMA_PART_SKIP },
-    { soma_string("safety_identifier"),      SOMA_PART_SKIP },
-    { soma_string("prompt_cache_key"),       SOMA_PART_SKIP },
-    { soma_string("prompt_cache_retention"), SOMA_PART_SKIP },
-    { soma_string("previous_response_id"),   SOMA_PART_SKIP },
-    { soma_string("conversation"),           SOMA_PART_SKIP },
-    { soma_string("reasoning_effort"),       SOMA_PART_SKIP },
-    { soma_string("reasoning"),              SOMA_PART_SKIP },
-    { soma_string("verbosity"),              SOMA_PART_SKIP },
-    { soma_string("truncation"),             SOMA_PART_SKIP },
-    { soma_string("modalities"),             SOMA_PART_SKIP },
-    { soma_string("include"),                SOMA_PART_SKIP },
-    { soma_string("audio"),                  SOMA_PART_SKIP },
-    { soma_string("voice"),                  SOMA_PART_SKIP },
-    { soma_string("encoding_format"),        SOMA_PART_SKIP },
-    { soma_string("size"),                   SOMA_PART_SKIP },
-    { soma_string("quality"),                SOMA_PART_SKIP }
-};
-
-
-/* of a message, or an item of "input" */
-static const soma_prompt_member_t  soma_prompt_message[] = {
-    { soma_string("role"),                   SOMA_PART_TEXT },
-    { soma_string("content"),                SOMA_PART_CONTENT },
-    { soma_string("output"),                 SOMA_PART_CONTENT },
-    { soma_string("name"),                   SOMA_PART_NAME },
-    { soma_string("type"),                   SOMA_PART_SKIP },
-    { soma_string("id"),                     SOMA_PART_SKIP },
-    { soma_string("call_id"),                SOMA_PART_SKIP },
-    { soma_string("tool_call_id"),           SOMA_PART_SKIP },
-    { soma_string("status"),                 SOMA_PART_SKIP },
-    { soma_string("file_id"),                SOMA_PART_FILE },
-    { soma_string("image_url"),              SOMA_PART_IMAGE }
-};
-
-
-/* of a part of a message's content */
-static const soma_prompt_member_t  soma_prompt_part[] = {
-    { soma_string("text"),                   SOMA_PART_TEXT },
-    { soma_string("type"),                   SOMA_PART_SKIP },
-    { soma_string("detail"),                 SOMA_PART_SKIP },
-    { soma_string("annotations"),            SOMA_PART_SKIP },
-    { soma_string("logprobs"),               SOMA_PART_SKIP },
-    { soma_string("image_url"),              SOMA_PART_IMAGE },
-    { soma_string("input_audio"),            SOMA_PART_SOUND },
-    { soma_string("file"),                   SOMA_PART_FILE },
-    { soma_string("file_id"),                SOMA_PART_FILE },
-    { soma_string("file_url"),               SOMA_PART_FILE },
-    { soma_string("file_data"),              SOMA_PART_FILE }
-};
-
-
 static void soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w);
 static void soma_prompt_members(soma_prompt_t *prompt, soma_walk_t *w,
-    const soma_prompt_member_t *member, size_t n);
+    const soma_prompt_name_t *member, size_t n);
 
 
 static unsigned
@@ -417,7 +325,8 @@ soma_prompt_content(soma_prompt_t *prompt, soma_walk_t *w)
     while (soma_walk_next(w, NULL) == SOMA_OK) {
 
         if (soma_walk_enter(w, '{')) {
-            soma_prompt_members(prompt, w, SOMA_MEMBERS(soma_prompt_part));
+            soma_prompt_members(prompt, w, prompt->names->part,
+                                prompt->names->npart);
             continue;
         }
 
@@ -452,7 +361,8 @@ soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w)
 
         if (soma_walk_enter(w, '{')) {
             prompt->tokens += prompt->message;
-            soma_prompt_members(prompt, w, SOMA_MEMBERS(soma_prompt_message));
+            soma_prompt_members(prompt, w, prompt->names->message,
+                                prompt->names->nmessage);
             continue;
         }
 
@@ -547,7 +457,7 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
 
 
 static soma_part_e
-soma_prompt_part_of(soma_str_t name, const soma_prompt_member_t *member,
+soma_prompt_part_of(soma_str_t name, const soma_prompt_name_t *member,
     size_t n)
 {
     size_t  i;
@@ -568,7 +478,7 @@ soma_prompt_part_of(soma_str_t name, const soma_prompt_member_t *member,
 
 static void
 soma_prompt_members(soma_prompt_t *prompt, soma_walk_t *w,
-    const soma_prompt_member_t *member, size_t n)
+    const soma_prompt_name_t *member, size_t n)
 {
     soma_str_t   name;
     soma_part_e  part;
@@ -616,16 +526,16 @@ soma_prompt_traits(soma_str_t model)
 
 
 int64_t
-soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
-    soma_str_t body)
+soma_prompt_tokens(const soma_prompt_names_t *names, const soma_bpe_t *bpe,
+    soma_api_e api, unsigned traits, soma_str_t body)
 {
-    return soma_prompt_recall(NULL, bpe, api, traits, body);
+    return soma_prompt_recall(names, NULL, bpe, api, traits, body);
 }
 
 
 int64_t
-soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe, soma_api_e api,
-    unsigned traits, soma_str_t body)
+soma_prompt_recall(const soma_prompt_names_t *names, soma_memo_t *memo,
+    const soma_bpe_t *bpe, soma_api_e api, unsigned traits, soma_str_t body)
 {
     soma_walk_t    w;
     soma_prompt_t  prompt;
@@ -634,6 +544,7 @@ soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe, soma_api_e api,
         return (int64_t) body.len / SOMA_PROMPT_SOUND_BYTES + 1;
     }
 
+    prompt.names = names;
     prompt.bpe = bpe;
     prompt.memo = memo;
     prompt.image = (traits & SOMA_PROMPT_MINI) ? SOMA_PROMPT_IMAGE_MINI
@@ -655,7 +566,7 @@ soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe, soma_api_e api,
     w.end = w.p + body.len;
 
     if (soma_walk_enter(&w, '{')) {
-        soma_prompt_members(&prompt, &w, SOMA_MEMBERS(soma_prompt_request));
+        soma_prompt_members(&prompt, &w, names->request, names->nrequest);
     }
 
     return prompt.tokens;

@@ -48,17 +48,19 @@ unsigned soma_prompt_traits(soma_str_t model);
 int64_t soma_prompt_bound(size_t body_len, int tools);
 
 /*
- * The tokens of a whole body, which soma_json_scan() took where it is JSON.
+ * The tokens of a whole body, which soma_json_scan() took where it is JSON;
+ * names: the dialect's it is written in.
  * bpe NULL: an upper bound instead of a count, a token a byte of text; it
  * needs a hundredth of the time.  What the provider adds from elsewhere (a
  * previous_response_id, a stored prompt, tools of its own) is not in it.
  */
-int64_t soma_prompt_tokens(const soma_bpe_t *bpe, soma_api_e api,
-    unsigned traits, soma_str_t body);
+int64_t soma_prompt_tokens(const soma_prompt_names_t *names,
+    const soma_bpe_t *bpe, soma_api_e api, unsigned traits, soma_str_t body);
 
 /* the same, but a text whose count "memo" (NULL: none) has is not counted */
-int64_t soma_prompt_recall(soma_memo_t *memo, const soma_bpe_t *bpe,
-    soma_api_e api, unsigned traits, soma_str_t body);
+int64_t soma_prompt_recall(const soma_prompt_names_t *names,
+    soma_memo_t *memo, const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
+    soma_str_t body);
 
 /*
  * Whether messages or items name what the provider is to fetch, other than

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "soma_json.h"
+#include "soma_openai.h"
 #include "soma_prompt.h"
 #include "soma_bpe_test.h"
 
@@ -75,8 +76,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body.data = (unsigned char *) (uintptr_t) data + 1;
     body.len = size - 1;
 
-    tokens = soma_prompt_tokens(&bpe, api, traits, body);
-    bound = soma_prompt_tokens(NULL, api, traits, body);
+    tokens = soma_prompt_tokens(&soma_openai_prompt, &bpe, api, traits, body);
+    bound = soma_prompt_tokens(&soma_openai_prompt, NULL, api, traits, body);
 
     need(tokens >= 0 && bound >= 0);
 
@@ -84,8 +85,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         soma_memo_init(&memo, 1234567);
     }
 
-    need(soma_prompt_recall(&memo, &bpe, api, traits, body) == tokens);
-    need(soma_prompt_recall(&memo, &bpe, api, traits, body) == tokens);
+    need(soma_prompt_recall(&soma_openai_prompt, &memo, &bpe, api, traits, body) == tokens);
+    need(soma_prompt_recall(&soma_openai_prompt, &memo, &bpe, api, traits, body) == tokens);
     need(bound <= (int64_t) (body.len + 1) * IMAGE_MAX);
 
     /* where the scanner let the body in, which it always did before */

@@ -50,7 +50,7 @@ soma_test_ask(soma_test_ask_t *t, const soma_dialect_t *dialect,
     t->ask.body_len = body.len;
 
     soma_json_scan_init(&t->scan, dialect->want, SOMA_ASK_TOTAL);
-    t->scan.other = dialect->policy;
+    t->scan.other = soma_policy_find;
 
     rc = soma_json_scan(&t->scan, body.data, body.len);
 
@@ -79,7 +79,7 @@ soma_test_encode(soma_test_ask_t *t, const soma_dialect_t *dialect,
 
     memset(&t->edits, 0, sizeof(t->edits));
 
-    if (dialect->encode(&t->ask, model, arena, soma_test_value, &t->body,
+    if (dialect->splice(&t->ask, model, arena, soma_test_value, &t->body,
                         &t->edits)
         != SOMA_OK)
     {

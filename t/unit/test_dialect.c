@@ -25,7 +25,7 @@ test_names(void)
 
     soma_ok(soma_dialect_find(STR("openai"), &names) == &soma_openai,
             "find openai");
-    soma_ok(soma_dialect_find(STR("echo"), &names) == &soma_echo_dialect,
+    soma_ok(soma_dialect_find(STR("echo"), &names) == &soma_echo,
             "find echo");
     soma_ok(soma_dialect_find(STR("OpenAI"), &names) == NULL,
             "an unknown dialect");
@@ -95,7 +95,7 @@ test_ask(void)
     soma_is_int(soma_openai.ask(&t.ask, arena, NULL, NULL, &t.error),
                 SOMA_OK, "a form with model");
     soma_is_int(t.ask.n, 1, "asks once");
-    soma_is_int(soma_openai.encode(&t.ask, STR("x"), arena, NULL, NULL,
+    soma_is_int(soma_openai.splice(&t.ask, STR("x"), arena, NULL, NULL,
                                    &t.edits), SOMA_OK, "a form encodes");
     soma_is_int(t.edits.n, 0, "to itself");
 }
@@ -227,7 +227,7 @@ test_encode(void)
                   arena);
     soma_test_arena_fail(arena, 1);
     memset(&t.edits, 0, sizeof(t.edits));
-    soma_is_int(soma_openai.encode(&t.ask, STR("x"), arena, soma_test_value,
+    soma_is_int(soma_openai.splice(&t.ask, STR("x"), arena, soma_test_value,
                                    &t.body, &t.edits),
                 SOMA_ERROR, "encode without memory");
     soma_is_int(soma_test_ask(&t, &soma_openai, SOMA_API_CHAT,
@@ -301,7 +301,7 @@ test_encode_bound(void)
                 "\"model\":\"m\"}", "a large bound");
 
     soma_test_arena_fail(arena, 1);
-    soma_is_int(soma_openai.encode(&t.ask, STR("m"), arena, soma_test_value,
+    soma_is_int(soma_openai.splice(&t.ask, STR("m"), arena, soma_test_value,
                                    &t.body, &t.edits),
                 SOMA_ERROR, "a bound without memory");
     soma_test_arena_fail(arena, 0);

@@ -35,7 +35,7 @@ run(run_t *r, soma_api_e api, const char *body)
 
     r->arena = soma_test_arena();
 
-    rc = soma_test_ask(&r->t, &soma_echo_dialect, api, STR(body), r->arena);
+    rc = soma_test_ask(&r->t, &soma_openai, api, STR(body), r->arena);
     if (rc != SOMA_OK) {
         r->error = r->t.error;
         return rc;

@@ -109,7 +109,7 @@ test_objects_named(void)
         soma_put_init(&out, buf, sizeof(buf));
 
         for (k = 0; k < t.ask.nids; k++) {
-            soma_put_str(&out, soma_openai_objects[t.ask.ids[k].kind]);
+            soma_put_str(&out, soma_policy_objects[t.ask.ids[k].kind]);
             soma_put_char(&out, ' ');
             soma_put_str(&out, t.ask.ids[k].id);
             soma_put_char(&out, ' ');

@@ -11,11 +11,11 @@
  */
 
 
-#include "soma_openai.h"
+#include "soma_policy.h"
 
 
-/* by length, so that a name is compared with few; in small letters */
-const soma_policy_t  soma_openai_policies[SOMA_OPENAI_POLICIES] = {
+/* in the order of their lengths, so that a name is compared with few; in small letters */
+const soma_policy_t  soma_policies[SOMA_POLICIES] = {
     { soma_string("lora"), SOMA_POLICY_ROUTE },
     { soma_string("route"), SOMA_POLICY_ROUTE },
     { soma_string("engine"), SOMA_POLICY_ROUTE },
@@ -116,32 +116,32 @@ const soma_policy_t  soma_openai_policies[SOMA_OPENAI_POLICIES] = {
 
 
 /* where the names of a length begin */
-static const unsigned char  soma_openai_policy_start[] = {
+static const unsigned char  soma_policy_start[] = {
     0, 0, 0, 0, 0, 1, 2, 5, 11, 18, 27, 34, 42, 46, 52, 61, 69, 73, 78, 82,
     83, 86, 89, 91, 92, 94, 94, 94, 94, 96
 };
 
 
 int
-soma_openai_policy(const unsigned char *name, size_t len)
+soma_policy_find(const unsigned char *name, size_t len)
 {
     unsigned    i;
     soma_str_t  s;
 
-    if (len + 1 >= sizeof(soma_openai_policy_start)) {
+    if (len + 1 >= sizeof(soma_policy_start)) {
         return -1;
     }
 
     s.data = (unsigned char *) name;
     s.len = len;
 
-    for (i = soma_openai_policy_start[len];
-         i < soma_openai_policy_start[len + 1];
+    for (i = soma_policy_start[len];
+         i < soma_policy_start[len + 1];
          i++)
     {
-        if (((soma_openai_policies[i].name.data[0] ^ name[0]) & 0xdf) == 0
+        if (((soma_policies[i].name.data[0] ^ name[0]) & 0xdf) == 0
             && soma_str_case_is(s, (const char *)
-                                soma_openai_policies[i].name.data))
+                                soma_policies[i].name.data))
         {
             return (int) i;
         }
@@ -149,3 +149,15 @@ soma_openai_policy(const unsigned char *name, size_t len)
 
     return -1;
 }
+
+
+/* in the order of soma_object_e: as "allow" of a provider calls them */
+const soma_str_t  soma_policy_objects[SOMA_OBJECTS] = {
+    soma_string("previous_response_id"),
+    soma_string("conversation"),
+    soma_string("prompt"),
+    soma_string("file_id"),
+    soma_string("vector_store_ids"),
+    soma_string("container"),
+    soma_string("item_reference")
+};

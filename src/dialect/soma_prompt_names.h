@@ -1,0 +1,52 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Which members of a dialect's request are prompt, and what they may come to
+ * in tokens: data of a dialect, so that what counts prompts (soma_prompt.h)
+ * knows none of them.
+ */
+
+
+#ifndef SOMA_PROMPT_NAMES_H
+#define SOMA_PROMPT_NAMES_H
+
+
+#include "soma_base.h"
+
+
+/* what a member means for the prompt */
+typedef enum {
+    SOMA_PART_SKIP = 0,
+    SOMA_PART_TEXT,                 /* any value, as its text or its JSON */
+    SOMA_PART_TOOLS,
+    SOMA_PART_FUNCTIONS,
+    SOMA_PART_INPUT,                /* texts, or numbers of tokens */
+    SOMA_PART_MESSAGES,
+    SOMA_PART_CONTENT,
+    SOMA_PART_NAME,
+    SOMA_PART_SYSTEM,               /* a message of its own */
+    SOMA_PART_IMAGE,
+    SOMA_PART_SOUND,
+    SOMA_PART_FILE
+} soma_part_e;
+
+
+typedef struct {
+    soma_str_t   name;
+    soma_part_e  part;
+} soma_prompt_name_t;
+
+
+/* what is in none of its lists is text */
+typedef struct {
+    const soma_prompt_name_t  *request;     /* members of a body */
+    unsigned                   nrequest;
+    const soma_prompt_name_t  *message;     /* of a message, or an item */
+    unsigned                   nmessage;
+    const soma_prompt_name_t  *part;        /* of a part of its content */
+    unsigned                   npart;
+} soma_prompt_names_t;
+
+
+#endif /* SOMA_PROMPT_NAMES_H */
