@@ -32,6 +32,9 @@
 #define NGX_HTTP_SOMA_PEEK_MAX        262144    /* bytes it grows to, where
                                                    the beginning of an answer
                                                    does not tell what it is */
+#define NGX_HTTP_SOMA_TRANSLATE_MAX   16777216  /* bytes of a whole answer, or
+                                                   of an event, that is
+                                                   translated */
 #define NGX_HTTP_SOMA_INTERIM_MAX     32        /* 1xx before an answer */
 #define NGX_HTTP_SOMA_HEADER_ALONE    300       /* ms that a header waits for
                                                    what stands behind it */
@@ -105,6 +108,9 @@ typedef struct {
 } ngx_http_soma_paused_t;
 
 
+typedef struct ngx_http_soma_translate_s  ngx_http_soma_translate_t;
+
+
 /* a stream that waits for a lease, before an event */
 typedef struct {
     soma_sse_event_t                event;
@@ -120,8 +126,11 @@ typedef struct {
 typedef struct {
     ngx_http_soma_ctx_t            *ctx;
     ngx_http_soma_provider_t       *provider;   /* NULL: none yet */
-    ngx_str_t                       path;       /* below the endpoint */
-    ngx_str_t                       headers;    /* the client's that pass */
+    ngx_http_soma_translate_t      *translate;  /* NULL: its bytes pass */
+    soma_inner_request_t           *inner;      /* NULL: not read yet */
+    ngx_str_t                       path;       /* of the client's request */
+    ngx_str_t                       headers;    /* for providers of */
+    const soma_dialect_t           *headers_of; /* this dialect */
     ngx_chain_t                    *request_bufs;
 
     /* the peer under way */
@@ -187,6 +196,8 @@ typedef struct {
     unsigned                        drop_lf:1;  /* of a CR that was dropped */
     unsigned                        local:1;    /* answered by us */
     unsigned                        over:1;     /* it failed */
+    unsigned                        translated:1;   /* what lies in the buffer
+                                                   is the client's */
 
     /* of this target; not zeroed at first: each target sets all of it */
     ngx_http_upstream_conf_t        conf;
@@ -280,8 +291,38 @@ ngx_int_t ngx_http_soma_target_again(ngx_http_soma_attempt_t *a);
 void ngx_http_soma_target_probe_end(ngx_http_soma_attempt_t *a,
     ngx_uint_t good);
 
-/* the request bytes for the target under way, into the upstream */
+/* the headers for the target under way, into a->headers */
+ngx_int_t ngx_http_soma_request_headers(ngx_http_soma_attempt_t *a);
+
+/* the request bytes for the target under way, into the upstream; NGX_DECLINED:
+ * it has no place for what is asked */
 ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
+
+/*
+ * ngx_http_soma_translate.c: a target of another dialect than the client's.
+ *
+ * _begin(): before a target's request is made; NGX_OK, or NGX_ERROR.
+ * _request(): its body, and the path below its endpoint.  NGX_DECLINED: it
+ * cannot be said there, ctx->error says why if no other target is left.
+ */
+ngx_int_t ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
+    ngx_chain_t **body, size_t *len, ngx_str_t *path);
+
+/*
+ * A whole answer that lies in the upstream's buffer, NGX_DECLINED: it cannot
+ * be told to the client; and its place there is taken by the client's.  One
+ * event to the client; the end of the connection, of a stream that says
+ * nothing of its end; the end of one that is cut, as text.  NGX_OK, or
+ * NGX_ERROR: there is no more of this answer.
+ */
+ngx_int_t ngx_http_soma_translate_whole(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_translate_take(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_translate_event(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
+ngx_int_t ngx_http_soma_translate_end(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_translate_cut(ngx_http_soma_attempt_t *a,
+    soma_str_t *text);
 
 /* the echo's answer into ctx->reply; an HTTP status on failure */
 ngx_int_t ngx_http_soma_echo(ngx_http_soma_ctx_t *ctx);

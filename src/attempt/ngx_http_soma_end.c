@@ -88,15 +88,21 @@ ngx_http_soma_end_rest(ngx_http_soma_attempt_t *a)
 
     rc = soma_sse_end(&a->sse, &event);
 
-    if (rc != SOMA_OK && rc != SOMA_DECLINED) {
-        return;
+    if (rc == SOMA_OK || rc == SOMA_DECLINED) {
+        within = a->within;
+        last = ngx_http_soma_event_last(a, &event);
+        a->within = within;
+
+        if (last == NGX_ERROR) {
+            return;
+        }
     }
 
-    within = a->within;
-    last = ngx_http_soma_event_last(a, &event);
-    a->within = within;
+    if (a->translate && !ctx->cut && ctx->answer.finished) {
+        (void) ngx_http_soma_translate_end(a);
+    }
 
-    if (last == NGX_ERROR || r->upstream->out_bufs == NULL) {
+    if (r->upstream->out_bufs == NULL) {
         return;
     }
 

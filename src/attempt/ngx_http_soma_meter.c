@@ -453,6 +453,10 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
 
     ngx_http_soma_settle(ctx);
 
+    if (a->translate) {
+        return ngx_http_soma_translate_cut(a, text);
+    }
+
     size = SOMA_CUT_EVENT_MAX * (ctx->answer.progress.choices + 2);
 
     if (ctx->ask.api == SOMA_API_CHAT) {

@@ -19,6 +19,7 @@
 
 
 static ngx_int_t ngx_http_soma_peek_body(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_peek_foreign(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_peek_packed(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a,
     ngx_buf_t *packed, size_t size);
@@ -85,6 +86,14 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
         return rc;
     }
 
+    if (a->translate && a->good) {
+        rc = ngx_http_soma_peek_foreign(a);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     if (!a->gunzip) {
         rc = a->good ? ngx_http_soma_peek_answer(a)
                      : ngx_http_soma_peek_refusal(a);
@@ -98,6 +107,27 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
     }
 
     return (rc == NGX_OK) ? ngx_http_soma_accept(a) : rc;
+}
+
+
+/* an answer that is translated has to be one that can be read */
+static ngx_int_t
+ngx_http_soma_peek_foreign(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_peek_kind(a);
+
+    if (a->event_stream && !a->ctx->ask.stream) {
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         "a stream where none was asked for");
+    }
+
+    if (!a->event_stream && (a->gunzip || a->encoding)) {
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         "a packed answer too long to be "
+                                         "translated");
+    }
+
+    return NGX_OK;
 }
 
 
@@ -271,7 +301,9 @@ ngx_http_soma_peek_more(ngx_http_soma_attempt_t *a)
 
     size = 2 * (b->end - b->start);
 
-    if (size > NGX_HTTP_SOMA_PEEK_MAX) {
+    if (size > (a->translate ? NGX_HTTP_SOMA_TRANSLATE_MAX
+                             : NGX_HTTP_SOMA_PEEK_MAX))
+    {
         return NGX_DECLINED;
     }
 
@@ -499,6 +531,13 @@ ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a)
     }
 
     if (a->ended) {
+
+        if (a->translate && ngx_http_soma_translate_whole(a) != NGX_OK) {
+            return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                             "an answer that cannot be "
+                                             "translated");
+        }
+
         a->ctx->answered = 1;
         a->ctx->status = a->status.code;
 
@@ -514,7 +553,19 @@ ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a)
 
         a->caught = 1;
 
+        if (a->translate) {
+            ngx_http_soma_translate_take(a);
+        }
+
         return NGX_OK;
+    }
+
+    if (a->translate) {
+        return (ngx_http_soma_peek_more(a) == NGX_AGAIN)
+               ? NGX_AGAIN
+               : ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                           "an answer too long to be "
+                                           "translated");
     }
 
     /* will it fit? */
@@ -583,7 +634,7 @@ ngx_http_soma_peek_refusal(ngx_http_soma_attempt_t *a)
                                          "stream_options are not known");
     }
 
-    if (!ngx_http_soma_peek_may_move_on(a) && refusal.ours
+    if (!ngx_http_soma_peek_may_move_on(a) && refusal.ours && !a->translate
         && !ngx_http_soma_key_in(a, body))
     {
         return NGX_OK;
@@ -742,7 +793,8 @@ ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
 
     r = a->ctx->request;
     u = r->upstream;
-    type = a->event_stream ? &events : &json;
+    type = (a->translated ? a->ctx->ask.stream : a->event_stream) ? &events
+                                                                  : &json;
 
     if (a->retyped || !a->good) {
 

@@ -386,6 +386,10 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
         ngx_http_soma_settle(ctx);
     }
 
+    if (a->translate) {
+        return ngx_http_soma_translate_event(a, event);
+    }
+
     if (action == SOMA_EVENT_DROP) {
         return ngx_http_soma_event_drop(a, event);
     }

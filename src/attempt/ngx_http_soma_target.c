@@ -20,6 +20,7 @@
 static ngx_int_t ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_target_request(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
 static const char *ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_refused(ngx_http_soma_attempt_t *a);
@@ -84,10 +85,33 @@ ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
             return NGX_DONE;
         }
 
-        return ngx_http_soma_target_request(a);
+        rc = ngx_http_soma_target_request(a);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        ngx_http_soma_target_unsaid(a);
     }
 
     return NGX_DECLINED;
+}
+
+
+/* nothing was sent: its provider has no place for what is asked */
+static void
+ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a)
+{
+    int64_t  used[SOMA_AMOUNTS];
+
+    ngx_memzero(used, sizeof(used));
+
+    a->ctx->attempts--;
+
+    ngx_http_soma_target_probe_end(a, 0);
+    ngx_http_soma_target_note(a, "it cannot be asked this");
+    ngx_http_soma_metrics_attempt(a->ctx->main, a->provider, "unsaid");
+    ngx_http_soma_quota_settle(a->ctx->main, &a->ctx->attempt_hold, used);
 }
 
 
@@ -129,8 +153,13 @@ ngx_http_soma_target_request(ngx_http_soma_attempt_t *a)
     a->usage_added = (provider->stream_usage == NGX_HTTP_SOMA_USAGE_AUTO
                       && (ask->api == SOMA_API_CHAT
                           || ask->api == SOMA_API_COMPLETIONS)
-                      && ask->stream && !ask->usage_asked
-                      && !ask->usage_left);
+                      && ask->stream && !ask->usage_left
+                      && (!ask->usage_asked
+                          || provider->dialect != a->ctx->client));
+
+    if (ngx_http_soma_translate_begin(a) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_soma_request_create(a);
 }

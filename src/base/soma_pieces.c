@@ -12,7 +12,6 @@
 
 
 static int soma_pieces_room(soma_pieces_t *pieces, size_t len);
-static void soma_pieces_close(soma_pieces_t *pieces);
 static void soma_pieces_add(soma_pieces_t *pieces, unsigned char *data,
     size_t len);
 
@@ -80,9 +79,17 @@ soma_pieces_char(soma_pieces_t *pieces, int c)
 void
 soma_pieces_int(soma_pieces_t *pieces, int64_t n)
 {
-    unsigned char  text[SOMA_INT_LEN];
+    size_t  len;
 
-    soma_pieces_put(pieces, text, soma_put_int_text(text, n));
+    if (soma_pieces_room(pieces, SOMA_INT_LEN) != SOMA_OK) {
+        return;
+    }
+
+    len = soma_put_int_text(pieces->pos, n);
+
+    pieces->pos += len;
+    pieces->len += len;
+    pieces->tail = pieces->pos[-1];
 }
 
 
@@ -251,7 +258,7 @@ soma_pieces_room(soma_pieces_t *pieces, size_t len)
 
 /* what was copied so far is a piece */
 
-static void
+void
 soma_pieces_close(soma_pieces_t *pieces)
 {
     unsigned char  *start;

@@ -69,6 +69,9 @@ void soma_pieces_text(soma_pieces_t *pieces, soma_str_t s);
 /* copies all of another, which may be reset then */
 void soma_pieces_join(soma_pieces_t *pieces, soma_pieces_t *from);
 
+/* what was written is in the list from "first" on, unless it failed */
+void soma_pieces_close(soma_pieces_t *pieces);
+
 /* all of it in one piece: SOMA_OK or SOMA_ERROR */
 int soma_pieces_whole(soma_pieces_t *pieces, soma_str_t *whole);
 

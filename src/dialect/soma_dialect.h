@@ -449,8 +449,10 @@ typedef struct {
                                 soma_answer_t *answer,
                                 const soma_usage_t *usage, int64_t cost);
 
-    /* SOMA_RATE_NAMES of them; an empty name is not told */
+    /* SOMA_RATE_NAMES of them; an empty name is not told.  What begins with
+     * the prefix is a provider's own count */
     const soma_rate_names_t  *rate;
+    const char               *rate_prefix;
     soma_reset_e              reset;
 
 

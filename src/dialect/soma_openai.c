@@ -63,6 +63,7 @@ const soma_dialect_t  soma_openai = {
     .fault_event = soma_openai_fault_event,
     .cut = soma_openai_cut,
     .rate = soma_openai_rate,
+    .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 
     .own_headers = soma_string("openai-"),
@@ -90,6 +91,8 @@ const soma_dialect_t  soma_echo = {
     .name = soma_string("echo"),
 
     .want = soma_openai_want,
+
+    .rate_prefix = "x-ratelimit-",
 
     .args = soma_openai_args,
     .stored_args = soma_openai_stored_args

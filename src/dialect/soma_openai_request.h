@@ -27,10 +27,11 @@ int soma_openai_request_read(soma_inner_request_t *request,
 /*
  * Writes the body for a provider.  SOMA_OK; SOMA_DECLINED: loss->refused is
  * a member that OpenAI's chat has no place for; SOMA_ERROR: no memory.
- * bound: the name of max_tokens at this provider.
+ * bound: the name of max_tokens at this provider.  usage: a stream is asked
+ * for it.
  */
 int soma_openai_request_write(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_str_t bound,
+    const soma_inner_request_t *request, soma_str_t bound, unsigned usage,
     soma_inner_loss_t *loss);
 
 

@@ -67,7 +67,7 @@ static const soma_write_member_t  soma_openai_write_members[] = {
 
 int
 soma_openai_request_write(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_str_t bound,
+    const soma_inner_request_t *request, soma_str_t bound, unsigned usage,
     soma_inner_loss_t *loss)
 {
     const soma_inner_turn_t  *turn;
@@ -88,8 +88,12 @@ soma_openai_request_write(soma_pieces_t *out,
     soma_pieces_char(out, ']');
 
     if (request->stream) {
-        soma_pieces_cstr(out, ",\"stream\":true,"
-                              "\"stream_options\":{\"include_usage\":true}");
+        soma_pieces_cstr(out, ",\"stream\":true");
+    }
+
+    if (request->stream && usage) {
+        soma_pieces_cstr(out, ",\"stream_options\":"
+                              "{\"include_usage\":true}");
     }
 
     if (request->member[SOMA_INNER_MAX_TOKENS].raw.data != NULL) {

@@ -14,7 +14,8 @@
 #include "soma_policy.h"
 
 
-/* in the order of their lengths, so that a name is compared with few; in small letters */
+/* in the order of their lengths, so that a name is compared with few; they
+ * are in small letters */
 const soma_policy_t  soma_policies[SOMA_POLICIES] = {
     { soma_string("lora"), SOMA_POLICY_ROUTE },
     { soma_string("route"), SOMA_POLICY_ROUTE },

@@ -12,44 +12,32 @@
 #define NGX_HTTP_SOMA_RATE_VALUES  256      /* bytes of all that is written */
 
 
+static ngx_int_t ngx_http_soma_rate_amount(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, const soma_rate_names_t *name,
+    ngx_uint_t amount, soma_out_t *out);
 static ngx_int_t ngx_http_soma_add_amount(ngx_http_request_t *r,
-    const ngx_str_t *name, soma_out_t *out, ngx_uint_t amount, int64_t n);
-static ngx_int_t ngx_http_soma_add_duration(ngx_http_request_t *r,
-    const ngx_str_t *name, soma_out_t *out, int64_t ms);
+    const soma_str_t *name, soma_out_t *out, ngx_uint_t amount, int64_t n);
+static ngx_int_t ngx_http_soma_add_reset(ngx_http_request_t *r,
+    soma_reset_e reset, const soma_str_t *name, soma_out_t *out, int64_t ms);
+static void ngx_http_soma_put_duration(soma_out_t *out, int64_t ms);
+static ngx_int_t ngx_http_soma_add_value(ngx_http_request_t *r,
+    const soma_str_t *name, u_char *start, soma_out_t *out);
 
 
-static const struct {
-    ngx_uint_t  amount;
-    ngx_str_t   limit;
-    ngx_str_t   remaining;
-    ngx_str_t   reset;
-} ngx_http_soma_rate_names[] = {
-    { SOMA_REQUESTS,
-      ngx_string("x-ratelimit-limit-requests"),
-      ngx_string("x-ratelimit-remaining-requests"),
-      ngx_string("x-ratelimit-reset-requests") },
-    { SOMA_TOKENS,
-      ngx_string("x-ratelimit-limit-tokens"),
-      ngx_string("x-ratelimit-remaining-tokens"),
-      ngx_string("x-ratelimit-reset-tokens") },
-    { SOMA_COST,
-      ngx_string("x-ratelimit-limit-cost"),
-      ngx_string("x-ratelimit-remaining-cost"),
-      ngx_string("x-ratelimit-reset-cost") }
+/* in the order of a dialect's names */
+static const ngx_uint_t  ngx_http_soma_rate_amounts[SOMA_RATE_NAMES] = {
+    SOMA_REQUESTS, SOMA_TOKENS, SOMA_COST
 };
-
-#define NGX_HTTP_SOMA_RATE_NAMES                                              \
-    (sizeof(ngx_http_soma_rate_names) / sizeof(ngx_http_soma_rate_names[0]))
 
 
 ngx_int_t
 ngx_http_soma_filter_rate_headers(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx)
 {
-    u_char                *p;
-    soma_out_t             out;
-    ngx_uint_t             i, amount;
-    ngx_http_soma_rate_t  *rate;
+    u_char                   *p;
+    soma_out_t                out;
+    ngx_uint_t                i, amount;
+    const soma_rate_names_t  *name;
 
     if (ctx->rate[SOMA_REQUESTS].limit == 0
         && ctx->rate[SOMA_TOKENS].limit == 0
@@ -60,7 +48,12 @@ ngx_http_soma_filter_rate_headers(ngx_http_request_t *r,
 
     /* a provider's own count is about our account, not about the key */
 
-    ngx_http_soma_filter_drop_headers(r, "x-ratelimit-");
+    ngx_http_soma_filter_drop_headers(r, ctx->client->rate_prefix);
+
+    if (ctx->answered) {
+        ngx_http_soma_filter_drop_headers(r,
+                                  ctx->model->provider->dialect->rate_prefix);
+    }
 
     p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_RATE_VALUES);
     if (p == NULL) {
@@ -69,33 +62,13 @@ ngx_http_soma_filter_rate_headers(ngx_http_request_t *r,
 
     soma_put_init(&out, p, NGX_HTTP_SOMA_RATE_VALUES);
 
-    for (i = 0; i < NGX_HTTP_SOMA_RATE_NAMES; i++) {
+    for (i = 0; i < SOMA_RATE_NAMES; i++) {
 
-        amount = ngx_http_soma_rate_names[i].amount;
-        rate = &ctx->rate[amount];
+        name = &ctx->client->rate[i];
+        amount = ngx_http_soma_rate_amounts[i];
 
-        if (rate->limit == 0) {
-            continue;
-        }
-
-        if (ngx_http_soma_add_amount(r, &ngx_http_soma_rate_names[i].limit,
-                                     &out, amount, rate->limit)
-            != NGX_OK
-            || ngx_http_soma_add_amount(r,
-                                        &ngx_http_soma_rate_names[i].remaining,
-                                        &out, amount, rate->remaining)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        /* what never fills again has no time to tell */
-
-        if (rate->reset_ms >= 0
-            && ngx_http_soma_add_duration(r,
-                                          &ngx_http_soma_rate_names[i].reset,
-                                          &out, rate->reset_ms)
-               != NGX_OK)
+        if (ctx->rate[amount].limit != 0 && name->limit.len != 0
+            && ngx_http_soma_rate_amount(r, ctx, name, amount, &out) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -105,9 +78,37 @@ ngx_http_soma_filter_rate_headers(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_http_soma_rate_amount(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    const soma_rate_names_t *name, ngx_uint_t amount, soma_out_t *out)
+{
+    ngx_http_soma_rate_t  *rate;
+
+    rate = &ctx->rate[amount];
+
+    if (ngx_http_soma_add_amount(r, &name->limit, out, amount, rate->limit)
+        != NGX_OK
+        || ngx_http_soma_add_amount(r, &name->remaining, out, amount,
+                                    rate->remaining)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* what never fills again has no time to tell */
+
+    if (rate->reset_ms < 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_soma_add_reset(r, ctx->client->reset, &name->reset, out,
+                                   rate->reset_ms);
+}
+
+
 /* counts as they are, money in USD */
 static ngx_int_t
-ngx_http_soma_add_amount(ngx_http_request_t *r, const ngx_str_t *name,
+ngx_http_soma_add_amount(ngx_http_request_t *r, const soma_str_t *name,
     soma_out_t *out, ngx_uint_t amount, int64_t n)
 {
     u_char  *p;
@@ -115,20 +116,36 @@ ngx_http_soma_add_amount(ngx_http_request_t *r, const ngx_str_t *name,
     p = out->pos;
     soma_rule_put_amount(out, amount, n);
 
-    return ngx_http_soma_filter_add_header(r, name, p, out->pos - p);
+    return ngx_http_soma_add_value(r, name, p, out);
+}
+
+
+static ngx_int_t
+ngx_http_soma_add_reset(ngx_http_request_t *r, soma_reset_e reset,
+    const soma_str_t *name, soma_out_t *out, int64_t ms)
+{
+    u_char  *p;
+
+    p = out->pos;
+
+    if (reset == SOMA_RESET_TIME) {
+        soma_put_time(out, ngx_http_soma_now() + ms);
+
+    } else {
+        ngx_http_soma_put_duration(out, ms);
+    }
+
+    return ngx_http_soma_add_value(r, name, p, out);
 }
 
 
 /* as OpenAI writes it: 120ms, 1s, 6m0s, 1h0m0s */
-static ngx_int_t
-ngx_http_soma_add_duration(ngx_http_request_t *r, const ngx_str_t *name,
-    soma_out_t *out, int64_t ms)
+static void
+ngx_http_soma_put_duration(soma_out_t *out, int64_t ms)
 {
-    u_char   *p;
-    int64_t   s;
+    int64_t  s;
 
     s = (ms + 999) / 1000;
-    p = out->pos;
 
     if (ms < 1000) {
         soma_put_int(out, ms);
@@ -150,8 +167,19 @@ ngx_http_soma_add_duration(ngx_http_request_t *r, const ngx_str_t *name,
     }
 
     soma_put_char(out, 's');
+}
 
-    return ngx_http_soma_filter_add_header(r, name, p, out->pos - p);
+
+/* the dialect's name is constant and outlives the request */
+static ngx_int_t
+ngx_http_soma_add_value(ngx_http_request_t *r, const soma_str_t *name,
+    u_char *start, soma_out_t *out)
+{
+    ngx_str_t  s;
+
+    s = ngx_http_soma_ngx(*name);
+
+    return ngx_http_soma_filter_add_header(r, &s, start, out->pos - start);
 }
 
 

@@ -85,8 +85,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         soma_memo_init(&memo, 1234567);
     }
 
-    need(soma_prompt_recall(&soma_openai_prompt, &memo, &bpe, api, traits, body) == tokens);
-    need(soma_prompt_recall(&soma_openai_prompt, &memo, &bpe, api, traits, body) == tokens);
+    need(soma_prompt_recall(&soma_openai_prompt, &memo, &bpe, api, traits,
+                            body) == tokens);
+    need(soma_prompt_recall(&soma_openai_prompt, &memo, &bpe, api, traits,
+                            body) == tokens);
     need(bound <= (int64_t) (body.len + 1) * IMAGE_MAX);
 
     /* where the scanner let the body in, which it always did before */

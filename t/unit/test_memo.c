@@ -160,10 +160,14 @@ prompts(const soma_bpe_t *bpe)
                                  content, content);
 
         n = soma_prompt_tokens(&soma_openai_prompt, bpe, SOMA_API_CHAT, 0, s);
-        wrong += soma_prompt_recall(&soma_openai_prompt, &memo, bpe, SOMA_API_CHAT, 0, s) != n;
-        known += soma_prompt_recall(&soma_openai_prompt, &memo, bpe, SOMA_API_CHAT, 0, s) == n;
-        wrong += soma_prompt_recall(&soma_openai_prompt, &memo, NULL, SOMA_API_CHAT, 0, s)
-                 != soma_prompt_tokens(&soma_openai_prompt, NULL, SOMA_API_CHAT, 0, s);
+        wrong += soma_prompt_recall(&soma_openai_prompt, &memo, bpe,
+                                    SOMA_API_CHAT, 0, s) != n;
+        known += soma_prompt_recall(&soma_openai_prompt, &memo, bpe,
+                                    SOMA_API_CHAT, 0, s) == n;
+        wrong += soma_prompt_recall(&soma_openai_prompt, &memo, NULL,
+                                    SOMA_API_CHAT, 0, s)
+                 != soma_prompt_tokens(&soma_openai_prompt, NULL, SOMA_API_CHAT,
+                                       0, s);
     }
 
     soma_is_int(wrong, 0, "prompts come to the same");
