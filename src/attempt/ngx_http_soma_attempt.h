@@ -367,14 +367,25 @@ ngx_uint_t ngx_http_soma_header_hop(ngx_list_part_t *part, u_char *name,
  * NGX_OK: it is the client's */
 ngx_int_t ngx_http_soma_peek(ngx_http_soma_attempt_t *a);
 
+/* room for more of it, up to what is looked at: NGX_AGAIN; NGX_DECLINED: no
+ * more is looked at; NGX_ERROR */
+ngx_int_t ngx_http_soma_peek_more(ngx_http_soma_attempt_t *a);
+
+/* of a bad status: NGX_OK, it goes to the client; NGX_AGAIN; or as rejected */
+ngx_int_t ngx_http_soma_refusal(ngx_http_soma_attempt_t *a);
+
+/* no other target is tried from here on: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_soma_accept(ngx_http_soma_attempt_t *a);
+
 /* the attempt failed: what process_header() is to return */
 ngx_int_t ngx_http_soma_peek_reject(ngx_http_soma_attempt_t *a,
     soma_fail_e fail, const char *reason);
 
-/* whether the plan has another target; whether what a->fail says may go
- * there */
-ngx_uint_t ngx_http_soma_peek_next_left(ngx_http_soma_attempt_t *a);
-ngx_uint_t ngx_http_soma_peek_may_move_on(ngx_http_soma_attempt_t *a);
+/* the retry rule (soma_retry.h) for this attempt: whether the plan has another
+ * target, whether what a->fail says goes there, and before its body is read */
+ngx_uint_t ngx_http_soma_target_left(ngx_http_soma_attempt_t *a);
+ngx_uint_t ngx_http_soma_target_may(ngx_http_soma_attempt_t *a);
+ngx_uint_t ngx_http_soma_target_early(ngx_http_soma_attempt_t *a);
 
 /*
  * How long the next byte is waited for: from now on, while nginx reads a

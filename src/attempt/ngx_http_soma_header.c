@@ -547,32 +547,17 @@ ngx_http_soma_type_is(ngx_str_t *type, const char *name, size_t len)
 static ngx_int_t
 ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a)
 {
-    const char  *reason;
+    /* the body tells whether it is about what was added to the request */
 
-    reason = ngx_http_soma_header_reason(a->status.code);
-
-    if (a->fail == SOMA_FAIL_ANSWER) {
-        return ngx_http_soma_peek_reject(a, a->fail, reason);
-    }
-
-    if (a->fail == SOMA_FAIL_AUTH) {
-
-        /* a 403 may be about what was asked: its body tells */
-
-        if (a->status.code != NGX_HTTP_FORBIDDEN
-            || (ngx_http_soma_peek_next_left(a)
-                && soma_retry_status(&a->ctx->route->retry,
-                                     (int) a->status.code)))
-        {
-            return ngx_http_soma_peek_reject(a, a->fail, reason);
-        }
-
+    if (a->usage_added && a->fail == SOMA_FAIL_STATUS) {
         return NGX_OK;
     }
 
-    if (!a->usage_added && ngx_http_soma_peek_may_move_on(a)) {
-        return ngx_http_soma_peek_reject(a, a->fail, reason);
+    if (!ngx_http_soma_target_early(a)) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    return ngx_http_soma_peek_reject(a, a->fail,
+                                     ngx_http_soma_header_reason(
+                                                             a->status.code));
 }

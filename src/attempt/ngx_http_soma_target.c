@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_soma_target_request(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
 static const char *ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_target_facts(ngx_http_soma_attempt_t *a,
+    soma_retry_facts_t *facts);
 static void ngx_http_soma_target_refused(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_note(ngx_http_soma_attempt_t *a,
     const char *reason);
@@ -323,6 +325,57 @@ ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a)
 }
 
 
+static void
+ngx_http_soma_target_facts(ngx_http_soma_attempt_t *a,
+    soma_retry_facts_t *facts)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    ngx_memzero(facts, sizeof(soma_retry_facts_t));
+
+    facts->retry = &ctx->route->retry;
+    facts->fail = a->fail;
+    facts->status = (int) a->status.code;
+    facts->left = ctx->norder - ctx->next;
+    facts->gone = ctx->left;
+}
+
+
+ngx_uint_t
+ngx_http_soma_target_left(ngx_http_soma_attempt_t *a)
+{
+    soma_retry_facts_t  facts;
+
+    ngx_http_soma_target_facts(a, &facts);
+
+    return soma_retry_left(&facts);
+}
+
+
+ngx_uint_t
+ngx_http_soma_target_may(ngx_http_soma_attempt_t *a)
+{
+    soma_retry_facts_t  facts;
+
+    ngx_http_soma_target_facts(a, &facts);
+
+    return soma_retry_may(&facts);
+}
+
+
+ngx_uint_t
+ngx_http_soma_target_early(ngx_http_soma_attempt_t *a)
+{
+    soma_retry_facts_t  facts;
+
+    ngx_http_soma_target_facts(a, &facts);
+
+    return soma_retry_early(&facts);
+}
+
+
 ngx_uint_t
 ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
 {
@@ -358,7 +411,7 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
 
     a->over = 1;
 
-    return ngx_http_soma_peek_may_move_on(a);
+    return ngx_http_soma_target_may(a);
 }
 
 
