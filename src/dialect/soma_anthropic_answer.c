@@ -568,7 +568,7 @@ soma_anthropic_answer_message(soma_anthropic_answer_t *answer,
     soma_write_quoted(out, "model", answer->model);
     soma_pieces_cstr(out, ",\"content\":[],\"stop_reason\":null,"
                           "\"stop_sequence\":null,\"usage\":");
-    soma_anthropic_answer_usage(out, &answer->usage);
+    soma_anthropic_answer_usage(out, &answer->usage, -1);
     soma_pieces_cstr(out, "}}\n\n");
 }
 
@@ -645,7 +645,7 @@ soma_anthropic_answer_end(soma_anthropic_answer_t *answer, soma_pieces_t *out)
                           "data: {\"type\":\"message_delta\",\"delta\":{");
     soma_anthropic_answer_stop(answer, out);
     soma_pieces_cstr(out, "},\"usage\":");
-    soma_anthropic_answer_usage(out, &answer->usage);
+    soma_anthropic_answer_usage(out, &answer->usage, answer->cost);
     soma_pieces_cstr(out, "}\n\n"
                           "event: message_stop\n"
                           "data: {\"type\":\"message_stop\"}\n\n");

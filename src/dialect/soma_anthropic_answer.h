@@ -48,6 +48,8 @@ typedef struct {
     soma_usage_t             usage;     /* of the prompt, as it was counted
                                            here: message_start says so where
                                            the provider has not spoken yet */
+    int64_t                  cost;      /* nano-USD, to stand in the usage of a
+                                           stream's end; -1: not told */
     unsigned                 stream:1;
 
     /* out, at SOMA_DECLINED: a constant sentence */
@@ -86,7 +88,7 @@ const char *soma_anthropic_answer_error(int status);
 
 /* for soma_anthropic_answer_whole.c */
 void soma_anthropic_answer_usage(soma_pieces_t *out,
-    const soma_usage_t *usage);
+    const soma_usage_t *usage, int64_t cost);
 void soma_anthropic_answer_stop(soma_anthropic_answer_t *answer,
     soma_pieces_t *out);
 int soma_anthropic_answer_whole(soma_anthropic_answer_t *answer,

@@ -8,6 +8,7 @@
 
 #include "soma_anthropic_answer.h"
 #include "soma_json.h"
+#include "soma_usage_cost.h"
 #include "soma_write.h"
 
 
@@ -44,7 +45,7 @@ soma_anthropic_answer_whole(soma_anthropic_answer_t *answer,
     soma_pieces_char(out, ']');
     soma_anthropic_answer_stop(answer, out);
     soma_write_name(out, "usage");
-    soma_anthropic_answer_usage(out, &answer->usage);
+    soma_anthropic_answer_usage(out, &answer->usage, -1);
     soma_pieces_char(out, '}');
 
     return SOMA_OK;
@@ -176,9 +177,12 @@ soma_anthropic_answer_words(soma_pieces_t *out, const char *name,
  * cannot be more than there was */
 
 void
-soma_anthropic_answer_usage(soma_pieces_t *out, const soma_usage_t *usage)
+soma_anthropic_answer_usage(soma_pieces_t *out, const soma_usage_t *usage,
+    int64_t cost)
 {
-    int64_t  rest, cached, written;
+    int64_t        rest, cached, written;
+    soma_out_t     said;
+    unsigned char  buf[SOMA_USAGE_COST_MAX];
 
     rest = usage->input_tokens;
 
@@ -199,6 +203,14 @@ soma_anthropic_answer_usage(soma_pieces_t *out, const soma_usage_t *usage)
         soma_pieces_cstr(out, ",\"output_tokens_details\":{");
         soma_write_int(out, "thinking_tokens", usage->reasoning_tokens);
         soma_pieces_char(out, '}');
+    }
+
+    if (cost >= 0) {
+        soma_put_init(&said, buf, sizeof(buf));
+        soma_usage_cost_put(&said, cost);
+
+        soma_pieces_char(out, ',');
+        soma_pieces_put(out, buf, (size_t) (said.pos - buf));
     }
 
     soma_pieces_char(out, '}');

@@ -14,6 +14,7 @@
 
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
+    &soma_anthropic,
     &soma_echo
 };
 
@@ -24,7 +25,7 @@ soma_dialect_find(soma_str_t name, const char **names)
     size_t  i;
 
     if (names != NULL) {
-        *names = "openai, echo";
+        *names = "openai, anthropic, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {

@@ -90,6 +90,7 @@ typedef enum {
     SOMA_ASK_METADATA,
     SOMA_ASK_SIZE,
     SOMA_ASK_QUALITY,
+    SOMA_ASK_CONTAINER,
     SOMA_ASK_TOTAL
 } soma_ask_member_e;
 
@@ -125,8 +126,10 @@ typedef struct {
     unsigned           nids;
     soma_ask_id_t     *ids;             /* SOMA_ASK_IDS_MAX, in the arena;
                                            NULL: none were named */
-    int64_t            before;          /* tokens of an earlier response that
-                                           this one goes on from */
+    int64_t            before;          /* tokens of its prompt that are not in
+                                           it: of an earlier response that
+                                           this one goes on from, of tools
+                                           that the provider describes */
     unsigned           unstored:1;      /* the answer is not to be kept */
     unsigned           window:1;        /* the provider reads more than the
                                            body: its prompt may be as long as
@@ -154,7 +157,8 @@ typedef void (*soma_text_pt)(void *data, unsigned channel,
     const unsigned char *p, size_t len);
 
 
-/* which choices have had their end, and how far the events are numbered */
+/* which choices have had their end, or of a dialect without them which
+ * blocks, and how far the events are numbered */
 typedef struct {
     uint64_t          ended[SOMA_ANSWER_CHOICES_MAX / 64];
     unsigned          choices;          /* seen: the highest index + 1 */
@@ -384,6 +388,9 @@ typedef struct {
      * that the dialect does not have has an empty name */
     const soma_json_want_t   *want;
 
+    /* the member of "metadata" that says who asks; NULL: SOMA_ASK_USER is */
+    const char               *user;
+
     /* what of a request is prompt, for soma_prompt.h */
     const soma_prompt_names_t  *prompt;
 
@@ -552,6 +559,7 @@ typedef struct {
 
 /* "echo" is a provider that answers here, with what it was told */
 extern const soma_dialect_t  soma_openai;
+extern const soma_dialect_t  soma_anthropic;
 extern const soma_dialect_t  soma_echo;
 
 /*

@@ -6,8 +6,8 @@
  * soma_openai_ask.c asks, soma_openai_encode.c encodes and
  * soma_openai_bound.c says how long an answer may be,
  * soma_openai_event.c says what an event or an answer is, soma_openai_read.c
- * where in it to look, soma_openai_usage.c reads usage, soma_openai_text.c
- * hands the text on, soma_openai_fault.c writes errors,
+ * where in it to look, soma_openai_usage.c reads usage,
+ * soma_openai_fault.c writes errors,
  * soma_openai_cut.c ends what is cut.  Sources: OpenAI's API reference, and
  * the recorded traffic in t/traffic for what other providers make of it.
  */
@@ -17,6 +17,7 @@
 #define SOMA_OPENAI_H
 
 
+#include "soma_ask.h"
 #include "soma_dialect.h"
 
 
@@ -61,10 +62,6 @@ int soma_openai_ask_objects(soma_ask_t *ask, soma_arena_t *arena,
 int soma_openai_ask_tools(soma_ask_t *ask, soma_arena_t *arena,
     soma_json_value_t *value, const char **error);
 
-/* the value of a member; SOMA_DECLINED: it is absent or null */
-int soma_openai_value(soma_ask_t *ask, unsigned member, soma_value_pt value,
-    void *data, soma_json_value_t *v);
-
 /* stream_options.include_usage: SOMA_DECLINED when it is not there */
 int soma_openai_include_usage(soma_json_value_t *options,
     soma_arena_t *arena, soma_json_value_t *include, const char **error);
@@ -72,9 +69,6 @@ int soma_openai_include_usage(soma_json_value_t *options,
 
 void soma_openai_service_tier(soma_answer_t *answer,
     soma_json_value_t *value);
-void soma_openai_model(soma_answer_t *answer, soma_json_value_t *value);
-void soma_openai_id(soma_answer_t *answer, soma_json_value_t *value);
-
 void soma_openai_duration(soma_answer_t *answer, soma_json_value_t *value);
 
 int soma_openai_event(soma_answer_t *answer, soma_ask_t *ask,
@@ -93,11 +87,6 @@ typedef enum {
     SOMA_OPENAI_CALLS,
     SOMA_OPENAI_CHANNELS
 } soma_openai_channel_e;
-
-/* bytes of a JSON string, no escape cut, to whoever listens to the answer's
- * text */
-void soma_openai_text(soma_answer_t *answer, unsigned channel,
-    const unsigned char *p, size_t len);
 
 void soma_openai_cut(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
     const soma_usage_t *usage, int64_t cost);
@@ -125,9 +114,6 @@ int soma_openai_read_whole(soma_decoder_t *decoder, soma_str_t body);
 int soma_openai_read_event(soma_decoder_t *decoder, soma_sse_event_t *event);
 int soma_openai_read_end(soma_decoder_t *decoder);
 
-
-/* the tier that a service_tier names, in a request or in an answer */
-soma_tier_e soma_openai_tier(soma_str_t name);
 
 /* ask->work; SOMA_ERROR: the body could not be read */
 int soma_openai_work(soma_ask_t *ask, soma_arena_t *arena,

@@ -10,13 +10,9 @@
 
 
 #define SOMA_ASK_N_MAX           1024
-#define SOMA_ASK_TOKENS_MAX      1000000000     /* more is taken as this */
 #define SOMA_ASK_PROMPTS_MAX     65536          /* times N times TOKENS fits */
-#define SOMA_ASK_MODEL_MAX       512
 
 
-static int soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
-    soma_json_value_t *value, const char **error);
 static int soma_openai_ask_n(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
 static int soma_openai_numbers(soma_str_t list);
@@ -53,31 +49,9 @@ const soma_json_want_t  soma_openai_want[SOMA_ASK_TOTAL] = {
     { soma_string("store"),                  1 },
     { soma_string("metadata"),               1 },
     { soma_string("size"),                   1 },
-    { soma_string("quality"),                1 }
+    { soma_string("quality"),                1 },
+    { soma_str_null,                         0 }
 };
-
-
-/*
- * The value of a member: SOMA_DECLINED when it is absent or null, which
- * mean the same for every optional member.
- */
-
-int
-soma_openai_value(soma_ask_t *ask, unsigned member, soma_value_pt value,
-    void *data, soma_json_value_t *v)
-{
-    soma_json_span_t  *span;
-
-    span = &ask->scan->span[member];
-
-    if (span->type == SOMA_JSON_NONE || span->type == SOMA_JSON_NULL) {
-        return SOMA_DECLINED;
-    }
-
-    v->type = span->type;
-
-    return value(data, span, &v->text);
-}
 
 
 int
@@ -115,7 +89,7 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
 
     for (i = 0; i <= SOMA_ASK_SERVICE_TIER; i++) {
 
-        rc = soma_openai_value(ask, i, value, data, &v);
+        rc = soma_ask_value(ask, i, value, data, &v);
 
         if (rc == SOMA_DECLINED) {
             if (i == SOMA_ASK_MODEL && ask->api != SOMA_API_MODERATIONS) {
@@ -133,7 +107,7 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
         switch (i) {
 
         case SOMA_ASK_MODEL:
-            rc = soma_openai_ask_model(ask, arena, &v, error);
+            rc = soma_ask_model(ask, arena, &v, error);
             break;
 
         case SOMA_ASK_STREAM:
@@ -184,34 +158,6 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     }
 
     *error = NULL;
-
-    return SOMA_OK;
-}
-
-
-static int
-soma_openai_ask_model(soma_ask_t *ask, soma_arena_t *arena,
-    soma_json_value_t *value, const char **error)
-{
-    if (value->type != SOMA_JSON_STRING) {
-        *error = "\"model\" must be a string";
-        return SOMA_ERROR;
-    }
-
-    if (soma_json_text(arena, value, &ask->model) != SOMA_OK) {
-        *error = "\"model\" could not be read";
-        return SOMA_ERROR;
-    }
-
-    if (ask->model.len == 0) {
-        *error = "you must provide a \"model\" parameter";
-        return SOMA_ERROR;
-    }
-
-    if (ask->model.len > SOMA_ASK_MODEL_MAX) {
-        *error = "\"model\" is longer than 512 bytes";
-        return SOMA_ERROR;
-    }
 
     return SOMA_OK;
 }
@@ -282,7 +228,7 @@ soma_openai_ask_prompts(soma_ask_t *ask, soma_value_pt value, void *data,
         return SOMA_OK;
     }
 
-    rc = soma_openai_value(ask, SOMA_ASK_PROMPT, value, data, &v);
+    rc = soma_ask_value(ask, SOMA_ASK_PROMPT, value, data, &v);
 
     if (rc != SOMA_OK || soma_json_first(&it, v.text) != SOMA_OK) {
         return SOMA_ERROR;
@@ -341,7 +287,7 @@ soma_openai_ask_beside(soma_ask_t *ask, soma_arena_t *arena,
 
     ask->unstored = (ask->scan->span[SOMA_ASK_STORE].type == SOMA_JSON_FALSE);
 
-    rc = soma_openai_value(ask, SOMA_ASK_TOOLS, value, data, &v);
+    rc = soma_ask_value(ask, SOMA_ASK_TOOLS, value, data, &v);
 
     if (rc == SOMA_OK) {
         rc = soma_openai_ask_tools(ask, arena, &v, error);
@@ -448,28 +394,9 @@ soma_openai_ask_tier(soma_ask_t *ask, soma_arena_t *arena,
         return SOMA_ERROR;
     }
 
-    ask->tier = soma_openai_tier(name);
+    ask->tier = soma_ask_tier(name);
 
     return SOMA_OK;
-}
-
-
-soma_tier_e
-soma_openai_tier(soma_str_t name)
-{
-    if (soma_str_case_is(name, "flex")) {
-        return SOMA_TIER_FLEX;
-    }
-
-    if (soma_str_case_is(name, "priority")) {
-        return SOMA_TIER_PRIORITY;
-    }
-
-    if (soma_str_case_is(name, "batch")) {
-        return SOMA_TIER_BATCH;
-    }
-
-    return SOMA_TIER_DEFAULT;
 }
 
 

@@ -28,8 +28,6 @@ typedef struct {
 static unsigned soma_openai_bound_member(soma_ask_t *ask, soma_str_t model);
 static unsigned soma_openai_bound_others(soma_bound_t *b, unsigned own,
     soma_json_span_t **other);
-static int soma_openai_bound_is(soma_bound_t *b, soma_json_span_t *span,
-    int64_t n);
 static int soma_openai_bound_put(soma_bound_t *b, soma_str_t name, int64_t n,
     const char *end, size_t from, size_t to);
 static int soma_openai_bound_remove(soma_bound_t *b, soma_json_span_t *span);
@@ -72,14 +70,7 @@ soma_openai_encode_bound(soma_ask_t *ask, soma_str_t model,
     i = 0;
 
     if (span->type != SOMA_JSON_NONE) {
-
-        if (soma_openai_bound_is(&b, span, n)) {
-            rc = SOMA_OK;
-
-        } else {
-            rc = soma_openai_bound_put(&b, SOMA_STR(""), n, "", span->start,
-                                       span->end);
-        }
+        rc = soma_ask_number(ask, own, n, arena, value, data, edits);
 
     } else if (others > 0) {
 
@@ -180,22 +171,7 @@ soma_openai_bound_others(soma_bound_t *b, unsigned own,
 }
 
 
-static int
-soma_openai_bound_is(soma_bound_t *b, soma_json_span_t *span, int64_t n)
-{
-    int64_t            said;
-    soma_json_value_t  v;
-
-    v.type = span->type;
-
-    return span->type == SOMA_JSON_NUMBER
-           && b->value(b->data, span, &v.text) == SOMA_OK
-           && soma_json_int(&v, &said) == SOMA_OK && said == n;
-}
-
-
-/* the number, or with a name the whole member and "end", instead of the bytes
- * of [from, to) */
+/* the whole member and "end", instead of the bytes of [from, to) */
 
 static int
 soma_openai_bound_put(soma_bound_t *b, soma_str_t name, int64_t n,
@@ -214,12 +190,9 @@ soma_openai_bound_put(soma_bound_t *b, soma_str_t name, int64_t n,
 
     soma_put_init(&out, text.data, size);
 
-    if (name.len != 0) {
-        soma_put_char(&out, '"');
-        soma_put_str(&out, name);
-        soma_put_cstr(&out, "\":");
-    }
-
+    soma_put_char(&out, '"');
+    soma_put_str(&out, name);
+    soma_put_cstr(&out, "\":");
     soma_put_int(&out, n);
     soma_put_cstr(&out, end);
 

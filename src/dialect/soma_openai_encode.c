@@ -9,9 +9,6 @@
 #include "soma_openai.h"
 
 
-#define SOMA_JSON_ESCAPED_MAX  6        /* bytes of one, \u0000 */
-
-
 static int soma_openai_encode_usage(soma_ask_t *ask, soma_arena_t *arena,
     soma_value_pt value, void *data, soma_json_edits_t *edits);
 
@@ -20,38 +17,12 @@ int
 soma_openai_encode(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
     soma_value_pt value, void *data, soma_json_edits_t *edits)
 {
-    size_t             size;
-    soma_out_t         out;
-    soma_str_t         text;
-    soma_json_span_t  *span;
-
     if (ask->scan == NULL) {
         return SOMA_OK;
     }
 
-    span = &ask->scan->span[SOMA_ASK_MODEL];
-
-    if (span->type != SOMA_JSON_NONE && !soma_str_eq(model, ask->model)) {
-
-        size = model.len * SOMA_JSON_ESCAPED_MAX + 2;
-
-        text.data = arena->alloc(arena->data, size);
-        if (text.data == NULL) {
-            return SOMA_ERROR;
-        }
-
-        soma_put_init(&out, text.data, size);
-        soma_put_json_str(&out, model);
-
-        if (out.full) {
-            return SOMA_ERROR;
-        }
-
-        text.len = out.pos - out.start;
-
-        if (soma_json_edit(edits, span->start, span->end, text) != SOMA_OK) {
-            return SOMA_ERROR;
-        }
+    if (soma_ask_rename(ask, model, arena, edits) != SOMA_OK) {
+        return SOMA_ERROR;
     }
 
     if (soma_openai_encode_bound(ask, model, arena, value, data, edits)
@@ -95,7 +66,7 @@ soma_openai_encode_usage(soma_ask_t *ask, soma_arena_t *arena,
                               SOMA_STR("{\"include_usage\":true}"));
     }
 
-    rc = soma_openai_value(ask, SOMA_ASK_STREAM_OPTIONS, value, data,
+    rc = soma_ask_value(ask, SOMA_ASK_STREAM_OPTIONS, value, data,
                            &options);
     if (rc != SOMA_OK) {
         return SOMA_ERROR;

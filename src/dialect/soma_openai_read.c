@@ -259,11 +259,11 @@ soma_openai_word(void *data, unsigned slot, soma_json_value_t *value)
         break;
 
     case SOMA_S_ID:
-        soma_openai_id(answer, value);
+        soma_answer_id(answer, value);
         break;
 
     case SOMA_S_MODEL:
-        soma_openai_model(answer, value);
+        soma_answer_model(answer, value);
         break;
 
     case SOMA_S_TIER:
@@ -337,11 +337,11 @@ soma_openai_heard(soma_openai_read_t *w, soma_openai_channel_e kind,
     soma_answer_t  *answer;
 
     answer = w->answer;
-    answer->text_len += escaped ? soma_openai_text_len(p, len)
+    answer->text_len += escaped ? soma_answer_text_len(p, len)
                                 : (int64_t) len;
 
     if (answer->text != NULL) {
-        soma_openai_text(answer,
+        soma_answer_text(answer,
                          (unsigned) w->index * SOMA_OPENAI_CHANNELS + kind,
                          p, len);
     }
@@ -363,7 +363,7 @@ soma_openai_thought(soma_openai_read_t *w, unsigned slot,
         w->named = (unsigned char) slot;
     }
 
-    n = soma_openai_text_len(p, len);
+    n = soma_answer_text_len(p, len);
     w->answer->reasoned = 1;
 
     if (slot == w->named) {
@@ -403,7 +403,7 @@ soma_openai_piece(void *data, unsigned slot, const unsigned char *p,
 
         /* said before, as a rule */
 
-        w->whole += soma_openai_text_len(p, len);
+        w->whole += soma_answer_text_len(p, len);
         return;
     }
 

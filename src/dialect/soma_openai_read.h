@@ -11,6 +11,7 @@
 #define SOMA_OPENAI_READ_H
 
 
+#include "soma_answer.h"
 #include "soma_openai.h"
 #include "soma_read.h"
 
@@ -188,10 +189,6 @@ unsigned soma_openai_usage_slot(soma_openai_read_t *w, unsigned place,
     soma_str_t name);
 void soma_openai_usage_count(soma_openai_read_t *w, soma_json_value_t *value);
 void soma_openai_usage_counted(soma_openai_read_t *w, unsigned place);
-
-/* soma_openai_text.c: bytes that a text comes to when unescaped, \u taken
- * for one UTF-8 unit of three; no escape is cut */
-int64_t soma_openai_text_len(const unsigned char *p, size_t len);
 
 
 #endif /* SOMA_OPENAI_READ_H */

@@ -11,9 +11,6 @@
 #include "soma_openai.h"
 
 
-#define SOMA_TOOLS_MAX  1024    /* of a request */
-
-
 /* one tool as it stands */
 typedef struct {
     soma_str_t  type;
@@ -28,10 +25,6 @@ static int soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
 static int soma_openai_tool_read(soma_tool_t *t, soma_arena_t *arena,
     soma_json_value_t *tool, const char **error);
 static int soma_openai_tool_object(soma_str_t name);
-static int soma_openai_tool_name(soma_arena_t *arena, soma_str_t name,
-    soma_str_t *text);
-static int soma_openai_tool_add(soma_ask_t *ask, soma_str_t type,
-    const char **error);
 
 
 int
@@ -65,7 +58,7 @@ soma_openai_ask_tools(soma_ask_t *ask, soma_arena_t *arena,
             return SOMA_ERROR;
         }
 
-        if (n == SOMA_TOOLS_MAX) {
+        if (n == SOMA_ASK_TOOLS_MAX) {
             *error = "there are more than 1024 \"tools\"";
             return SOMA_ERROR;
         }
@@ -117,7 +110,7 @@ soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
     if (t.type.len != 0 && !soma_str_is(t.type, "function")
         && !soma_str_is(t.type, "custom"))
     {
-        return soma_openai_tool_add(ask, t.type, error);
+        return soma_ask_hosted(ask, t.type, error);
     }
 
     if (t.type.len == 0 && !t.function && t.nmore == 0) {
@@ -126,7 +119,7 @@ soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
     }
 
     for (i = 0; i < t.nmore; i++) {
-        if (soma_openai_tool_add(ask, t.more[i], error) != SOMA_OK) {
+        if (soma_ask_hosted(ask, t.more[i], error) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }
@@ -155,7 +148,7 @@ soma_openai_tool_read(soma_tool_t *t, soma_arena_t *arena,
             return rc == SOMA_DONE ? SOMA_OK : SOMA_ERROR;
         }
 
-        if (soma_openai_tool_name(arena, name, &name) != SOMA_OK) {
+        if (soma_ask_name(arena, name, &name) != SOMA_OK) {
             return SOMA_ERROR;
         }
 
@@ -201,45 +194,4 @@ soma_openai_tool_object(soma_str_t name)
     }
 
     return 0;
-}
-
-
-static int
-soma_openai_tool_name(soma_arena_t *arena, soma_str_t name, soma_str_t *text)
-{
-    soma_json_value_t  quoted;
-
-    *text = name;
-
-    if (name.len == 0 || memchr(name.data, '\\', name.len) == NULL) {
-        return SOMA_OK;
-    }
-
-    quoted.type = SOMA_JSON_STRING;
-    quoted.text.data = name.data - 1;
-    quoted.text.len = name.len + 2;
-
-    return soma_json_text(arena, &quoted, text);
-}
-
-
-static int
-soma_openai_tool_add(soma_ask_t *ask, soma_str_t type, const char **error)
-{
-    unsigned  i;
-
-    for (i = 0; i < ask->nhosted; i++) {
-        if (soma_str_eq(ask->hosted[i], type)) {
-            return SOMA_OK;
-        }
-    }
-
-    if (ask->nhosted == SOMA_ASK_HOSTED_MAX) {
-        *error = "\"tools\" has more than 8 kinds beside functions";
-        return SOMA_ERROR;
-    }
-
-    ask->hosted[ask->nhosted++] = type;
-
-    return SOMA_OK;
 }

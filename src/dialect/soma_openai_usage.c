@@ -516,58 +516,10 @@ soma_openai_service_tier(soma_answer_t *answer, soma_json_value_t *value)
     {
         if (soma_str_eq(name, soma_openai_tiers[i])) {
             answer->service_tier = soma_openai_tiers[i];
-            answer->usage.tier = soma_openai_tier(name);
+            answer->usage.tier = soma_ask_tier(name);
             return;
         }
     }
-}
-
-
-void
-soma_openai_model(soma_answer_t *answer, soma_json_value_t *value)
-{
-    size_t  len;
-
-    if (answer->model.len != 0 || value->type != SOMA_JSON_STRING) {
-        return;
-    }
-
-    len = value->text.len - 2;
-
-    if (len > SOMA_ANSWER_MODEL_MAX
-        || memchr(value->text.data, '\\', value->text.len) != NULL)
-    {
-        return;
-    }
-
-    memcpy(answer->model_buf, value->text.data + 1, len);
-
-    answer->model.data = answer->model_buf;
-    answer->model.len = len;
-}
-
-
-void
-soma_openai_id(soma_answer_t *answer, soma_json_value_t *value)
-{
-    size_t  len;
-
-    if (answer->id.len != 0 || value->type != SOMA_JSON_STRING) {
-        return;
-    }
-
-    len = value->text.len - 2;
-
-    if (len > SOMA_ANSWER_ID_MAX
-        || memchr(value->text.data, '\\', value->text.len) != NULL)
-    {
-        return;
-    }
-
-    memcpy(answer->id_buf, value->text.data + 1, len);
-
-    answer->id.data = answer->id_buf;
-    answer->id.len = len;
 }
 
 

@@ -7,15 +7,17 @@
  * by another name, or have the provider search.  What the gateway checked
  * would not be what the provider reads.  Known are those of LiteLLM,
  * OpenRouter, Portkey, Vercel's gateway, Azure, vLLM, SGLang, LoRAX,
- * llama.cpp, Mistral, Groq, Together, Perplexity, xAI and Qwen.
+ * llama.cpp, Mistral, Groq, Together, Perplexity, xAI and Qwen; and those of
+ * Anthropic's API by which it asks servers that the client names, or bills
+ * somebody else.
  */
 
 
 #include "soma_policy.h"
 
 
-/* in the order of their lengths, so that a name is compared with few; they
- * are in small letters */
+/* in the order of their lengths, so that a name is compared with few; in
+ * small letters */
 const soma_policy_t  soma_policies[SOMA_POLICIES] = {
     { soma_string("lora"), SOMA_POLICY_ROUTE },
     { soma_string("route"), SOMA_POLICY_ROUTE },
@@ -55,6 +57,7 @@ const soma_policy_t  soma_policies[SOMA_POLICIES] = {
     { soma_string("datasources"), SOMA_POLICY_ROUTE },
     { soma_string("extra_query"), SOMA_POLICY_ROUTE },
     { soma_string("max_gen_len"), SOMA_POLICY_BOUND },
+    { soma_string("mcp_servers"), SOMA_POLICY_ROUTE },
     { soma_string("num_predict"), SOMA_POLICY_BOUND },
     { soma_string("region_name"), SOMA_POLICY_ROUTE },
     { soma_string("user_config"), SOMA_POLICY_ROUTE },
@@ -63,6 +66,7 @@ const soma_policy_t  soma_policies[SOMA_POLICIES] = {
     { soma_string("lora_request"), SOMA_POLICY_ROUTE },
     { soma_string("organization"), SOMA_POLICY_ROUTE },
     { soma_string("safety_model"), SOMA_POLICY_ROUTE },
+    { soma_string("workspace_id"), SOMA_POLICY_ROUTE },
     { soma_string("aws_role_name"), SOMA_POLICY_ROUTE },
     { soma_string("cachedcontent"), SOMA_POLICY_ROUTE },
     { soma_string("client_secret"), SOMA_POLICY_ROUTE },
@@ -85,6 +89,7 @@ const soma_policy_t  soma_policies[SOMA_POLICIES] = {
     { soma_string("maxoutputtokens"), SOMA_POLICY_BOUND },
     { soma_string("override_params"), SOMA_POLICY_ROUTE },
     { soma_string("provideroptions"), SOMA_POLICY_ROUTE },
+    { soma_string("user_profile_id"), SOMA_POLICY_ROUTE },
     { soma_string("vertex_location"), SOMA_POLICY_ROUTE },
     { soma_string("aws_profile_name"), SOMA_POLICY_ROUTE },
     { soma_string("aws_session_name"), SOMA_POLICY_ROUTE },
@@ -118,8 +123,8 @@ const soma_policy_t  soma_policies[SOMA_POLICIES] = {
 
 /* where the names of a length begin */
 static const unsigned char  soma_policy_start[] = {
-    0, 0, 0, 0, 0, 1, 2, 5, 11, 18, 27, 34, 42, 46, 52, 61, 69, 73, 78, 82,
-    83, 86, 89, 91, 92, 94, 94, 94, 94, 96
+    0, 0, 0, 0, 0, 1, 2, 5, 11, 18, 27, 34, 43, 48, 54, 63, 72, 76, 81, 85, 86,
+    89, 92, 94, 95, 97, 97, 97, 97, 99
 };
 
 

@@ -28,7 +28,7 @@ typedef struct {
 } soma_policy_t;
 
 
-#define SOMA_POLICIES  96
+#define SOMA_POLICIES  99
 
 extern const soma_policy_t  soma_policies[SOMA_POLICIES];
 

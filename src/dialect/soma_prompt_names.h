@@ -28,7 +28,9 @@ typedef enum {
     SOMA_PART_SYSTEM,               /* a message of its own */
     SOMA_PART_IMAGE,
     SOMA_PART_SOUND,
-    SOMA_PART_FILE
+    SOMA_PART_FILE,
+    SOMA_PART_SOURCE                /* of an image or a document: an object that
+                                       says by its "type" where its bytes are */
 } soma_part_e;
 
 

@@ -11,7 +11,7 @@
 
 #include "soma_prompt.h"
 #include "soma_price.h"
-#include "soma_openai_walk.h"
+#include "soma_walk.h"
 
 
 #define SOMA_PROMPT_BUF    1024
@@ -442,6 +442,7 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
         prompt->tokens += (int64_t) v.text.len / SOMA_PROMPT_SOUND_BYTES + 1;
         break;
 
+    case SOMA_PART_SOURCE:
     case SOMA_PART_FILE:
 
         /* no page of a document is shorter than the bytes that draw it */

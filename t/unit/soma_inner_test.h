@@ -136,6 +136,7 @@ inner_answer_init(inner_answer_t *answer, soma_arena_t *arena, dialect_e from,
     answer->to_anthropic.arena = arena;
     answer->to_anthropic.id = SOMA_STR("msg_1");
     answer->to_anthropic.model = SOMA_STR("m");
+    answer->to_anthropic.cost = -1;
     answer->to_anthropic.stream = stream & 1;
     answer->to_anthropic.usage.input_tokens = 9;
 

@@ -11,8 +11,8 @@
  */
 
 
-#ifndef SOMA_OPENAI_WALK_H
-#define SOMA_OPENAI_WALK_H
+#ifndef SOMA_WALK_H
+#define SOMA_WALK_H
 
 
 #include "soma_read.h"
@@ -190,4 +190,4 @@ soma_walk_value(soma_walk_t *w, soma_json_value_t *value)
 }
 
 
-#endif /* SOMA_OPENAI_WALK_H */
+#endif /* SOMA_WALK_H */

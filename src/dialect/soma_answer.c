@@ -3,26 +3,27 @@
  * Copyright (C) The ngx_soma authors
  *
  * The text of a streamed answer for whoever counts it: out of its JSON
- * string, piece by piece, without a copy of it.
+ * string, piece by piece, without a copy of it; and what an answer says of
+ * itself.
  */
 
 
-#include "soma_openai_read.h"
+#include "soma_answer.h"
 
 
 #define SOMA_UTF8_MAX      4
 #define SOMA_REPLACEMENT   0xfffd
 
 
-static const unsigned char *soma_openai_escape(soma_answer_t *answer,
+static const unsigned char *soma_answer_escape(soma_answer_t *answer,
     unsigned channel, const unsigned char *p, const unsigned char *end);
-static int soma_openai_unit(const unsigned char *p, const unsigned char *end,
+static int soma_answer_unit(const unsigned char *p, const unsigned char *end,
     uint32_t *c);
-static size_t soma_openai_utf8(unsigned char *d, uint32_t c);
+static size_t soma_answer_utf8(unsigned char *d, uint32_t c);
 
 
 void
-soma_openai_text(soma_answer_t *answer, unsigned channel,
+soma_answer_text(soma_answer_t *answer, unsigned channel,
     const unsigned char *p, size_t len)
 {
     const unsigned char  *q, *end;
@@ -40,7 +41,7 @@ soma_openai_text(soma_answer_t *answer, unsigned channel,
             answer->text(answer->text_data, channel, p, q - p);
         }
 
-        p = (q < end) ? soma_openai_escape(answer, channel, q, end) : end;
+        p = (q < end) ? soma_answer_escape(answer, channel, q, end) : end;
     }
 }
 
@@ -48,7 +49,7 @@ soma_openai_text(soma_answer_t *answer, unsigned channel,
 /* p is at a backslash; returns behind what it begins */
 
 static const unsigned char *
-soma_openai_escape(soma_answer_t *answer, unsigned channel,
+soma_answer_escape(soma_answer_t *answer, unsigned channel,
     const unsigned char *p, const unsigned char *end)
 {
     size_t         len;
@@ -60,7 +61,7 @@ soma_openai_escape(soma_answer_t *answer, unsigned channel,
     }
 
     if (p[1] == 'u') {
-        if (!soma_openai_unit(p, end, &c)) {
+        if (!soma_answer_unit(p, end, &c)) {
 
             /* "\u" without its digits */
 
@@ -74,7 +75,7 @@ soma_openai_escape(soma_answer_t *answer, unsigned channel,
         if (c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\'
             && p[1] == 'u')
         {
-            if (soma_openai_unit(p, end, &low)
+            if (soma_answer_unit(p, end, &low)
                 && low >= 0xdc00 && low < 0xe000)
             {
                 c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
@@ -82,7 +83,7 @@ soma_openai_escape(soma_answer_t *answer, unsigned channel,
             }
         }
 
-        len = soma_openai_utf8(buf, c);
+        len = soma_answer_utf8(buf, c);
 
     } else {
         switch (p[1]) {
@@ -122,7 +123,7 @@ soma_openai_escape(soma_answer_t *answer, unsigned channel,
 
 
 int64_t
-soma_openai_text_len(const unsigned char *p, size_t len)
+soma_answer_text_len(const unsigned char *p, size_t len)
 {
     size_t                n;
     uint32_t              c;
@@ -133,7 +134,7 @@ soma_openai_text_len(const unsigned char *p, size_t len)
 
     while (p < end && (p = memchr(p, '\\', end - p)) != NULL) {
 
-        if (end - p >= 6 && p[1] == 'u' && soma_openai_unit(p, end, &c)) {
+        if (end - p >= 6 && p[1] == 'u' && soma_answer_unit(p, end, &c)) {
             n -= (c < 0x100) ? 5 : 3;
             p += 6;
 
@@ -150,7 +151,7 @@ soma_openai_text_len(const unsigned char *p, size_t len)
 /* whether p begins with "\u" and four digits, and what they are */
 
 static int
-soma_openai_unit(const unsigned char *p, const unsigned char *end,
+soma_answer_unit(const unsigned char *p, const unsigned char *end,
     uint32_t *c)
 {
     unsigned char  hex[2];
@@ -174,7 +175,7 @@ soma_openai_unit(const unsigned char *p, const unsigned char *end,
 
 
 static size_t
-soma_openai_utf8(unsigned char *d, uint32_t c)
+soma_answer_utf8(unsigned char *d, uint32_t c)
 {
     if (c >= 0xd800 && c < 0xe000) {
         c = SOMA_REPLACEMENT;
@@ -204,4 +205,52 @@ soma_openai_utf8(unsigned char *d, uint32_t c)
     d[3] = (unsigned char) (0x80 | (c & 0x3f));
 
     return 4;
+}
+
+
+void
+soma_answer_model(soma_answer_t *answer, soma_json_value_t *value)
+{
+    size_t  len;
+
+    if (answer->model.len != 0 || value->type != SOMA_JSON_STRING) {
+        return;
+    }
+
+    len = value->text.len - 2;
+
+    if (len > SOMA_ANSWER_MODEL_MAX
+        || memchr(value->text.data, '\\', value->text.len) != NULL)
+    {
+        return;
+    }
+
+    memcpy(answer->model_buf, value->text.data + 1, len);
+
+    answer->model.data = answer->model_buf;
+    answer->model.len = len;
+}
+
+
+void
+soma_answer_id(soma_answer_t *answer, soma_json_value_t *value)
+{
+    size_t  len;
+
+    if (answer->id.len != 0 || value->type != SOMA_JSON_STRING) {
+        return;
+    }
+
+    len = value->text.len - 2;
+
+    if (len > SOMA_ANSWER_ID_MAX
+        || memchr(value->text.data, '\\', value->text.len) != NULL)
+    {
+        return;
+    }
+
+    memcpy(answer->id_buf, value->text.data + 1, len);
+
+    answer->id.data = answer->id_buf;
+    answer->id.len = len;
 }
