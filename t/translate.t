@@ -56,7 +56,7 @@ sub chat {
         model => $model, messages => [
             { role => 'system', content => 'Be brief.' },
             { role => 'user', content => "How are you, \x{e9}?" },
-        ], %body }), Authorization => "Bearer $key", 'X-Name' => $name,
+        ], %body }) =~ s/"RAW([^"]*)"/$1/r, Authorization => "Bearer $key", 'X-Name' => $name,
         'OpenAI-Beta' => 'x=1');
 }
 
@@ -170,7 +170,7 @@ sub answers { my @a = @_; $up->reset(sub { $a[$_[1] < @a ? $_[1] : -1] }) }
 # OpenAI's client, Anthropic's provider
 
 answers(soma_response(200, $a_whole));
-my $res = chat('claude', temperature => \'0.50');
+my $res = chat('claude', temperature => 'RAW0.50');
 my $body = soma_json($res->{body});
 my ($r) = $up->requests;
 my $sent = soma_json($r->{body});
@@ -313,18 +313,6 @@ for my $size (0, 1) {
 
 answers(soma_response(200, $o_whole));
 is(chat('gpt')->{body}, $o_whole, 'openai to itself: the same bytes');
-
-
-# the echo speaks both
-
-$res = messages('echo');
-is(soma_json($res->{body})->{content}[0]{text}, 'How are you?',
-   "the echo answers Anthropic's client");
-$res = messages('echo', stream => \1);
-is((events($res->{body}))[-1]{type}, 'message_stop',
-   "the echo streams to Anthropic's client");
-is(soma_json(chat('echo')->{body})->{object}, 'chat.completion',
-   "the echo answers OpenAI's client");
 
 
 # what fails, in the client's words
