@@ -198,14 +198,14 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
     { ngx_string("soma_on_redis_down"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_conf_enum,
+      ngx_http_soma_block_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, on_redis_down),
       &ngx_http_soma_on_redis_down },
 
     { ngx_string("soma_unpriced"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_conf_enum,
+      ngx_http_soma_block_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, unpriced),
       &ngx_http_soma_unpriced },
@@ -219,7 +219,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
     { ngx_string("soma_max_tokens"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_conf_enum,
+      ngx_http_soma_block_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, max_tokens),
       &ngx_http_soma_max_tokens },

@@ -48,7 +48,7 @@ ngx_http_soma_drain_on_abort(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     int64_t     ms;
     ngx_str_t  *value;
 
-    rv = ngx_http_soma_conf_enum(cf, cmd, conf);
+    rv = ngx_http_soma_block_enum_slot(cf, cmd, conf);
 
     if (rv != NGX_CONF_OK || cf->args->nelts == 2) {
         return rv;

@@ -115,8 +115,8 @@ struct ngx_http_soma_provider_s {
                                                    whoever was given them */
     ngx_array_t                     tools;      /* soma_str_t, that may be
                                                    used beside functions */
+    ngx_uint_t                      bound_name;     /* 1: the newer one */
     unsigned                        newer_bound:1;  /* of soma_ask_t */
-    unsigned                        bound_set:1;    /* that was said */
 };
 
 
@@ -204,6 +204,9 @@ typedef struct {
     ngx_msec_t                      timeout;    /* of a command, connect */
     ngx_resolver_t                 *resolver;   /* NULL: none */
     ngx_msec_t                      resolver_timeout;
+    ngx_str_t                       tls_ca;     /* files, or empty */
+    ngx_str_t                       tls_cert;
+    ngx_str_t                       tls_key;
     void                           *tls;        /* NULL: in the clear */
     unsigned                        set:1;
 } ngx_http_soma_redis_conf_t;

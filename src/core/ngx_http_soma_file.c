@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_file.h"
 
 #include <pwd.h>
 

@@ -8,15 +8,57 @@
 
 
 #include "ngx_http_soma_conf.h"
-#include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_api.h"
+#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_block.h"
+#include "ngx_http_soma_file.h"
 #include "ngx_http_soma_settle.h"
 
 
 #define NGX_HTTP_SOMA_PRICES_MAX  (64 * 1024 * 1024)
 
 
+static char *ngx_http_soma_ledger_sync(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_handler(ngx_conf_t *cf, ngx_http_handler_pt handler);
+
+
+static const ngx_http_soma_block_range_t  ngx_http_soma_ledger_segment = {
+    256 * 1024, 1024 * 1024 * 1024, NULL
+};
+
+static const ngx_http_soma_block_range_t  ngx_http_soma_ledger_sync_time = {
+    10, NGX_MAX_INT_T_VALUE, NULL
+};
+
+static const ngx_http_soma_block_range_t  ngx_http_soma_ledger_events = {
+    1, NGX_MAX_INT_T_VALUE, NULL
+};
+
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_ledger_params[] = {
+
+    { "segment", 1, 1, 0,
+      ngx_http_soma_block_size,
+      offsetof(ngx_http_soma_ledger_conf_t, segment),
+      &ngx_http_soma_ledger_segment },
+
+    { "keep", 1, 1, 0,
+      ngx_http_soma_block_msec, offsetof(ngx_http_soma_ledger_conf_t, keep),
+      NULL },
+
+    { "sync", 1, 1, 0,
+      ngx_http_soma_ledger_sync, offsetof(ngx_http_soma_ledger_conf_t, sync),
+      &ngx_http_soma_ledger_sync_time },
+
+    { "events", 1, 1, 0,
+      ngx_http_soma_block_number,
+      offsetof(ngx_http_soma_ledger_conf_t, events),
+      &ngx_http_soma_ledger_events },
+
+    { NULL, 0, 0, 0, NULL, 0, NULL }
+};
 
 
 char *
@@ -24,10 +66,8 @@ ngx_http_soma_services_ledger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
-    ssize_t                       size;
-    ngx_int_t                     n;
-    ngx_str_t                    *value, s;
-    ngx_uint_t                    i;
+    ngx_str_t                    *value;
+    ngx_http_soma_block_t         block;
     ngx_http_soma_ledger_conf_t  *ledger;
 
     (void) cmd;
@@ -49,71 +89,36 @@ ngx_http_soma_services_ledger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    for (i = 2; i < cf->args->nelts; i++) {
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
 
-        if (ngx_http_soma_block_param(&value[i], "segment", &s)) {
-            size = ngx_parse_size(&s);
+    block.directive = "soma_ledger";
+    block.words = ngx_http_soma_ledger_params;
+    block.conf = ledger;
+    block.allowed = "segment=SIZE (256k to 1g) keep=TIME sync=off|TIME (10ms "
+                    "or more) events=NUMBER";
 
-            if (size < 256 * 1024 || size > 1024 * 1024 * 1024) {
-                goto invalid;
-            }
-
-            ledger->segment = (size_t) size;
-            continue;
-        }
-
-        if (ngx_http_soma_block_param(&value[i], "keep", &s)) {
-            n = ngx_parse_time(&s, 0);
-
-            if (n == NGX_ERROR) {
-                goto invalid;
-            }
-
-            ledger->keep = (ngx_msec_t) n;
-            continue;
-        }
-
-        if (ngx_http_soma_block_param(&value[i], "sync", &s)) {
-
-            if (s.len == 3 && ngx_strncmp(s.data, "off", 3) == 0) {
-                ledger->sync = 0;
-                continue;
-            }
-
-            n = ngx_parse_time(&s, 0);
-
-            if (n == NGX_ERROR || n < 10) {
-                goto invalid;
-            }
-
-            ledger->sync = (ngx_msec_t) n;
-            continue;
-        }
-
-        if (ngx_http_soma_block_param(&value[i], "events", &s)) {
-            ledger->events = ngx_atoi(s.data, s.len);
-
-            if (ledger->events == NGX_ERROR || ledger->events == 0) {
-                goto invalid;
-            }
-
-            continue;
-        }
-
-        goto invalid;
+    if (ngx_http_soma_block_params(cf, &block, 2) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
 
     return ngx_http_soma_journal_check(cf, ledger);
+}
 
-invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" of \"soma_ledger\": allowed "
-                       "are segment=SIZE (256k to 1g) keep=TIME "
-                       "sync=off|TIME (10ms or more) events=NUMBER",
-                       &value[i]);
+static char *
+ngx_http_soma_ledger_sync(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
+{
+    ngx_http_soma_ledger_conf_t  *ledger;
 
-    return NGX_CONF_ERROR;
+    ledger = block->conf;
+
+    if (ngx_strcmp(value->data, "off") == 0) {
+        ledger->sync = 0;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_soma_block_msec(cf, block, word, value);
 }
 
 

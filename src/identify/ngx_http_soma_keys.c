@@ -7,7 +7,7 @@
 
 
 #include "ngx_http_soma_identify.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_block.h"
 
 
 static ngx_uint_t ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word);

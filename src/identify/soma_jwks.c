@@ -64,7 +64,7 @@ soma_jwks_parse(soma_jwks_t *set, soma_arena_t *arena, soma_str_t text,
         return SOMA_ERROR;
     }
 
-    root = soma_jwt_read(arena, text);
+    root = soma_jwt_json_read(arena, text);
     keys = yyjson_obj_get(root, "keys");
 
     if (!yyjson_is_arr(keys)) {
@@ -159,13 +159,13 @@ soma_jwk_parse(soma_jwk_t *key, soma_arena_t *arena, yyjson_val *entry,
         return SOMA_DECLINED;
     }
 
-    if (soma_str_is(soma_jwt_str(kty), "RSA")) {
+    if (soma_str_is(soma_jwt_json_str(kty), "RSA")) {
         key->alg = SOMA_JWT_RS256;
 
-    } else if (soma_str_is(soma_jwt_str(kty), "EC")) {
+    } else if (soma_str_is(soma_jwt_json_str(kty), "EC")) {
         key->alg = SOMA_JWT_ES256;
 
-    } else if (soma_str_is(soma_jwt_str(kty), "oct") && secrets) {
+    } else if (soma_str_is(soma_jwt_json_str(kty), "oct") && secrets) {
         key->alg = SOMA_JWT_HS256;
 
     } else {
@@ -200,7 +200,7 @@ soma_jwk_parse(soma_jwk_t *key, soma_arena_t *arena, yyjson_val *entry,
     }
 
     if (kid != NULL) {
-        key->kid = soma_str_dup(arena, soma_jwt_str(kid));
+        key->kid = soma_str_dup(arena, soma_jwt_json_str(kid));
 
         if (key->kid.data == NULL) {
             EVP_PKEY_free(key->pkey);
@@ -229,7 +229,7 @@ soma_jwk_usable(yyjson_val *entry, unsigned alg)
 
     if (value != NULL
         && (!yyjson_is_str(value)
-            || soma_jwt_alg_of(soma_jwt_str(value)) != alg))
+            || soma_jwt_alg_of(soma_jwt_json_str(value)) != alg))
     {
         return 0;
     }
@@ -263,7 +263,7 @@ soma_jwk_bytes(soma_arena_t *arena, yyjson_val *entry, const char *name,
         return SOMA_DECLINED;
     }
 
-    text = soma_jwt_str(value);
+    text = soma_jwt_json_str(value);
     bytes->data = arena->alloc(arena->data, text.len + 1);
 
     if (bytes->data == NULL) {

@@ -1,76 +1,110 @@
 
 /*
  * Copyright (C) The ngx_soma authors
- *
- * The directive soma_provider.
  */
 
 
 #include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_provider.h"
 
 
-#define NGX_HTTP_SOMA_API_KEY_MAX  4096     /* bytes of a key file */
-
-
-static char *ngx_http_soma_provider_line(ngx_conf_t *cf, ngx_command_t *dummy,
-    void *conf);
+static ngx_http_soma_provider_t *ngx_http_soma_provider_add(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, ngx_str_t *name);
+static char *ngx_http_soma_provider_complete(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_dialect(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_provider_endpoint(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+static u_char *ngx_http_soma_provider_scheme(
+    ngx_http_soma_provider_t *provider, ngx_str_t *url);
 static char *ngx_http_soma_provider_surface(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_provider_key_words(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_provider_key_check(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider, ngx_str_t *key);
-static char *ngx_http_soma_provider_key(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_key_file(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider, ngx_str_t path, ngx_str_t *key);
-static char *ngx_http_soma_provider_missing(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider, const char *kind, ngx_str_t *name,
-    const char *what);
-static char *ngx_http_soma_provider_keepalive(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_provider_bound(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static ngx_uint_t ngx_http_soma_provider_openai(ngx_str_t *host);
 static char *ngx_http_soma_provider_allow(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_provider_tools(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_provider_verify(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_provider_ca(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-static char *ngx_http_soma_provider_limit(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 
 
-typedef struct {
-    const char  *name;
-    ngx_uint_t   args;          /* words behind the name, 0: any number */
-    char        *(*read)(ngx_conf_t *cf, ngx_http_soma_provider_t *provider);
-} ngx_http_soma_provider_word_t;
+static const ngx_http_soma_block_range_t  ngx_http_soma_provider_idle = {
+    0, NGX_HTTP_SOMA_KEEPALIVE_MAX,
+    "a number of idle connections from 0 to "
+    ngx_value(NGX_HTTP_SOMA_KEEPALIVE_MAX)
+};
+
+static const soma_scope_e  ngx_http_soma_provider_scope = SOMA_SCOPE_PROVIDER;
+
+static const ngx_conf_enum_t  ngx_http_soma_provider_bounds[] = {
+    { ngx_string("max_tokens"), 0 },
+    { ngx_string("max_completion_tokens"), 1 },
+    { ngx_null_string, 0 }
+};
+
+static const ngx_conf_enum_t  ngx_http_soma_provider_usage[] = {
+    { ngx_string("auto"), NGX_HTTP_SOMA_USAGE_AUTO },
+    { ngx_string("on"), NGX_HTTP_SOMA_USAGE_ON },
+    { ngx_string("off"), NGX_HTTP_SOMA_USAGE_OFF },
+    { ngx_null_string, 0 }
+};
 
 
-static const ngx_http_soma_provider_word_t  ngx_http_soma_provider_words[] = {
-    { "dialect",                 1, ngx_http_soma_provider_dialect },
-    { "endpoint",                1, ngx_http_soma_provider_endpoint },
-    { "api_key",                 1, ngx_http_soma_provider_key },
-    { "timeout",                 0, ngx_http_soma_provider_answer_timeout },
-    { "limit",                   0, ngx_http_soma_provider_limit },
-    { "keepalive",               1, ngx_http_soma_provider_keepalive },
-    { "max_tokens_name",         1, ngx_http_soma_provider_bound },
-    { "allow",                   0, ngx_http_soma_provider_allow },
-    { "tools",                   0, ngx_http_soma_provider_tools },
-    { "stream_usage",            1, ngx_http_soma_provider_answer_usage },
-    { "hide_header",             0, ngx_http_soma_provider_answer_hide },
-    { "ssl_verify",              1, ngx_http_soma_provider_verify },
-    { "ssl_trusted_certificate", 1, ngx_http_soma_provider_ca },
-    { NULL,                      0, NULL }
+/* "api_key" counts its words itself: one of them may be the key, and none is
+ * repeated in a log */
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_provider_words[] = {
+
+    { "dialect", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_provider_dialect, 0, NULL },
+
+    { "endpoint", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_provider_endpoint, 0, NULL },
+
+    { "api_key", 0, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_provider_key, 0, NULL },
+
+    { "timeout", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_provider_answer_timeouts, 0, NULL },
+
+    { "limit", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_limit, offsetof(ngx_http_soma_provider_t, limits),
+      &ngx_http_soma_provider_scope },
+
+    { "keepalive", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_number,
+      offsetof(ngx_http_soma_provider_t, keepalive),
+      &ngx_http_soma_provider_idle },
+
+    { "max_tokens_name", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_enum,
+      offsetof(ngx_http_soma_provider_t, bound_name),
+      ngx_http_soma_provider_bounds },
+
+    { "allow", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_provider_allow, 0, NULL },
+
+    { "tools", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_list, offsetof(ngx_http_soma_provider_t, tools),
+      NULL },
+
+    { "stream_usage", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_enum,
+      offsetof(ngx_http_soma_provider_t, stream_usage),
+      ngx_http_soma_provider_usage },
+
+    { "hide_header", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_provider_answer_hidden, 0, NULL },
+
+    { "ssl_verify", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_flag, offsetof(ngx_http_soma_provider_t, verify),
+      NULL },
+
+    { "ssl_trusted_certificate", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_str, offsetof(ngx_http_soma_provider_t, ca_file),
+      NULL },
+
+    { NULL, 0, 0, 0, NULL, 0, NULL }
 };
 
 
@@ -79,9 +113,10 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
-    char                       *rv;
-    ngx_str_t                  *value;
-    ngx_http_soma_provider_t  **pp, *provider;
+    char                      *rv;
+    ngx_str_t                 *value;
+    ngx_http_soma_block_t      block;
+    ngx_http_soma_provider_t  *provider;
 
     (void) cmd;
 
@@ -93,6 +128,31 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    provider = ngx_http_soma_provider_add(cf, smcf, &value[1]);
+    if (provider == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
+
+    block.directive = "soma_provider";
+    block.name = &provider->name;
+    block.words = ngx_http_soma_provider_words;
+    block.conf = provider;
+
+    rv = ngx_http_soma_block(cf, &block);
+
+    return rv == NGX_CONF_OK ? ngx_http_soma_provider_complete(cf, provider)
+                             : rv;
+}
+
+
+static ngx_http_soma_provider_t *
+ngx_http_soma_provider_add(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    ngx_str_t *name)
+{
+    ngx_http_soma_provider_t  **pp, *provider;
+
     provider = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_provider_t));
     pp = ngx_array_push(&smcf->providers);
 
@@ -101,12 +161,12 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                           sizeof(soma_limit_t))
            != NGX_OK)
     {
-        return NGX_CONF_ERROR;
+        return NULL;
     }
 
     *pp = provider;
 
-    provider->name = value[1];
+    provider->name = *name;
     provider->index = smcf->providers.nelts - 1;
     provider->file = cf->conf_file->file.name.data;
     provider->line = cf->conf_file->line;
@@ -117,14 +177,17 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     provider->answer_timeout = NGX_CONF_UNSET_MSEC;
     provider->total_timeout = NGX_CONF_UNSET_MSEC;
     provider->keepalive = NGX_HTTP_SOMA_KEEPALIVE;
+    provider->bound_name = NGX_CONF_UNSET_UINT;
     provider->verify = 1;
 
-    rv = ngx_http_soma_block(cf, ngx_http_soma_provider_line, provider);
+    return provider;
+}
 
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
 
+static char *
+ngx_http_soma_provider_complete(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider)
+{
     if (provider->dialect == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_provider \"%V\" needs a \"dialect\"",
@@ -141,78 +204,32 @@ ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_http_soma_provider_answer_times(provider);
 
-    if (!provider->bound_set) {
-        provider->newer_bound = ngx_http_soma_provider_openai(&provider->host);
+    if (provider->bound_name == NGX_CONF_UNSET_UINT) {
+        provider->bound_name = ngx_http_soma_provider_openai(&provider->host);
     }
+
+    provider->newer_bound = (provider->bound_name != 0);
 
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_http_soma_provider_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+ngx_http_soma_provider_dialect(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    ngx_http_soma_provider_t  *provider = conf;
+    const char                *names;
+    ngx_http_soma_provider_t  *provider;
 
-    ngx_str_t                            *value;
-    const ngx_http_soma_provider_word_t  *word;
+    (void) word;
 
-    (void) dummy;
-
-    value = cf->args->elts;
-
-    for (word = ngx_http_soma_provider_words; word->name; word++) {
-
-        if (ngx_strcmp(value[0].data, word->name) != 0) {
-            continue;
-        }
-
-        if (word->read == ngx_http_soma_provider_key
-            && cf->args->nelts != 2)
-        {
-            return ngx_http_soma_provider_key_words(cf, provider);
-        }
-
-        if (cf->args->nelts < 2
-            || (word->args && cf->args->nelts != word->args + 1))
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid number of words behind \"%V\" in "
-                               "soma_provider \"%V\"", &value[0],
-                               &provider->name);
-            return NGX_CONF_ERROR;
-        }
-
-        return word->read(cf, provider);
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown directive \"%V\" in soma_provider \"%V\": "
-                       "allowed are dialect, endpoint, api_key, timeout, "
-                       "limit, keepalive, max_tokens_name, allow, tools, "
-                       "stream_usage, hide_header, ssl_verify and "
-                       "ssl_trusted_certificate", &value[0], &provider->name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_soma_provider_dialect(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    ngx_str_t   *value;
-    const char  *names;
-
-    value = cf->args->elts;
-
-    provider->dialect = soma_dialect_find(ngx_http_soma_str(value[1]), &names);
+    provider = block->conf;
+    provider->dialect = soma_dialect_find(ngx_http_soma_str(*value), &names);
 
     if (provider->dialect == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown dialect \"%V\" of soma_provider \"%V\": "
-                           "allowed are %s", &value[1], &provider->name,
-                           names);
+                           "allowed are %s", value, &provider->name, names);
         return NGX_CONF_ERROR;
     }
 
@@ -223,40 +240,32 @@ ngx_http_soma_provider_dialect(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_soma_provider_endpoint(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
+ngx_http_soma_provider_endpoint(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    u_char     *p, *last;
-    ngx_str_t  *value;
+    u_char                    *p, *last;
+    ngx_http_soma_provider_t  *provider;
 
-    value = cf->args->elts;
-    p = value[1].data;
-    last = p + value[1].len;
+    (void) word;
 
-    if (value[1].len > 8 && ngx_strncasecmp(p, (u_char *) "https://", 8) == 0)
-    {
-#if (NGX_HTTP_SSL)
-        provider->ssl = 1;
-        provider->port = 443;
-        p += 8;
-#else
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "endpoint \"%V\" needs an nginx built with SSL",
-                           &value[1]);
-        return NGX_CONF_ERROR;
-#endif
+    provider = block->conf;
+    last = value->data + value->len;
 
-    } else if (value[1].len > 7
-               && ngx_strncasecmp(p, (u_char *) "http://", 7) == 0)
-    {
-        provider->port = 80;
-        p += 7;
-
-    } else {
+    p = ngx_http_soma_provider_scheme(provider, value);
+    if (p == NULL) {
         goto invalid;
     }
 
-    provider->endpoint = value[1];
+#if !(NGX_HTTP_SSL)
+    if (provider->ssl) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "endpoint \"%V\" needs an nginx built with SSL",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+#endif
+
+    provider->endpoint = *value;
     provider->host.data = p;
 
     while (p < last && *p != '/' && *p != '?' && *p != '#' && *p != '@') {
@@ -267,7 +276,7 @@ ngx_http_soma_provider_endpoint(ngx_conf_t *cf,
 
     if (provider->host.len == 0
         || ngx_strlchr(p, last, '?') || ngx_strlchr(p, last, '#')
-        || ngx_strlchr(value[1].data, last, '@'))
+        || ngx_strlchr(value->data, last, '@'))
     {
         goto invalid;
     }
@@ -293,13 +302,39 @@ invalid:
 }
 
 
+/* what stands behind it; NULL: it is neither http nor https */
+static u_char *
+ngx_http_soma_provider_scheme(ngx_http_soma_provider_t *provider,
+    ngx_str_t *url)
+{
+    if (url->len > 8
+        && ngx_strncasecmp(url->data, (u_char *) "https://", 8) == 0)
+    {
+        provider->ssl = 1;
+        provider->port = 443;
+
+        return url->data + 8;
+    }
+
+    if (url->len > 7
+        && ngx_strncasecmp(url->data, (u_char *) "http://", 7) == 0)
+    {
+        provider->port = 80;
+
+        return url->data + 7;
+    }
+
+    return NULL;
+}
+
+
 /* the examples of providers' pages name a whole URL */
 static char *
 ngx_http_soma_provider_surface(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider)
 {
-    ngx_str_t         *uri;
-    ngx_uint_t         i;
+    ngx_str_t   *uri;
+    ngx_uint_t   i;
 
     static ngx_str_t  surfaces[] = {
         ngx_string("/chat/completions"), ngx_string("/completions"),
@@ -331,266 +366,6 @@ ngx_http_soma_provider_surface(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
     }
-
-    return NGX_CONF_OK;
-}
-
-
-/* no word of it is repeated: one may be the key */
-static char *
-ngx_http_soma_provider_key_words(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "the api_key of soma_provider \"%V\" is one word: "
-                       "env:NAME, file:PATH or the key itself, without "
-                       "\"Bearer\"", &provider->name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-/* what other programs expand, and nginx does not */
-static char *
-ngx_http_soma_provider_key_check(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider, ngx_str_t *key)
-{
-    u_char      *last;
-    ngx_uint_t   i;
-
-    static const char  *others[] = {
-        "os.environ", "os.getenv", "process.env", "env/", "env=", "env.",
-        "env(", "ENV:", "Env:", "File:", "FILE:", "file=", "file/", "{", "<",
-        "%", "vault:", "secret:", "@", NULL
-    };
-
-    last = key->data + key->len;
-
-    if (key->len == 0 || ngx_strlchr(key->data, last, '$')) {
-        goto invalid;
-    }
-
-    for (i = 0; others[i]; i++) {
-        if (key->len >= ngx_strlen(others[i])
-            && ngx_strncmp(key->data, others[i], ngx_strlen(others[i])) == 0)
-        {
-            goto invalid;
-        }
-    }
-
-    if ((key->len == 4 && ngx_strncmp(key->data, "env:", 4) == 0)
-        || (key->len == 5 && ngx_strncmp(key->data, "file:", 5) == 0))
-    {
-        goto invalid;
-    }
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "the api_key of soma_provider \"%V\" is no key but "
-                       "names one in a way that is not known here: "
-                       "env:NAME takes it from the environment, file:PATH "
-                       "from a file", &provider->name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_soma_provider_key(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
-{
-    char       *env;
-    size_t      i;
-    ngx_str_t  *value, key, name;
-
-    value = cf->args->elts;
-    key = value[1];
-
-    if (ngx_http_soma_provider_key_check(cf, provider, &key) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (key.len > 4 && ngx_strncmp(key.data, "env:", 4) == 0) {
-        name.data = key.data + 4;
-        name.len = key.len - 4;
-
-        env = getenv((char *) name.data);
-
-        if (env == NULL || env[0] == '\0') {
-            return ngx_http_soma_provider_missing(cf, provider,
-                                                  "environment variable",
-                                                  &name, "is not set");
-        }
-
-        key.len = ngx_strlen(env);
-        key.data = ngx_pnalloc(cf->pool, key.len);
-        if (key.data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        ngx_memcpy(key.data, env, key.len);
-
-    } else if (key.len > 5 && ngx_strncmp(key.data, "file:", 5) == 0) {
-        name.data = key.data + 5;
-        name.len = key.len - 5;
-
-        if (ngx_http_soma_key_file(cf, provider, name, &key) != NGX_CONF_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (provider->missing.len) {
-            return NGX_CONF_OK;
-        }
-    }
-
-    for (i = 0; i < key.len; i++) {
-        if (key.data[i] <= ' ' || key.data[i] == 0x7f) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the api_key of soma_provider \"%V\" has a "
-                               "blank or a control character in it",
-                               &provider->name);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    provider->api_key = key;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_key_file(ngx_conf_t *cf, ngx_http_soma_provider_t *provider,
-    ngx_str_t path, ngx_str_t *key)
-{
-    u_char           *p;
-    ngx_str_t         text;
-    ngx_file_info_t   fi;
-
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_file_info(path.data, &fi) == NGX_FILE_ERROR) {
-        return ngx_http_soma_provider_missing(cf, provider, "file", &path,
-                                              "is not there");
-    }
-
-    if (ngx_http_soma_file_read(cf, &path, NGX_HTTP_SOMA_API_KEY_MAX,
-                                NGX_HTTP_SOMA_FILE_SECRET, &text)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    while (text.len && text.data[text.len - 1] <= ' ') {
-        text.len--;
-    }
-
-    if (text.len == 0) {
-        return ngx_http_soma_provider_missing(cf, provider, "file", &path,
-                                              "is empty");
-    }
-
-    p = ngx_pstrdup(cf->pool, &text);
-    ngx_explicit_memzero(text.data, text.len);
-
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    key->data = p;
-    key->len = text.len;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_provider_missing(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider, const char *kind, ngx_str_t *name,
-    const char *what)
-{
-    size_t   len;
-    u_char  *p;
-
-    len = ngx_strlen(kind) + name->len + ngx_strlen(what) + sizeof("  \"\"");
-
-    p = ngx_pnalloc(cf->pool, len);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    provider->missing.data = p;
-    provider->missing.len = ngx_sprintf(p, "%s \"%V\" %s", kind, name, what)
-                            - p;
-
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                       "soma_provider \"%V\" stays out of every plan: %V",
-                       &provider->name, &provider->missing);
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_provider_limit(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    return ngx_http_soma_block_limit(cf, &provider->limits,
-                                     SOMA_SCOPE_PROVIDER);
-}
-
-
-static char *
-ngx_http_soma_provider_keepalive(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    ngx_int_t   n;
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-    n = ngx_atoi(value[1].data, value[1].len);
-
-    if (n == NGX_ERROR || n > NGX_HTTP_SOMA_KEEPALIVE_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"%V\" in \"keepalive\" of soma_provider "
-                           "\"%V\": a number of idle connections from 0 to "
-                           "%d is allowed", &value[1], &provider->name,
-                           NGX_HTTP_SOMA_KEEPALIVE_MAX);
-        return NGX_CONF_ERROR;
-    }
-
-    provider->keepalive = (ngx_uint_t) n;
-
-    return NGX_CONF_OK;
-}
-
-
-/* the name by which a chat's bound is said to this provider */
-static char *
-ngx_http_soma_provider_bound(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "max_completion_tokens") == 0) {
-        provider->newer_bound = 1;
-
-    } else if (ngx_strcmp(value[1].data, "max_tokens") != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid max_tokens_name \"%V\" of soma_provider "
-                           "\"%V\": \"max_tokens\" or "
-                           "\"max_completion_tokens\" is allowed", &value[1],
-                           &provider->name);
-        return NGX_CONF_ERROR;
-    }
-
-    provider->bound_set = 1;
 
     return NGX_CONF_OK;
 }
@@ -630,51 +405,11 @@ ngx_http_soma_provider_openai(ngx_str_t *host)
 
 
 static char *
-ngx_http_soma_provider_allow(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
+ngx_http_soma_provider_allow(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    return ngx_http_soma_policy_allow(cf, provider);
-}
+    (void) word;
+    (void) value;
 
-
-static char *
-ngx_http_soma_provider_tools(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    return ngx_http_soma_policy_tools(cf, &provider->tools);
-}
-
-
-static char *
-ngx_http_soma_provider_verify(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        provider->verify = 0;
-
-    } else if (ngx_strcmp(value[1].data, "on") != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"%V\" in \"ssl_verify\" of "
-                           "soma_provider \"%V\": on or off is allowed",
-                           &value[1], &provider->name);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_provider_ca(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-    provider->ca_file = value[1];
-
-    return NGX_CONF_OK;
+    return ngx_http_soma_policy_allow(cf, block->conf);
 }

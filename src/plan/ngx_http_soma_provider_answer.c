@@ -7,67 +7,48 @@
  */
 
 
-#include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_provider.h"
+
+
+#define ngx_http_soma_provider_time(name, field)                              \
+    { name, 1, 1, 0, ngx_http_soma_block_msec,                                \
+      offsetof(ngx_http_soma_provider_t, field),                              \
+      &ngx_http_soma_provider_any_time }
+
+
+static const ngx_http_soma_block_range_t  ngx_http_soma_provider_any_time = {
+    1, NGX_MAX_INT_T_VALUE, "a time above 0"
+};
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_provider_timeouts[] = {
+    ngx_http_soma_provider_time("connect", connect_timeout),
+    ngx_http_soma_provider_time("first_token", first_token_timeout),
+    ngx_http_soma_provider_time("idle", idle_timeout),
+    ngx_http_soma_provider_time("answer", answer_timeout),
+    ngx_http_soma_provider_time("total", total_timeout),
+    ngx_http_soma_provider_time("heartbeat", heartbeat),
+    { NULL, 0, 0, 0, NULL, 0, NULL }
+};
 
 
 char *
-ngx_http_soma_provider_answer_timeout(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
+ngx_http_soma_provider_answer_timeouts(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value)
 {
-    ngx_int_t    ms;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i, k;
+    ngx_http_soma_block_t  times;
 
-    static const struct {
-        const char  *name;
-        size_t       offset;
-    } times[] = {
-        { "connect", offsetof(ngx_http_soma_provider_t, connect_timeout) },
-        { "first_token",
-          offsetof(ngx_http_soma_provider_t, first_token_timeout) },
-        { "idle", offsetof(ngx_http_soma_provider_t, idle_timeout) },
-        { "answer", offsetof(ngx_http_soma_provider_t, answer_timeout) },
-        { "total", offsetof(ngx_http_soma_provider_t, total_timeout) },
-        { "heartbeat", offsetof(ngx_http_soma_provider_t, heartbeat) },
-        { NULL, 0 }
-    };
+    (void) value;
 
-    value = cf->args->elts;
+    ngx_memzero(&times, sizeof(ngx_http_soma_block_t));
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    times.directive = word->name;
+    times.words = ngx_http_soma_provider_timeouts;
+    times.conf = block->conf;
+    times.allowed = "connect=TIME first_token=TIME idle=TIME answer=TIME "
+                    "total=TIME heartbeat=TIME, like connect=2s";
 
-        for (k = 0; times[k].name; k++) {
-            if (ngx_http_soma_block_param(&value[i], times[k].name, &s)) {
-                break;
-            }
-        }
-
-        if (times[k].name == NULL) {
-            goto invalid;
-        }
-
-        ms = ngx_parse_time(&s, 0);
-
-        if (ms == NGX_ERROR || ms == 0) {
-            goto invalid;
-        }
-
-        *(ngx_msec_t *) ((u_char *) provider + times[k].offset) =
-                                                              (ngx_msec_t) ms;
-    }
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid \"%V\" in \"timeout\" of soma_provider "
-                       "\"%V\": connect=TIME first_token=TIME idle=TIME "
-                       "answer=TIME total=TIME heartbeat=TIME are allowed, "
-                       "like connect=2s", &value[i], &provider->name);
-
-    return NGX_CONF_ERROR;
+    return ngx_http_soma_block_params(cf, &times, 1);
 }
 
 
@@ -91,42 +72,17 @@ ngx_http_soma_provider_answer_times(ngx_http_soma_provider_t *provider)
 
 
 char *
-ngx_http_soma_provider_answer_usage(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
+ngx_http_soma_provider_answer_hidden(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value)
 {
-    ngx_str_t  *value;
+    ngx_str_t                 *name;
+    ngx_uint_t                 i;
+    ngx_http_soma_provider_t  *provider;
 
-    value = cf->args->elts;
+    (void) word;
 
-    if (ngx_strcmp(value[1].data, "auto") == 0) {
-        provider->stream_usage = NGX_HTTP_SOMA_USAGE_AUTO;
-
-    } else if (ngx_strcmp(value[1].data, "on") == 0) {
-        provider->stream_usage = NGX_HTTP_SOMA_USAGE_ON;
-
-    } else if (ngx_strcmp(value[1].data, "off") == 0) {
-        provider->stream_usage = NGX_HTTP_SOMA_USAGE_OFF;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"%V\" in \"stream_usage\" of "
-                           "soma_provider \"%V\": on, off or auto is "
-                           "allowed", &value[1], &provider->name);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_soma_provider_answer_hide(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider)
-{
-    ngx_str_t   *value, *name;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
+    provider = block->conf;
 
     if (provider->hide_headers == NULL) {
         provider->hide_headers = ngx_array_create(cf->pool, 4,
@@ -143,7 +99,7 @@ ngx_http_soma_provider_answer_hide(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
 
-        *name = value[i];
+        *name = *value++;
     }
 
     return NGX_CONF_OK;

@@ -148,15 +148,9 @@ typedef struct {
 extern ngx_http_soma_redis_worker_t  ngx_http_soma_redis_worker;
 
 
-/* configuration of TLS: files of tls_ca, tls_cert, tls_key, or empty */
-typedef struct {
-    ngx_str_t                        ca;
-    ngx_str_t                        cert;
-    ngx_str_t                        key;
-} ngx_http_soma_redis_files_t;
-
+/* the context of TLS, of the files that "redis" names, or none of its own */
 char *ngx_http_soma_redis_tls_conf(ngx_conf_t *cf,
-    ngx_http_soma_redis_conf_t *redis, ngx_http_soma_redis_files_t *files);
+    ngx_http_soma_redis_conf_t *redis);
 
 /* TLS on the context of a link that has just begun to connect */
 ngx_int_t ngx_http_soma_redis_tls_start(ngx_http_soma_link_t *link);
