@@ -471,8 +471,7 @@ ngx_http_soma_keys_write_made(soma_out_t *out, void *data)
 
     if (m->kind == SOMA_CHANGE_KEY_ROTATE) {
         row = m->rows.elts;
-        ngx_http_soma_endpoint_put_time(out, "old_key_expires",
-                                        row->identity.expires);
+        soma_member_time(out, "old_key_expires", row->identity.expires);
     }
 
     soma_put_cstr(out, "}\n");
@@ -676,9 +675,9 @@ ngx_http_soma_keys_write_gone(soma_out_t *out, void *data)
     ngx_http_soma_manage_t *m = data;
 
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_string(out, "id", m->made.entry.id);
-    ngx_http_soma_endpoint_put_string(out, "tenant", m->made.identity.tenant);
-    ngx_http_soma_endpoint_put_bool(out, "revoked", 1);
+    soma_member_str(out, "id", m->made.entry.id);
+    soma_member_str(out, "tenant", m->made.identity.tenant);
+    soma_member_bool(out, "revoked", 1);
     soma_put_cstr(out, "}\n");
 }
 

@@ -39,7 +39,7 @@ static void ngx_http_soma_key_field(ngx_http_soma_key_row_t *row,
     soma_str_t field, soma_str_t value);
 static void ngx_http_soma_keys_write(soma_out_t *out, void *data);
 static void ngx_http_soma_keys_write_conf(soma_out_t *out,
-    ngx_http_soma_manage_t *m, ngx_uint_t *n);
+    ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_by_hash(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, u_char *hash);
 static ngx_int_t ngx_http_soma_keys_by_id(ngx_http_request_t *r,
@@ -374,25 +374,21 @@ ngx_http_soma_keys_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_manage_t *m = data;
 
-    ngx_uint_t                i, n;
+    ngx_uint_t                i;
     ngx_http_soma_key_row_t  *row;
 
-    n = 0;
     row = m->rows.elts;
 
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_text(out, "source", m->local ? "configuration"
-                                                   : "redis");
-    ngx_http_soma_endpoint_put_name(out, "keys");
-    soma_put_char(out, '[');
+    soma_member_text(out, "source", m->local ? "configuration" : "redis");
+    soma_member_open(out, "keys", '[');
 
     if (m->cursor.len == 0) {
-        ngx_http_soma_keys_write_conf(out, m, &n);
+        ngx_http_soma_keys_write_conf(out, m);
     }
 
     for (i = 0; i < m->rows.nelts; i++) {
         if (row[i].there) {
-            soma_put_cstr(out, n++ ? "," : "");
             ngx_http_soma_api_keys_print(out, &row[i], "redis",
                                          (soma_str_t) soma_str_null);
             soma_put_char(out, '}');
@@ -400,7 +396,7 @@ ngx_http_soma_keys_write(soma_out_t *out, void *data)
     }
 
     soma_put_cstr(out, "]");
-    ngx_http_soma_endpoint_put_name(out, "cursor");
+    soma_member(out, "cursor");
 
     if (m->next.len) {
         soma_put_json_str(out, m->next);
@@ -414,8 +410,7 @@ ngx_http_soma_keys_write(soma_out_t *out, void *data)
 
 
 static void
-ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m,
-    ngx_uint_t *n)
+ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m)
 {
     u_char                    buf[SOMA_KEY_ID_LEN];
     ngx_uint_t                i;
@@ -436,7 +431,6 @@ ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m,
         row.identity = key[i].identity;
         ngx_http_soma_api_keys_id(&key[i], &row.entry.id, buf);
 
-        soma_put_cstr(out, (*n)++ ? "," : "");
         ngx_http_soma_api_keys_print(out, &row, "configuration",
                                      (soma_str_t) soma_str_null);
         soma_put_char(out, '}');
@@ -454,30 +448,30 @@ ngx_http_soma_api_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
 
     identity = &row->identity;
 
-    soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_string(out, "id", row->entry.id);
+    soma_member_open(out, NULL, '{');
+    soma_member_str(out, "id", row->entry.id);
 
     if (secret.len) {
-        ngx_http_soma_endpoint_put_string(out, "key", secret);
+        soma_member_str(out, "key", secret);
     }
 
-    ngx_http_soma_endpoint_put_string(out, "tenant", identity->tenant);
-    ngx_http_soma_endpoint_put_string(out, "user", identity->user);
+    soma_member_str(out, "tenant", identity->tenant);
+    soma_member_str(out, "user", identity->user);
 
-    ngx_http_soma_manage_put_list(out, "capabilities",
-                      ngx_http_soma_manage_capabilities(identity->capabilities),
-                      ',');
-    ngx_http_soma_manage_put_list(out, "models", identity->models, ' ');
-    ngx_http_soma_manage_put_list(out, "limits", identity->limits, ';');
-    ngx_http_soma_endpoint_put_string(out, "tags", identity->tags);
-    ngx_http_soma_endpoint_put_time(out, "expires", identity->expires);
-    ngx_http_soma_endpoint_put_time(out, "created", row->created);
+    soma_member_list(out, "capabilities",
+                     ngx_http_soma_manage_capabilities(identity->capabilities),
+                     ',');
+    soma_member_list(out, "models", identity->models, ' ');
+    soma_member_list(out, "limits", identity->limits, ';');
+    soma_member_str(out, "tags", identity->tags);
+    soma_member_time(out, "expires", identity->expires);
+    soma_member_time(out, "created", row->created);
 
     if (row->rotated) {
-        ngx_http_soma_endpoint_put_time(out, "rotated", row->rotated);
+        soma_member_time(out, "rotated", row->rotated);
     }
 
-    ngx_http_soma_endpoint_put_text(out, "source", source);
+    soma_member_text(out, "source", source);
 }
 
 
@@ -768,14 +762,12 @@ ngx_http_soma_keys_write_item(soma_out_t *out, void *data)
                                  (soma_str_t) soma_str_null);
 
     if (m->rows.nelts > 1) {
-        ngx_http_soma_endpoint_put_name(out, "old");
-        soma_put_char(out, '[');
+        soma_member_open(out, "old", '[');
 
         for (i = 1; i < m->rows.nelts; i++) {
-            soma_put_cstr(out, i > 1 ? ",{" : "{");
-            ngx_http_soma_endpoint_put_time(out, "rotated", row[i].rotated);
-            ngx_http_soma_endpoint_put_time(out, "expires",
-                                            row[i].identity.expires);
+            soma_member_open(out, NULL, '{');
+            soma_member_time(out, "rotated", row[i].rotated);
+            soma_member_time(out, "expires", row[i].identity.expires);
             soma_put_char(out, '}');
         }
 

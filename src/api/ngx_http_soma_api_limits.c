@@ -597,10 +597,9 @@ ngx_http_soma_limits_write(soma_out_t *out, void *data)
     ngx_uint_t  i;
 
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_text(out, "object", "list");
-    ngx_http_soma_endpoint_put_text(out, "nodes", l->nodes ? "all" : "this");
-    ngx_http_soma_endpoint_put_name(out, "limits");
-    soma_put_char(out, '[');
+    soma_member_text(out, "object", "list");
+    soma_member_text(out, "nodes", l->nodes ? "all" : "this");
+    soma_member_open(out, "limits", '[');
 
     for (i = 0; i < l->n; i++) {
 
@@ -612,9 +611,9 @@ ngx_http_soma_limits_write(soma_out_t *out, void *data)
     }
 
     soma_put_char(out, ']');
-    ngx_http_soma_endpoint_put_bool(out, "truncated", l->more);
+    soma_member_bool(out, "truncated", l->more);
 
-    ngx_http_soma_endpoint_put_name(out, "cursor");
+    soma_member(out, "cursor");
 
     if (l->next) {
         soma_put_char(out, '"');
@@ -666,35 +665,32 @@ ngx_http_soma_limits_write_row(soma_out_t *out, ngx_http_soma_limits_t *l,
     n[3] = ngx_max(limit->limit - row->used - row->reserved, 0);
 
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_string(out, "text", text);
-    ngx_http_soma_endpoint_put_string(out, "owner", row->owner);
-    ngx_http_soma_endpoint_put_string(out, "scope", row->scope);
+    soma_member_str(out, "text", text);
+    soma_member_str(out, "owner", row->owner);
+    soma_member_str(out, "scope", row->scope);
 
     if (row->tenant.len) {
-        ngx_http_soma_endpoint_put_string(out, "tenant", row->tenant);
+        soma_member_str(out, "tenant", row->tenant);
     }
 
     if (row->value.len) {
-        ngx_http_soma_endpoint_put_string(out, "value", row->value);
+        soma_member_str(out, "value", row->value);
     }
 
-    ngx_http_soma_endpoint_put_text(out, "amount",
-                                    soma_limit_amount_name(limit->amount));
-    ngx_http_soma_endpoint_put_text(out, "window",
-                                    soma_limit_window_name(limit->window));
-    ngx_http_soma_endpoint_put_text(out, "unit", soma_rule_unit(limit->amount));
+    soma_member_text(out, "amount", soma_limit_amount_name(limit->amount));
+    soma_member_text(out, "window", soma_limit_window_name(limit->window));
+    soma_member_text(out, "unit", soma_rule_unit(limit->amount));
 
     for (i = 0; i < 4; i++) {
-        ngx_http_soma_endpoint_put_name(out, names[i]);
+        soma_member(out, names[i]);
         soma_rule_put_amount(out, limit->amount, n[i]);
     }
 
     if (row->resets > 0) {
-        ngx_http_soma_endpoint_put_time(out, "resets_at", row->resets);
+        soma_member_time(out, "resets_at", row->resets);
 
     } else {
-        ngx_http_soma_endpoint_put_name(out, "resets_at");
-        soma_put_cstr(out, "null");
+        soma_member_null(out, "resets_at");
     }
 
     soma_put_char(out, '}');

@@ -363,24 +363,21 @@ ngx_http_soma_locks_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_locks_state_t *st = data;
 
-    ngx_uint_t                 i, n;
+    ngx_uint_t                 i;
     soma_str_t                 tenant;
     soma_lock_t                lock;
     ngx_http_soma_lock_row_t  *row;
 
-    n = 0;
     row = st->locks.elts;
 
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_text(out, "source",
-                                    st->local ? "local" : "redis");
+    soma_member_text(out, "source", st->local ? "local" : "redis");
 
     if (st->truncated) {
-        ngx_http_soma_endpoint_put_bool(out, "truncated", 1);
+        soma_member_bool(out, "truncated", 1);
     }
 
-    ngx_http_soma_endpoint_put_name(out, "locks");
-    soma_put_char(out, '[');
+    soma_member_open(out, "locks", '[');
 
     for (i = 0; i < st->locks.nelts; i++) {
 
@@ -400,19 +397,17 @@ ngx_http_soma_locks_write(soma_out_t *out, void *data)
         ngx_memzero(&lock, sizeof(soma_lock_t));
         (void) soma_lock_parse(&lock, &st->ctx->arena, row[i].json);
 
-        soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_endpoint_put_string(out, "tenant", tenant);
-        ngx_http_soma_endpoint_put_string(out, "user", lock.user);
-        ngx_http_soma_endpoint_put_string(out, "reason", lock.reason);
-        ngx_http_soma_endpoint_put_time(out, "enabled_at", lock.enabled_at);
+        soma_member_open(out, NULL, '{');
+        soma_member_str(out, "tenant", tenant);
+        soma_member_str(out, "user", lock.user);
+        soma_member_str(out, "reason", lock.reason);
+        soma_member_time(out, "enabled_at", lock.enabled_at);
 
         if (row[i].ttl >= 0) {
-            ngx_http_soma_endpoint_put_number(out, "ttl",
-                                              (row[i].ttl + 999) / 1000);
+            soma_member_int(out, "ttl", (row[i].ttl + 999) / 1000);
 
         } else {
-            ngx_http_soma_endpoint_put_name(out, "ttl");
-            soma_put_cstr(out, "null");
+            soma_member_null(out, "ttl");
         }
 
         soma_put_char(out, '}');

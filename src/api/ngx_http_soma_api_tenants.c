@@ -672,17 +672,14 @@ ngx_http_soma_tenants_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_manage_t *m = data;
 
-    ngx_uint_t                   i, n;
+    ngx_uint_t                   i;
     ngx_http_soma_tenant_row_t  *row;
 
-    n = 0;
     row = m->rows.elts;
 
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_text(out, "source", m->local ? "configuration"
-                                                   : "redis");
-    ngx_http_soma_endpoint_put_name(out, "tenants");
-    soma_put_char(out, '[');
+    soma_member_text(out, "source", m->local ? "configuration" : "redis");
+    soma_member_open(out, "tenants", '[');
 
     for (i = 0; i < m->rows.nelts; i++) {
 
@@ -692,12 +689,11 @@ ngx_http_soma_tenants_write(soma_out_t *out, void *data)
             continue;
         }
 
-        soma_put_cstr(out, n++ ? "," : "");
         ngx_http_soma_tenants_print(out, m, &row[i]);
     }
 
     soma_put_char(out, ']');
-    ngx_http_soma_endpoint_put_name(out, "cursor");
+    soma_member(out, "cursor");
 
     if (m->next.len) {
         soma_put_json_str(out, m->next);
@@ -726,8 +722,8 @@ ngx_http_soma_tenants_write_gone(soma_out_t *out, void *data)
     ngx_http_soma_manage_t *m = data;
 
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_string(out, "name", m->id);
-    ngx_http_soma_endpoint_put_bool(out, "deleted", 1);
+    soma_member_str(out, "name", m->id);
+    soma_member_bool(out, "deleted", 1);
     soma_put_cstr(out, "}\n");
 }
 
@@ -744,47 +740,43 @@ ngx_http_soma_tenants_print(soma_out_t *out, ngx_http_soma_manage_t *m,
     tenant = &row->tenant;
     block = ngx_http_soma_tenants_block(m, row->name);
 
-    soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_string(out, "name", row->name);
+    soma_member_open(out, NULL, '{');
+    soma_member_str(out, "name", row->name);
 
     if (tenant->has_limits) {
-        ngx_http_soma_manage_put_list(out, "limits", tenant->limits, ';');
+        soma_member_list(out, "limits", tenant->limits, ';');
 
     } else {
         ngx_http_soma_tenants_print_limits(out, block);
     }
 
-    ngx_http_soma_manage_put_list(out, "models",
-                                  tenant->has_models || block == NULL
-                                  ? tenant->models
-                                  : ngx_http_soma_str(block->models), ' ');
-    ngx_http_soma_endpoint_put_string(out, "tags", tenant->tags);
-    ngx_http_soma_endpoint_put_time(out, "created", row->created);
-    ngx_http_soma_endpoint_put_text(out, "source",
-                                    !row->there ? "configuration"
+    soma_member_list(out, "models",
+                     tenant->has_models || block == NULL
+                     ? tenant->models : ngx_http_soma_str(block->models), ' ');
+    soma_member_str(out, "tags", tenant->tags);
+    soma_member_time(out, "created", row->created);
+    soma_member_text(out, "source", !row->there ? "configuration"
                                     : block == NULL ? "redis" : "both");
 
     if (row->there && block != NULL) {
 
         /* of the lines above, those of Redis */
 
-        ngx_http_soma_endpoint_put_name(out, "overridden");
-        soma_put_char(out, '[');
+        soma_member_open(out, "overridden", '[');
 
         if (tenant->has_limits) {
-            soma_put_cstr(out, "\"limits\"");
+            soma_member_text(out, NULL, "limits");
         }
 
         if (tenant->has_models) {
-            soma_put_cstr(out, tenant->has_limits ? ",\"models\""
-                                                  : "\"models\"");
+            soma_member_text(out, NULL, "models");
         }
 
         soma_put_char(out, ']');
     }
 
     if (tenant->invalid) {
-        ngx_http_soma_endpoint_put_bool(out, "invalid", 1);
+        soma_member_bool(out, "invalid", 1);
     }
 
     soma_put_char(out, '}');
@@ -798,15 +790,13 @@ ngx_http_soma_tenants_print_limits(soma_out_t *out,
     ngx_uint_t     i;
     soma_limit_t  *limit;
 
-    ngx_http_soma_endpoint_put_name(out, "limits");
-    soma_put_char(out, '[');
+    soma_member_open(out, "limits", '[');
 
     if (block != NULL) {
         limit = block->limits.elts;
 
         for (i = 0; i < block->limits.nelts; i++) {
-            soma_put_cstr(out, i ? "," : "");
-            soma_put_json_str(out, limit[i].text);
+            soma_member_str(out, NULL, limit[i].text);
         }
     }
 

@@ -465,7 +465,7 @@ ngx_http_soma_usage_write(soma_out_t *out, void *data)
 
     soma_put_char(out, '{');
 
-    ngx_http_soma_endpoint_put_string(out, "tenant", st->tenant);
+    soma_member_str(out, "tenant", st->tenant);
 
     soma_put_cstr(out, ",\"from\":\"");
     soma_put_day(out, soma_aggregate_day_to_ms(st->from));
@@ -473,15 +473,14 @@ ngx_http_soma_usage_write(soma_out_t *out, void *data)
     soma_put_day(out, soma_aggregate_day_to_ms(st->to));
     soma_put_char(out, '"');
 
-    ngx_http_soma_endpoint_put_text(out, "source",
-                                    st->local ? "local" : "redis");
+    soma_member_text(out, "source", st->local ? "local" : "redis");
 
     if (st->next.len) {
-        ngx_http_soma_endpoint_put_string(out, "cursor", st->next);
+        soma_member_str(out, "cursor", st->next);
     }
 
     if (st->note) {
-        ngx_http_soma_endpoint_put_text(out, "note", st->note);
+        soma_member_text(out, "note", st->note);
     }
 
     soma_put_char(out, ',');

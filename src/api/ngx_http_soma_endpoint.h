@@ -16,6 +16,7 @@
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_plan.h"
+#include "soma_member.h"
 
 
 #define NGX_HTTP_SOMA_ANSWER_MIN      8192
@@ -64,19 +65,6 @@ void ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc);
 /* what a waiting endpoint remembers of its request: "size" zeroed bytes */
 void *ngx_http_soma_endpoint_state_create(ngx_http_request_t *r, size_t size);
 void *ngx_http_soma_endpoint_state(ngx_http_request_t *r);
-
-/* JSON in little: a member with its comma */
-void ngx_http_soma_endpoint_put_name(soma_out_t *out, const char *name);
-void ngx_http_soma_endpoint_put_string(soma_out_t *out, const char *name,
-    soma_str_t value);
-void ngx_http_soma_endpoint_put_text(soma_out_t *out, const char *name,
-    const char *value);
-void ngx_http_soma_endpoint_put_number(soma_out_t *out, const char *name,
-    int64_t value);
-void ngx_http_soma_endpoint_put_bool(soma_out_t *out, const char *name,
-    ngx_uint_t value);
-void ngx_http_soma_endpoint_put_time(soma_out_t *out, const char *name,
-    int64_t ms);
 
 
 ngx_int_t ngx_http_soma_api_usage_handler(ngx_http_request_t *r,

@@ -801,54 +801,15 @@ ngx_http_soma_manage_event(ngx_http_soma_manage_t *m, const char *what,
 
     from = out->pos;
     soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_text(out, "event", event);
-    ngx_http_soma_endpoint_put_string(out, what, name);
-    ngx_http_soma_endpoint_put_string(out, "by_tenant",
-                                      m->ctx->identity.tenant);
-    ngx_http_soma_endpoint_put_string(out, "by_user", m->ctx->identity.user);
-    ngx_http_soma_endpoint_put_string(out, "by_key", m->ctx->identity.key);
-    ngx_http_soma_endpoint_put_time(out, "at", m->now);
-    ngx_http_soma_endpoint_put_string(out, "node",
-                                      ngx_http_soma_str(smcf->node));
+    soma_member_text(out, "event", event);
+    soma_member_str(out, what, name);
+    soma_member_str(out, "by_tenant", m->ctx->identity.tenant);
+    soma_member_str(out, "by_user", m->ctx->identity.user);
+    soma_member_str(out, "by_key", m->ctx->identity.key);
+    soma_member_time(out, "at", m->now);
+    soma_member_str(out, "node", ngx_http_soma_str(smcf->node));
     soma_put_char(out, '}');
     ngx_http_soma_manage_printed(&call, from);
 
     ngx_http_soma_manage_tell(&call);
-}
-
-
-void
-ngx_http_soma_manage_put_list(soma_out_t *out, const char *name,
-    soma_str_t text, u_char separator)
-{
-    u_char      *p, *end, *stop;
-    ngx_uint_t   n;
-    soma_str_t   item;
-
-    n = 0;
-    p = text.data;
-    end = text.len ? p + text.len : p;
-
-    ngx_http_soma_endpoint_put_name(out, name);
-    soma_put_char(out, '[');
-
-    while (p < end) {
-        stop = ngx_strlchr(p, end, separator);
-
-        if (stop == NULL) {
-            stop = end;
-        }
-
-        item.data = p;
-        item.len = stop - p;
-        item = soma_str_trim(item);
-        p = stop + 1;
-
-        if (item.len) {
-            soma_put_cstr(out, n++ ? "," : "");
-            soma_put_json_str(out, item);
-        }
-    }
-
-    soma_put_char(out, ']');
 }

@@ -240,10 +240,6 @@ ngx_int_t ngx_http_soma_api_keys_rotate(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 ngx_int_t ngx_http_soma_api_keys_meanwhile(ngx_http_soma_manage_t *m);
 
-/* JSON arrays of the items of a list: "name":["a","b"] */
-void ngx_http_soma_manage_put_list(soma_out_t *out, const char *name,
-    soma_str_t text, u_char separator);
-
 /* limit= and cursor= of a list */
 ngx_int_t ngx_http_soma_manage_page(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);

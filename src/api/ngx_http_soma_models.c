@@ -76,10 +76,9 @@ ngx_http_soma_models_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_ctx_t *ctx = data;
 
-    ngx_uint_t               i, n;
+    ngx_uint_t               i;
     ngx_http_soma_route_t  **route;
 
-    n = 0;
     route = ctx->main->routes.elts;
 
     soma_put_cstr(out, "{\"object\":\"list\",\"data\":[");
@@ -90,10 +89,6 @@ ngx_http_soma_models_write(soma_out_t *out, void *data)
             || !ngx_http_soma_models_usable(route[i]))
         {
             continue;
-        }
-
-        if (n++) {
-            soma_put_char(out, ',');
         }
 
         ngx_http_soma_model_write(out, route[i]);
@@ -112,13 +107,11 @@ ngx_http_soma_model_write(soma_out_t *out, void *data)
 
     target = route->targets.elts;
 
-    soma_put_char(out, '{');
-    ngx_http_soma_endpoint_put_string(out, "id",
-                                      ngx_http_soma_str(route->name));
-    ngx_http_soma_endpoint_put_text(out, "object", "model");
-    ngx_http_soma_endpoint_put_number(out, "created",
-                                      NGX_HTTP_SOMA_MODEL_CREATED);
-    ngx_http_soma_endpoint_put_string(out, "owned_by",
+    soma_member_open(out, NULL, '{');
+    soma_member_str(out, "id", ngx_http_soma_str(route->name));
+    soma_member_text(out, "object", "model");
+    soma_member_int(out, "created", NGX_HTTP_SOMA_MODEL_CREATED);
+    soma_member_str(out, "owned_by",
                     route->single && route->targets.nelts
                     ? ngx_http_soma_str(target[0].model->provider->name)
                     : SOMA_STR("soma"));
