@@ -136,7 +136,8 @@ sub prepare {
 }
 
 
-# Test::Base makes a value of what eval died of
+# Test::Base makes a value of what eval died of, and several of { NAME => VALUE }
+# without a "+" before it
 sub sound {
     my ($block) = @_;
 
@@ -147,6 +148,8 @@ sub sound {
 
         die $block->name . ": $name: $value"
             if !ref $value && ($value // '') =~ / at \(eval \d+\) line \d+/;
+        die $block->name . ": $name: more than one value"
+            if @{ $block->{$name} } > 1;
     }
 }
 
