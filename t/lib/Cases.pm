@@ -69,6 +69,7 @@ my ($read, $config_now) = (0, '');
 $ENV{TEST_NGINX_SERVER_PORT} = Soma::soma_port();
 $ENV{TEST_NGINX_FORCE_RESTART_ON_TEST} = 0;
 $ENV{TEST_NGINX_TIMEOUT} ||= 10;
+$ENV{TEST_NGINX_SLEEP} ||= 0.005;
 delete @ENV{qw(TEST_NGINX_USE_VALGRIND TEST_NGINX_USE_HUP)};
 
 
