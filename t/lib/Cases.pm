@@ -47,7 +47,7 @@ package Cases;
 #   sent_like, sent_unlike   patterns for the last of these, as it came
 #   redis           commands, one a line, before the block
 #   stored          COMMAND => PATTERN, one a line, after it
-#   record          NAME VALUE, one a line: of the newest record in Redis
+#   record          NAME VALUE, one a line: of the record in Redis, see below
 
 use strict;
 use warnings;
@@ -59,7 +59,7 @@ use Test::More ();
 
 our @EXPORT = qw(cases soma_response soma_sse soma_slow soma_sha256);
 
-my ($up, $redis);
+my ($up, $redis, $body);
 my ($binary, $plain);
 my $asan = $ENV{ASAN_OPTIONS};
 my $seen = 0;
@@ -92,6 +92,7 @@ sub cases {
     Test::Nginx::Util::no_root_location();
     Test::Nginx::Util::add_block_preprocessor(\&prepare);
     Test::Nginx::Util::add_test_cleanup_handler(\&look);
+    Test::Nginx::Socket::add_response_body_check(sub { $body = $_[1] });
     Test::Nginx::Util::run_tests();
 }
 
@@ -264,23 +265,38 @@ sub died {
 }
 
 
+# the records of the request id that is named, of "tenant" or acme: "times" of
+# them or one, each with the values that are named. "told" is the last cost that
+# the client was told
 sub recorded {
     my ($block) = @_;
     my %want = map { split / /, $_, 2 } split /\n/, $block->record;
     my $tenant = delete $want{tenant} // 'acme';
-    my $record;
+    my $times = delete $want{times} // 1;
+    my $id = delete $want{id};
+    my @found;
 
-    # it is written behind the answer
+    for my $name (grep { $want{$_} eq 'told' } keys %want) {
+        my ($whole, $part) = (($body // '') =~ /"cost":(\d+)(?:\.(\d+))?[,}]/g)
+                             [-2, -1];
+
+        $want{$name} = ($whole // 0) * 1_000_000_000
+                       + substr(($part // '') . '0' x 9, 0, 9);
+    }
+
+    # they are written behind the answer
     soma_wait(20, sub {
-        my $list = $redis->cmd('XREVRANGE', "soma:{$tenant}:events", '+', '-',
-                               'COUNT', 1);
-        my ($json) = grep { /^\{/ } @{ ($list->[0] || [0, []])->[1] };
+        my $list = $redis->cmd('XRANGE', "soma:{$tenant}:events", '-', '+');
 
-        $record = soma_json($json) if $json;
-        $record && !grep { ($record->{$_} // '') ne $want{$_} } keys %want;
+        @found = grep { ($_->{id} // '') eq $id }
+                 map { soma_json($_) }
+                 map { grep { /^\{/ } @{ $_->[1] } } @$list;
+        @found >= $times;
     });
 
-    Test::More::is_deeply({ map { $_ => $record->{$_} } keys %want }, \%want,
+    Test::More::is_deeply([map { my $r = $_;
+                                 +{ map { $_ => $r->{$_} } keys %want } }
+                           @found], [(\%want) x $times],
                           $block->name . ' - its record');
 }
 
