@@ -11,9 +11,9 @@
 #
 #   make unit           the plain C; UNIT=NAME for one of t/unit/test_NAME.c
 #   make fuzz           libFuzzer; FUZZ=NAME for one, FUZZ_SECONDS=5 for each
-#   make test-nginx     t/*.t; T=t/NAME.t for one (or a few)
-#   make test-asan      unit and t/*.t under ASan and UBSan
-#   make test-valgrind  unit and t/*.t under valgrind
+#   make test-nginx     t/*.t, t/attack, t/cases; T=t/NAME.t for one (or a few)
+#   make test-asan      unit and the same under ASan and UBSan
+#   make test-valgrind  unit and the same under valgrind
 #   make clients        real SDKs and replayed traffic
 #   make style          the rules that a machine can check
 #   make check-clang    clang's warnings too

@@ -1,5 +1,6 @@
-# Training locks: the three endpoints, what a locked tenant hears, what Redis,
-# the channels and the stream are told, and what holds while Redis is away.
+# Training locks over time: what the channels and the stream are told, locks of
+# others' hands, locks that run out, and what holds while Redis is away. The
+# three endpoints and what a locked tenant hears are in t/cases/lock.t.
 
 use strict;
 use warnings;
@@ -33,8 +34,6 @@ my $http = "
 
 my $server = '
     location /v1/      { soma_pass; }
-    location /soma/    { soma_api; }
-    location /open/v1/ { soma_pass; soma_training_lock off; }
     location /deny/v1/ { soma_pass; soma_on_redis_down deny; }
 ';
 
@@ -105,80 +104,17 @@ sub heard {
 
 soma_wait(5, sub { heard() =~ /soma:changes/ });
 
-# who may
+# set and lifted
 
-is(training('enable', { tenant => 'acme', user => 'eve' }, 'sk-alice')
-       ->{status}, 403, 'a key without admin sets no lock');
-is(training('status', 'acme', 'sk-alice')->{status}, 403, 'nor sees it');
-is($nginx->post('/v1/training/enable', '{}')->{status}, 401, 'without a key');
-
-# what is refused
-
-my $res = training('enable', '{"tenant":"acme"}');
-is($res->{status}, 400, 'user is required');
-like($res->{body}, qr/user/, 'and it is said');
-is(training('enable', 'nonsense')->{status}, 400, 'no JSON');
-is(training('enable', { tenant => '../x', user => 'u' })->{status}, 400,
-   'no tenant name');
-is(training('enable', { tenant => 'acme', user => 'u', ttl => 0 })->{status},
-   400, 'no time');
-is(training('enable', '{"user":"' . 'x' x 9000 . '"}')->{status}, 413,
-   'too long');
-is($nginx->get('/v1/training/enable', Authorization => 'Bearer sk-root')
-       ->{status}, 405, 'GET sets nothing');
-is(training('enrage', {})->{status}, 404, 'no such endpoint');
-
-# set
-
-$res = training('enable', { tenant => 'acme', user => 'trainer',
-                            reason => 'epoch "3"' });
+my $res = training('enable', { tenant => 'acme', user => 'trainer',
+                               reason => 'epoch "3"' });
 is($res->{status}, 200, 'set');
-is($res->{json}{locked}, JSON::PP::true(), 'it says so');
-is($res->{json}{ttl}, 86400, 'for a day');
-is($res->{json}{stored}, 'redis', 'in Redis');
-
-my $value = soma_json($redis->cmd('GET', 'training:lock:acme'));
-is_deeply([sort keys %$value], [qw(enabled_at reason tenant user)],
-          'the value under the exact name');
-is($value->{user}, 'trainer', 'its user');
-is($value->{reason}, 'epoch "3"', 'its reason');
-my $ttl = $redis->cmd('PTTL', 'training:lock:acme');
-ok($ttl > 86390000 && $ttl <= 86400000, 'its TTL');
-
-ok(soma_wait(2, sub { ask('sk-alice')->{status} == 423 }), 'acme is locked');
-$res = ask('sk-alice');
-ok($res->{headers}{'retry-after'} > 86390, 'Retry-After is the TTL');
-like($res->{body}, qr/trainer/, 'it says by whom');
-like($res->{body}, qr/training_lock/, 'the code');
-is(ask('sk-root')->{status}, 423, 'admins of the tenant too');
+ok(soma_wait(2, sub { ask('sk-alice')->{status} == 423 }),
+   'acme is locked, for every worker');
 is(ask('sk-bob')->{status}, 200, 'umbrella is not');
-is(ask('sk-alice', '/open/v1/chat/completions')->{status}, 200,
-   'soma_training_lock off');
-
-$res = training('enable', { tenant => 'acme', user => 'other' });
-is($res->{status}, 409, 'set twice');
-is($res->{json}{user}, 'trainer', 'tells who holds it');
-is($res->{json}{reason}, 'epoch "3"', 'why');
-ok($res->{json}{enabled_at} && $res->{json}{ttl} > 86390, 'since and until');
-is($res->{json}{error}{code}, 'already_locked', 'as an error');
-
-$res = training('status', 'acme');
-is($res->{status}, 200, 'status');
-is($res->{json}{user}, 'trainer', 'of the holder');
-is($res->{json}{locked}, JSON::PP::true(), 'locked');
-is(training('status', 'umbrella')->{json}{locked}, JSON::PP::false(),
-   'umbrella is not locked');
-
-# lifted
-
-$res = training('disable', { tenant => 'acme', user => 'trainer',
-                             reason => 'done' });
-is($res->{status}, 200, 'lifted');
-is($res->{json}{was_locked}, JSON::PP::true(), 'there was one');
-is($redis->cmd('EXISTS', 'training:lock:acme'), 0, 'gone from Redis');
+is(training('disable', { tenant => 'acme', user => 'trainer',
+                         reason => 'done' })->{status}, 200, 'lifted');
 ok(soma_wait(2, sub { ask('sk-alice')->{status} == 200 }), 'acme goes on');
-is(training('disable', { tenant => 'acme', user => 'x' })->{json}{was_locked},
-   JSON::PP::false(), 'lifted twice: there was none');
 
 my @events = @{ soma_wait(5, sub { my @e = events(); @e == 2 && \@e })
                 || [events()] };
@@ -357,22 +293,15 @@ is(ask('sk-alice')->{status}, 200, 'without soma_redis: not locked');
 my $short = soma_slow() ? 6 : 2;
 $res = training('enable', { tenant => 'acme', user => 'solo', ttl => $short });
 is($res->{status}, 200, 'set');
-is($res->{json}{stored}, 'local', 'here');
 $res = ask('sk-alice');
 is($res->{status}, 423, 'locked');
 like($res->{headers}{'retry-after'}, qr/^[1-$short]$/, 'Retry-After');
-is(training('enable', { tenant => 'acme', user => 'x' })->{json}{user}, 'solo',
-   'set twice tells of the holder');
 ok($nginx->reload, 'reload');
 is(ask('sk-alice')->{status}, 423, 'still locked after a reload');
 ok(soma_wait($short + 2, sub { ask('sk-alice')->{status} == 200 }),
    'until it is over');
 ok(soma_wait(3, sub { $nginx->error_log =~ /has expired/ }),
    'the end is in the log');
-is(training('enable', { tenant => 'acme', user => 'solo' })->{status}, 200,
-   'set again');
-is(training('disable', { tenant => 'acme', user => 'solo' })
-       ->{json}{was_locked}, JSON::PP::true(), 'lifted');
 is(ask('sk-alice')->{status}, 200, 'acme goes on');
 unlike($nginx->error_log, qr/\[(?:alert|crit|emerg)\]/, 'no alert');
 

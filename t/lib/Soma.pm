@@ -2,26 +2,8 @@ package Soma;
 
 # What the tests of the module share: private servers, directories and ports.
 #
-# In a file of Test::Nginx blocks, before Test::Nginx::Socket:
-#
-#     use lib 't/lib';
-#     use Soma;
-#     use Test::Nginx::Socket 'no_plan';
-#
-#     my $redis = soma_redis();           # $TEST_NGINX_REDIS in a config
-#     my $up = soma_upstream(responses => [soma_response(200, '{}')]);
-#     soma_dir('ledger');                 # $TEST_NGINX_LEDGER in a config
-#
-#     run_tests();
-#     __DATA__
-#     === TEST 1: ...
-#     --- http_config
-#         soma_redis   $TEST_NGINX_REDIS;
-#         soma_ledger  $TEST_NGINX_LEDGER;
-#         soma_provider p { dialect openai;
-#             endpoint http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT/v1; }
-#
-# In a plain one, with a real nginx (master and workers):
+# A file of Test::Nginx blocks begins with Cases, which stands on this: see there.
+# A plain one, with a real nginx (master and workers):
 #
 #     use lib 't/lib';
 #     use Soma;
@@ -129,7 +111,6 @@ our $TIMEOUT = 10;
 our $DIR;
 
 my $SLOTS = 40;
-my $FIRST_PORT = 19840;
 my $PORTS = 200;                # of a slot, for its servers
 my $FIRST_OWN = 11000;          # below those that the kernel gives to clients
 my ($own, $port_next) = (0, 0);
@@ -177,7 +158,6 @@ sub set_up {
     $ENV{TEST_NGINX_LOAD_MODULES} ||=
         "$BUILD/modules/ngx_http_soma_module.so";
     $ENV{TEST_NGINX_SERVROOT} = "$DIR/servroot";
-    $ENV{TEST_NGINX_SERVER_PORT} = $FIRST_PORT + 10 * $slot;
     $ENV{TEST_NGINX_DIR} = $DIR;
     $ENV{TEST_NGINX_TOP} = $TOP;
 }
