@@ -216,7 +216,7 @@ ngx_http_soma_provider_dialect(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    provider->echo = (provider->dialect == &soma_echo);
+    provider->echo = (provider->dialect->local != NULL);
 
     return NGX_CONF_OK;
 }
