@@ -324,8 +324,9 @@ ngx_int_t ngx_http_soma_translate_end(ngx_http_soma_attempt_t *a);
 ngx_int_t ngx_http_soma_translate_cut(ngx_http_soma_attempt_t *a,
     soma_str_t *text);
 
-/* the echo's answer into ctx->reply; an HTTP status on failure */
-ngx_int_t ngx_http_soma_echo(ngx_http_soma_ctx_t *ctx);
+/* the answer of a target without an endpoint into ctx->reply; an HTTP status on
+ * failure */
+ngx_int_t ngx_http_soma_local(ngx_http_soma_ctx_t *ctx);
 
 
 /* balancing */

@@ -82,7 +82,7 @@ ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
         ctx->ask.newer_bound = a->provider->newer_bound;
 
         if (a->provider->echo) {
-            rc = ngx_http_soma_echo(ctx);
+            rc = ngx_http_soma_local(ctx);
             a->local = (rc == NGX_OK);
             return NGX_DONE;
         }

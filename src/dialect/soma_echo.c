@@ -4,346 +4,285 @@
  */
 
 
-#include "soma_echo_run.h"
+#include "soma_echo.h"
+#include "soma_openai.h"
 
 
 #define SOMA_ECHO_ESCAPED_MAX  6        /* bytes of one, \u0000 */
+#define SOMA_ECHO_PIECE_MAX                                                   \
+    ((SOMA_ECHO_WORD_MAX + 1) * SOMA_ECHO_ESCAPED_MAX + 2)
 
 
-static int soma_echo_prompt(soma_echo_run_t *run, yyjson_val *root);
-static void soma_echo_messages(soma_echo_run_t *run, yyjson_val *messages,
-    yyjson_val **last);
-static int64_t soma_echo_count(yyjson_val *content);
-static int soma_echo_join(soma_echo_run_t *run, yyjson_val *content);
-static void soma_echo_cut(soma_echo_run_t *run);
+static int soma_echo_answer(soma_local_t *local, soma_usage_t *usage,
+    soma_inner_sink_pt sink, void *data);
+static int soma_echo_prompt(soma_local_t *local, int64_t *tokens);
+static int soma_echo_count(soma_arena_t *arena,
+    const soma_inner_block_t *block, int64_t *tokens);
+static const soma_inner_turn_t *soma_echo_last(
+    const soma_inner_request_t *request);
+static int soma_echo_join(soma_arena_t *arena, const soma_inner_turn_t *turn,
+    soma_str_t *text);
+static int64_t soma_echo_cut(soma_ask_t *ask, soma_str_t *text,
+    soma_inner_finish_e *finish);
+static int soma_echo_say(soma_inner_sink_pt sink, void *data,
+    unsigned choice, soma_str_t text, soma_inner_finish_e finish);
 
 
-static void *
-soma_echo_malloc(void *ctx, size_t size)
-{
-    soma_arena_t  *arena = ctx;
+/* what a provider of it allows is what OpenAI names */
+const soma_dialect_t  soma_echo = {
+    .name = soma_string("echo"),
 
-    return arena->alloc(arena->data, size);
-}
+    .want = soma_openai_want,
 
+    .rate_prefix = "x-ratelimit-",
 
-static void *
-soma_echo_realloc(void *ctx, void *ptr, size_t old, size_t size)
-{
-    void          *p;
-    soma_arena_t  *arena = ctx;
-
-    p = arena->alloc(arena->data, size);
-
-    if (p != NULL && ptr != NULL) {
-        memcpy(p, ptr, old < size ? old : size);
-    }
-
-    return p;
-}
-
-
-static void
-soma_echo_free(void *ctx, void *ptr)
-{
-    (void) ctx;
-    (void) ptr;
-}
+    .args = soma_openai_args,
+    .stored_args = soma_openai_stored_args,
+    .local = soma_echo_local
+};
 
 
 int
-soma_echo_answer(soma_echo_t *echo, soma_arena_t *arena, soma_str_t *out,
-    soma_usage_t *usage, const char **error)
+soma_echo_local(soma_local_t *local, soma_inner_sink_pt sink, void *data)
 {
-    int                rc;
-    soma_api_e         api;
-    yyjson_alc         alc;
-    yyjson_doc        *doc;
-    yyjson_val        *root;
-    yyjson_read_err    err;
-    soma_echo_run_t    run;
+    int                  rc;
+    soma_ask_t          *ask;
+    soma_usage_t         usage;
+    soma_inner_event_t   event;
 
-    api = echo->ask->api;
-    echo->usage = SOMA_STR("");
+    ask = local->ask;
 
-    if (api != SOMA_API_CHAT && api != SOMA_API_COMPLETIONS
-        && api != SOMA_API_EMBEDDINGS && api != SOMA_API_RESPONSES)
-    {
+    if (ask->n > SOMA_ECHO_N_MAX) {
+        local->error = "\"n\" must be at most 16 for this model";
         return SOMA_DECLINED;
     }
 
-    alc.malloc = soma_echo_malloc;
-    alc.realloc = soma_echo_realloc;
-    alc.free = soma_echo_free;
-    alc.ctx = arena;
+    /* the Responses API gives one answer, whatever "n" says */
 
-    doc = yyjson_read_opts((char *) echo->body.data, echo->body.len,
-                           YYJSON_READ_NOFLAG, &alc, &err);
+    if (ask->n < 1 || ask->api == SOMA_API_RESPONSES) {
+        ask->n = 1;
+    }
 
-    if (doc == NULL) {
-        *error = (err.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-                 ? "no memory" : "the body is not valid JSON";
+    memset(&usage, 0, sizeof(soma_usage_t));
+
+    usage.tier = ask->tier;
+    usage.known = 1;
+
+    memset(&event, 0, sizeof(soma_inner_event_t));
+
+    event.event = SOMA_INNER_START;
+    event.name = local->model;
+    event.created = local->created;
+
+    if (sink(data, &event) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
-    root = yyjson_doc_get_root(doc);
+    rc = (local->request->task == SOMA_INNER_INPUTS)
+         ? soma_echo_embed(local, &usage, sink, data)
+         : soma_echo_answer(local, &usage, sink, data);
 
-    if (!yyjson_is_obj(root)) {
-        *error = "the body is not a JSON object";
+    if (rc != SOMA_OK) {
+        return rc;
+    }
+
+    memset(&event, 0, sizeof(soma_inner_event_t));
+
+    event.event = SOMA_INNER_USAGE;
+    event.usage = &usage;
+
+    if (sink(data, &event) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
-    if (echo->ask->n > SOMA_ECHO_N_MAX) {
-        *error = "\"n\" must be at most 16 for this model";
-        return SOMA_ERROR;
-    }
+    event.event = SOMA_INNER_END;
+    event.usage = NULL;
 
-    if (echo->ask->n < 1) {
-        echo->ask->n = 1;
-    }
+    return sink(data, &event);
+}
 
-    memset(&run, 0, sizeof(soma_echo_run_t));
 
-    run.echo = echo;
-    run.arena = arena;
-    run.text = SOMA_STR("");
-    run.model = soma_echo_quote(arena, "", echo->model);
-    run.id = soma_echo_quote(arena,
-                             api == SOMA_API_CHAT ? "chatcmpl-"
-                             : api == SOMA_API_RESPONSES ? "resp_" : "cmpl-",
-                             echo->id);
-    run.item_id = soma_echo_quote(arena, "msg_", echo->id);
+static int
+soma_echo_answer(soma_local_t *local, soma_usage_t *usage,
+    soma_inner_sink_pt sink, void *data)
+{
+    int64_t              i, pieces;
+    soma_str_t           text;
+    soma_inner_finish_e  finish;
 
-    *error = "no memory";
-
-    if (run.model.data == NULL || run.id.data == NULL
-        || run.item_id.data == NULL)
+    if (soma_echo_prompt(local, &usage->input_tokens) != SOMA_OK
+        || soma_echo_join(local->arena, soma_echo_last(local->request), &text)
+           != SOMA_OK)
     {
         return SOMA_ERROR;
     }
 
-    if (api == SOMA_API_EMBEDDINGS) {
-        rc = soma_echo_embed(&run, root, error);
+    pieces = soma_echo_cut(local->ask, &text, &finish);
 
-    } else {
-        rc = soma_echo_prompt(&run, root);
-
-        if (rc == SOMA_OK) {
-            soma_echo_cut(&run);
-
-            rc = (api == SOMA_API_RESPONSES) ? soma_echo_responses(&run)
-                                             : soma_echo_chat(&run);
+    for (i = 0; i < local->ask->n; i++) {
+        if (soma_echo_say(sink, data, (unsigned) i, text, finish) != SOMA_OK)
+        {
+            return SOMA_ERROR;
         }
     }
 
-    if (rc != SOMA_OK || run.out.full) {
-        return SOMA_ERROR;
-    }
-
-    out->data = run.out.start;
-    out->len = run.out.pos - run.out.start;
-
-    memset(usage, 0, sizeof(soma_usage_t));
-
-    usage->input_tokens = run.prompt_tokens;
-    usage->output_tokens = soma_echo_output_tokens(&run);
-    usage->tier = echo->ask->tier;
-    usage->known = 1;
-
-    *error = NULL;
+    usage->output_tokens = pieces * local->ask->n;
 
     return SOMA_OK;
 }
 
 
-/* the text to say, in run->text, and the prompt's tokens */
+/* tokens of the system's words and of all turns */
 
 static int
-soma_echo_prompt(soma_echo_run_t *run, yyjson_val *root)
+soma_echo_prompt(soma_local_t *local, int64_t *tokens)
 {
-    yyjson_val  *last, *input;
+    const soma_inner_turn_t     *turn;
+    const soma_inner_request_t  *request;
 
-    last = NULL;
+    request = local->request;
 
-    switch (run->echo->ask->api) {
+    if (soma_echo_count(local->arena, request->system, tokens) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
 
-    case SOMA_API_CHAT:
-        soma_echo_messages(run, yyjson_obj_get(root, "messages"), &last);
-        break;
-
-    case SOMA_API_RESPONSES:
-        run->prompt_tokens = soma_echo_count(yyjson_obj_get(root,
-                                                            "instructions"));
-        input = yyjson_obj_get(root, "input");
-
-        if (yyjson_is_arr(input)) {
-            soma_echo_messages(run, input, &last);
-
-        } else {
-            run->prompt_tokens += soma_echo_count(input);
-            last = input;
-        }
-
-        break;
-
-    default:
-        last = yyjson_obj_get(root, "prompt");
-        run->prompt_tokens = soma_echo_count(last);
-
-        /* several prompts: the last one, as of several messages */
-
-        if (yyjson_is_arr(last)) {
-            last = yyjson_arr_get_last(last);
+    for (turn = request->turns; turn; turn = turn->next) {
+        if (soma_echo_count(local->arena, turn->blocks, tokens) != SOMA_OK) {
+            return SOMA_ERROR;
         }
     }
 
-    return soma_echo_join(run, last);
+    return SOMA_OK;
 }
 
 
-static void
-soma_echo_messages(soma_echo_run_t *run, yyjson_val *messages,
-    yyjson_val **last)
+static int
+soma_echo_count(soma_arena_t *arena, const soma_inner_block_t *block,
+    int64_t *tokens)
 {
-    yyjson_val       *message, *content;
-    yyjson_arr_iter   it;
+    int         rc;
+    soma_str_t  plain;
 
-    yyjson_arr_iter_init(messages, &it);
+    for (rc = SOMA_OK; block != NULL && rc == SOMA_OK; block = block->next) {
 
-    while ((message = yyjson_arr_iter_next(&it)) != NULL) {
+        if (block->kind == SOMA_INNER_RESULT) {
+            rc = soma_echo_count(arena, block->content, tokens);
 
-        content = yyjson_obj_get(message, "content");
+        } else if (block->kind == SOMA_INNER_OPAQUE
+                   && soma_str_is(block->type, "tokens"))
+        {
+            *tokens += soma_echo_numbers(block->raw);
 
-        run->prompt_tokens += soma_echo_count(content);
+        } else if (block->kind == SOMA_INNER_TEXT) {
+            rc = soma_inner_plain(arena, block->text, &plain);
 
-        if (yyjson_equals_str(yyjson_obj_get(message, "role"), "user")) {
-            *last = content;
+            if (rc == SOMA_OK) {
+                *tokens += soma_echo_pieces(plain);
+            }
         }
     }
+
+    return rc;
 }
 
 
-static soma_str_t
-soma_echo_string(yyjson_val *value)
+int64_t
+soma_echo_numbers(soma_str_t list)
 {
-    soma_str_t  s;
+    int64_t            n;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  number;
 
-    s.data = (unsigned char *) yyjson_get_str(value);
-    s.len = yyjson_get_len(value);
-
-    return s;
-}
-
-
-/* the text of a part of a content: a string, or "text" in an object */
-
-static yyjson_val *
-soma_echo_part(yyjson_val *part)
-{
-    if (yyjson_is_obj(part)) {
-        part = yyjson_obj_get(part, "text");
-    }
-
-    return yyjson_is_str(part) ? part : NULL;
-}
-
-
-/* tokens of a content; a prompt may also be a list of token numbers */
-
-static int64_t
-soma_echo_count(yyjson_val *content)
-{
-    int64_t           n;
-    yyjson_val       *part, *text;
-    yyjson_arr_iter   it;
-
-    if (yyjson_is_str(content)) {
-        return soma_echo_pieces(soma_echo_string(content));
-    }
-
-    if (!yyjson_is_arr(content)) {
+    if (soma_json_first(&it, list) != SOMA_OK) {
         return 0;
     }
 
-    n = 0;
-    yyjson_arr_iter_init(content, &it);
-
-    while ((part = yyjson_arr_iter_next(&it)) != NULL) {
-
-        text = soma_echo_part(part);
-
-        if (text != NULL) {
-            n += soma_echo_pieces(soma_echo_string(text));
-
-        } else if (yyjson_is_num(part)) {
-            n++;
-
-        } else if (yyjson_is_arr(part)) {
-            n += yyjson_arr_size(part);
-        }
+    for (n = 0; soma_json_next(&it, &name, &number) == SOMA_OK; n++) {
+        /* void */
     }
 
     return n;
 }
 
 
-/* the text of a content; parts are joined by a line feed */
+/* the last turn in which the user says something: what a tool gave back is a
+ * turn of the user's, too */
 
-static int
-soma_echo_join(soma_echo_run_t *run, yyjson_val *content)
+static const soma_inner_turn_t *
+soma_echo_last(const soma_inner_request_t *request)
 {
-    size_t            len;
-    soma_str_t        s;
-    yyjson_val       *part;
-    yyjson_arr_iter   it;
+    const soma_inner_turn_t   *turn, *last;
+    const soma_inner_block_t  *block;
 
-    if (yyjson_is_str(content)) {
-        run->text = soma_echo_string(content);
-        return SOMA_OK;
-    }
+    last = NULL;
 
-    if (!yyjson_is_arr(content)) {
-        return SOMA_OK;
-    }
+    for (turn = request->turns; turn; turn = turn->next) {
 
-    len = 0;
-    yyjson_arr_iter_init(content, &it);
-
-    while ((part = yyjson_arr_iter_next(&it)) != NULL) {
-        part = soma_echo_part(part);
-
-        if (part != NULL) {
-            len += yyjson_get_len(part) + 1;
-        }
-    }
-
-    if (len == 0) {
-        return SOMA_OK;
-    }
-
-    run->text.data = run->arena->alloc(run->arena->data, len);
-    if (run->text.data == NULL) {
-        return SOMA_ERROR;
-    }
-
-    yyjson_arr_iter_init(content, &it);
-
-    while ((part = yyjson_arr_iter_next(&it)) != NULL) {
-        part = soma_echo_part(part);
-
-        if (part == NULL) {
+        if (turn->role != SOMA_INNER_USER) {
             continue;
         }
 
-        if (run->text.len != 0) {
-            run->text.data[run->text.len++] = '\n';
+        for (block = turn->blocks; block; block = block->next) {
+            if (block->kind != SOMA_INNER_RESULT) {
+                break;
+            }
         }
 
-        s = soma_echo_string(part);
+        if (block != NULL || turn->blocks == NULL) {
+            last = turn;
+        }
+    }
 
-        if (s.len != 0) {
-            memcpy(run->text.data + run->text.len, s.data, s.len);
-            run->text.len += s.len;
+    return last;
+}
+
+
+/* its texts, joined by a line feed */
+
+static int
+soma_echo_join(soma_arena_t *arena, const soma_inner_turn_t *turn,
+    soma_str_t *text)
+{
+    size_t                     size;
+    soma_str_t                 plain;
+    const soma_inner_block_t  *block;
+
+    *text = SOMA_STR("");
+    size = 0;
+
+    for (block = turn ? turn->blocks : NULL; block; block = block->next) {
+        if (block->kind == SOMA_INNER_TEXT) {
+            size += block->text.len + 1;
+        }
+    }
+
+    if (size == 0) {
+        return SOMA_OK;
+    }
+
+    text->data = arena->alloc(arena->data, size);
+    if (text->data == NULL) {
+        return SOMA_ERROR;
+    }
+
+    for (block = turn->blocks; block; block = block->next) {
+
+        if (block->kind != SOMA_INNER_TEXT) {
+            continue;
+        }
+
+        if (soma_inner_plain(arena, block->text, &plain) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+        if (text->len != 0) {
+            text->data[text->len++] = '\n';
+        }
+
+        if (plain.len != 0) {
+            memcpy(text->data + text->len, plain.data, plain.len);
+            text->len += plain.len;
         }
     }
 
@@ -415,101 +354,96 @@ soma_echo_pieces(soma_str_t text)
 }
 
 
-/* cuts the text after the last piece that the client and the bounds allow */
+/* cuts the text after the last piece that the client and the bounds allow;
+ * its pieces */
 
-static void
-soma_echo_cut(soma_echo_run_t *run)
+static int64_t
+soma_echo_cut(soma_ask_t *ask, soma_str_t *text, soma_inner_finish_e *finish)
 {
     size_t          len;
-    int64_t         max;
-    soma_ask_t     *ask;
+    int64_t         max, pieces;
     unsigned char  *p, *end;
 
-    ask = run->echo->ask;
     max = SOMA_ECHO_PIECES_MAX / ask->n;
 
     if (ask->max_tokens >= 0 && ask->max_tokens < max) {
         max = ask->max_tokens;
     }
 
-    p = run->text.data;
-    end = p + run->text.len;
+    *finish = SOMA_INNER_STOP;
 
-    while (p < end) {
+    p = text->data;
+    end = p + text->len;
+
+    for (pieces = 0; p < end; pieces++) {
 
         len = soma_echo_piece(p, end);
 
-        if (run->pieces == max
-            || p + len - run->text.data > SOMA_ECHO_TEXT_MAX)
-        {
-            run->length = 1;
+        if (pieces == max || p + len - text->data > SOMA_ECHO_TEXT_MAX) {
+            *finish = SOMA_INNER_LENGTH;
             break;
         }
 
-        run->pieces++;
-
-        for ( /* void */ ; len != 0; len--, p++) {
-            run->escaped += (*p < 0x20 || *p == 0x7f) ? SOMA_ECHO_ESCAPED_MAX
-                            : (*p == '"' || *p == '\\') ? 2 : 1;
-        }
+        p += len;
     }
 
-    run->text.len = p - run->text.data;
+    text->len = p - text->data;
+
+    return pieces;
 }
 
 
-int64_t
-soma_echo_output_tokens(soma_echo_run_t *run)
+/* one choice */
+
+static int
+soma_echo_say(soma_inner_sink_pt sink, void *data, unsigned choice,
+    soma_str_t text, soma_inner_finish_e finish)
 {
-    return run->pieces * run->echo->ask->n;
-}
+    soma_out_t           out;
+    soma_str_t           piece;
+    unsigned char        buf[SOMA_ECHO_PIECE_MAX];
+    soma_inner_event_t   event;
 
+    memset(&event, 0, sizeof(soma_inner_event_t));
 
-int
-soma_echo_room(soma_echo_run_t *run, size_t size)
-{
-    unsigned char  *p;
+    event.event = SOMA_INNER_BEGIN;
+    event.kind = SOMA_INNER_TEXT;
+    event.choice = choice;
 
-    p = run->arena->alloc(run->arena->data, size);
-    if (p == NULL) {
+    if (sink(data, &event) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
-    soma_put_init(&run->out, p, size);
+    event.event = SOMA_INNER_DELTA;
 
-    return SOMA_OK;
-}
+    for (piece = text; text.len != 0; text.len -= piece.len) {
 
+        piece.data = text.data;
+        piece.len = soma_echo_piece(text.data, text.data + text.len);
+        text.data += piece.len;
 
-soma_str_t
-soma_echo_quote(soma_arena_t *arena, const char *prefix, soma_str_t name)
-{
-    size_t          len;
-    soma_out_t      out;
-    soma_str_t      s;
-    unsigned char  *p;
+        soma_put_init(&out, buf, sizeof(buf));
+        soma_put_json_str(&out, piece);
 
-    s.len = 0;
-    s.data = NULL;
+        /* without its quotes */
 
-    len = strlen(prefix) + name.len;
+        event.text.data = buf + 1;
+        event.text.len = (size_t) (out.pos - out.start) - 2;
 
-    p = arena->alloc(arena->data, len + len * SOMA_ECHO_ESCAPED_MAX + 2);
-    if (p == NULL) {
-        return s;
+        if (sink(data, &event) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
     }
 
-    memcpy(p, prefix, strlen(prefix));
+    event.event = SOMA_INNER_CLOSE;
+    event.text = (soma_str_t) soma_str_null;
 
-    if (name.len != 0) {
-        memcpy(p + strlen(prefix), name.data, name.len);
+    if (sink(data, &event) != SOMA_OK) {
+        return SOMA_ERROR;
     }
 
-    soma_put_init(&out, p + len, len * SOMA_ECHO_ESCAPED_MAX + 2);
-    soma_put_json_str(&out, (soma_str_t) { len, p });
+    event.event = SOMA_INNER_FINISH;
+    event.finish = finish;
 
-    s.data = out.start;
-    s.len = out.pos - out.start;
-
-    return s;
+    return sink(data, &event);
 }

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The built-in provider: answers with the last user text of the prompt, in
- * OpenAI's shapes, and counts tokens honestly: a token is a piece it could
- * stream, and every piece is one chunk.
+ * The built-in provider: answers with the last user text of the prompt, and
+ * counts tokens honestly: a token is a piece it could stream, and every piece
+ * is one event.  It knows the inner form alone, so every client's dialect.
  */
 
 
@@ -15,30 +15,30 @@
 #include "soma_dialect.h"
 
 
-#define SOMA_ECHO_TEXT_MAX   (64 * 1024)
+#define SOMA_ECHO_WORD_MAX    12        /* bytes of a piece, space aside */
+#define SOMA_ECHO_PIECES_MAX  16384     /* of all choices of an answer */
+#define SOMA_ECHO_TEXT_MAX    (64 * 1024)
+#define SOMA_ECHO_N_MAX       16
+#define SOMA_ECHO_INPUTS_MAX  2048      /* texts to embed at once */
 #define SOMA_ECHO_DIMENSIONS  16        /* of its embeddings */
 
 
-typedef struct {
-    soma_ask_t    *ask;
-    soma_str_t     body;            /* the client's, whole and contiguous */
-    soma_str_t     model;           /* as the client called it */
-    soma_str_t     id;              /* request id */
-    int64_t        created;         /* seconds UTC */
-    soma_str_t     usage;           /* set: where it stands in the answer;
-                                       empty: nowhere */
-} soma_echo_t;
+/* as soma_dialect_t has it */
+int soma_echo_local(soma_local_t *local, soma_inner_sink_pt sink,
+    void *data);
 
+/* vectors, for a request of SOMA_INNER_INPUTS */
+int soma_echo_embed(soma_local_t *local, soma_usage_t *usage,
+    soma_inner_sink_pt sink, void *data);
 
-/*
- * Writes the whole answer (a JSON body, or a stream ending in [DONE]) into
- * memory of the arena, and its usage.  With ask->stream and
- * !ask->usage_asked the usage chunk is left out.
- * SOMA_DECLINED: this api has no echo; SOMA_ERROR: no memory or a body that
- * is no JSON, *error says which.
- */
-int soma_echo_answer(soma_echo_t *echo, soma_arena_t *arena, soma_str_t *out,
-    soma_usage_t *usage, const char **error);
+/* bytes of the first piece of a text that is not empty */
+size_t soma_echo_piece(const unsigned char *p, const unsigned char *end);
+
+/* of a text without escapes */
+int64_t soma_echo_pieces(soma_str_t text);
+
+/* the tokens of a list of their numbers, raw */
+int64_t soma_echo_numbers(soma_str_t list);
 
 
 #endif /* SOMA_ECHO_H */

@@ -7,168 +7,155 @@
  */
 
 
-#include "soma_echo_run.h"
+#include "soma_echo.h"
 
 
 #define SOMA_ECHO_SCALE   512           /* numbers are n / 512, |n| <= 512 */
 #define SOMA_ECHO_UNIT    1953125       /* 10^9 / 512 */
-#define SOMA_ECHO_VECTOR  320           /* of a vector in its frame */
-#define SOMA_ECHO_LIST    512           /* of the list around them */
+#define SOMA_ECHO_VECTOR  256           /* bytes of one, as text */
 
 
-static int64_t soma_echo_input(soma_echo_run_t *run, int64_t index,
-    yyjson_val *input, unsigned base64);
-static void soma_echo_vector(soma_echo_run_t *run, int64_t index,
-    uint64_t hash, unsigned base64);
+static int soma_echo_input(soma_arena_t *arena,
+    const soma_inner_turn_t *turn, int64_t *tokens, uint64_t *hash);
+static uint64_t soma_echo_numbers_hash(soma_str_t list);
+static void soma_echo_vector(soma_out_t *out, uint64_t hash,
+    unsigned base64);
 static void soma_echo_number(soma_out_t *out, int n);
 static void soma_echo_base64(soma_out_t *out, const int *v);
 
 
 int
-soma_echo_embed(soma_echo_run_t *run, yyjson_val *root,
-    const char **error)
+soma_echo_embed(soma_local_t *local, soma_usage_t *usage,
+    soma_inner_sink_pt sink, void *data)
 {
-    size_t            i, n;
-    int64_t           tokens;
-    unsigned          base64, list;
-    yyjson_val       *input, *first, *item;
+    uint64_t                     hash;
+    soma_out_t                   out;
+    soma_str_t                  *vector;
+    unsigned char                buf[SOMA_ECHO_VECTOR];
+    soma_inner_event_t           event;
+    const soma_inner_turn_t     *turn;
+    const soma_inner_request_t  *request;
 
-    input = yyjson_obj_get(root, "input");
-    first = yyjson_arr_get_first(input);
-    base64 = yyjson_equals_str(yyjson_obj_get(root, "encoding_format"),
-                               "base64");
+    request = local->request;
 
-    /* a list of numbers is one text in tokens */
-
-    list = yyjson_is_arr(input) && !yyjson_is_num(first);
-    n = list ? yyjson_arr_size(input) : 1;
-
-    if (n == 0 || n > SOMA_ECHO_INPUTS_MAX) {
-        *error = "\"input\" must have from 1 to 2048 texts";
-        return SOMA_ERROR;
+    if (request->nturns == 0 || request->nturns > SOMA_ECHO_INPUTS_MAX) {
+        local->error = "\"input\" must have from 1 to 2048 texts";
+        return SOMA_DECLINED;
     }
 
-    if (soma_echo_room(run, n * SOMA_ECHO_VECTOR + run->model.len
-                            + SOMA_ECHO_LIST)
-        != SOMA_OK)
-    {
-        return SOMA_ERROR;
-    }
+    memset(&event, 0, sizeof(soma_inner_event_t));
 
-    soma_put_cstr(&run->out, "{\"object\":\"list\",\"data\":[");
+    event.event = SOMA_INNER_VECTOR;
+    vector = request->base64 ? &event.text : &event.raw;
 
-    item = list ? first : input;
+    for (turn = request->turns; turn; turn = turn->next) {
 
-    for (i = 0; i < n; i++) {
-
-        tokens = soma_echo_input(run, i, item, base64);
-
-        if (tokens < 0) {
-            *error = "\"input\" must be a string, a list of strings or "
-                     "lists of tokens";
+        if (soma_echo_input(local->arena, turn, &usage->input_tokens, &hash)
+            != SOMA_OK)
+        {
             return SOMA_ERROR;
         }
 
-        run->prompt_tokens += tokens;
+        soma_put_init(&out, buf, sizeof(buf));
+        soma_echo_vector(&out, hash, request->base64);
 
-        if (list) {
-            item = unsafe_yyjson_get_next(item);
+        vector->data = out.start;
+        vector->len = (size_t) (out.pos - out.start);
+
+        if (sink(data, &event) != SOMA_OK) {
+            return SOMA_ERROR;
         }
-    }
 
-    soma_put_cstr(&run->out, "],\"model\":");
-    soma_put_str(&run->out, run->model);
-    soma_put_cstr(&run->out, ",\"usage\":{\"prompt_tokens\":");
-    soma_put_int(&run->out, run->prompt_tokens);
-    soma_put_cstr(&run->out, ",\"total_tokens\":");
-    soma_put_int(&run->out, run->prompt_tokens);
-    soma_put_cstr(&run->out, "}}");
+        event.block++;
+    }
 
     return SOMA_OK;
 }
 
 
-/* one vector; the tokens of its text, or -1 when it is none */
+/* what an input comes to: its tokens are added, its hash is the vector's */
 
-static int64_t
-soma_echo_input(soma_echo_run_t *run, int64_t index, yyjson_val *input,
-    unsigned base64)
+static int
+soma_echo_input(soma_arena_t *arena, const soma_inner_turn_t *turn,
+    int64_t *tokens, uint64_t *hash)
 {
-    int64_t           tokens;
-    uint64_t          hash;
-    soma_str_t        text;
-    yyjson_val       *token;
-    yyjson_arr_iter   it;
+    soma_str_t                 plain;
+    const soma_inner_block_t  *block;
 
-    if (yyjson_is_str(input)) {
-        text.data = (unsigned char *) yyjson_get_str(input);
-        text.len = yyjson_get_len(input);
+    *hash = 0;
+    block = turn->blocks;
 
-        soma_echo_vector(run, index, soma_str_hash(text.data, text.len),
-                         base64);
-
-        return soma_echo_pieces(text);
+    if (block == NULL) {
+        return SOMA_OK;
     }
 
-    if (!yyjson_is_arr(input)) {
-        return -1;
+    if (block->kind == SOMA_INNER_OPAQUE) {
+        *tokens += soma_echo_numbers(block->raw);
+        *hash = soma_echo_numbers_hash(block->raw);
+        return SOMA_OK;
     }
+
+    if (soma_inner_plain(arena, block->text, &plain) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    *tokens += soma_echo_pieces(plain);
+    *hash = soma_str_hash(plain.data, plain.len);
+
+    return SOMA_OK;
+}
+
+
+static uint64_t
+soma_echo_numbers_hash(soma_str_t list)
+{
+    int64_t            token;
+    uint64_t           hash;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  number;
 
     hash = 0;
-    tokens = 0;
-    yyjson_arr_iter_init(input, &it);
 
-    while ((token = yyjson_arr_iter_next(&it)) != NULL) {
-
-        if (!yyjson_is_int(token)) {
-            return -1;
-        }
-
-        hash ^= yyjson_get_uint(token);
-        hash = soma_str_hash(&hash, sizeof(hash));
-        tokens++;
+    if (soma_json_first(&it, list) != SOMA_OK) {
+        return hash;
     }
 
-    soma_echo_vector(run, index, hash, base64);
+    while (soma_json_next(&it, &name, &number) == SOMA_OK) {
 
-    return tokens;
+        if (soma_json_int(&number, &token) != SOMA_OK) {
+            token = 0;
+        }
+
+        hash ^= (uint64_t) token;
+        hash = soma_str_hash(&hash, sizeof(hash));
+    }
+
+    return hash;
 }
 
 
 static void
-soma_echo_vector(soma_echo_run_t *run, int64_t index, uint64_t hash,
-    unsigned base64)
+soma_echo_vector(soma_out_t *out, uint64_t hash, unsigned base64)
 {
-    int          i, v[SOMA_ECHO_DIMENSIONS];
-    soma_out_t  *out;
-
-    out = &run->out;
+    int  i, v[SOMA_ECHO_DIMENSIONS];
 
     for (i = 0; i < SOMA_ECHO_DIMENSIONS; i++) {
         hash = soma_str_hash(&hash, sizeof(hash));
         v[i] = (int) (hash % (2 * SOMA_ECHO_SCALE + 1)) - SOMA_ECHO_SCALE;
     }
 
-    soma_put_cstr(out, index == 0 ? "" : ",");
-    soma_put_cstr(out, "{\"object\":\"embedding\",\"index\":");
-    soma_put_int(out, index);
-    soma_put_cstr(out, ",\"embedding\":");
-
     if (base64) {
-        soma_put_char(out, '"');
         soma_echo_base64(out, v);
-        soma_put_char(out, '"');
-
-    } else {
-        for (i = 0; i < SOMA_ECHO_DIMENSIONS; i++) {
-            soma_put_char(out, i == 0 ? '[' : ',');
-            soma_echo_number(out, v[i]);
-        }
-
-        soma_put_char(out, ']');
+        return;
     }
 
-    soma_put_char(out, '}');
+    for (i = 0; i < SOMA_ECHO_DIMENSIONS; i++) {
+        soma_put_char(out, i == 0 ? '[' : ',');
+        soma_echo_number(out, v[i]);
+    }
+
+    soma_put_char(out, ']');
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "soma_inner.h"
+#include "soma_json.h"
 
 
 #define SOMA_INNER_ESCAPE_MAX  6        /* bytes of \u0020 */
@@ -126,6 +127,35 @@ soma_inner_lose(soma_inner_loss_t *loss, soma_str_t name, const char *why)
     soma_inner_drop(loss, name);
 
     return SOMA_OK;
+}
+
+
+int
+soma_inner_plain(soma_arena_t *arena, soma_str_t text, soma_str_t *plain)
+{
+    unsigned char      *p;
+    soma_json_value_t   quoted;
+
+    *plain = text;
+
+    if (text.len == 0 || memchr(text.data, '\\', text.len) == NULL) {
+        return SOMA_OK;
+    }
+
+    p = arena->alloc(arena->data, text.len + 2);
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    p[0] = '"';
+    memcpy(p + 1, text.data, text.len);
+    p[text.len + 1] = '"';
+
+    quoted.type = SOMA_JSON_STRING;
+    quoted.text.data = p;
+    quoted.text.len = text.len + 2;
+
+    return soma_json_text(arena, &quoted, plain);
 }
 
 

@@ -270,9 +270,24 @@ typedef struct {
 } soma_inner_label_t;
 
 
+/*
+ * What the turns are.  Those of prompts and inputs are the user's all of
+ * them; one that the client gave as token numbers is a block OPAQUE of type
+ * "tokens", whose raw is an array of integers.
+ */
+typedef enum {
+    SOMA_INNER_CONVERSATION = 0,
+    SOMA_INNER_PROMPTS,             /* each is to be gone on from, apart from
+                                       the others: completions */
+    SOMA_INNER_INPUTS               /* each is to become a vector: embeddings */
+} soma_inner_task_e;
+
+
 typedef struct {
     soma_str_t            model;    /* name: the target's, for a writer */
+    soma_inner_task_e     task;
     unsigned              stream:1;
+    unsigned              base64:1; /* INPUTS: vectors as base64 */
 
     soma_inner_block_t   *system;   /* those before the first turn */
     soma_inner_turn_t    *turns;
@@ -361,6 +376,9 @@ typedef enum {
     SOMA_INNER_MEDIA,               /* block, media, text: base64 */
     SOMA_INNER_PROBS,               /* raw: logprobs of the text at hand */
     SOMA_INNER_RAW,                 /* block of kind OPAQUE: type, raw */
+    SOMA_INNER_VECTOR,              /* block: the index of the input that it
+                                       is of; raw: an array of numbers, or
+                                       text: base64 of little-endian floats */
     SOMA_INNER_CLOSE,               /* block */
     SOMA_INNER_USAGE,               /* usage: the last word of each field */
     SOMA_INNER_FINISH,              /* finish, text: the stop sequence */
@@ -376,11 +394,12 @@ typedef enum {
  * START comes once and first, unless the first is FAILED.  Each block of a
  * choice has one BEGIN, then what belongs to it, then one CLOSE; its number is
  * one more than that of the block before it, and several may be open at a
- * time.  RAW is a block with no more to it.  A CALL begins when its name is
- * known.  Deltas hold whole characters (soma_mend.h).  FINISH comes once a
- * choice, when its blocks are closed.  USAGE may come at any time and often,
- * and each is the whole of what is known.  After FAILED or END there is
- * nothing more.  An answer that is cut off has no END.
+ * time.  RAW and VECTOR are a block with no more to it.  A CALL begins when
+ * its name is known.  Deltas hold whole characters (soma_mend.h).  FINISH
+ * comes once a choice, when its blocks are closed, and not for vectors.  USAGE
+ * may come at any time and often, and each is the whole of what is known.
+ * After FAILED or END there is nothing more.  An answer that is cut off has no
+ * END.
  */
 
 
@@ -447,6 +466,11 @@ void soma_inner_drop(soma_inner_loss_t *loss, soma_str_t name);
  */
 int soma_inner_lose(soma_inner_loss_t *loss, soma_str_t name,
     const char *why);
+
+/* a text without its escapes, in the arena where it had some: SOMA_OK, or
+ * SOMA_ERROR without memory */
+int soma_inner_plain(soma_arena_t *arena, soma_str_t text,
+    soma_str_t *plain);
 
 /* whether a text has nothing but blanks in it, escaped ones among them */
 int soma_inner_blank(soma_str_t text);

@@ -83,17 +83,3 @@ const soma_dialect_t  soma_openai = {
     .read_event = soma_openai_read_event,
     .read_end = soma_openai_read_end
 };
-
-
-/* a target that needs no network; what a provider of it allows is what OpenAI
- * names */
-const soma_dialect_t  soma_echo = {
-    .name = soma_string("echo"),
-
-    .want = soma_openai_want,
-
-    .rate_prefix = "x-ratelimit-",
-
-    .args = soma_openai_args,
-    .stored_args = soma_openai_stored_args
-};

@@ -2,12 +2,12 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * Writes chat answers out of the inner form.
+ * Writes answers of the chat and completions APIs out of the inner form: what
+ * each event is to a stream.
  */
 
 
 #include "soma_openai_answer.h"
-#include "soma_usage_cost.h"
 #include "soma_write.h"
 
 
@@ -15,6 +15,8 @@ static int soma_openai_answer_begin(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_openai_answer_delta(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
+static void soma_openai_answer_words(soma_openai_open_t *open,
+    soma_pieces_t *out, soma_str_t text);
 static void soma_openai_answer_close(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static void soma_openai_answer_finish(soma_openai_answer_t *answer,
@@ -22,17 +24,6 @@ static void soma_openai_answer_finish(soma_openai_answer_t *answer,
 static int soma_openai_answer_failed(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_openai_answer_end(soma_openai_answer_t *answer,
-    soma_pieces_t *out);
-static void soma_openai_answer_whole(soma_openai_answer_t *answer,
-    soma_pieces_t *out);
-static void soma_openai_answer_choice(soma_openai_answer_t *answer,
-    soma_pieces_t *out, unsigned choice);
-static void soma_openai_answer_words(soma_openai_answer_t *answer,
-    soma_pieces_t *out, unsigned choice, soma_inner_kind_e kind,
-    const char *name);
-static void soma_openai_answer_calls(soma_openai_answer_t *answer,
-    soma_pieces_t *out, unsigned choice);
-static void soma_openai_answer_usage(soma_openai_answer_t *answer,
     soma_pieces_t *out);
 static soma_openai_open_t *soma_openai_answer_open(
     soma_openai_answer_t *answer, const soma_inner_event_t *event);
@@ -45,13 +36,6 @@ static void soma_openai_answer_chunk_end(soma_openai_answer_t *answer,
     soma_pieces_t *out, const char *finish);
 static void soma_openai_answer_role(soma_openai_answer_t *answer,
     soma_pieces_t *out, unsigned choice);
-
-
-/* in the order of soma_inner_finish_e */
-static const char *const  soma_openai_finishes[] = {
-    "stop", "stop", "tool_calls", "length", "length", "content_filter",
-    "stop", "stop", "stop", "stop"
-};
 
 
 int
@@ -167,7 +151,7 @@ soma_openai_answer_begin(soma_openai_answer_t *answer, soma_pieces_t *out,
     *answer->last = open;
     answer->last = &open->next;
 
-    if (event->kind != SOMA_INNER_CALL) {
+    if (event->kind != SOMA_INNER_CALL || answer->completions) {
         return SOMA_OK;
     }
 
@@ -220,24 +204,47 @@ soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
         return open->text.failed ? SOMA_ERROR : SOMA_OK;
     }
 
-    if (open->kind != SOMA_INNER_TEXT && open->kind != SOMA_INNER_REASONING
-        && open->kind != SOMA_INNER_REFUSAL && open->kind != SOMA_INNER_CALL)
+    if (open->kind != SOMA_INNER_TEXT
+        && (answer->completions
+            || (open->kind != SOMA_INNER_REASONING
+                && open->kind != SOMA_INNER_REFUSAL
+                && open->kind != SOMA_INNER_CALL)))
     {
         return SOMA_OK;
     }
 
     soma_openai_answer_role(answer, out, event->choice);
     soma_openai_answer_chunk(answer, out, event->choice);
+
+    if (answer->completions) {
+        soma_write_copy(out, "text", event->text);
+
+    } else {
+        soma_openai_answer_words(open, out, event->text);
+    }
+
+    soma_openai_answer_chunk_end(answer, out, NULL);
+
+    return SOMA_OK;
+}
+
+
+/* more words of a block, as a delta */
+
+static void
+soma_openai_answer_words(soma_openai_open_t *open, soma_pieces_t *out,
+    soma_str_t text)
+{
     soma_pieces_char(out, '{');
 
     switch (open->kind) {
 
     case SOMA_INNER_REASONING:
-        soma_write_copy(out, "reasoning_content", event->text);
+        soma_write_copy(out, "reasoning_content", text);
         break;
 
     case SOMA_INNER_REFUSAL:
-        soma_write_copy(out, "refusal", event->text);
+        soma_write_copy(out, "refusal", text);
         break;
 
     case SOMA_INNER_CALL:
@@ -246,19 +253,16 @@ soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
         soma_pieces_cstr(out, open->tool == SOMA_INNER_CUSTOM
                               ? ",\"custom\":{" : ",\"function\":{");
         soma_write_copy(out, open->tool == SOMA_INNER_CUSTOM
-                             ? "input" : "arguments", event->text);
+                             ? "input" : "arguments", text);
         soma_pieces_cstr(out, "}}]");
         open->said = 1;
         break;
 
     default:
-        soma_write_copy(out, "content", event->text);
+        soma_write_copy(out, "content", text);
     }
 
     soma_pieces_char(out, '}');
-    soma_openai_answer_chunk_end(answer, out, NULL);
-
-    return SOMA_OK;
 }
 
 
@@ -281,7 +285,7 @@ soma_openai_answer_close(soma_openai_answer_t *answer, soma_pieces_t *out,
     }
 
     if (open->kind == SOMA_INNER_CALL && open->tool == SOMA_INNER_FUNCTION
-        && !open->said)
+        && !open->said && !answer->completions)
     {
         soma_openai_answer_chunk(answer, out, event->choice);
         soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
@@ -334,9 +338,9 @@ soma_openai_answer_finish(soma_openai_answer_t *answer, soma_pieces_t *out,
     if (answer->stream) {
         soma_openai_answer_role(answer, out, choice);
         soma_openai_answer_chunk(answer, out, choice);
-        soma_pieces_cstr(out, "{}");
+        soma_pieces_cstr(out, answer->completions ? ",\"text\":\"\"" : "{}");
         soma_openai_answer_chunk_end(answer, out,
-                                     soma_openai_finishes[finish]);
+                                     soma_openai_answer_reason(finish));
     }
 }
 
@@ -401,177 +405,6 @@ soma_openai_answer_failed(soma_openai_answer_t *answer, soma_pieces_t *out,
 }
 
 
-static void
-soma_openai_answer_whole(soma_openai_answer_t *answer, soma_pieces_t *out)
-{
-    unsigned  i;
-
-    soma_pieces_char(out, '{');
-    soma_write_quoted(out, "id", answer->id);
-    soma_write_word(out, "object", "chat.completion");
-    soma_write_int(out, "created", answer->created);
-    soma_write_quoted(out, "model", answer->model);
-    soma_pieces_cstr(out, ",\"choices\":[");
-
-    for (i = 0; i < answer->choices || i == 0; i++) {
-        soma_openai_answer_choice(answer, out, i);
-    }
-
-    soma_pieces_cstr(out, "],\"usage\":");
-    soma_openai_answer_usage(answer, out);
-    soma_pieces_char(out, '}');
-}
-
-
-static void
-soma_openai_answer_choice(soma_openai_answer_t *answer, soma_pieces_t *out,
-    unsigned choice)
-{
-    soma_pieces_cstr(out, choice == 0 ? "{\"index\":" : ",{\"index\":");
-    soma_pieces_int(out, choice);
-    soma_pieces_cstr(out, ",\"message\":{\"role\":\"assistant\"");
-
-    soma_openai_answer_words(answer, out, choice, SOMA_INNER_TEXT,
-                             "content");
-    soma_openai_answer_words(answer, out, choice, SOMA_INNER_REASONING,
-                             "reasoning_content");
-    soma_openai_answer_words(answer, out, choice, SOMA_INNER_REFUSAL,
-                             "refusal");
-    soma_openai_answer_calls(answer, out, choice);
-
-    soma_pieces_cstr(out, "},\"logprobs\":null,\"finish_reason\":\"");
-    soma_pieces_cstr(out, soma_openai_finishes[answer->finish[choice]]);
-    soma_pieces_cstr(out, "\"}");
-}
-
-
-/* blocks of one kind are one string, with nothing in between */
-
-static void
-soma_openai_answer_words(soma_openai_answer_t *answer, soma_pieces_t *out,
-    unsigned choice, soma_inner_kind_e kind, const char *name)
-{
-    unsigned             n;
-    soma_str_t           text;
-    soma_openai_open_t  *open;
-
-    n = 0;
-
-    for (open = answer->open; open; open = open->next) {
-
-        if (open->choice != choice || open->kind != kind) {
-            continue;
-        }
-
-        if (n++ == 0) {
-            soma_write_name(out, name);
-            soma_pieces_char(out, '"');
-        }
-
-        if (soma_pieces_whole(&open->text, &text) != SOMA_OK) {
-            out->failed = 1;
-            return;
-        }
-
-        soma_pieces_str(out, text);
-    }
-
-    if (n != 0) {
-        soma_pieces_char(out, '"');
-        return;
-    }
-
-    /* clients read these two whether or not there is anything in them */
-
-    if (kind == SOMA_INNER_REFUSAL) {
-        soma_pieces_cstr(out, ",\"refusal\":null");
-
-    } else if (kind == SOMA_INNER_TEXT) {
-        soma_pieces_cstr(out, answer->calls[choice] != 0
-                              ? ",\"content\":null" : ",\"content\":\"\"");
-    }
-}
-
-
-static void
-soma_openai_answer_calls(soma_openai_answer_t *answer, soma_pieces_t *out,
-    unsigned choice)
-{
-    unsigned             custom;
-    soma_str_t           text;
-    soma_openai_open_t  *open;
-
-    for (open = answer->open; open; open = open->next) {
-
-        if (open->choice != choice || open->kind != SOMA_INNER_CALL) {
-            continue;
-        }
-
-        if (soma_pieces_whole(&open->text, &text) != SOMA_OK) {
-            out->failed = 1;
-            return;
-        }
-
-        custom = (open->tool == SOMA_INNER_CUSTOM);
-
-        if (text.len == 0 && !custom) {
-            text = SOMA_STR("{}");
-        }
-
-        soma_pieces_cstr(out, open->index == 0 ? ",\"tool_calls\":[{"
-                                               : ",{");
-        soma_write_raw(out, "id", open->id);
-        soma_write_word(out, "type", custom ? "custom" : "function");
-        soma_write_name(out, custom ? "custom" : "function");
-        soma_pieces_char(out, '{');
-        soma_write_raw(out, "name", open->name);
-        soma_write_text(out, custom ? "input" : "arguments", text);
-        soma_pieces_cstr(out, "}}");
-    }
-
-    if (answer->calls[choice] != 0) {
-        soma_pieces_char(out, ']');
-    }
-}
-
-
-static void
-soma_openai_answer_usage(soma_openai_answer_t *answer, soma_pieces_t *out)
-{
-    soma_out_t           cost;
-    unsigned char        buf[SOMA_USAGE_COST_MAX];
-    const soma_usage_t  *usage;
-
-    usage = &answer->usage;
-
-    soma_pieces_char(out, '{');
-    soma_write_int(out, "prompt_tokens", usage->input_tokens);
-    soma_write_int(out, "completion_tokens", usage->output_tokens);
-    soma_write_int(out, "total_tokens",
-                   usage->input_tokens + usage->output_tokens);
-    soma_pieces_cstr(out, ",\"prompt_tokens_details\":{");
-    soma_write_int(out, "cached_tokens", usage->cached_tokens);
-
-    if (usage->cache_write_tokens != 0) {
-        soma_write_int(out, "cache_write_tokens", usage->cache_write_tokens);
-    }
-
-    soma_pieces_cstr(out, "},\"completion_tokens_details\":{");
-    soma_write_int(out, "reasoning_tokens", usage->reasoning_tokens);
-    soma_pieces_char(out, '}');
-
-    if (answer->stream && answer->cost >= 0) {
-        soma_put_init(&cost, buf, sizeof(buf));
-        soma_usage_cost_put(&cost, answer->cost);
-
-        soma_pieces_char(out, ',');
-        soma_pieces_put(out, buf, (size_t) (cost.pos - buf));
-    }
-
-    soma_pieces_char(out, '}');
-}
-
-
 static soma_openai_open_t *
 soma_openai_answer_open(soma_openai_answer_t *answer,
     const soma_inner_event_t *event)
@@ -622,7 +455,9 @@ soma_openai_answer_head(soma_openai_answer_t *answer)
     soma_pieces_init(&out, answer->arena);
     soma_pieces_cstr(&out, "data: {");
     soma_write_quoted(&out, "id", answer->id);
-    soma_write_word(&out, "object", "chat.completion.chunk");
+    soma_write_word(&out, "object", answer->completions
+                                    ? "text_completion"
+                                    : "chat.completion.chunk");
     soma_write_int(&out, "created", answer->created);
     soma_write_quoted(&out, "model", answer->model);
     soma_pieces_cstr(&out, ",\"choices\":[");
@@ -631,7 +466,7 @@ soma_openai_answer_head(soma_openai_answer_t *answer)
 }
 
 
-/* up to the value of "delta" */
+/* up to the value of "delta"; of completions, to where "text" is to come */
 
 static void
 soma_openai_answer_chunk(soma_openai_answer_t *answer, soma_pieces_t *out,
@@ -645,7 +480,10 @@ soma_openai_answer_chunk(soma_openai_answer_t *answer, soma_pieces_t *out,
     soma_pieces_put(out, answer->head.data, answer->head.len);
     soma_pieces_cstr(out, "{\"index\":");
     soma_pieces_int(out, choice);
-    soma_pieces_cstr(out, ",\"delta\":");
+
+    if (!answer->completions) {
+        soma_pieces_cstr(out, ",\"delta\":");
+    }
 }
 
 
@@ -677,7 +515,9 @@ static void
 soma_openai_answer_role(soma_openai_answer_t *answer, soma_pieces_t *out,
     unsigned choice)
 {
-    if (answer->begun[choice / 64] >> (choice % 64) & 1) {
+    if (answer->completions
+        || answer->begun[choice / 64] >> (choice % 64) & 1)
+    {
         return;
     }
 

@@ -2,10 +2,11 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * An answer of OpenAI's chat API and the inner form, whole and streamed.
- * Source: OpenAI's API reference, "The chat completion object" and "chunk
- * object"; reasoning_content is what compatible servers and clients have
- * agreed on.
+ * An answer of OpenAI's chat API and the inner form, whole and streamed; and
+ * of the older completions API, whose answers are the same but for the choice
+ * itself, which has a text and nothing else.  Source: OpenAI's API reference,
+ * "The chat completion object", "chunk object" and "The completion object";
+ * reasoning_content is what compatible servers and clients have agreed on.
  */
 
 
@@ -44,6 +45,7 @@ typedef struct {
                                            not told */
     unsigned              stream:1;
     unsigned              usage_asked:1;
+    unsigned              completions:1;    /* of that API */
 
     /* private */
     soma_str_t            head;         /* of each chunk, up to its choices */
@@ -70,6 +72,14 @@ typedef struct {
  */
 int soma_openai_answer_write(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
+
+
+/* its parts: a whole answer, the usage of any, what a finish is called */
+void soma_openai_answer_whole(soma_openai_answer_t *answer,
+    soma_pieces_t *out);
+void soma_openai_answer_usage(soma_openai_answer_t *answer,
+    soma_pieces_t *out);
+const char *soma_openai_answer_reason(soma_inner_finish_e finish);
 
 
 #endif /* SOMA_OPENAI_ANSWER_H */

@@ -35,16 +35,46 @@ int soma_openai_request_write(soma_pieces_t *out,
     soma_inner_loss_t *loss);
 
 
-/* parts of it, for soma_openai_request_members; what soma_openai_turns.c and
- * soma_openai_toolset.c read */
+/* the same of the completions API */
+int soma_openai_completions_read(soma_inner_request_t *request,
+    soma_arena_t *arena, soma_str_t body, const char **error);
+
+
+/* members, for tables: what soma_openai_turns.c and soma_openai_toolset.c
+ * read; prompts and inputs; the tools of the Responses API, whose members are
+ * not in an object within each of them */
+int soma_openai_request_inputs(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
 int soma_openai_turns(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value);
 int soma_openai_toolset(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value);
+int soma_openai_toolset_flat(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
 int soma_openai_toolset_choice(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
 int soma_openai_toolset_parallel(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
+
+
+/* parts of them: SOMA_OK, or SOMA_ERROR with *r->error set */
+
+/* a format by its type; where that is a schema, it is in "schema" */
+int soma_openai_request_form(soma_fill_t *r, soma_str_t name,
+    soma_str_t type, soma_str_t schema);
+
+/* an effort's word */
+int soma_openai_request_effort(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
+
+/* of an image its URL, of a file the object that has its members, of a call
+ * the one that has "arguments" */
+int soma_openai_turns_url(soma_fill_t *r, soma_inner_block_t *block,
+    soma_json_value_t *value);
+int soma_openai_turns_document(soma_fill_t *r, soma_inner_block_t *block,
+    soma_str_t file);
+int soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t *block,
+    soma_str_t function);
 
 
 #endif /* SOMA_OPENAI_REQUEST_H */

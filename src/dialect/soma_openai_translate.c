@@ -9,12 +9,21 @@
 
 #include "soma_openai.h"
 #include "soma_openai_answer.h"
+#include "soma_openai_embeddings.h"
 #include "soma_openai_events.h"
 #include "soma_openai_request.h"
+#include "soma_openai_responses.h"
 
 
-static soma_openai_answer_t *soma_openai_translate_writer(
-    soma_writer_t *writer);
+static int soma_openai_translate_chat(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_translate_responses(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_translate_embeddings(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_translate_state(soma_writer_t *writer, size_t size);
+static int soma_openai_translate_id(soma_writer_t *writer,
+    const char *prefix, soma_str_t *id);
 static soma_openai_events_t *soma_openai_translate_decoder(
     soma_decoder_t *decoder);
 
@@ -23,11 +32,23 @@ int
 soma_openai_read_request(soma_inner_request_t *request, soma_api_e api,
     soma_arena_t *arena, soma_str_t body, const char **error)
 {
-    if (api != SOMA_API_CHAT) {
+    switch (api) {
+
+    case SOMA_API_CHAT:
+        return soma_openai_request_read(request, arena, body, error);
+
+    case SOMA_API_COMPLETIONS:
+        return soma_openai_completions_read(request, arena, body, error);
+
+    case SOMA_API_RESPONSES:
+        return soma_openai_responses_read(request, arena, body, error);
+
+    case SOMA_API_EMBEDDINGS:
+        return soma_openai_embeddings_read(request, arena, body, error);
+
+    default:
         return SOMA_DECLINED;
     }
-
-    return soma_openai_request_read(request, arena, body, error);
 }
 
 
@@ -35,55 +56,175 @@ int
 soma_openai_write_event(soma_writer_t *writer, soma_pieces_t *out,
     const soma_inner_event_t *event)
 {
-    int                    rc;
-    soma_openai_answer_t  *answer;
+    int  rc;
 
-    answer = soma_openai_translate_writer(writer);
-    if (answer == NULL) {
-        return SOMA_ERROR;
+    switch (writer->ask->api) {
+
+    case SOMA_API_CHAT:
+    case SOMA_API_COMPLETIONS:
+        rc = soma_openai_translate_chat(writer, out, event);
+        break;
+
+    case SOMA_API_RESPONSES:
+        rc = soma_openai_translate_responses(writer, out, event);
+        break;
+
+    case SOMA_API_EMBEDDINGS:
+        rc = soma_openai_translate_embeddings(writer, out, event);
+        break;
+
+    default:
+        writer->error = "this API has no answer of another provider";
+        return SOMA_DECLINED;
     }
 
-    answer->cost = writer->cost;
-
-    rc = soma_openai_answer_write(answer, out, event);
-
     if (rc == SOMA_DECLINED) {
-        writer->error = "the answer has more choices or blocks than are taken";
+        writer->error = "the answer has more in it than is taken";
     }
 
     return rc;
 }
 
 
-static soma_openai_answer_t *
-soma_openai_translate_writer(soma_writer_t *writer)
+static int
+soma_openai_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
 {
-    soma_arena_t          *arena;
+    int                    rc;
     soma_openai_answer_t  *answer;
 
+    rc = soma_openai_translate_state(writer, sizeof(soma_openai_answer_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->model = writer->model;
+        answer->created = writer->created;
+        answer->stream = writer->ask->stream;
+        answer->usage_asked = writer->ask->usage_asked;
+        answer->completions = (writer->ask->api == SOMA_API_COMPLETIONS);
+
+        if (soma_openai_translate_id(writer, answer->completions
+                                             ? "cmpl-" : "chatcmpl-",
+                                     &answer->id)
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+    }
+
+    answer->cost = writer->cost;
+
+    return soma_openai_answer_write(answer, out, event);
+}
+
+
+static int
+soma_openai_translate_responses(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int                       rc;
+    soma_openai_responses_t  *answer;
+
+    rc = soma_openai_translate_state(writer, sizeof(soma_openai_responses_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->id = writer->id;
+        answer->model = writer->model;
+        answer->created = writer->created;
+        answer->max_tokens = writer->ask->max_tokens;
+        answer->stream = writer->ask->stream;
+    }
+
+    answer->cost = writer->cost;
+
+    return soma_openai_responses_write(answer, out, event);
+}
+
+
+static int
+soma_openai_translate_embeddings(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int                        rc;
+    soma_openai_embeddings_t  *answer;
+
+    rc = soma_openai_translate_state(writer,
+                                     sizeof(soma_openai_embeddings_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->model = writer->model;
+    }
+
+    return soma_openai_embeddings_write(answer, out, event);
+}
+
+
+/* SOMA_OK: zeroed, to be filled in; SOMA_DECLINED: it is there already */
+
+static int
+soma_openai_translate_state(soma_writer_t *writer, size_t size)
+{
     if (writer->state != NULL) {
-        return writer->state;
+        return SOMA_DECLINED;
     }
 
-    arena = writer->arena;
-
-    answer = arena->alloc(arena->data, sizeof(soma_openai_answer_t));
-    if (answer == NULL) {
-        return NULL;
+    writer->state = writer->arena->alloc(writer->arena->data, size);
+    if (writer->state == NULL) {
+        return SOMA_ERROR;
     }
 
-    memset(answer, 0, sizeof(soma_openai_answer_t));
+    memset(writer->state, 0, size);
 
-    answer->arena = arena;
-    answer->id = writer->id;
-    answer->model = writer->model;
-    answer->created = writer->created;
-    answer->stream = writer->ask->stream;
-    answer->usage_asked = writer->ask->usage_asked;
+    return SOMA_OK;
+}
 
-    writer->state = answer;
 
-    return answer;
+/* an answer's id that is made here says of which API it is, as OpenAI's do */
+
+static int
+soma_openai_translate_id(soma_writer_t *writer, const char *prefix,
+    soma_str_t *id)
+{
+    size_t          len;
+    unsigned char  *p;
+
+    len = strlen(prefix);
+
+    p = writer->arena->alloc(writer->arena->data, len + writer->id.len);
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    memcpy(p, prefix, len);
+
+    if (writer->id.len != 0) {
+        memcpy(p + len, writer->id.data, writer->id.len);
+    }
+
+    id->data = p;
+    id->len = len + writer->id.len;
+
+    return SOMA_OK;
 }
 
 

@@ -23,8 +23,6 @@ static int soma_openai_turns_sound(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part);
 static int soma_openai_turns_part(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t part);
-static int soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t
-    *block, soma_str_t function);
 static int soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t call);
 static int soma_openai_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
@@ -254,8 +252,6 @@ static int
 soma_openai_turns_image(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part)
 {
-    int                rc;
-    soma_str_t         url;
     soma_json_value_t  value, inner;
 
     if (soma_json_get(part, "image_url", &value) != SOMA_OK) {
@@ -275,8 +271,21 @@ soma_openai_turns_image(soma_fill_t *r, soma_inner_block_t *block,
         value = inner;
     }
 
-    if (value.type != SOMA_JSON_STRING
-        || soma_json_text(r->arena, &value, &url) != SOMA_OK)
+    return soma_openai_turns_url(r, block, &value);
+}
+
+
+/* an image's: its bytes may be in it */
+
+int
+soma_openai_turns_url(soma_fill_t *r, soma_inner_block_t *block,
+    soma_json_value_t *value)
+{
+    int         rc;
+    soma_str_t  url;
+
+    if (value->type != SOMA_JSON_STRING
+        || soma_json_text(r->arena, value, &url) != SOMA_OK)
     {
         *r->error = "\"url\" of an image must be a string";
         return SOMA_ERROR;
@@ -291,7 +300,7 @@ soma_openai_turns_image(soma_fill_t *r, soma_inner_block_t *block,
 
     if (rc == SOMA_DECLINED) {
         block->source = SOMA_INNER_URL;
-        (void) soma_fill_inside(&value, &block->data);
+        (void) soma_fill_inside(value, &block->data);
     }
 
     return SOMA_OK;
@@ -302,9 +311,7 @@ static int
 soma_openai_turns_file(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t part)
 {
-    int                rc;
-    soma_str_t         data;
-    soma_json_value_t  file, value;
+    soma_json_value_t  file;
 
     if (soma_json_get(part, "file", &file) != SOMA_OK
         || file.type != SOMA_JSON_OBJECT)
@@ -313,16 +320,26 @@ soma_openai_turns_file(soma_fill_t *r, soma_inner_block_t *block,
         return SOMA_ERROR;
     }
 
-    (void) soma_fill_text(file.text, "filename", &block->title);
+    return soma_openai_turns_document(r, block, file.text);
+}
 
-    if (soma_fill_name(r, file.text, "file_id", &block->data)
-        == SOMA_OK)
-    {
+
+int
+soma_openai_turns_document(soma_fill_t *r, soma_inner_block_t *block,
+    soma_str_t file)
+{
+    int                rc;
+    soma_str_t         data;
+    soma_json_value_t  value;
+
+    (void) soma_fill_text(file, "filename", &block->title);
+
+    if (soma_fill_name(r, file, "file_id", &block->data) == SOMA_OK) {
         block->source = SOMA_INNER_FILE;
         return SOMA_OK;
     }
 
-    if (soma_json_get(file.text, "file_data", &value) != SOMA_OK
+    if (soma_json_get(file, "file_data", &value) != SOMA_OK
         || value.type != SOMA_JSON_STRING
         || soma_json_text(r->arena, &value, &data) != SOMA_OK)
     {
@@ -435,7 +452,7 @@ soma_openai_turns_part(soma_fill_t *r, soma_inner_block_t ***last,
  * raw.  "" is what some servers and clients write for none.
  */
 
-static int
+int
 soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t function)
 {

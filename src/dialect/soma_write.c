@@ -7,6 +7,8 @@
 #include "soma_write.h"
 
 
+static int soma_write_task(const soma_inner_request_t *request,
+    const char *why, soma_inner_loss_t *loss);
 static int soma_write_others(const soma_inner_request_t *request,
     const char *why, soma_inner_loss_t *loss);
 
@@ -110,6 +112,10 @@ soma_write_members(soma_pieces_t *out, const soma_inner_request_t *request,
     unsigned                   i;
     const soma_inner_value_t  *value;
 
+    if (soma_write_task(request, why, loss) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
     for (i = 0; i < SOMA_INNER_MEMBERS; i++) {
         value = &request->member[i];
 
@@ -143,6 +149,27 @@ soma_write_members(soma_pieces_t *out, const soma_inner_request_t *request,
     }
 
     return soma_write_others(request, why, loss);
+}
+
+
+/* one prompt is what a user says; several are no conversation, and nothing
+ * that may be left out makes them one */
+
+static int
+soma_write_task(const soma_inner_request_t *request, const char *why,
+    soma_inner_loss_t *loss)
+{
+    if (request->task == SOMA_INNER_CONVERSATION
+        || (request->task == SOMA_INNER_PROMPTS && request->nturns <= 1))
+    {
+        return SOMA_OK;
+    }
+
+    loss->refused = (request->task == SOMA_INNER_PROMPTS)
+                    ? SOMA_STR("prompt") : SOMA_STR("input");
+    loss->why = why;
+
+    return SOMA_DECLINED;
 }
 
 

@@ -233,7 +233,7 @@ ngx_http_soma_provider_dialect(ngx_conf_t *cf, ngx_http_soma_block_t *block,
         return NGX_CONF_ERROR;
     }
 
-    provider->echo = (provider->dialect == &soma_echo);
+    provider->echo = (provider->dialect->local != NULL);
 
     return NGX_CONF_OK;
 }
