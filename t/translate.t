@@ -315,6 +315,18 @@ answers(soma_response(200, $o_whole));
 is(chat('gpt')->{body}, $o_whole, 'openai to itself: the same bytes');
 
 
+# the echo speaks both
+
+$res = messages('echo');
+is(soma_json($res->{body})->{content}[0]{text}, 'How are you?',
+   "the echo answers Anthropic's client");
+$res = messages('echo', stream => \1);
+is((events($res->{body}))[-1]{type}, 'message_stop',
+   "the echo streams to Anthropic's client");
+is(soma_json(chat('echo')->{body})->{object}, 'chat.completion',
+   "the echo answers OpenAI's client");
+
+
 # what fails, in the client's words
 
 $res = $n->post('/v1/messages', '{}');
@@ -411,6 +423,26 @@ $res = $n->post('/v1/embeddings', '{"model":"claude","input":"x"}',
                 Authorization => 'Bearer sk-alice');
 is($res->{status}, 400, 'an endpoint that Anthropic has not');
 like($res->{body}, qr/unsupported_endpoint/, 'an endpoint: it says so');
+
+
+# other conversations of OpenAI's clients
+
+answers(soma_response(200, $a_whole));
+$res = $n->post('/v1/responses', '{"model":"claude","instructions":"Be brief.",'
+                . '"input":"How are you?"}', Authorization => 'Bearer sk-alice');
+is($res->{status}, 200, "a response of Anthropic's");
+is(soma_json($res->{body})->{output}[0]{content}[0]{text}, 'Fine, thanks.',
+   "a response of Anthropic's: its text");
+answers({ raw => Soma::framed(a_stream('Fine') . $a_end) });
+$res = $n->post('/v1/responses', '{"model":"claude","input":"How are you?",'
+                . '"stream":true}', Authorization => 'Bearer sk-alice');
+like($res->{body}, qr/event: response\.completed\ndata: /,
+     "a response of Anthropic's, streamed: its end");
+answers(soma_response(200, $a_whole));
+$res = $n->post('/v1/completions', '{"model":"claude","prompt":"How are you?"}',
+                Authorization => 'Bearer sk-alice');
+is(soma_json($res->{body})->{choices}[0]{text}, 'Fine, thanks.',
+   "a completion of Anthropic's");
 
 
 # from one tongue to the other

@@ -41,6 +41,8 @@ struct ngx_http_soma_translate_s {
 static ngx_int_t ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
+static ngx_int_t ngx_http_soma_translate_unsaid(ngx_http_soma_attempt_t *a,
+    const char *code, const char *why);
 static ngx_int_t ngx_http_soma_translate_lost(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
 static ngx_int_t ngx_http_soma_translate_chain(ngx_http_soma_attempt_t *a,
@@ -162,12 +164,19 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
     ngx_http_soma_ctx_t   *ctx;
     soma_inner_request_t  *inner;
 
+    ctx = a->ctx;
+
+    if (ctx->client->read_request == NULL || ctx->ask.scan == NULL
+        || !(a->provider->dialect->apis & (1u << ctx->ask.api)))
+    {
+        return ngx_http_soma_translate_unsaid(a, "unsupported_endpoint",
+                                              "its provider has no such "
+                                              "endpoint");
+    }
+
     if (a->inner != NULL) {
         return NGX_OK;
     }
-
-    ctx = a->ctx;
-    error = NULL;
 
     inner = ngx_pcalloc(ctx->request->pool, sizeof(soma_inner_request_t));
 
@@ -175,35 +184,47 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    rc = (ctx->client->read_request != NULL && ctx->ask.scan != NULL)
-         ? ctx->client->read_request(inner, ctx->ask.api, &ctx->arena,
-                                     ctx->body, &error)
-         : SOMA_DECLINED;
+    error = NULL;
+
+    rc = ctx->client->read_request(inner, ctx->ask.api, &ctx->arena,
+                                   ctx->body, &error);
+
+    if (rc == SOMA_OK) {
+        inner->stream = ctx->ask.stream;
+        a->inner = inner;
+
+        return NGX_OK;
+    }
 
     if (rc == SOMA_DECLINED) {
-        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
-                                   "unsupported_endpoint",
-                                   "model \"%V\" is served by a provider that "
-                                   "has no such endpoint: ask another model",
-                                   &ctx->model->name);
-        return NGX_DECLINED;
+        error = "this endpoint is not translated for its provider";
     }
 
-    if (rc != SOMA_OK) {
+    return error ? ngx_http_soma_translate_unsaid(a, "invalid_request", error)
+                 : NGX_ERROR;
+}
 
-        if (error == NULL) {
-            return NGX_ERROR;
-        }
 
-        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
-                                   "invalid_request", "%s", error);
-        return NGX_DECLINED;
+/* the client is told where no other target is left to ask */
+static ngx_int_t
+ngx_http_soma_translate_unsaid(ngx_http_soma_attempt_t *a, const char *code,
+    const char *why)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    ngx_http_soma_log(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                      "soma: model \"%V\" of provider \"%V\" is passed over: "
+                      "%s", &ctx->model->name, &a->provider->name, why);
+
+    if (ctx->next >= ctx->norder) {
+        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, code,
+                                   "model \"%V\" cannot be asked this: %s",
+                                   &ctx->model->name, why);
     }
 
-    inner->stream = ctx->ask.stream;
-    a->inner = inner;
-
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
@@ -255,27 +276,15 @@ static ngx_int_t
 ngx_http_soma_translate_lost(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss)
 {
-    ngx_http_soma_ctx_t  *ctx;
+    u_char  why[NGX_HTTP_SOMA_NOTE_MAX];
 
-    ctx = a->ctx;
+    ngx_snprintf(why, sizeof(why), "\"%*s\" %s%Z",
+                 ngx_min(loss->refused.len, NGX_HTTP_SOMA_NOTE_MAX / 2),
+                 loss->refused.data, loss->why);
+    why[sizeof(why) - 1] = '\0';
 
-    ngx_http_soma_log(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                      "soma: \"%*s\" %s: model \"%V\" of provider \"%V\" is "
-                      "passed over", loss->refused.len, loss->refused.data,
-                      loss->why, &ctx->model->name, &a->provider->name);
-
-    if (ctx->next < ctx->norder) {
-        return NGX_DECLINED;
-    }
-
-    (void) ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
-                               "unsupported_parameter",
-                               "\"%*s\" %s, which model \"%V\" is served by: "
-                               "leave it out, or ask another model",
-                               loss->refused.len, loss->refused.data,
-                               loss->why, &ctx->model->name);
-
-    return NGX_DECLINED;
+    return ngx_http_soma_translate_unsaid(a, "unsupported_parameter",
+                                          (char *) why);
 }
 
 

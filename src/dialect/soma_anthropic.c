@@ -64,6 +64,7 @@ const soma_dialect_t  soma_anthropic = {
     .credential = soma_string("x-api-key: "),
     .args = soma_anthropic_args,
     .stored_args = soma_anthropic_stored_args,
+    .apis = SOMA_API_TALKS,
     .path = soma_anthropic_path,
     .splice = soma_anthropic_splice,
     .write_request = soma_anthropic_write_request,

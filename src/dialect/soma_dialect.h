@@ -41,6 +41,12 @@ typedef enum {
 } soma_api_e;
 
 
+/* a conversation, whatever the API */
+#define SOMA_API_TALKS                                                        \
+    (1u << SOMA_API_CHAT | 1u << SOMA_API_COMPLETIONS                         \
+     | 1u << SOMA_API_RESPONSES)
+
+
 /* whether what it does was paid by another request, or is for nothing */
 #define soma_api_free(api)                                                    \
     ((api) == SOMA_API_COUNT || (api) == SOMA_API_STORED)
@@ -477,6 +483,10 @@ typedef struct {
      * body, and to what is stored */
     const soma_str_t         *args;
     const soma_str_t         *stored_args;
+
+    /* bits (1 << soma_api_e) of the client's APIs that write_request() can
+     * say: all that are a conversation, as a rule */
+    unsigned                  apis;
 
     /* where a request of the inner form goes, below the endpoint.  The bytes
      * are constant, or in the arena; empty: no memory */

@@ -70,6 +70,7 @@ const soma_dialect_t  soma_openai = {
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_openai_args,
     .stored_args = soma_openai_stored_args,
+    .apis = SOMA_API_TALKS,
     .path = soma_openai_path,
     .splice = soma_openai_encode,
     .write_request = soma_openai_write_request,
