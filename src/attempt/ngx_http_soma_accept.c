@@ -7,7 +7,6 @@
 
 
 #include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_filter.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_settle.h"
 
@@ -109,8 +108,8 @@ ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
         }
     }
 
-    return ngx_http_soma_filter_add_header(r, &nosniff, (u_char *) "nosniff",
-                                           7);
+    return ngx_http_soma_add_header(r, &nosniff, (u_char *) "nosniff",
+                                    7);
 }
 
 

@@ -73,7 +73,7 @@ ngx_http_soma_silence_ms(ngx_http_soma_attempt_t *a, ngx_uint_t begun)
         state = SOMA_WAIT_PLAIN;
     }
 
-    return (ngx_msec_t) soma_wait(&wait, state,
-                                  (ngx_msec_int_t) (ngx_current_msec
-                                                    - a->start));
+    return (ngx_msec_t) soma_silence(&wait, state,
+                                     (ngx_msec_int_t) (ngx_current_msec
+                                                       - a->start));
 }

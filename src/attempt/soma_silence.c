@@ -11,7 +11,7 @@ static int64_t soma_wait_min(int64_t a, int64_t b);
 
 
 int64_t
-soma_wait(const soma_wait_t *wait, soma_wait_e state, int64_t elapsed)
+soma_silence(const soma_wait_t *wait, soma_wait_e state, int64_t elapsed)
 {
     int64_t  ms;
 

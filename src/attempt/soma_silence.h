@@ -34,7 +34,7 @@ typedef enum {
  * Whatever comes restarts the wait, also what says nothing: a comment, a
  * blank line.  elapsed: ms since the attempt began.  At least 1.
  */
-int64_t soma_wait(const soma_wait_t *wait, soma_wait_e state,
+int64_t soma_silence(const soma_wait_t *wait, soma_wait_e state,
     int64_t elapsed);
 
 

@@ -479,6 +479,10 @@ ngx_http_soma_ctx_t *ngx_http_soma_get_ctx(ngx_http_request_t *r);
 /* a header of the request by its name in lower case; NULL: it has none */
 ngx_str_t *ngx_http_soma_header_in(ngx_http_request_t *r, ngx_str_t *name);
 
+/* a header of the answer; name and data outlive the request */
+ngx_int_t ngx_http_soma_add_header(ngx_http_request_t *r,
+    const ngx_str_t *name, u_char *data, size_t len);
+
 /* the value of that name, or NULL; sort: NGX_OK, or NGX_DECLINED with the
  * first name that stands twice */
 void *ngx_http_soma_names_find(ngx_array_t *names, const u_char *data,

@@ -340,3 +340,27 @@ ngx_http_soma_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
 
     return ngx_http_output_filter(r, &out);
 }
+
+
+ngx_int_t
+ngx_http_soma_add_header(ngx_http_request_t *r, const ngx_str_t *name,
+    u_char *data, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key = *name;
+    h->lowcase_key = name->data;
+    h->value.data = data;
+    h->value.len = len;
+
+    return NGX_OK;
+}

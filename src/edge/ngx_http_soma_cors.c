@@ -250,7 +250,7 @@ static ngx_int_t
 ngx_http_soma_cors_add(ngx_http_request_t *r, const ngx_str_t *name,
     const ngx_str_t *value)
 {
-    return ngx_http_soma_filter_add_header(r, name, value->data, value->len);
+    return ngx_http_soma_add_header(r, name, value->data, value->len);
 }
 
 

@@ -352,8 +352,8 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_VALUES);
 
     if (p == NULL
-        || ngx_http_soma_filter_add_header(r, &name[NGX_HTTP_SOMA_H_ID],
-                                           ctx->id.data, ctx->id.len)
+        || ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_ID],
+                                    ctx->id.data, ctx->id.len)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -386,12 +386,12 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_soma_filter_add_header(r, &name[NGX_HTTP_SOMA_H_MODEL],
+    if (ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_MODEL],
                                     ctx->model->name.data, ctx->model->name.len)
         != NGX_OK
-        || ngx_http_soma_filter_add_header(r, &name[NGX_HTTP_SOMA_H_PROVIDER],
-                                           ctx->model->provider->name.data,
-                                           ctx->model->provider->name.len)
+        || ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_PROVIDER],
+                                    ctx->model->provider->name.data,
+                                    ctx->model->provider->name.len)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -404,8 +404,8 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     p = out.pos;
     soma_put_usd(&out, ctx->cost.total);
 
-    return ngx_http_soma_filter_add_header(r, &name[NGX_HTTP_SOMA_H_COST], p,
-                                           out.pos - p);
+    return ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_COST], p,
+                                    out.pos - p);
 }
 
 
@@ -417,12 +417,12 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 
     name = ngx_http_soma_names;
 
-    if (ngx_http_soma_filter_add_header(r, &name[NGX_HTTP_SOMA_H_NOSNIFF],
-                                        (u_char *) "nosniff", 7)
+    if (ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_NOSNIFF],
+                                 (u_char *) "nosniff", 7)
         != NGX_OK
         || (ctx->error.fault == SOMA_FAULT_UNAUTHORIZED
-            && ngx_http_soma_filter_add_header(r, &name[NGX_HTTP_SOMA_H_BEARER],
-                                               (u_char *) "Bearer", 6)
+            && ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_BEARER],
+                                        (u_char *) "Bearer", 6)
                != NGX_OK))
     {
         return NGX_ERROR;
@@ -443,33 +443,9 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     }
 
     if (ctx->error.no_retry) {
-        return ngx_http_soma_filter_add_header(r, &name[NGX_HTTP_SOMA_H_RETRY],
-                                               (u_char *) "false", 5);
+        return ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_RETRY],
+                                        (u_char *) "false", 5);
     }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_soma_filter_add_header(ngx_http_request_t *r, const ngx_str_t *name,
-    u_char *data, size_t len)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    h->key = *name;
-    h->lowcase_key = name->data;
-    h->value.data = data;
-    h->value.len = len;
 
     return NGX_OK;
 }
@@ -484,7 +460,7 @@ ngx_http_soma_add_number(ngx_http_request_t *r, const ngx_str_t *name,
     p = out->pos;
     soma_put_int(out, n);
 
-    return ngx_http_soma_filter_add_header(r, name, p, out->pos - p);
+    return ngx_http_soma_add_header(r, name, p, out->pos - p);
 }
 
 

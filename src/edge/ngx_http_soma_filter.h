@@ -16,10 +16,6 @@
 
 ngx_int_t ngx_http_soma_filter_init(ngx_conf_t *cf);
 
-/* a header of ours; its strings are not copied */
-ngx_int_t ngx_http_soma_filter_add_header(ngx_http_request_t *r,
-    const ngx_str_t *name, u_char *data, size_t len);
-
 /* those whose names begin so, whoever set them */
 void ngx_http_soma_filter_drop_headers(ngx_http_request_t *r,
     const char *prefix);

@@ -179,7 +179,7 @@ ngx_http_soma_add_value(ngx_http_request_t *r, const soma_str_t *name,
 
     s = ngx_http_soma_ngx(*name);
 
-    return ngx_http_soma_filter_add_header(r, &s, start, out->pos - start);
+    return ngx_http_soma_add_header(r, &s, start, out->pos - start);
 }
 
 

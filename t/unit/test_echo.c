@@ -308,7 +308,8 @@ test_chat(void)
                     "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["
                     "{\"id\":\"c\",\"type\":\"function\",\"function\":"
                     "{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":"
-                    "\"tool\",\"tool_call_id\":\"c\",\"content\":\"so hot\"}]}"),
+                    "\"tool\",\"tool_call_id\":\"c\","
+                    "\"content\":\"so hot\"}]}"),
                 SOMA_OK, "a tool's result last");
     is_text(&r, "/choices/0/message/content", "weather?",
             "is not what the user said");
