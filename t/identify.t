@@ -40,6 +40,8 @@ sub put_key {
     $redis->cmd('HSET', 'soma:key:' . soma_sha256($key), @fields);
 }
 
+ok(soma_hears(20, $n), 'Redis is heard of');
+
 # keys in Redis
 
 my $q = 'sk-redis';

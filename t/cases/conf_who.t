@@ -243,8 +243,8 @@ needs one of "tenant NAME"
     soma_tenant t { }
     soma_jwt j {
         secret file:$TEST_NGINX_DIR/secret;
-        tenants t u;
         tenant t;
+        tenants t u;
     }
 --- must_die
 --- error_log
