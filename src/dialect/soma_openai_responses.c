@@ -416,7 +416,7 @@ soma_openai_responses_close(soma_openai_responses_t *answer,
 
     soma_openai_responses_place(answer, out, part, words->done);
 
-    if (part->kind == SOMA_INNER_CALL) {
+    if (words == &soma_openai_responses_function) {
         soma_write_raw(out, "name", part->item->name);
     }
 
@@ -570,7 +570,10 @@ soma_openai_responses_failed(soma_openai_responses_t *answer,
     answer->done = 1;
     answer->ended = 1;
     answer->failed = 1;
-    answer->code = event->code.len ? event->code : SOMA_STR("server_error");
+    answer->code = (event->status == 429
+                    || soma_str_is(event->code, "rate_limit_exceeded"))
+                   ? SOMA_STR("rate_limit_exceeded")
+                   : SOMA_STR("server_error");
     answer->message = event->text;
 
     if (!answer->stream) {
@@ -601,7 +604,7 @@ soma_openai_responses_failed(soma_openai_responses_t *answer,
         item->done = 1;
     }
 
-    soma_openai_responses_error(answer, out, event->type);
+    soma_openai_responses_error(answer, out, event);
     soma_openai_responses_told(answer, out, "response.failed");
 
     return SOMA_OK;

@@ -90,7 +90,8 @@ typedef struct {
     size_t                kept;         /* bytes */
     int64_t               sequence;     /* of the next event */
     soma_usage_t          usage;
-    soma_str_t            code;         /* name: of an error */
+    soma_str_t            code;         /* name: of an error, one of those
+                                           that a response may have */
     soma_str_t            message;      /* text */
     soma_inner_finish_e   finish;
     unsigned              ended:1;      /* the answer's status is known */
@@ -138,7 +139,7 @@ void soma_openai_responses_listed(soma_openai_responses_t *answer,
 void soma_openai_responses_shown(soma_openai_responses_t *answer,
     soma_pieces_t *out, soma_openai_part_t *part, const char *type);
 void soma_openai_responses_error(soma_openai_responses_t *answer,
-    soma_pieces_t *out, soma_str_t type);
+    soma_pieces_t *out, const soma_inner_event_t *event);
 
 
 /* soma_openai_responses_parts.c */

@@ -18,6 +18,7 @@ static void soma_openai_responses_reason(soma_openai_responses_t *answer,
     soma_pieces_t *out);
 static void soma_openai_responses_usage(soma_openai_responses_t *answer,
     soma_pieces_t *out);
+static const char *soma_openai_responses_state(soma_openai_item_t *item);
 static void soma_openai_responses_message(soma_openai_item_t *item,
     soma_pieces_t *out);
 static void soma_openai_responses_reasoning(soma_openai_item_t *item,
@@ -191,10 +192,11 @@ soma_openai_responses_item(soma_openai_item_t *item, soma_pieces_t *out)
 
     case SOMA_INNER_IMAGE:
         soma_write_word(out, "type", "image_generation_call");
-        soma_write_word(out, "status", item->done ? "completed"
-                                                  : "in_progress");
+        soma_write_word(out, "status", !item->done ? "in_progress"
+                                       : item->incomplete ? "failed"
+                                                          : "completed");
 
-        if (item->done) {
+        if (item->done && !item->incomplete) {
             soma_write_text(out, "result", item->parts->text);
 
         } else {
@@ -211,15 +213,21 @@ soma_openai_responses_item(soma_openai_item_t *item, soma_pieces_t *out)
 }
 
 
+static const char *
+soma_openai_responses_state(soma_openai_item_t *item)
+{
+    return !item->done ? "in_progress"
+           : item->incomplete ? "incomplete" : "completed";
+}
+
+
 static void
 soma_openai_responses_message(soma_openai_item_t *item, soma_pieces_t *out)
 {
     soma_openai_part_t  *part;
 
     soma_write_word(out, "type", "message");
-    soma_write_word(out, "status", !item->done ? "in_progress"
-                                   : item->incomplete ? "incomplete"
-                                                      : "completed");
+    soma_write_word(out, "status", soma_openai_responses_state(item));
     soma_pieces_cstr(out, ",\"role\":\"assistant\",\"content\":[");
 
     for (part = item->done ? item->parts : NULL; part; part = part->next) {
@@ -262,9 +270,11 @@ soma_openai_responses_call(soma_openai_item_t *item, soma_pieces_t *out)
 
     soma_write_word(out, "type", custom ? "custom_tool_call"
                                         : "function_call");
-    soma_write_word(out, "status", !item->done ? "in_progress"
-                                   : item->incomplete ? "incomplete"
-                                                      : "completed");
+
+    if (!custom) {
+        soma_write_word(out, "status", soma_openai_responses_state(item));
+    }
+
     soma_write_raw(out, "call_id", item->call);
     soma_write_raw(out, "name", item->name);
     soma_write_text(out, custom ? "input" : "arguments",

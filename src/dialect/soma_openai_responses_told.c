@@ -100,18 +100,22 @@ soma_openai_responses_shown(soma_openai_responses_t *answer,
 
 void
 soma_openai_responses_error(soma_openai_responses_t *answer,
-    soma_pieces_t *out, soma_str_t type)
+    soma_pieces_t *out, const soma_inner_event_t *event)
 {
+    soma_str_t  type, code;
+
+    type = event->type.len ? event->type : SOMA_STR("server_error");
+    code = event->code.len ? event->code : answer->code;
+
     soma_openai_responses_event(answer, out, "error");
     soma_pieces_cstr(out, ",\"error\":{");
-    soma_write_copy(out, "message", answer->message);
-    soma_write_quoted(out, "type", type.len ? type
-                                            : SOMA_STR("server_error"));
+    soma_write_copy(out, "message", event->text);
+    soma_write_quoted(out, "type", type);
     soma_pieces_cstr(out, ",\"param\":null");
-    soma_write_quoted(out, "code", answer->code);
+    soma_write_quoted(out, "code", code);
     soma_pieces_char(out, '}');
-    soma_write_quoted(out, "code", answer->code);
-    soma_write_copy(out, "message", answer->message);
+    soma_write_quoted(out, "code", code);
+    soma_write_copy(out, "message", event->text);
     soma_pieces_cstr(out, ",\"param\":null");
     soma_openai_responses_event_end(out);
 }

@@ -32,6 +32,10 @@ static int soma_openai_responses_thought(soma_openai_responses_turn_t *t,
     soma_str_t item);
 static int soma_openai_responses_sealed(soma_fill_t *r,
     soma_inner_block_t *block, soma_str_t item);
+static int soma_openai_responses_tools(soma_openai_responses_turn_t *t,
+    soma_str_t item);
+static int soma_openai_responses_elsewhere(soma_openai_responses_turn_t *t,
+    soma_str_t item);
 static int soma_openai_responses_opaque(soma_openai_responses_turn_t *t,
     soma_str_t type, soma_str_t item);
 static int soma_openai_responses_assistant(soma_openai_responses_turn_t *t);
@@ -111,7 +115,10 @@ soma_openai_responses_one(soma_openai_responses_turn_t *t,
         { "function_call",           soma_openai_responses_called },
         { "custom_tool_call",        soma_openai_responses_called },
         { "function_call_output",    soma_openai_responses_result },
-        { "custom_tool_call_output", soma_openai_responses_result }
+        { "custom_tool_call_output", soma_openai_responses_result },
+        { "additional_tools",        soma_openai_responses_tools },
+        { "item_reference",          soma_openai_responses_elsewhere },
+        { "compaction",              soma_openai_responses_elsewhere }
     };
 
     if (value->type != SOMA_JSON_OBJECT) {
@@ -404,6 +411,54 @@ soma_openai_responses_sealed(soma_fill_t *r, soma_inner_block_t *block,
     }
 
     return soma_inner_plain(r->arena, maker, &block->maker);
+}
+
+
+/* tools that came up within the conversation */
+
+static int
+soma_openai_responses_tools(soma_openai_responses_turn_t *t, soma_str_t item)
+{
+    soma_json_value_t  tools;
+
+    if (soma_json_get(item, "tools", &tools) != SOMA_OK) {
+        return SOMA_OK;
+    }
+
+    return soma_openai_toolset_flat(t->r, NULL, &tools);
+}
+
+
+/* a part of the conversation that only its provider has: nobody else can go
+ * on from it */
+
+static int
+soma_openai_responses_elsewhere(soma_openai_responses_turn_t *t,
+    soma_str_t item)
+{
+    unsigned               i;
+    soma_str_t             type;
+    soma_inner_request_t  *request;
+
+    request = t->r->request;
+
+    (void) soma_fill_text(item, "type", &type);
+
+    for (i = 0; i < request->nothers; i++) {
+        if (soma_str_eq(request->other[i].name, type)) {
+            break;
+        }
+    }
+
+    if (i == request->nothers
+        && soma_inner_other(request, type, item) != SOMA_OK)
+    {
+        *t->r->error = "the request has more than 64 members that are not "
+                       "known";
+        return SOMA_ERROR;
+    }
+
+    return soma_openai_responses_opaque(t, type, item);
 }
 
 

@@ -50,6 +50,7 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
     soma_str_t             name;
     soma_json_iter_t       it;
     soma_json_value_t      tool;
+    soma_inner_request_t  *request;
     soma_inner_toolset_t  *last;
 
     if (value->type != SOMA_JSON_ARRAY
@@ -67,6 +68,9 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
         return SOMA_OK;
     }
 
+    request = r->request;
+    size += request->ntools;
+
     if (size > SOMA_INNER_TOOLS_MAX) {
         *r->error = "\"tools\" has more than 1024 tools";
         return SOMA_ERROR;
@@ -74,18 +78,27 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
 
     size *= sizeof(soma_inner_toolset_t);
 
-    r->request->tools = r->arena->alloc(r->arena->data, size);
-    if (r->request->tools == NULL) {
+    last = r->arena->alloc(r->arena->data, size);
+    if (last == NULL) {
         return SOMA_ERROR;
     }
 
-    memset(r->request->tools, 0, size);
+    memset(last, 0, size);
+
+    /* more of them than there were */
+
+    if (request->ntools != 0) {
+        memcpy(last, request->tools,
+               request->ntools * sizeof(soma_inner_toolset_t));
+    }
+
+    request->tools = last;
 
     (void) soma_json_first(&it, value->text);
 
     while ((rc = soma_json_next(&it, &name, &tool)) == SOMA_OK) {
 
-        last = &r->request->tools[r->request->ntools++];
+        last = &request->tools[request->ntools++];
 
         if (soma_openai_toolset_tool(r, last, tool.text, flat) != SOMA_OK) {
             return SOMA_ERROR;

@@ -4,8 +4,8 @@
  *
  * Answers through the inner form: whatever the bytes, nothing is read beyond
  * them, an answer ends once, and each event that is written is JSON where
- * what was read is.  The first byte chooses the dialects and the stream,
- * whose events are lines.
+ * what was read is.  The first byte chooses the dialects, or another API of
+ * OpenAI's, and the stream, whose events are lines.
  */
 
 
@@ -91,7 +91,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     good = 1;
 
     inner_answer_init(&answer, arena, (dialect_e) (data[0] & 1),
-                      (dialect_e) (data[0] >> 1 & 1), stream);
+                      (data[0] >> 4 & 1) ? COMPLETIONS
+                      : (data[0] >> 5 & 1) ? RESPONSES
+                      : (dialect_e) (data[0] >> 1 & 1), stream);
 
     end = data + size;
 

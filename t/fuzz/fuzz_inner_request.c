@@ -4,7 +4,8 @@
  *
  * Requests through the inner form: whatever the bytes, nothing is read
  * beyond them; and of a body that is JSON what is written is JSON.  The first
- * byte chooses the dialects and whether losses are refused.
+ * byte chooses the dialects, or another API of OpenAI's, and whether losses
+ * are refused.
  */
 
 
@@ -44,7 +45,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     inner_loss.lossy = (copy[0] >> 3 & 1) ? SOMA_INNER_WARN
                                           : SOMA_INNER_REFUSE;
 
-    got = inner_through(arena, (dialect_e) (copy[0] & 1),
+    got = inner_through(arena, (copy[0] >> 4 & 3) != 0
+                               ? (dialect_e) (ANTHROPIC + (copy[0] >> 4 & 3))
+                               : (dialect_e) (copy[0] & 1),
                         (dialect_e) (copy[0] >> 1 & 1), body);
 
     doc = yyjson_read((char *) body.data, body.len, 0);

@@ -16,16 +16,43 @@
 #include "soma_anthropic_answer.h"
 #include "soma_anthropic_events.h"
 #include "soma_anthropic_request.h"
+#include "soma_openai.h"
 #include "soma_openai_answer.h"
+#include "soma_openai_embeddings.h"
 #include "soma_openai_events.h"
 #include "soma_openai_request.h"
+#include "soma_openai_responses.h"
 
 
-typedef enum { OPENAI = 0, ANTHROPIC } dialect_e;
+/* what comes behind them is read of a client and written to it alone */
+typedef enum {
+    OPENAI = 0,
+    ANTHROPIC,
+    COMPLETIONS,
+    RESPONSES,
+    EMBEDDINGS,
+    DIALECTS
+} dialect_e;
 
 
 static soma_inner_request_t  inner_request;
 static soma_inner_loss_t     inner_loss;
+
+
+static inline int
+inner_read(soma_arena_t *arena, dialect_e from, soma_str_t body,
+    const char **error)
+{
+    static const soma_api_e  apis[] = {
+        SOMA_API_CHAT, SOMA_API_NONE, SOMA_API_COMPLETIONS,
+        SOMA_API_RESPONSES, SOMA_API_EMBEDDINGS
+    };
+
+    return (from == ANTHROPIC)
+           ? soma_anthropic_request_read(&inner_request, arena, body, error)
+           : soma_openai_read_request(&inner_request, apis[from], arena, body,
+                                      error);
+}
 
 
 /* what a request becomes; "!" and a sentence: it was refused */
@@ -39,9 +66,7 @@ inner_through(soma_arena_t *arena, dialect_e from, dialect_e to,
     const char    *error;
     soma_pieces_t  out;
 
-    rc = (from == OPENAI)
-         ? soma_openai_request_read(&inner_request, arena, body, &error)
-         : soma_anthropic_request_read(&inner_request, arena, body, &error);
+    rc = inner_read(arena, from, body, &error);
 
     soma_pieces_init(&out, arena);
 
@@ -91,7 +116,8 @@ typedef struct {
     soma_anthropic_events_t  anthropic;
     soma_openai_events_t     openai;
     soma_anthropic_answer_t  to_anthropic;
-    soma_openai_answer_t     to_openai;
+    soma_openai_answer_t     to_openai;         /* COMPLETIONS too */
+    soma_openai_responses_t  to_responses;
     soma_pieces_t            out;
     int                      status;    /* of a FAILED */
     unsigned                 failed;
@@ -111,10 +137,16 @@ inner_sink(void *data, const soma_inner_event_t *event)
         answer->status = event->status;
     }
 
-    return (answer->to == OPENAI)
-           ? soma_openai_answer_write(&answer->to_openai, &answer->out, event)
-           : soma_anthropic_answer_write(&answer->to_anthropic, &answer->out,
-                                         event);
+    if (answer->to == RESPONSES) {
+        return soma_openai_responses_write(&answer->to_responses,
+                                           &answer->out, event);
+    }
+
+    return (answer->to == ANTHROPIC)
+           ? soma_anthropic_answer_write(&answer->to_anthropic, &answer->out,
+                                         event)
+           : soma_openai_answer_write(&answer->to_openai, &answer->out,
+                                      event);
 }
 
 
@@ -144,7 +176,17 @@ inner_answer_init(inner_answer_t *answer, soma_arena_t *arena, dialect_e from,
     answer->to_openai.id = SOMA_STR("chatcmpl-1");
     answer->to_openai.model = SOMA_STR("m");
     answer->to_openai.created = 1;
+    answer->to_openai.cost = -1;
     answer->to_openai.stream = stream & 1;
+    answer->to_openai.completions = (to == COMPLETIONS);
+
+    answer->to_responses.arena = arena;
+    answer->to_responses.id = SOMA_STR("1");
+    answer->to_responses.model = SOMA_STR("m");
+    answer->to_responses.created = 1;
+    answer->to_responses.max_tokens = -1;
+    answer->to_responses.cost = -1;
+    answer->to_responses.stream = stream & 1;
 
     soma_pieces_init(&answer->out, arena);
 }
@@ -169,8 +211,7 @@ inner_answer_take(inner_answer_t *answer, soma_str_t data)
     gone.data = copy;
     gone.len = data.len;
 
-    stream = (answer->to == OPENAI) ? answer->to_openai.stream
-                                    : answer->to_anthropic.stream;
+    stream = answer->to_openai.stream;
 
     if (answer->from == OPENAI) {
         rc = stream ? soma_openai_events_event(&answer->openai, gone)
