@@ -99,6 +99,7 @@ ngx_http_soma_ask_json(ngx_http_soma_ctx_t *ctx)
     }
 
     soma_json_scan_init(scan, ctx->client->want, SOMA_ASK_TOTAL);
+    soma_json_scan_watch(scan, ctx->client->prompt->marks);
     scan->other = soma_policy_find;
 
     rc = SOMA_AGAIN;

@@ -14,7 +14,7 @@
 
 static const soma_prompt_name_t  soma_anthropic_prompt_request[] = {
     { soma_string("messages"),           SOMA_PART_MESSAGES },
-    { soma_string("system"),             SOMA_PART_SYSTEM },
+    { soma_string("system"),             SOMA_PART_BLOCKS },
     { soma_string("tools"),              SOMA_PART_TOOLS },
     { soma_string("model"),              SOMA_PART_SKIP },
     { soma_string("metadata"),           SOMA_PART_SKIP },
@@ -48,8 +48,25 @@ static const soma_prompt_name_t  soma_anthropic_prompt_part[] = {
 };
 
 
+/* types of blocks and of what they are made of, and file_id */
+static const soma_str_t  soma_anthropic_prompt_mark[] = {
+    soma_string("image\""),
+    soma_string("document\""),
+    soma_string("file\""),
+    soma_string("file_"),
+    soma_str_null
+};
+
+/* "type":"url" */
+static const soma_json_marks_t  soma_anthropic_prompt_marks = {
+    soma_anthropic_prompt_mark, soma_string("\"url\""), soma_str_null, 0
+};
+
+
 const soma_prompt_names_t  soma_anthropic_prompt = {
     SOMA_NAMES(soma_anthropic_prompt_request),
     SOMA_NAMES(soma_anthropic_prompt_message),
-    SOMA_NAMES(soma_anthropic_prompt_part)
+    SOMA_NAMES(soma_anthropic_prompt_part),
+    &soma_anthropic_prompt_marks,
+    SOMA_FETCH_SOURCE
 };

@@ -44,6 +44,7 @@ static int soma_ask_objects_quote(const unsigned char *start,
 static int soma_ask_objects_string(soma_objects_t *w, soma_str_t *s);
 static int soma_ask_objects_member(soma_objects_t *w, soma_str_t name);
 static int soma_ask_objects_past(soma_objects_t *w);
+static void soma_ask_objects_spelt(const soma_objects_t *w);
 static int soma_ask_objects_values(soma_objects_t *w, soma_object_e kind);
 static int soma_ask_objects_add(soma_ask_t *ask, soma_arena_t *arena,
     soma_object_e kind, soma_str_t id);
@@ -248,6 +249,12 @@ soma_ask_objects_member(soma_objects_t *w, soma_str_t name)
 
         /* who spells an address like that is not read any further */
 
+        if (w->calls && (soma_str_is(name, "type") || soma_str_is(name, "url")
+                         || soma_str_is(name, "source")))
+        {
+            w->ask->window = 1;
+        }
+
         if (name.len >= 4 && memcmp(name.data + name.len - 4, "_url", 4) == 0)
         {
             w->ask->window = 1;
@@ -258,6 +265,10 @@ soma_ask_objects_member(soma_objects_t *w, soma_str_t name)
 
     if (w->calls && soma_str_is(name, "input")) {
         return soma_ask_objects_past(w);
+    }
+
+    if (w->calls && soma_str_is(name, "type")) {
+        soma_ask_objects_spelt(w);
     }
 
     if (w->depth == 2 && w->items) {
@@ -308,6 +319,25 @@ soma_ask_objects_past(soma_objects_t *w)
     w->p = walk.p;
 
     return SOMA_OK;
+}
+
+
+/* a type spelt with escapes may be that of an address */
+
+static void
+soma_ask_objects_spelt(const soma_objects_t *w)
+{
+    soma_str_t      s;
+    soma_objects_t  value;
+
+    value = *w;
+
+    if (value.p < value.end && *value.p == '"'
+        && soma_ask_objects_string(&value, &s) == SOMA_OK && s.len != 0
+        && memchr(s.data, '\\', s.len) != NULL)
+    {
+        w->ask->window = 1;
+    }
 }
 
 

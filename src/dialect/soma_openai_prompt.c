@@ -79,8 +79,25 @@ static const soma_prompt_name_t  soma_openai_prompt_part[] = {
 };
 
 
+/* images, sound and files; video_url, audio_url, file_url ... */
+static const soma_str_t  soma_openai_prompt_mark[] = {
+    soma_string("image_url\""),
+    soma_string("input_audio\""),
+    soma_string("file\""),
+    soma_string("file_"),
+    soma_str_null
+};
+
+static const soma_json_marks_t  soma_openai_prompt_marks = {
+    soma_openai_prompt_mark, soma_string("_url\""),
+    soma_string("\"image_url\""), 1
+};
+
+
 const soma_prompt_names_t  soma_openai_prompt = {
     SOMA_NAMES(soma_openai_prompt_request),
     SOMA_NAMES(soma_openai_prompt_message),
-    SOMA_NAMES(soma_openai_prompt_part)
+    SOMA_NAMES(soma_openai_prompt_part),
+    &soma_openai_prompt_marks,
+    SOMA_FETCH_NAME
 };

@@ -12,7 +12,7 @@
 #define SOMA_PROMPT_NAMES_H
 
 
-#include "soma_base.h"
+#include "soma_json.h"
 
 
 /* what a member means for the prompt */
@@ -26,6 +26,7 @@ typedef enum {
     SOMA_PART_CONTENT,
     SOMA_PART_NAME,
     SOMA_PART_SYSTEM,               /* a message of its own */
+    SOMA_PART_BLOCKS,               /* likewise, a text or parts */
     SOMA_PART_IMAGE,
     SOMA_PART_SOUND,
     SOMA_PART_FILE,
@@ -40,7 +41,18 @@ typedef struct {
 } soma_prompt_name_t;
 
 
-/* what is in none of its lists is text */
+/* how a request has its provider fetch something other than an image, of
+ * which as much as the model can read may come */
+typedef enum {
+    SOMA_FETCH_NAME = 0,            /* a member whose name ends as marks->end
+                                       says, with an address */
+    SOMA_FETCH_SOURCE               /* "source" of type "url", in what is no
+                                       image; "input" is a function's */
+} soma_prompt_fetch_e;
+
+
+/* what is in none of its lists is text.  marks: strings without which nothing
+ * in it may be more tokens than bytes, and at "end" what a fetch needs */
 typedef struct {
     const soma_prompt_name_t  *request;     /* members of a body */
     unsigned                   nrequest;
@@ -48,6 +60,8 @@ typedef struct {
     unsigned                   nmessage;
     const soma_prompt_name_t  *part;        /* of a part of its content */
     unsigned                   npart;
+    const soma_json_marks_t   *marks;
+    soma_prompt_fetch_e        fetch;
 } soma_prompt_names_t;
 
 

@@ -365,78 +365,6 @@ ngx_http_soma_prompt_window(ngx_http_soma_ctx_t *ctx)
 }
 
 
-/* the last bytes of what was before are in the first half of "seam" */
-
-static ngx_uint_t
-ngx_http_soma_prompt_seam(u_char *seam, soma_str_t piece)
-{
-    size_t      len;
-    soma_str_t  text;
-
-    len = ngx_min(piece.len, SOMA_PROMPT_SEAM);
-
-    ngx_memcpy(seam + SOMA_PROMPT_SEAM, piece.data, len);
-
-    text.data = seam;
-    text.len = SOMA_PROMPT_SEAM + len;
-
-    if (soma_prompt_named(text)) {
-        return 1;
-    }
-
-    if (len < SOMA_PROMPT_SEAM) {
-        ngx_memmove(seam, seam + len, SOMA_PROMPT_SEAM);
-
-    } else {
-        ngx_memcpy(seam, piece.data + piece.len - len, len);
-    }
-
-    return 0;
-}
-
-
-/*
- * A long list lies in several buffers and is not copied into one only to find
- * that it has nothing fetched.  Where two of them meet a few bytes are.
- */
-
-static ngx_uint_t
-ngx_http_soma_prompt_named(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
-{
-    size_t        off, from, to;
-    soma_str_t    piece;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-    u_char        seam[2 * SOMA_PROMPT_SEAM];
-
-    off = 0;
-    piece.len = 0;
-    ngx_memzero(seam, sizeof(seam));
-
-    for (cl = ctx->request->request_body->bufs; cl; cl = cl->next) {
-
-        b = cl->buf;
-        from = ngx_max(span->start, off);
-        to = ngx_min(span->end, off + (b->last - b->pos));
-
-        if (from < to) {
-            piece.data = b->pos + (from - off);
-            piece.len = to - from;
-
-            if (soma_prompt_named(piece)
-                || ngx_http_soma_prompt_seam(seam, piece))
-            {
-                return 1;
-            }
-        }
-
-        off += b->last - b->pos;
-    }
-
-    return 0;
-}
-
-
 /* tools are left out: a function may call its arguments as it likes */
 
 static ngx_uint_t
@@ -446,7 +374,7 @@ ngx_http_soma_prompt_fetched(ngx_http_soma_ctx_t *ctx)
     soma_str_t         text;
     soma_json_span_t  *span;
 
-    static const ngx_uint_t  lists[] = { SOMA_ASK_MESSAGES, SOMA_ASK_INPUT };
+    static const unsigned  lists[] = { SOMA_ASK_MESSAGES, SOMA_ASK_INPUT };
 
     if (ctx->ask.scan == NULL || ctx->ask.window) {
         return 0;
@@ -456,9 +384,9 @@ ngx_http_soma_prompt_fetched(ngx_http_soma_ctx_t *ctx)
         span = &ctx->ask.scan->span[lists[i]];
 
         if (span->type == SOMA_JSON_ARRAY
-            && ngx_http_soma_prompt_named(ctx, span)
+            && soma_json_scan_ended(ctx->ask.scan, lists[i])
             && (ngx_http_soma_body_value(ctx, span, &text) != SOMA_OK
-                || soma_prompt_fetches(text)))
+                || soma_prompt_fetches(ctx->client->prompt, text)))
         {
             return 1;
         }

@@ -19,6 +19,7 @@
 
 #define SOMA_PROMPT_MINI   1    /* traits */
 #define SOMA_PROMPT_OSS    2
+#define SOMA_PROMPT_CLAUDE 4
 
 /*
  * The most that an image is to OpenAI's models: 1536 patches, times 2.46; or
@@ -26,6 +27,10 @@
  */
 #define SOMA_PROMPT_IMAGE       3779
 #define SOMA_PROMPT_IMAGE_MINI  (2833 + 8 * 5667)
+
+/* and to Anthropic's: 2576 pixels each way, of which 750 are a token, and no
+ * more than this */
+#define SOMA_PROMPT_IMAGE_CLAUDE  4784
 
 
 typedef struct {
@@ -36,10 +41,13 @@ typedef struct {
     int64_t            message;     /* around one, 0: there are none */
     int64_t            tokens;
     size_t             left;        /* bytes that may still be counted */
+    unsigned           within;      /* the parts at hand are a document's */
 } soma_prompt_t;
 
 
 static void soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w);
+static void soma_prompt_content(soma_prompt_t *prompt, soma_walk_t *w);
+static void soma_prompt_file(soma_prompt_t *prompt, soma_str_t file);
 static void soma_prompt_members(soma_prompt_t *prompt, soma_walk_t *w,
     const soma_prompt_name_t *member, size_t n);
 
@@ -307,6 +315,95 @@ soma_prompt_input(soma_prompt_t *prompt, soma_json_value_t *value)
 }
 
 
+/*
+ * Of an image or a document.  What is not spelt plainly is taken for the
+ * worst; of a list of parts those count, but none has another list in it.
+ */
+
+static void
+soma_prompt_source(soma_prompt_t *prompt, soma_walk_t *w)
+{
+    int                rc;
+    unsigned           odd;
+    soma_str_t         name;
+    soma_walk_t        within;
+    soma_json_iter_t   it;
+    soma_json_value_t  v, type, media, parts, member;
+
+    if (soma_walk_value(w, &v) != SOMA_OK || v.type == SOMA_JSON_NULL) {
+        return;
+    }
+
+    if (v.type != SOMA_JSON_OBJECT || soma_json_first(&it, v.text) != SOMA_OK)
+    {
+        soma_prompt_value(prompt, &v);
+        return;
+    }
+
+    odd = 0;
+    memset(&type, 0, sizeof(soma_json_value_t));
+    memset(&media, 0, sizeof(soma_json_value_t));
+    memset(&parts, 0, sizeof(soma_json_value_t));
+
+    while ((rc = soma_json_next(&it, &name, &member)) == SOMA_OK) {
+
+        if (name.len != 0 && memchr(name.data, '\\', name.len) != NULL) {
+            odd = 1;
+
+        } else if (soma_str_is(name, "type")) {
+            type = member;
+
+        } else if (soma_str_is(name, "media_type")) {
+            media = member;
+
+        } else if (soma_str_is(name, "content")) {
+            parts = member;
+        }
+    }
+
+    odd |= (rc != SOMA_DONE);
+
+    if (!odd && soma_str_is(type.text, "\"text\"")) {
+        soma_prompt_value(prompt, &v);
+        return;
+    }
+
+    if (!odd && soma_str_is(type.text, "\"content\"")
+        && parts.text.len != 0 && !prompt->within)
+    {
+        within.p = parts.text.data;
+        within.end = within.p + parts.text.len;
+        prompt->within = 1;
+        soma_prompt_content(prompt, &within);
+        prompt->within = 0;
+        return;
+    }
+
+    /* an address of a document is no matter of bytes */
+
+    if (!odd && (soma_str_is(type.text, "\"url\"")
+                 || (soma_str_is(type.text, "\"base64\"")
+                     && media.text.len > 7
+                     && memcmp(media.text.data, "\"image/", 7) == 0)))
+    {
+        prompt->tokens += prompt->image;
+        return;
+    }
+
+    soma_prompt_file(prompt, v.text);
+}
+
+
+/* no page of a document is shorter than the bytes that draw it */
+
+static void
+soma_prompt_file(soma_prompt_t *prompt, soma_str_t file)
+{
+    prompt->tokens += file.len > SOMA_PROMPT_FILE ? (int64_t) file.len
+                                                  : SOMA_PROMPT_FILE;
+}
+
+
 /* a content: a text, or an array of parts */
 
 static void
@@ -395,6 +492,15 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
         soma_prompt_content(prompt, w);
         return;
 
+    case SOMA_PART_BLOCKS:
+        prompt->tokens += prompt->message + SOMA_PROMPT_NAME;
+        soma_prompt_content(prompt, w);
+        return;
+
+    case SOMA_PART_SOURCE:
+        soma_prompt_source(prompt, w);
+        return;
+
     default:
         break;
     }
@@ -442,13 +548,8 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
         prompt->tokens += (int64_t) v.text.len / SOMA_PROMPT_SOUND_BYTES + 1;
         break;
 
-    case SOMA_PART_SOURCE:
     case SOMA_PART_FILE:
-
-        /* no page of a document is shorter than the bytes that draw it */
-
-        prompt->tokens += v.text.len > SOMA_PROMPT_FILE
-                          ? (int64_t) v.text.len : SOMA_PROMPT_FILE;
+        soma_prompt_file(prompt, v.text);
         break;
 
     default:
@@ -522,7 +623,8 @@ unsigned
 soma_prompt_traits(soma_str_t model)
 {
     return (soma_prompt_has(model, "gpt-4o-mini") ? SOMA_PROMPT_MINI : 0)
-           | (soma_prompt_has(model, "gpt-oss") ? SOMA_PROMPT_OSS : 0);
+           | (soma_prompt_has(model, "gpt-oss") ? SOMA_PROMPT_OSS : 0)
+           | (soma_prompt_has(model, "claude") ? SOMA_PROMPT_CLAUDE : 0);
 }
 
 
@@ -549,10 +651,12 @@ soma_prompt_recall(const soma_prompt_names_t *names, soma_memo_t *memo,
     prompt.bpe = bpe;
     prompt.memo = memo;
     prompt.image = (traits & SOMA_PROMPT_MINI) ? SOMA_PROMPT_IMAGE_MINI
-                                               : SOMA_PROMPT_IMAGE;
+                   : (traits & SOMA_PROMPT_CLAUDE) ? SOMA_PROMPT_IMAGE_CLAUDE
+                   : SOMA_PROMPT_IMAGE;
     prompt.message = 0;
     prompt.tokens = 0;
     prompt.left = SOMA_PROMPT_COUNT_MAX;
+    prompt.within = 0;
 
     if (api == SOMA_API_CHAT || api == SOMA_API_RESPONSES) {
         prompt.message = SOMA_PROMPT_MESSAGE;

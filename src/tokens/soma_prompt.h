@@ -30,7 +30,7 @@
 #define SOMA_PROMPT_FILE         16384  /* assumed of a file that is not in
                                            the request */
 
-#define SOMA_PROMPT_TRAITS       4
+#define SOMA_PROMPT_TRAITS       8
 
 /* bytes of text that are counted; what is beyond counts a token a byte */
 #define SOMA_PROMPT_COUNT_MAX    (256 * 1024)
@@ -65,19 +65,11 @@ int64_t soma_prompt_recall(const soma_prompt_names_t *names,
 /*
  * Whether messages or items name what the provider is to fetch, other than
  * images: as much as the model can read may come of it.  Names that have
- * escapes in them are not looked at.  In soma_prompt_fetch.c.
+ * escapes in them are not looked at.  Worth a look where the scanner has seen
+ * such an end (soma_json_scan_ended()).  In soma_prompt_fetch.c.
  */
-int soma_prompt_fetches(soma_str_t list);
+int soma_prompt_fetches(const soma_prompt_names_t *names, soma_str_t list);
 
-
-/*
- * Whether the list that "piece" was cut from is worth that look: a name that
- * may have something fetched ends in the piece.  No more than
- * SOMA_PROMPT_SEAM bytes before its end are needed to tell.
- */
-#define SOMA_PROMPT_SEAM  11
-
-int soma_prompt_named(soma_str_t piece);
 
 /*
  * Bits of SOMA_PRICE_...: whether a JSON body asks for sound, or marks what

@@ -50,6 +50,7 @@ soma_test_ask(soma_test_ask_t *t, const soma_dialect_t *dialect,
     t->ask.body_len = body.len;
 
     soma_json_scan_init(&t->scan, dialect->want, SOMA_ASK_TOTAL);
+    soma_json_scan_watch(&t->scan, dialect->prompt->marks);
     t->scan.other = soma_policy_find;
 
     rc = soma_json_scan(&t->scan, body.data, body.len);
