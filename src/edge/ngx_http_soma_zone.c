@@ -18,7 +18,7 @@
 
 
 /* to be raised with every change of what lies in the zone */
-#define NGX_HTTP_SOMA_ZONE_LAYOUT  8
+#define NGX_HTTP_SOMA_ZONE_LAYOUT  9
 
 
 static ngx_int_t ngx_http_soma_zone_parts(ngx_http_soma_main_conf_t *smcf,
