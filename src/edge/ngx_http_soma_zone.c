@@ -83,7 +83,7 @@ ngx_http_soma_zone_parts(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
         || ngx_http_soma_quota_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_health_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_metrics_init_zone(smcf, log) != NGX_OK
-        || ngx_http_soma_jwt_init_zone(smcf, log) != NGX_OK)
+        || ngx_http_soma_jwks_slot_init_zone(smcf, log) != NGX_OK)
     {
         return NGX_ERROR;
     }
