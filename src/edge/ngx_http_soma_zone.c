@@ -18,7 +18,7 @@
 
 
 /* to be raised with every change of what lies in the zone */
-#define NGX_HTTP_SOMA_ZONE_LAYOUT  8
+#define NGX_HTTP_SOMA_ZONE_LAYOUT  9
 
 
 static ngx_int_t ngx_http_soma_zone_parts(ngx_http_soma_main_conf_t *smcf,
@@ -83,7 +83,7 @@ ngx_http_soma_zone_parts(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
         || ngx_http_soma_quota_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_health_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_metrics_init_zone(smcf, log) != NGX_OK
-        || ngx_http_soma_jwt_init_zone(smcf, log) != NGX_OK)
+        || ngx_http_soma_jwks_slot_init_zone(smcf, log) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -134,7 +134,7 @@ char *ngx_http_soma_jwt_keys_ca(ngx_conf_t *cf, ngx_http_soma_block_t *block,
 ngx_int_t ngx_http_soma_jwt_init(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 
-ngx_int_t ngx_http_soma_jwt_init_zone(ngx_http_soma_main_conf_t *smcf,
+ngx_int_t ngx_http_soma_jwks_slot_init_zone(ngx_http_soma_main_conf_t *smcf,
     ngx_log_t *log);
 ngx_int_t ngx_http_soma_jwt_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);

@@ -422,7 +422,7 @@ ngx_http_soma_redis_kept_again(ngx_http_soma_redis_kept_t *kept,
     if (ngx_http_soma_redis_send_is_error(reply, "CLUSTERDOWN")
         || ngx_http_soma_redis_send_is_error(reply, "MASTERDOWN"))
     {
-        ngx_http_soma_redis_cluster_doubt();
+        ngx_http_soma_redis_cluster_map_doubt();
         return NGX_ERROR;
     }
 

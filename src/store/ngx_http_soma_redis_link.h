@@ -303,7 +303,7 @@ ngx_http_soma_link_t *ngx_http_soma_redis_cluster_moved(
     ngx_http_soma_link_t *from, soma_slot_move_t *move);
 
 /* the map may be wrong */
-void ngx_http_soma_redis_cluster_doubt(void);
+void ngx_http_soma_redis_cluster_map_doubt(void);
 
 
 /* the listeners: number 0 outside of a cluster, that of the node in one */
