@@ -19,6 +19,10 @@
 #define ROUNDS     60
 #define DAY        86400000
 
+/* as in soma_lease.lua */
+#define NEAR       4
+#define IDLE_PART  128
+
 
 typedef struct {
     int64_t            seq;
@@ -245,9 +249,9 @@ model_sync(world_t *w, int me, const soma_lease_item_t *item,
     } else if (free > 0) {
         share = live > 1 ? free / (2 * live) : free;
 
-        if (calendar(w) && item->ahead * live * atoi(SOMA_LEASE_NEAR) > free) {
+        if (calendar(w) && item->ahead * live * NEAR > free) {
             share = min64(share, w->limit.limit
-                                 / (atoi(SOMA_LEASE_IDLE_PART) * live));
+                                 / (IDLE_PART * live));
         }
 
         reply->grant = min64(free, max64(item->need,
