@@ -288,6 +288,29 @@ at($now + 6001);
 $r = sync('a', 'c', 20, state => 1, held => 5);
 is($r->{free}, 15, 'places of a dead node return');
 
+# who is alone leaves something for one that comes
+
+reset_all();
+$r = sync('a', 'c', 10, need => 1, ahead => 16);
+is($r->{grant}, 5, 'of a small concurrency half, who is alone, too');
+$r = sync('a', 'c', 10, state => 1, held => 5, ahead => 16);
+is($r->{grant}, 0, 'and not half of the rest, again and again');
+$r = sync('a', 'c', 10, state => 1, held => 5, need => 2, ahead => 16);
+is($r->{grant}, 2, 'what is needed is another thing');
+$r = sync('b', 'c', 10, need => 3, ahead => 16);
+is($r->{grant}, 3, 'one that comes has what it needs at once');
+$r = sync('a', 'c', 10, state => 1, held => 7, need => 1);
+is($r->{grant}, 0, 'then it is all leased');
+
+reset_all();
+$r = sync('a', 'm', 10, need => 1, ahead => 16);
+is($r->{grant}, 5, 'of a small rate half');
+$r = sync('b', 'm', 10, need => 4, ahead => 16);
+is($r->{grant}, 4, 'who comes has what it needs');
+reset_all();
+$r = sync('a', 'c', 1, need => 1, ahead => 16);
+is($r->{grant}, 1, 'one of one');
+
 # Redis lost what it had
 
 reset_all();

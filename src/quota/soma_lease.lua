@@ -262,9 +262,16 @@ local function fold_names(q)
   write(q, 'folded', q.folded)
 end
 
--- of what is free: all that is needed, and ahead of need a part
-local function granted(a, free, live)
-  local share = live > 1 and floor(free / (2 * live)) or free
+-- Of what is free all that is needed, and ahead of need half of a node's share:
+-- who is alone leaves something for one that comes.
+local function granted(a, free, live, held)
+  local share = floor(free / (2 * live))
+
+  -- nothing flows in again, so half of what is free, again and again, would
+  -- be all: it is half of the limit
+  if a.kind == 'c' then
+    share = min(share, max(0, floor(a.limit / (2 * live)) - held))
+  end
 
   -- what is soon gone may be wanted once, and at once: no time is left for
   -- others to give back what they have ahead
@@ -327,7 +334,7 @@ local function sync(key, a)
   if f.mend and f.mend > now and f.mend <= now + ttl then
     flags = 2
   elseif free > 0 then
-    grant = granted(a, free, live)
+    grant = granted(a, free, live, held)
   end
   if grant < a.need and lent > 0 then put(q, 'hungry', now) end
   if f.hungry and f.hungry <= now and now - f.hungry < hungry then
