@@ -43,6 +43,13 @@ typedef struct {
 } ngx_http_soma_lock_call_t;
 
 
+/* the scripts: of each the file NAME.lua beside this one */
+extern const char  soma_lock_disable_lua[];
+extern const char  soma_lock_enable_lua[];
+extern const char  soma_lock_expired_lua[];
+extern const char  soma_lock_get_lua[];
+
+
 /* what a script answered */
 #define NGX_HTTP_SOMA_LOCK_NO     0
 #define NGX_HTTP_SOMA_LOCK_YES    1

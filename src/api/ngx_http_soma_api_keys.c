@@ -15,17 +15,6 @@
 #include <openssl/rand.h>
 
 
-/* KEYS: index.  ARGV: range of the id, the two members.  1, or a member that
- * has the id already */
-
-static const char  ngx_http_soma_keys_reserve_script[] =
-    "local l = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2],\n"
-    "                     'LIMIT', 0, 1)\n"
-    "if l[1] then return l[1] end\n"
-    "redis.call('ZADD', KEYS[1], 0, ARGV[3], 0, ARGV[4])\n"
-    "return 1\n";
-
-
 static ngx_int_t ngx_http_soma_keys_create(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_tenant(ngx_http_request_t *r,
@@ -254,7 +243,7 @@ ngx_http_soma_keys_reserve(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     ngx_http_soma_call_t  call;
 
     ngx_http_soma_manage_call(&call, "EVAL");
-    ngx_http_soma_manage_cstr(&call, ngx_http_soma_keys_reserve_script);
+    ngx_http_soma_manage_cstr(&call, soma_keys_reserve_lua);
     ngx_http_soma_manage_cstr(&call, "1");
     ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
     ngx_http_soma_manage_range(&call, "id ", m->made.entry.id);
@@ -350,7 +339,7 @@ ngx_http_soma_api_keys_write(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     expires = m->made.identity.expires;
 
     ngx_http_soma_manage_call(&call, "EVAL");
-    ngx_http_soma_manage_cstr(&call, ngx_http_soma_manage_script);
+    ngx_http_soma_manage_cstr(&call, soma_manage_write_lua);
     ngx_http_soma_manage_cstr(&call, "1");
     ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
                              m->made.entry.hex);
@@ -527,7 +516,7 @@ ngx_http_soma_keys_change_row(ngx_http_request_t *r,
     }
 
     ngx_http_soma_manage_call(&call, "EVAL");
-    ngx_http_soma_manage_cstr(&call, ngx_http_soma_manage_script);
+    ngx_http_soma_manage_cstr(&call, soma_manage_write_lua);
     ngx_http_soma_manage_cstr(&call, "1");
     ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
     ngx_http_soma_manage_cstr(&call, "1");

@@ -10,31 +10,6 @@
 #include "ngx_http_soma_manage.h"
 
 
-/* KEYS: index.  ARGV: range of the id, how many members were seen there (0:
- * not looked), the two new members, the two of the old key.  0: others came
- * in between */
-
-static const char  ngx_http_soma_keys_rotate_script[] =
-    "local n = tonumber(ARGV[3])\n"
-    "local l = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2])\n"
-    "if n ~= 0 and #l ~= n then return 0 end\n"
-    "redis.call('ZADD', KEYS[1], 0, ARGV[4], 0, ARGV[5], 0, ARGV[6],\n"
-    "           0, ARGV[7])\n"
-    "return 1\n";
-
-/* KEYS: the old key.  ARGV: now, when it ends, when Redis drops it (0: at
- * once).  0: it is gone, or was rotated meanwhile */
-
-static const char  ngx_http_soma_keys_retire_script[] =
-    "if redis.call('HEXISTS', KEYS[1], 'tenant') == 0\n"
-    "   or redis.call('HEXISTS', KEYS[1], 'rotated') == 1\n"
-    "then return 0 end\n"
-    "if ARGV[3] == '0' then redis.call('DEL', KEYS[1]) return 1 end\n"
-    "redis.call('HSET', KEYS[1], 'rotated', ARGV[1], 'expires', ARGV[2])\n"
-    "redis.call('PEXPIREAT', KEYS[1], ARGV[3])\n"
-    "return 1\n";
-
-
 static void ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m);
 static void ngx_http_soma_keys_take_out(const soma_entry_t *entry);
 static ngx_int_t ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
@@ -94,7 +69,7 @@ ngx_http_soma_api_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     /* a key that was written by hand is listed from now on */
 
     ngx_http_soma_manage_call(&call, "EVAL");
-    ngx_http_soma_manage_cstr(&call, ngx_http_soma_keys_rotate_script);
+    ngx_http_soma_manage_cstr(&call, soma_keys_rotate_lua);
     ngx_http_soma_manage_cstr(&call, "1");
     ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
     ngx_http_soma_manage_range(&call, "id ", row->entry.id);
@@ -213,7 +188,7 @@ ngx_http_soma_keys_retire_row(ngx_http_request_t *r,
     }
 
     ngx_http_soma_manage_call(&call, "EVAL");
-    ngx_http_soma_manage_cstr(&call, ngx_http_soma_keys_retire_script);
+    ngx_http_soma_manage_cstr(&call, soma_keys_retire_lua);
     ngx_http_soma_manage_cstr(&call, "1");
     ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
     ngx_http_soma_manage_time(&call, m->now);

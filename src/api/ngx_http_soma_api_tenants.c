@@ -459,7 +459,7 @@ ngx_http_soma_tenants_change(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     }
 
     ngx_http_soma_manage_call(&call, "EVAL");
-    ngx_http_soma_manage_cstr(&call, ngx_http_soma_manage_script);
+    ngx_http_soma_manage_cstr(&call, soma_manage_write_lua);
     ngx_http_soma_manage_cstr(&call, "1");
     ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, m->id);
     ngx_http_soma_manage_cstr(&call, there);

@@ -46,25 +46,6 @@ static void ngx_http_soma_manage_event(ngx_http_soma_manage_t *m,
     const char *what, const char *event, soma_str_t name, soma_str_t tenant);
 
 
-const char  ngx_http_soma_manage_script[] =
-    "local has = redis.call('EXISTS', KEYS[1])\n"
-    "if ARGV[1] ~= '2' and tonumber(ARGV[1]) ~= has then return 0 end\n"
-    "local n = tonumber(ARGV[4])\n"
-    "redis.call('HSETNX', KEYS[1], 'created', ARGV[3])\n"
-    "if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 5, 4 + n)) end\n"
-    "for i = 5 + n, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end\n"
-    "if ARGV[2] == '0' then\n"
-    "  redis.call('PERSIST', KEYS[1])\n"
-    "elseif ARGV[2] ~= '-' then\n"
-    "  redis.call('PEXPIREAT', KEYS[1], ARGV[2])\n"
-    "end\n"
-    "return 1\n";
-
-
-static const char  ngx_http_soma_manage_hash_script[] =
-    "return {tonumber(ARGV[1]), redis.pcall('HGETALL', KEYS[1])}\n";
-
-
 ngx_uint_t
 ngx_http_soma_manage_is(ngx_http_request_t *r)
 {
@@ -598,7 +579,7 @@ ngx_http_soma_manage_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_http_soma_call_t  call;
 
     ngx_http_soma_manage_call(&call, "EVAL");
-    ngx_http_soma_manage_cstr(&call, ngx_http_soma_manage_hash_script);
+    ngx_http_soma_manage_cstr(&call, soma_manage_hash_lua);
     ngx_http_soma_manage_cstr(&call, "1");
     ngx_http_soma_manage_key(&call, prefix, name);
     ngx_http_soma_manage_int(&call, row);

@@ -133,7 +133,7 @@ void ngx_http_soma_manage_printed(ngx_http_soma_call_t *call, u_char *from);
 void ngx_http_soma_manage_range(ngx_http_soma_call_t *call, const char *prefix,
     soma_str_t s);
 
-/* of ngx_http_soma_manage_script: how many words, names and values */
+/* of soma_manage_write.lua: how many words, names and values */
 void ngx_http_soma_manage_change(ngx_http_soma_call_t *call,
     const soma_change_t *change, unsigned set);
 
@@ -141,12 +141,12 @@ void ngx_http_soma_manage_change(ngx_http_soma_call_t *call,
 void ngx_http_soma_manage_entry(ngx_http_soma_call_t *call,
     const soma_entry_t *entry);
 
-/*
- * KEYS: a hash.  ARGV: must it be there (0 no, 1 yes, 2 either), PEXPIREAT
- * (0: none, -: as it is), "created" if it has none, how many words follow,
- * names and values to set; the rest are names to remove.  0: nothing done.
- */
-extern const char  ngx_http_soma_manage_script[];
+/* the scripts: of each the file NAME.lua beside this one */
+extern const char  soma_keys_reserve_lua[];
+extern const char  soma_keys_retire_lua[];
+extern const char  soma_keys_rotate_lua[];
+extern const char  soma_manage_hash_lua[];
+extern const char  soma_manage_write_lua[];
 
 /* "admin,usage" of the bits */
 soma_str_t ngx_http_soma_manage_capabilities(unsigned bits);

@@ -95,7 +95,7 @@ ngx_http_soma_shipper_init_worker(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    ngx_http_soma_ship_script.text = soma_ship_script;
+    ngx_http_soma_ship_script.text = soma_ship_lua;
 
     ship->set = 1;
     ngx_http_soma_journal.full = SOMA_SHIP_RECORDS_MAX;

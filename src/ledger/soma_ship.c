@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * One batch and its script.  Sums are made here, so that a batch of 256
+ * One batch for soma_ship.lua.  Sums are made here, so that a batch of 256
  * records of one model costs Redis 256 XADD and some 16 HINCRBY.
  */
 
@@ -34,60 +34,6 @@ static const soma_str_t  soma_ship_fields[SOMA_SHIP_SUMS] = {
     soma_string("/errors"),
     soma_string("/estimated")
 };
-
-
-/*
- * A script is not rolled back when one of its commands fails.  So types are
- * looked at before the first write, and what can still fail (a sum that is
- * no number, or too large) takes back what was done before it.
- */
-const char soma_ship_script[] =
-    "local a = redis.call('HGET', KEYS[1], ARGV[1])\n"
-    "a = tonumber(a or 0)\n"
-    "if not a then\n"
-    "  return redis.error_reply('ERR ' .. KEYS[1] .. ' is not a number')\n"
-    "end\n"
-    "if tonumber(ARGV[3]) > tonumber(ARGV[4])"
-    " or a ~= tonumber(ARGV[2]) then\n"
-    "  return a\n"
-    "end\n"
-    "for i = 2, #KEYS do\n"
-    "  local t = redis.call('TYPE', KEYS[i]).ok\n"
-    "  if t ~= 'none' and t ~= (i == 2 and 'stream' or 'hash') then\n"
-    "    return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a '"
-    " .. t)\n"
-    "  end\n"
-    "end\n"
-    "local sums, records = tonumber(ARGV[6]), tonumber(ARGV[7])\n"
-    "local at, done, ids, err = 9, 0, {}, nil\n"
-    "for n = 1, sums do\n"
-    "  local r = redis.pcall('HINCRBY', KEYS[tonumber(ARGV[at])],"
-    " ARGV[at + 1], ARGV[at + 2])\n"
-    "  if type(r) == 'table' and r.err then err = r break end\n"
-    "  at, done = at + 3, n\n"
-    "end\n"
-    "if not err then\n"
-    "  for n = 1, records do\n"
-    "    local r = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5],"
-    " '*', 'id', ARGV[at], 'usage', ARGV[at + 1])\n"
-    "    if type(r) == 'table' and r.err then err = r break end\n"
-    "    at, ids[n] = at + 2, r\n"
-    "  end\n"
-    "end\n"
-    "if err then\n"
-    "  for n = 1, done do\n"
-    "    local i = 6 + 3 * n\n"
-    "    redis.pcall('HINCRBY', KEYS[tonumber(ARGV[i])], ARGV[i + 1],"
-    " '-' .. ARGV[i + 2])\n"
-    "  end\n"
-    "  for n = 1, #ids do redis.pcall('XDEL', KEYS[2], ids[n]) end\n"
-    "  return err\n"
-    "end\n"
-    "for i = tonumber(ARGV[8]), #KEYS do\n"
-    "  redis.call('EXPIRE', KEYS[i], " SOMA_SHIP_HOUR_TTL ")\n"
-    "end\n"
-    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])\n"
-    "return tonumber(ARGV[4])\n";
 
 
 static void soma_ship_forget(soma_ship_batch_t *batch);

@@ -32,24 +32,17 @@
                                  * (2 * SOMA_RECORD_STR_MAX + 48)             \
                                  + SOMA_SHIP_KEYS_MAX * SOMA_SHIP_NAME_MAX    \
                                  + 512)
-#define SOMA_SHIP_HOUR_TTL      "3456000"       /* s, of an hour's sums */
 
 
 /*
- * KEYS  soma:{t}:applied  soma:{t}:events  days' sums ...  hours' sums ...
- * ARGV  writer  prev  first  last  maxlen  number of sums  number of records
- *       index of the first hour in KEYS
- *       (index in KEYS, field, increment) of each sum
- *       (request id, JSON) of each record
- *
- * "prev" is the last sequence of this writer that the caller believes Redis
- * has for this tenant.  Redis' own is the reply: equal to "last", all is
- * there; anything else tells where the caller was wrong and nothing was
- * done.  first > last asks only.
+ * soma_ship.lua, which Redis runs.  Of its arguments "prev" is the last
+ * sequence of this writer that the caller believes Redis has for this tenant.
+ * Redis' own is the reply: equal to "last", all is there; anything else tells
+ * where the caller was wrong and nothing was done.  first > last asks only.
  *
  * An error leaves everything as it was.
  */
-extern const char soma_ship_script[];
+extern const char  soma_ship_lua[];
 
 
 typedef struct {

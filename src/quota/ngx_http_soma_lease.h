@@ -75,7 +75,7 @@ void ngx_http_soma_lease_awake_locked(ngx_http_soma_quota_zone_t *zone,
 void ngx_http_soma_lease_rest_locked(ngx_http_soma_leased_t *leased);
 
 
-/* what all calls of leases run, soma_lease_script */
+/* what all calls of leases run, soma_lease.lua */
 extern ngx_http_soma_script_t  ngx_http_soma_lease_lua;
 
 /* ngx_http_soma_lease_sync.c: sends what is due, soon after this event */

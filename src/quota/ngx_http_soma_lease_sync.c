@@ -75,7 +75,7 @@ static void ngx_http_soma_lease_complain(ngx_http_soma_lease_call_t *call,
 
 
 ngx_http_soma_script_t  ngx_http_soma_lease_lua = {
-    .text = soma_lease_script
+    .text = soma_lease_lua
 };
 
 

@@ -8,7 +8,7 @@
  * them from its own memory, and tells every few seconds what it holds and
  * what it used.  The sum of what all instances hold and used never passes
  * the limit.  This file is the arithmetic of one lease; Redis' side is
- * soma_lease_script.c.
+ * soma_lease.lua.
  *
  * All times here are ms of a monotonic clock but "since" and "edge", which are
  * ms UTC by Redis' clock.
@@ -35,15 +35,6 @@
 #define SOMA_LEASE_FIRST       16       /* requests, in the first slice, */
 #define SOMA_LEASE_FIRST_PART  128      /* or this part of a window's limit */
 #define SOMA_LEASE_KEYS_MAX    32       /* of one script call */
-#define SOMA_LEASE_NEAR        "4"      /* times what all want ahead: less
-                                           than that is soon gone, */
-#define SOMA_LEASE_IDLE_PART   "128"    /* then all have no more ahead than
-                                           this part of a window's limit */
-#define SOMA_LEASE_ROWS_MAX    "64"     /* of a key, then old ones are added
-                                           to its base */
-#define SOMA_LEASE_FOLD_MS     "3600000"
-#define SOMA_LEASE_FOLDED_MAX  "8192"   /* bytes, of who is in the base: some
-                                           300 instances */
 #define SOMA_LEASE_INSTANCE    16       /* hex digits of an instance's name */
 #define SOMA_LEASE_KEY_MAX     2048     /* bytes of a Redis key */
 
@@ -142,15 +133,8 @@ typedef struct {
                                            that it was told: nothing is done */
 
 
-/*
- * KEYS  quota hashes, all of one tag
- * ARGV  instance, ttl (ms), sequence, "1" if the connection is new
- *       for each key: window (letter), limit, state, ack, need, ahead, held,
- *       used, total, since, whole, the edges of calendar windows, least
- *
- * The reply is SOMA_LEASE_ANSWERS integers a key.
- */
-extern const char soma_lease_script[];
+/* soma_lease.lua, which Redis runs */
+extern const char  soma_lease_lua[];
 
 
 /* seq: a sequence that no other lease or call of this instance has */

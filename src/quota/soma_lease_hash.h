@@ -3,7 +3,7 @@
  * Copyright (C) The ngx_soma authors
  *
  * What a quota's hash in Redis says to who only reads it: how much all nodes
- * have used.  The fields stand in soma_lease_script.c.
+ * have used.  The fields stand in soma_lease.lua.
  */
 
 

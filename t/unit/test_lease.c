@@ -19,6 +19,10 @@
 #define ROUNDS     60
 #define DAY        86400000
 
+/* as in soma_lease.lua */
+#define NEAR       4
+#define IDLE_PART  128
+
 
 typedef struct {
     int64_t            seq;
@@ -243,11 +247,15 @@ model_sync(world_t *w, int me, const soma_lease_item_t *item,
         reply->flags = SOMA_LEASE_MENDS;
 
     } else if (free > 0) {
-        share = live > 1 ? free / (2 * live) : free;
+        share = free / (2 * live);
 
-        if (calendar(w) && item->ahead * live * atoi(SOMA_LEASE_NEAR) > free) {
+        if (w->limit.amount == SOMA_CONCURRENCY) {
+            share = min64(share, max64(0, w->limit.limit / (2 * live) - held));
+        }
+
+        if (calendar(w) && item->ahead * live * NEAR > free) {
             share = min64(share, w->limit.limit
-                                 / (atoi(SOMA_LEASE_IDLE_PART) * live));
+                                 / (IDLE_PART * live));
         }
 
         reply->grant = min64(free, max64(item->need,
@@ -542,6 +550,84 @@ test_spendable(void)
 
     soma_ok(w.used <= 1000000 && w.used >= 999600,
             "one node spends what is left: %lld", (long long) w.used);
+}
+
+
+/* one that takes as much as it may at once, without a pause */
+static unsigned
+newcomer_turn(world_t *w, unsigned most)
+{
+    unsigned   waits;
+    node_t    *node;
+
+    node = &w->node[0];
+    w->now += STEP;
+    waits = 0;
+
+    do {
+        waits += (node->nflying < most
+                  && soma_lease_check(&node->lease, w->now, 1, UINT64_MAX)
+                     != SOMA_OK);
+        node_turn(w, 0, node->nflying < most);
+    } while (node->nflying < most);
+
+    return waits;
+}
+
+
+/*
+ * A node that is alone has no more of a small limit ahead than the half: one
+ * that comes is served by its first call, whenever that is.  And the first
+ * one does not wait for what it had before.
+ */
+static void
+test_newcomer(void)
+{
+    int       step, good, took;
+    int64_t   limit;
+    world_t   w, with;
+    unsigned  most, waits, late;
+
+    good = 0;
+    took = 0;
+    waits = 0;
+    late = 0;
+
+    for (limit = 2; limit <= 2 * FLYING; limit++) {
+
+        for (most = 1; most <= FLYING && most <= limit; most++) {
+            world_init(&w, make(SOMA_CONCURRENCY, SOMA_WINDOW_NONE, limit), 0);
+
+            for (step = 0; step < 1200; step++) {
+                waits += newcomer_turn(&w, most);
+
+                if (step == 600) {
+                    late -= waits;
+                }
+
+                if (step % 7) {
+                    continue;
+                }
+
+                with = w;
+                took++;
+                with.node[1].want = max64(1, min64(limit - most,
+                                                   (limit + 1) / 2));
+                with.node[1].want = min64(with.node[1].want, limit - most);
+                soma_lease_need(&with.node[1].lease, w.now,
+                                with.node[1].want, with.node[1].want);
+                node_sync(&with, 1);
+                good += (with.node[1].lease.avail >= with.node[1].want);
+            }
+
+            late += waits;
+        }
+    }
+
+    soma_is_int(good, took, "served by the first call");
+    soma_is_int(late, 0, "a steady one does not wait");
+    soma_ok(waits <= 2 * FLYING * FLYING * FLYING,
+            "one that grows waits once a step: %u", waits);
 }
 
 
@@ -1100,6 +1186,7 @@ main(void)
     test_calls();
     test_spendable();
     test_many();
+    test_newcomer();
     test_need();
 
     return soma_done();

@@ -705,7 +705,7 @@ ledger_replay_send(ledger_replay_t *r, soma_ship_tenant_t *t)
     (void) snprintf(nkeys, sizeof(nkeys), "%u", batch->nkeys);
 
     argv[0] = "EVAL";
-    argv[1] = soma_ship_script;
+    argv[1] = soma_ship_lua;
     argv[2] = nkeys;
     argc = 3;
 
