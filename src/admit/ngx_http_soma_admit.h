@@ -23,26 +23,19 @@
 
 #define NGX_HTTP_SOMA_OUTPUT_SLICE  256     /* tokens reserved at a time for
                                                an answer without a bound */
-#define NGX_HTTP_SOMA_TIGHT         64      /* room for fewer requests of its
+#define NGX_HTTP_SOMA_NEARLY_FULL   64      /* room for fewer requests of its
                                                size: prompts are counted */
 #define NGX_HTTP_SOMA_LOWER_MAX     20      /* times that a reservation is
                                                lowered: hold's limits, races */
 
 
-/* access phase of every location of ours: identify, lock; and for a service
- * behind soma_access the quotas as well */
-ngx_int_t ngx_http_soma_admit_access(ngx_http_request_t *r);
-
 /*
- * Quotas of a request whose route is known: reserves under the limits of the
- * tenant and of the key.  NGX_OK, or an HTTP status with the fault noted.
+ * Quotas of a request whose route is known, or of a service: reserves under
+ * the limits of the tenant and of the key.  NGX_OK; NGX_AGAIN: it waits, for
+ * leases or for its place in a line, and is to be called again by ctx->walk;
+ * or an HTTP status with the fault noted.
  */
 ngx_int_t ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx);
-
-/* for what ngx_http_soma_admit() returned NGX_AGAIN for; then the handler is
- * called, and calls it again.  NGX_ERROR */
-ngx_int_t ngx_http_soma_admit_wait(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler);
 
 /* what a request may cost at most with that model, and so many tokens of
  * answer */
@@ -91,8 +84,9 @@ ngx_int_t ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
 /* what ctx->model is told of it in the body, 0: nothing */
 int64_t ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx);
 
-/* tokens of output that are reserved with ctx->hold and ctx->attempt_hold,
- * and the most that the provider was told of, by the client or by us */
+/* tokens of output that are reserved with ctx->caller_hold and with
+ * ctx->provider_hold, and the most that the provider was told of, by the
+ * client or by us */
 void ngx_http_soma_bound_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
     int64_t *most);
 

@@ -346,32 +346,6 @@ ngx_http_soma_endpoint_arg(ngx_http_request_t *r, const char *name,
 }
 
 
-ngx_int_t
-ngx_http_soma_wait(ngx_http_request_t *r)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_soma_suspend(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    r->main->count++;
-
-    return NGX_DONE;
-}
-
-
-void
-ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc)
-{
-    r->read_event_handler = ngx_http_block_reading;
-
-    ngx_http_finalize_request(r, rc);
-}
-
-
 /* the module's one context is the steps': a cleanup that cleans nothing is
  * the other place a request keeps for us */
 

@@ -148,7 +148,7 @@ typedef struct {
     ngx_http_status_t               status;
     ngx_http_chunked_t              chunked;
     soma_sse_t                      sse;
-    ngx_http_soma_held_t            held;       /* while ctx->held */
+    ngx_http_soma_held_t            held;       /* while ctx->event_held */
     soma_reader_t                  *reader;     /* of what comes in pieces */
     ngx_chain_t                    *out_last;   /* of u->out_bufs */
     ngx_chain_t                    *free[NGX_HTTP_SOMA_BUFS];
@@ -204,40 +204,35 @@ typedef struct {
 } ngx_http_soma_attempt_t;
 
 
-/* content handler of soma_pass */
-ngx_int_t ngx_http_soma_pass_handler(ngx_http_request_t *r);
-
 /*
  * The body out of its Content-Encoding.  NGX_DECLINED: it has none; NGX_OK;
- * NGX_DONE: "next" will be called, with NGX_OK or a status; or a status, the
- * fault noted.
+ * NGX_AGAIN: it waits, and ctx->walk goes on with NGX_OK or a status; or a
+ * status, the fault noted.
  */
-typedef void (*ngx_http_soma_unpacked_pt)(ngx_http_soma_ctx_t *ctx,
-    ngx_int_t rc);
-
-ngx_int_t ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_unpacked_pt next);
+ngx_int_t ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx);
 
 /* what the body asks, into ctx->ask: NGX_OK, or a status */
 ngx_int_t ngx_http_soma_read(ngx_http_soma_ctx_t *ctx);
+
+/*
+ * Tells equal questions apart from others; no secret, no proof.  Taken when
+ * the body has just been read: later it has left the processor's caches.
+ */
+ngx_int_t ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx);
 
 /* whether all that may answer allow what is asked beside text: NGX_OK, or 400
  * with the fault noted */
 ngx_int_t ngx_http_soma_policy(ngx_http_soma_ctx_t *ctx);
 
 /*
- * Whether the tenant was given what it names of a provider's: NGX_OK, NGX_DONE
- * (it waits, and will go on), or a status with the fault noted.  Of a request
- * for a stored response it finds the route as well.
+ * Whether the tenant was given what it names of a provider's: NGX_OK,
+ * NGX_AGAIN (it waits, and ctx->walk goes on), or a status with the fault
+ * noted.  Of a request for a stored response it finds the route as well.
  */
-ngx_int_t ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx);
 ngx_int_t ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx);
 
 /* of a plan, what leads to who keeps what is named: NGX_OK, or a status */
 ngx_int_t ngx_http_soma_stored_keeper(ngx_http_soma_ctx_t *ctx);
-
-/* from where a request may have waited; as ngx_http_soma_pass_run() */
-ngx_int_t ngx_http_soma_pass_go_on(ngx_http_soma_ctx_t *ctx);
 
 /* "allow" and "tools" of soma_provider, "tools" of soma_route (of soma_str_t):
  * the words of cf->args */
@@ -259,20 +254,10 @@ ngx_chain_t *ngx_http_soma_body_chain(ngx_http_soma_ctx_t *ctx,
 
 
 /*
- * From a request whose body is there to one that can be sent: admit, plan,
- * attempt.  What a content handler returns; NGX_DONE with ctx->ready: now
- * ngx_http_soma_attempt_begin() sends it, NGX_DONE: it waits.  ran() takes
- * either on its way.
+ * Chooses the first target, makes its request.  NGX_OK: now begin() sends it;
+ * NGX_DONE: it was the echo, whose answer stands in ctx->reply; or a status,
+ * the fault noted.
  */
-ngx_int_t ngx_http_soma_pass_run(ngx_http_soma_ctx_t *ctx);
-void ngx_http_soma_pass_ran(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
-
-/* the same for all requests of one turn of nginx's loop together.
- * NGX_DECLINED: not this one, it is to run alone */
-ngx_int_t ngx_http_soma_turn_join(ngx_http_soma_ctx_t *ctx);
-void ngx_http_soma_turn_leave(ngx_http_soma_ctx_t *ctx);
-
-/* chooses the first target, makes its request; as ngx_http_soma_pass_run() */
 ngx_int_t ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx);
 void ngx_http_soma_attempt_begin(ngx_http_soma_ctx_t *ctx);
 
@@ -468,7 +453,7 @@ ngx_chain_t *ngx_http_soma_pause_held(ngx_http_soma_attempt_t *a);
  * A stream against its budget: from the time that its answer is accepted;
  * before each event; and behind it, NGX_BUSY: its text passes what can be
  * reserved; NGX_AGAIN: it may not go out yet, to be called again behind
- * ngx_http_soma_lease_hold().
+ * ngx_http_soma_lease_wait_stream().
  */
 void ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a);
 void ngx_http_soma_meter_event(ngx_http_soma_ctx_t *ctx);
@@ -476,6 +461,25 @@ ngx_int_t ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx);
 
 /* instead of the event at hand: settles, and gives the stream's end */
 ngx_int_t ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text);
+
+/* tokens of what a metered stream has sent so far */
+int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
+    ngx_uint_t *exact);
+
+/*
+ * ngx_http_soma_outcome.c: how the request has ended.  settle: it has, and is
+ * settled with that, once.  cost: what the usage at hand comes to in nano-USD,
+ * what the record will say if it is the last; -1: nobody asked, or the model
+ * has no price.
+ *
+ * failed: the attempt under way did; "lost": its connection broke or was
+ * silent for too long, "status" as far as one came, or 0.  Where it may have
+ * cost something, used[] of tokens and cost becomes that.
+ */
+void ngx_http_soma_outcome_settle(ngx_http_soma_ctx_t *ctx);
+int64_t ngx_http_soma_outcome_cost(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_outcome_failed(ngx_http_soma_ctx_t *ctx, ngx_uint_t status,
+    ngx_uint_t lost, int64_t *used);
 
 /* ngx_http_soma_end.c: nginx's upstream is done with an answer whose header
  * went out */

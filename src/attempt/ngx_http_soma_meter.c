@@ -88,7 +88,7 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
     soma_bpe_stream_init(&m->stream, bpe);
 
     ngx_http_soma_bound_reserved(ctx, m->reserved, &m->most);
-    ngx_http_soma_meter_slack(ctx, m, 0, ctx->ask_input);
+    ngx_http_soma_meter_slack(ctx, m, 0, ctx->caller_input);
 
     m->exact = (bpe != NULL && ctx->ask.n == 1 && ctx->ask.prompts == 1);
     m->fresh = 1;
@@ -97,7 +97,7 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
 
     /* who waited to be let in waits anew */
 
-    ctx->lease_late = 0;
+    ctx->lease.late = 0;
 
     if (bpe != NULL) {
         ctx->answer.text = ngx_http_soma_meter_text;
@@ -375,7 +375,7 @@ ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
     ngx_uint_t                   i;
     ngx_http_soma_hold_t       **hold;
 
-    hold = (which == 0) ? &ctx->hold : &ctx->attempt_hold;
+    hold = (which == 0) ? &ctx->caller_hold : &ctx->provider_hold;
     from = m->reserved[which];
 
     ngx_memzero(more, sizeof(more));
@@ -416,7 +416,7 @@ ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx, ngx_uint_t *exact)
     m = ctx->meter;
     *exact = m->exact;
 
-    if (ctx->cut || ctx->held) {
+    if (ctx->cut || ctx->event_held) {
         return m->counted;
     }
 
@@ -437,7 +437,7 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
     ngx_http_soma_log(NGX_LOG_INFO, ctx->request->connection->log, 0,
                       "soma: %s \"%*s\" has nothing left for this stream, "
                       "cut after %L tokens",
-                      ctx->lease_silent
+                      ctx->lease.silent
                           ? "Redis does not answer, and a lease of"
                           : "a limit of",
                       ctx->identity.tenant.len, ctx->identity.tenant.data,
@@ -451,7 +451,7 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
     ctx->complete = 1;
     a->ended = 1;
 
-    ngx_http_soma_settle(ctx);
+    ngx_http_soma_outcome_settle(ctx);
 
     if (a->translate) {
         return ngx_http_soma_translate_cut(a, text);
@@ -470,7 +470,7 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
 
     soma_put_init(&out, p, size);
     ctx->client->cut(&out, &ctx->ask, &ctx->answer, &ctx->usage,
-                     ngx_http_soma_settle_usage_cost(ctx));
+                     ngx_http_soma_outcome_cost(ctx));
 
     text->data = p;
     text->len = out.pos - out.start;

@@ -40,13 +40,13 @@ ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
     ctx = a->ctx;
     target = ctx->route->targets.elts;
 
-    while (ctx->next < ctx->norder) {
+    while (ctx->plan.next < ctx->plan.n) {
 
-        ctx->model = target[ctx->order[ctx->next++]].model;
-        ctx->cap = ctx->ask_cap;
+        ctx->model = target[ctx->plan.order[ctx->plan.next++]].model;
+        ctx->cap = ctx->caller_cap;
         a->provider = ctx->model->provider;
 
-        if (ctx->probing) {
+        if (ctx->plan.probing) {
 
             if (!ngx_http_soma_health_probe(ctx, ctx->model)) {
                 continue;
@@ -113,7 +113,7 @@ ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a)
     ngx_http_soma_target_probe_end(a, 0);
     ngx_http_soma_target_note(a, "it cannot be asked this");
     ngx_http_soma_metrics_attempt(a->ctx->main, a->provider, "unsaid");
-    ngx_http_soma_quota_settle(a->ctx->main, &a->ctx->attempt_hold, used);
+    ngx_http_soma_quota_settle(a->ctx->main, &a->ctx->provider_hold, used);
 }
 
 
@@ -218,7 +218,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
         ngx_http_soma_target_note(a, "it has no price");
         ngx_http_soma_metrics_attempt(ctx->main, a->provider, "unpriced");
 
-        if (ctx->next >= ctx->norder && ctx->attempts == 0) {
+        if (ctx->plan.next >= ctx->plan.n && ctx->attempts == 0) {
             (void) ngx_http_soma_unpriced_refuse(ctx);
         }
 
@@ -238,10 +238,10 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
 
     /* the next target's whole answer is better than a part of this one's */
 
-    least = ctx->next < ctx->norder ? NGX_HTTP_SOMA_OUTPUT_MAX
+    least = ctx->plan.next < ctx->plan.n ? NGX_HTTP_SOMA_OUTPUT_MAX
                                     : NGX_HTTP_SOMA_OUTPUT_MIN;
 
-    rc = ngx_http_soma_bound_reserve(ctx, &ctx->attempt_hold, owner,
+    rc = ngx_http_soma_bound_reserve(ctx, &ctx->provider_hold, owner,
                                      &a->provider->limits, ctx->model, least,
                                      &refusal);
     if (rc != NGX_BUSY) {
@@ -251,7 +251,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
     ngx_http_soma_target_note(a, "its limit is used up");
     ngx_http_soma_metrics_attempt(ctx->main, a->provider, "limit");
 
-    if (ctx->next >= ctx->norder && ctx->attempts == 0) {
+    if (ctx->plan.next >= ctx->plan.n && ctx->attempts == 0) {
         (void) ngx_http_soma_admit_refused(ctx, refusal.limit, refusal.owner,
                                            &refusal.verdict);
     }
@@ -274,7 +274,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->encoding = NULL;
     a->gunzip = NULL;
     a->looked = NULL;
-    a->ctx->paused = 0;
+    a->ctx->answer_paused = 0;
     a->peeked = 0;
     a->skipped = 0;
     a->retry_after_ms = 0;
@@ -338,7 +338,7 @@ ngx_http_soma_target_facts(ngx_http_soma_attempt_t *a,
     facts->retry = &ctx->route->retry;
     facts->fail = a->fail;
     facts->status = (int) a->status.code;
-    facts->left = ctx->norder - ctx->next;
+    facts->left = ctx->plan.n - ctx->plan.next;
     facts->gone = ctx->left;
 }
 
@@ -404,10 +404,10 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
     ngx_memzero(used, sizeof(used));
     used[SOMA_REQUESTS] = 1;
 
-    ngx_http_soma_bill_failed(ctx, a->status.code,
-                              a->fail == SOMA_FAIL_LOST
-                              || a->fail == SOMA_FAIL_TIMEOUT, used);
-    ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
+    ngx_http_soma_outcome_failed(ctx, a->status.code,
+                                 a->fail == SOMA_FAIL_LOST
+                                 || a->fail == SOMA_FAIL_TIMEOUT, used);
+    ngx_http_soma_quota_settle(ctx->main, &ctx->provider_hold, used);
 
     a->over = 1;
 

@@ -25,12 +25,9 @@
 #define NGX_HTTP_SOMA_KEY_FRESH  60000      /* ms a cached key is good */
 
 
-/* the context of this request, made and put on its cleanups; NULL: memory */
-ngx_http_soma_ctx_t *ngx_http_soma_ctx_create(ngx_http_request_t *r);
-
 /*
- * NGX_OK: ctx->identity is filled.  NGX_AGAIN: Redis is asked, phases are
- * run again when it has answered.  Else an HTTP status, the fault noted.
+ * NGX_OK: ctx->identity is filled.  NGX_AGAIN: Redis is asked, and ctx->walk
+ * goes on when it has answered.  Else an HTTP status, the fault noted.
  */
 ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
@@ -44,8 +41,7 @@ ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_soma_tenant_find_begin(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-ngx_int_t ngx_http_soma_tenant_find_end(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_tenant_find_end(ngx_http_soma_ctx_t *ctx);
 void ngx_http_soma_tenant_find_exit_worker(void);
 
 /*
@@ -71,7 +67,7 @@ ngx_uint_t ngx_http_soma_credential_header(ngx_table_elt_t *h);
 ngx_int_t ngx_http_soma_credential_find(ngx_http_request_t *r, ngx_uint_t *n,
     soma_str_t *credential);
 
-/* takes every header that carries ctx->credential out of the request, for
+/* takes every header that carries ctx->key.credential out of the request, for
  * good: no handler behind passes on what opens this gateway */
 ngx_int_t ngx_http_soma_credential_strip(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);

@@ -17,8 +17,8 @@ static ngx_int_t ngx_http_soma_jwt_look(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, soma_str_t token, soma_arena_t *arena);
 static ngx_http_soma_jwt_t *ngx_http_soma_jwt_find(
     ngx_http_soma_main_conf_t *smcf, soma_str_t issuer);
-static ngx_int_t ngx_http_soma_jwt_wait(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt);
+static ngx_int_t ngx_http_soma_jwt_wait(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_jwt_t *jwt);
 static void ngx_http_soma_jwt_remember(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_jwt_t *jwt, ngx_uint_t version, soma_jwt_error_e error);
 static ngx_int_t ngx_http_soma_jwt_refuse(ngx_http_soma_ctx_t *ctx,
@@ -76,13 +76,13 @@ ngx_http_soma_jwt_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     soma_arena_t       arena;
     soma_jwt_error_e   error;
 
-    rc = ngx_http_soma_jwt_cache_get(ctx->key_hash, ctx->start, r->pool,
+    rc = ngx_http_soma_jwt_cache_get(ctx->key.hash, ctx->start, r->pool,
                                      &ctx->identity);
     if (rc == NGX_OK) {
         return NGX_OK;
     }
 
-    if (ngx_http_soma_jwt_cache_refused(ctx->key_hash, ctx->start, &error)
+    if (ngx_http_soma_jwt_cache_refused(ctx->key.hash, ctx->start, &error)
         == NGX_OK)
     {
         return ngx_http_soma_jwt_refuse(ctx, error);
@@ -132,7 +132,7 @@ ngx_http_soma_jwt_look(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     set = ngx_http_soma_jwks(jwt, &version);
 
     if (set == NULL) {
-        rc = ngx_http_soma_jwt_wait(r, ctx, jwt);
+        rc = ngx_http_soma_jwt_wait(ctx, jwt);
 
         return rc == NGX_AGAIN ? rc : ngx_http_soma_jwt_away(ctx);
     }
@@ -147,7 +147,7 @@ ngx_http_soma_jwt_look(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     {
         /* its issuer may have a new key */
 
-        rc = ngx_http_soma_jwt_wait(r, ctx, jwt);
+        rc = ngx_http_soma_jwt_wait(ctx, jwt);
 
         if (rc == NGX_AGAIN) {
             return rc;
@@ -210,23 +210,15 @@ ngx_http_soma_jwt_find(ngx_http_soma_main_conf_t *smcf, soma_str_t issuer)
 
 
 static ngx_int_t
-ngx_http_soma_jwt_wait(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_jwt_t *jwt)
+ngx_http_soma_jwt_wait(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt)
 {
-    ngx_int_t  rc;
+    /* once a request, or one that nobody has the keys for would not end */
 
-    if (ctx->jwt_waited) {
+    if (ngx_http_soma_waited_for(ctx, NGX_HTTP_SOMA_WAIT_ISSUER)) {
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_soma_jwks_wait(r, jwt);
-
-    if (rc == NGX_AGAIN) {
-        ctx->jwt_waited = 1;
-        ctx->waiting = 1;
-    }
-
-    return rc;
+    return ngx_http_soma_jwks_wait(ctx, jwt);
 }
 
 
@@ -244,7 +236,7 @@ ngx_http_soma_jwt_remember(ngx_http_soma_ctx_t *ctx,
     case SOMA_JWT_TIMES:
     case SOMA_JWT_NO_EXP:
     case SOMA_JWT_EXPIRED:
-        ngx_http_soma_jwt_cache_refuse(jwt, version, ctx->key_hash,
+        ngx_http_soma_jwt_cache_refuse(jwt, version, ctx->key.hash,
                                        ctx->start, error);
         break;
 
@@ -429,7 +421,7 @@ ngx_http_soma_jwt_keep(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_soma_jwt_cache_put(jwt, version, ctx->key_hash, ctx->start,
+    ngx_http_soma_jwt_cache_put(jwt, version, ctx->key.hash, ctx->start,
                                 identity->expires, packed, len);
 
     return NGX_OK;
