@@ -232,8 +232,6 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
                                            &refusal.verdict);
     }
 
-    ctx->error.retry_ms = 1000;
-
     if (rc == NGX_DECLINED) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
                                    "limit_store_unavailable",

@@ -12,8 +12,6 @@
 #include "soma_xxh3.h"
 
 
-#define NGX_HTTP_SOMA_LOCK_AGAIN  1000  /* ms until a client asks again */
-
 #define NGX_HTTP_SOMA_UNLOCKED       64     /* tenants, a power of two */
 #define NGX_HTTP_SOMA_UNLOCKED_NAME  40     /* bytes of one */
 #define NGX_HTTP_SOMA_UNLOCKED_MS    100
@@ -307,8 +305,6 @@ ngx_http_soma_lock_down(ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_DENY) {
-        ctx->error.retry_ms = NGX_HTTP_SOMA_LOCK_AGAIN;
-
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
                                    "lock_store_unavailable",
                                    "whether tenant \"%*s\" is locked for "

@@ -168,8 +168,6 @@ ngx_http_soma_object_unknown(ngx_http_soma_ctx_t *ctx)
 static ngx_int_t
 ngx_http_soma_object_away(ngx_http_soma_ctx_t *ctx)
 {
-    ctx->error.retry_ms = 1000;
-
     return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
                                "object_store_unavailable",
                                "whose response this is cannot be told now, "

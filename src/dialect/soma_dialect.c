@@ -123,6 +123,17 @@ soma_dialect_fault_status(soma_fault_e fault)
 }
 
 
+int64_t
+soma_dialect_fault_retry(soma_fault_e fault, int64_t known)
+{
+    if (known > 0) {
+        return known;
+    }
+
+    return (fault == SOMA_FAULT_UNAVAILABLE) ? SOMA_DIALECT_MOMENT : 0;
+}
+
+
 soma_fault_e
 soma_dialect_fault_of(int status, int *client)
 {

@@ -586,6 +586,15 @@ const soma_dialect_t *soma_dialect_find(soma_str_t name, const char **names);
 /* HTTP status of a fault */
 int soma_dialect_fault_status(soma_fault_e fault);
 
+/*
+ * When a client may come again, in ms; 0: it is not told.  known: what the
+ * cause of the fault tells of it, 0: nothing.  What is away is asked for again
+ * in a moment.
+ */
+#define SOMA_DIALECT_MOMENT  1000       /* ms */
+
+int64_t soma_dialect_fault_retry(soma_fault_e fault, int64_t known);
+
 /* what a provider's status is to a client: the fault, and the status to say,
  * which for a 4xx is the same one */
 soma_fault_e soma_dialect_fault_of(int status, int *client);

@@ -414,6 +414,7 @@ static ngx_int_t
 ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     soma_out_t *out)
 {
+    int64_t           retry;
     const ngx_str_t  *name;
 
     name = ngx_http_soma_names;
@@ -429,14 +430,18 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ctx->error.retry_ms > 0) {
+    retry = ctx->error.no_retry
+            ? 0 : soma_dialect_fault_retry(ctx->error.fault,
+                                           ctx->error.retry_ms);
+
+    if (retry > 0) {
 
         /* whole seconds, and never too early */
 
         ngx_http_soma_filter_drop_headers(r, "retry-after");
 
         if (ngx_http_soma_add_number(r, &name[NGX_HTTP_SOMA_H_RETRY_AFTER],
-                                     out, (ctx->error.retry_ms + 999) / 1000)
+                                     out, (retry + 999) / 1000)
             != NGX_OK)
         {
             return NGX_ERROR;

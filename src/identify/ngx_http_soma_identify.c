@@ -167,8 +167,6 @@ ngx_http_soma_try(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         }
     }
 
-    ctx->error.retry_ms = 1000;
-
     rc = ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
                              "key_store_unavailable",
                              "the key cannot be checked now, Redis is away: "
@@ -511,8 +509,6 @@ ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
     }
 
     if (rc == NGX_DECLINED) {
-        ctx->error.retry_ms = 1000;
-
         rc = ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
                                  "key_store_unavailable",
                                  "the key cannot be checked now, Redis gave "

@@ -262,8 +262,6 @@ ngx_http_soma_jwt_refuse(ngx_http_soma_ctx_t *ctx, soma_jwt_error_e error)
 static ngx_int_t
 ngx_http_soma_jwt_away(ngx_http_soma_ctx_t *ctx)
 {
-    ctx->error.retry_ms = 1000;
-
     return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
                                "token_keys_unavailable",
                                "the token cannot be checked now, the keys of "

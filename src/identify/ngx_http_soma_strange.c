@@ -62,7 +62,7 @@ ngx_http_soma_strange_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    ctx->error.retry_ms = 1000;
+    ctx->error.retry_ms = SOMA_DIALECT_MOMENT;
 
     return ngx_http_soma_fault(ctx, SOMA_FAULT_RATE, "too_many_unknown_keys",
                                "too many unknown API keys came from here, and "

@@ -23,7 +23,6 @@
 #define NGX_HTTP_SOMA_TENANT_FRESH   60000  /* ms in the shared cache */
 #define NGX_HTTP_SOMA_TENANT_SETS    256    /* the worker's table */
 #define NGX_HTTP_SOMA_TENANT_WAYS    4
-#define NGX_HTTP_SOMA_TENANT_RETRY   1000   /* ms until a client asks again */
 
 
 /* lives as long as the table or a request holds it */
@@ -151,8 +150,6 @@ ngx_http_soma_tenant_find_end(ngx_http_soma_ctx_t *ctx)
         if (ctx->conf->api) {
             return NGX_OK;
         }
-
-        ctx->error.retry_ms = NGX_HTTP_SOMA_TENANT_RETRY;
 
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAVAILABLE,
                                    "tenant_store_unavailable",
