@@ -36,7 +36,8 @@ comma := ,
 GCC ?= gcc
 CLANG ?= clang
 
-DIRS := base identify admit plan attempt settle store fetch api
+DIRS := base dialect price tokens quota ledger metrics core store fetch \
+	identify admit plan attempt settle api edge
 YYJSON := $(CURDIR)/build/deps/yyjson
 YYJSON_A := $(YYJSON)/libyyjson.a
 INCS := $(foreach d,$(DIRS),-Isrc/$(d)) -isystem $(YYJSON)
@@ -45,6 +46,7 @@ PLAIN := $(wildcard src/*/soma_*.c)
 LEDGER := $(wildcard tools/ledger/*.c)
 GLUE := ngx_soma_module.c $(wildcard src/*/ngx_http_soma_*.c)
 HEADERS := $(wildcard src/*/*.h)
+LUA := $(wildcard src/*/*.lua)
 TESTS := $(patsubst t/unit/test_%.c,%,$(wildcard t/unit/test_*.c))
 FUZZERS := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 
@@ -117,8 +119,8 @@ module: $(BUILD)/nginx/Makefile
 	@mkdir -p $(BUILD)/modules
 	@$(call put,$(BUILD)/nginx/ngx_http_soma_module.so,$(BUILD)/modules)
 
-$(BUILD)/nginx/Makefile: Makefile config tools/exports.map $(NGX)/conf_flags \
-		| $(YYJSON_A)
+$(BUILD)/nginx/Makefile: Makefile config config.make tools/exports.map \
+		$(NGX)/conf_flags | $(YYJSON_A)
 	@mkdir -p $(BUILD)
 	@echo "configuring for nginx in $(NGX)"
 	@cd $(NGX) && bash -c '. ./conf_flags && ./configure \
@@ -155,8 +157,8 @@ $(BUILD)/asan/core/nginx: tools/sanitize.ignore $(NGX)/conf_flags
 	@$(MAKE) -s --no-print-directory -C $(TOP)/build/deps/nginx \
 		-f $(BUILD)/asan/core/Makefile binary
 
-$(BUILD)/asan/nginx/Makefile: config tools/exports.map tools/sanitize.ignore \
-		| $(BUILD)/asan/core/nginx $(YYJSON_A)
+$(BUILD)/asan/nginx/Makefile: config config.make tools/exports.map \
+		tools/sanitize.ignore | $(BUILD)/asan/core/nginx $(YYJSON_A)
 	@$(call ASAN_CONFIGURE,--add-dynamic-module=$(TOP) \
 		--builddir=$(BUILD)/asan/nginx)
 	@touch $@
@@ -167,12 +169,12 @@ $(BUILD)/asan/nginx/Makefile: config tools/exports.map tools/sanitize.ignore \
 VOCABULARIES := $(patsubst build/deps/vocabulary/%.js,\
 	$(BUILD)/share/soma/%.soma,$(wildcard build/deps/vocabulary/*.js))
 
-VOCAB_SRC := tools/vocab.c $(wildcard src/plan/soma_bpe*.c) \
+VOCAB_SRC := tools/vocab.c $(wildcard src/tokens/soma_bpe*.c) \
 	src/base/soma_str.c src/base/soma_number.c
 
 vocabulary: $(VOCABULARIES)
 
-$(BUILD)/vocab: $(VOCAB_SRC) $(wildcard src/plan/soma_bpe*.h)
+$(BUILD)/vocab: $(VOCAB_SRC) $(wildcard src/tokens/soma_bpe*.h)
 	@mkdir -p $(@D)
 	$(GCC) $(CFLAGS_plain) $(INCS) $(VOCAB_SRC) -lcrypto -lz -o $@
 
@@ -183,12 +185,23 @@ $(BUILD)/share/soma/%.soma: build/deps/vocabulary/%.js $(BUILD)/vocab
 
 # the plain C without nginx: one archive a flavour, and its programs
 
+# scripts that run in Redis, as strings; nginx's build does so by config.make
+
+$(BUILD)/soma_lua.c: $(LUA) tools/lua
+	@mkdir -p $(@D)
+	@tools/lua $(LUA) >$@
+
 define flavour
+$(BUILD)/$(1)/soma_lua.o: $(BUILD)/soma_lua.c
+	@mkdir -p $$(@D)
+	$(CC_$(1)) $(CFLAGS_$(1)) -c $$< -o $$@
+
 $(BUILD)/$(1)/%.o: src/%.c | $(YYJSON_A)
 	@mkdir -p $$(@D)
 	$(CC_$(1)) $(CFLAGS_$(1)) $(INCS) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/$(1)/libsoma.a: $(PLAIN:src/%.c=$(BUILD)/$(1)/%.o)
+$(BUILD)/$(1)/libsoma.a: $(PLAIN:src/%.c=$(BUILD)/$(1)/%.o) \
+		$(BUILD)/$(1)/soma_lua.o
 	@rm -f $$@
 	ar rcs $$@ $$^
 

@@ -63,28 +63,28 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
     { ngx_string("soma_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_ANY,
-      ngx_http_soma_zone,
+      ngx_http_soma_conf_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("soma_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_soma_redis,
+      ngx_http_soma_redis_conf_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("soma_ledger"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_soma_ledger,
+      ngx_http_soma_services_ledger,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("soma_prices"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_prices,
+      ngx_http_soma_services_prices,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -107,7 +107,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
     { ngx_string("soma_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
-      ngx_http_soma_key,
+      ngx_http_soma_keys_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -153,7 +153,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
     { ngx_string("soma_pass"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_soma_pass,
+      ngx_http_soma_services_pass,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -161,21 +161,21 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     { ngx_string("soma_access"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
                         |NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_soma_access,
+      ngx_http_soma_services_access,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("soma_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_soma_api,
+      ngx_http_soma_services_api,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("soma_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_soma_metrics,
+      ngx_http_soma_services_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -198,28 +198,28 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
     { ngx_string("soma_on_redis_down"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_enum,
+      ngx_http_soma_block_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, on_redis_down),
       &ngx_http_soma_on_redis_down },
 
     { ngx_string("soma_unpriced"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_enum,
+      ngx_http_soma_block_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, unpriced),
       &ngx_http_soma_unpriced },
 
     { ngx_string("soma_on_abort"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_soma_on_abort,
+      ngx_http_soma_drain_on_abort,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, on_abort),
       &ngx_http_soma_aborts },
 
     { ngx_string("soma_max_tokens"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_soma_enum,
+      ngx_http_soma_block_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, max_tokens),
       &ngx_http_soma_max_tokens },
@@ -264,17 +264,17 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_soma_module_ctx = {
-    ngx_http_soma_add_variables,           /* preconfiguration */
-    ngx_http_soma_init,                    /* postconfiguration */
+    ngx_http_soma_variables_add,           /* preconfiguration */
+    ngx_http_soma_conf_init,                    /* postconfiguration */
 
-    ngx_http_soma_create_main_conf,        /* create main configuration */
-    ngx_http_soma_init_main_conf,          /* init main configuration */
+    ngx_http_soma_conf_create_main,        /* create main configuration */
+    ngx_http_soma_conf_init_main,          /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_http_soma_create_loc_conf,         /* create location configuration */
-    ngx_http_soma_merge_loc_conf           /* merge location configuration */
+    ngx_http_soma_conf_create_loc,         /* create location configuration */
+    ngx_http_soma_conf_merge_loc           /* merge location configuration */
 };
 
 

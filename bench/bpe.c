@@ -5,7 +5,7 @@
  * How fast tokens are counted: MB/s and ns a token, for texts of some kinds,
  * whole and in parts of a stream.
  *
- *     gcc -O2 -Isrc/base -Isrc/plan bench/bpe.c src/plan/soma_bpe*.c -lz
+ *     gcc -O2 -Isrc/base -Isrc/plan bench/bpe.c src/tokens/soma_bpe*.c -lz
  *     ./a.out build/share/soma/o200k_base.soma [TEXT ...]
  */
 

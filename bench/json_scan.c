@@ -5,7 +5,7 @@
  * What looking at a body costs, in ns a byte: the scanner's kinds, beside
  * memchr() (the least that reading every byte can cost) and yyjson (a tree).
  *
- *     gcc -O2 -Isrc/base bench/json_scan.c src/base/soma_*.c -lyyjson
+ *     gcc -O2 -Isrc/base bench/json_scan.c src/identify/soma_*.c -lyyjson
  *
  * Bodies: "chat" is prose with some escapes, "tools" is function schemas and
  * arguments (JSON within JSON strings), "ascii" is prose in which every

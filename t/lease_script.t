@@ -20,23 +20,12 @@ my %acked;
 my @names = qw(applied since grant free whole used turn flags now);
 
 
-# the text as the compiler sees it, with another clock
+# what Redis gets, with another clock
 sub script {
-    open my $in, '<', "$Soma::TOP/src/admit/soma_lease_script.c" or die;
-    my $source = do { local $/; <$in> };
+    my $text = qx{$Soma::TOP/tools/lua -t $Soma::TOP/src/quota/soma_lease.lua};
 
-    open $in, '<', "$Soma::TOP/src/admit/soma_lease.h" or die;
-    my %define = do { local $/; <$in> } =~ /^#define (\w+)\s+"(\d+)"/mg;
-
-    $source =~ s/.*soma_lease_script\[\] =//s;
-    $source =~ s{/\*.*?\*/}{}gs;
-    $source =~ s/\b(SOMA_\w+)/"$define{$1}"/g;
-
-    my $text = join '', $source =~ /"((?:[^"\\]|\\.)*)"/g;
-
-    $text =~ s/\\n/\n/g;
-    $text =~ s/redis\.call\('TIME'\)/{redis.call('GET', 'clock'), '0'}/;
-    $text =~ s/t\[1\] \* 1000/tonumber(t[1])/;
+    $text =~ s/redis\.call\('TIME'\)/{redis.call('GET', 'clock'), '0'}/ or die;
+    $text =~ s/t\[1\] \* 1000/tonumber(t[1])/ or die;
 
     return $text;
 }
@@ -298,6 +287,29 @@ is($r->{grant}, 15, 'never more than the limit');
 at($now + 6001);
 $r = sync('a', 'c', 20, state => 1, held => 5);
 is($r->{free}, 15, 'places of a dead node return');
+
+# who is alone leaves something for one that comes
+
+reset_all();
+$r = sync('a', 'c', 10, need => 1, ahead => 16);
+is($r->{grant}, 5, 'of a small concurrency half, who is alone, too');
+$r = sync('a', 'c', 10, state => 1, held => 5, ahead => 16);
+is($r->{grant}, 0, 'and not half of the rest, again and again');
+$r = sync('a', 'c', 10, state => 1, held => 5, need => 2, ahead => 16);
+is($r->{grant}, 2, 'what is needed is another thing');
+$r = sync('b', 'c', 10, need => 3, ahead => 16);
+is($r->{grant}, 3, 'one that comes has what it needs at once');
+$r = sync('a', 'c', 10, state => 1, held => 7, need => 1);
+is($r->{grant}, 0, 'then it is all leased');
+
+reset_all();
+$r = sync('a', 'm', 10, need => 1, ahead => 16);
+is($r->{grant}, 5, 'of a small rate half');
+$r = sync('b', 'm', 10, need => 4, ahead => 16);
+is($r->{grant}, 4, 'who comes has what it needs');
+reset_all();
+$r = sync('a', 'c', 1, need => 1, ahead => 16);
+is($r->{grant}, 1, 'one of one');
 
 # Redis lost what it had
 

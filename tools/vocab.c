@@ -190,7 +190,7 @@ parse_plain(vocab_t *vocab, soma_str_t text)
         }
 
         if (!soma_str_word(&line, &word)
-            || soma_parse_int(word, &rank) != SOMA_OK)
+            || soma_number_int(word, &rank) != SOMA_OK)
         {
             die("a line", "is no token and rank");
         }
@@ -232,7 +232,7 @@ parse_js(vocab_t *vocab, soma_str_t text)
 
         if (soma_str_is(word, "!")) {
             if (!soma_str_word(&rest, &word)
-                || soma_parse_int(word, &rank) != SOMA_OK)
+                || soma_number_int(word, &rank) != SOMA_OK)
             {
                 die("bpe_ranks", "a line begins with no rank");
             }

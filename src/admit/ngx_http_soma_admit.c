@@ -38,7 +38,7 @@ static ngx_array_t *ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx);
 
 
 ngx_int_t
-ngx_http_soma_access_handler(ngx_http_request_t *r)
+ngx_http_soma_admit_access(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
     ngx_http_soma_ctx_t       *ctx;
@@ -61,7 +61,7 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
     ctx = ngx_http_soma_get_ctx(r);
 
     if (ctx == NULL) {
-        ctx = ngx_http_soma_create_ctx(r);
+        ctx = ngx_http_soma_ctx_create(r);
 
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -102,7 +102,7 @@ ngx_http_soma_page_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (ctx->admitted
-        && soma_fault_status(ctx->error.fault)
+        && soma_dialect_fault_status(ctx->error.fault)
            >= NGX_HTTP_INTERNAL_SERVER_ERROR)
     {
         return NGX_DECLINED;
@@ -117,7 +117,7 @@ ngx_http_soma_page_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    return soma_fault_status(ctx->error.fault);
+    return soma_dialect_fault_status(ctx->error.fault);
 }
 
 
@@ -159,7 +159,7 @@ ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         }
     }
 
-    rc = ngx_http_soma_tenant_begin(r, ctx);
+    rc = ngx_http_soma_tenant_find_begin(r, ctx);
 
     if (rc != NGX_OK) {
         return rc;
@@ -173,7 +173,7 @@ ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         }
     }
 
-    rc = ngx_http_soma_tenant_end(r, ctx);
+    rc = ngx_http_soma_tenant_find_end(r, ctx);
 
     if (rc == NGX_OK) {
         rc = ngx_http_soma_user_head(r, ctx);
@@ -316,16 +316,16 @@ ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx, ngx_uint_t waits)
     if (limits == NULL) {
         return ctx->error.fault == SOMA_FAULT_NONE
                ? NGX_HTTP_INTERNAL_SERVER_ERROR
-               : soma_fault_status(ctx->error.fault);
+               : soma_dialect_fault_status(ctx->error.fault);
     }
 
     if (waits) {
 
         if (ctx->input_bound == 0 && ctx->ask.api != SOMA_API_NONE) {
-            ngx_http_soma_prompt_bound(ctx);
+            ngx_http_soma_vocabulary_bound(ctx);
         }
 
-        ngx_http_soma_wants(ctx, NULL, want);
+        ngx_http_soma_admit_wants(ctx, NULL, want);
 
         return ngx_http_soma_quota_ensure(ctx,
                      ngx_http_soma_owner(buf, "key:", ctx->identity.key),
@@ -362,14 +362,14 @@ ngx_http_soma_admit_targets(ngx_http_soma_ctx_t *ctx)
         }
 
         if (ctx->input_bound == 0) {
-            ngx_http_soma_prompt_bound(ctx);
+            ngx_http_soma_vocabulary_bound(ctx);
         }
 
         /* the scopes of a limit are read off it */
 
         ctx->model = target[i].model;
 
-        ngx_http_soma_wants(ctx, ctx->model, want);
+        ngx_http_soma_admit_wants(ctx, ctx->model, want);
 
         if (ngx_http_soma_quota_ensure(ctx,
                           ngx_http_soma_owner(buf, "provider:",
@@ -393,7 +393,7 @@ ngx_http_soma_owner(u_char *buf, const char *kind, soma_str_t name)
     soma_out_t  out;
     soma_str_t  owner;
 
-    soma_out_init(&out, buf, NGX_HTTP_SOMA_OWNER_MAX);
+    soma_put_init(&out, buf, NGX_HTTP_SOMA_OWNER_MAX);
     soma_put_cstr(&out, kind);
     soma_put_str(&out, name);
 
@@ -428,8 +428,8 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
     ngx_http_soma_quota_leave(ctx);
 
     if (rc == NGX_BUSY) {
-        return ngx_http_soma_refused(ctx, refusal.limit, refusal.owner,
-                                     &refusal.verdict);
+        return ngx_http_soma_admit_refused(ctx, refusal.limit, refusal.owner,
+                                           &refusal.verdict);
     }
 
     ctx->error.retry_ms = 1000;
@@ -449,7 +449,7 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
 
 
 ngx_int_t
-ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
+ngx_http_soma_admit_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
     soma_str_t owner, soma_verdict_t *verdict)
 {
     u_char        buf[SOMA_LIMIT_LEFT_MAX];
@@ -485,8 +485,8 @@ ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx, soma_limit_t *limit,
         way_out = "come back when Retry-After says";
     }
 
-    soma_out_init(&left, buf, sizeof(buf));
-    soma_limit_left(&left, limit, verdict->remaining);
+    soma_put_init(&left, buf, sizeof(buf));
+    soma_rule_left(&left, limit, verdict->remaining);
 
     return ngx_http_soma_fault(ctx, fault, code,
                                "limit \"%*s\" of %*s is used up, %*s: %s",
@@ -514,8 +514,8 @@ ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx)
         return NULL;
     }
 
-    rc = soma_limits_parse(limits->elts, SOMA_KEY_LIMITS_MAX, &n,
-                           ctx->identity.limits, SOMA_SCOPE_KEY, &error);
+    rc = soma_limit_list_parse(limits->elts, SOMA_KEY_LIMITS_MAX, &n,
+                               ctx->identity.limits, SOMA_SCOPE_KEY, &error);
 
     if (rc == SOMA_OK
         && ngx_http_soma_tz_limits(limits->elts, n, &zone) != NGX_OK)
@@ -549,8 +549,9 @@ ngx_http_soma_want(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
     int64_t           n;
     soma_price_ask_t  ask;
 
-    ngx_http_soma_price_ask(ctx, model, ngx_http_soma_output(ctx, model),
-                            &ask);
+    ngx_http_soma_admit_price_ask(ctx, model, ngx_http_soma_bound_output(ctx,
+                                                                         model),
+                                  &ask);
 
     n = ask.input_tokens + ask.output_tokens;
     want[SOMA_TOKENS] = ngx_max(want[SOMA_TOKENS], n);
@@ -561,7 +562,7 @@ ngx_http_soma_want(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
 
 
 void
-ngx_http_soma_price_ask(ngx_http_soma_ctx_t *ctx,
+ngx_http_soma_admit_price_ask(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t output, soma_price_ask_t *ask)
 {
     ngx_memzero(ask, sizeof(soma_price_ask_t));
@@ -588,7 +589,7 @@ ngx_http_soma_price_ask(ngx_http_soma_ctx_t *ctx,
 
 /* tokens of an answer that has no bound */
 int64_t
-ngx_http_soma_made(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
+ngx_http_soma_admit_made(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
 {
     soma_price_ask_t  ask;
 
@@ -598,15 +599,15 @@ ngx_http_soma_made(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
         return 0;
     }
 
-    ngx_http_soma_price_ask(ctx, model, 0, &ask);
+    ngx_http_soma_admit_price_ask(ctx, model, 0, &ask);
 
     return soma_price_made(model->price, &ask);
 }
 
 
 void
-ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model,
-    int64_t *want)
+ngx_http_soma_admit_wants(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model, int64_t *want)
 {
     ngx_uint_t               i;
     ngx_http_soma_target_t  *target;

@@ -31,7 +31,7 @@
 
 /* access phase of every location of ours: identify, lock; and for a service
  * behind soma_access the quotas as well */
-ngx_int_t ngx_http_soma_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_admit_access(ngx_http_request_t *r);
 
 /*
  * Quotas of a request whose route is known: reserves under the limits of the
@@ -46,24 +46,24 @@ ngx_int_t ngx_http_soma_admit_wait(ngx_http_soma_ctx_t *ctx,
 
 /* what a request may cost at most with that model, and so many tokens of
  * answer */
-void ngx_http_soma_price_ask(ngx_http_soma_ctx_t *ctx,
+void ngx_http_soma_admit_price_ask(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t output, soma_price_ask_t *ask);
 
 /* tokens of an answer of images, speech or what was heard; 0: it is bounded,
  * or paid by the piece */
-int64_t ngx_http_soma_made(ngx_http_soma_ctx_t *ctx,
+int64_t ngx_http_soma_admit_made(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model);
 
 /* what a request may use at most, for the limits of a model's provider;
  * model NULL: of the dearest in ctx->route */
-void ngx_http_soma_wants(ngx_http_soma_ctx_t *ctx,
+void ngx_http_soma_admit_wants(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t *want);
 
 /*
  * Of answers without a bound (ngx_http_soma_bound.c).
  *
  * Whether the model writes an answer whose tokens count: to all other requests
- * ngx_http_soma_made() says what is made.
+ * ngx_http_soma_admit_made() says what is made.
  */
 ngx_uint_t ngx_http_soma_bound_written(ngx_http_soma_ctx_t *ctx);
 
@@ -71,14 +71,14 @@ ngx_uint_t ngx_http_soma_bound_written(ngx_http_soma_ctx_t *ctx);
  * How many tokens all answers of that model to this request may have, as far
  * as it is reserved: ctx->cap is kept to.
  */
-int64_t ngx_http_soma_output(ngx_http_soma_ctx_t *ctx,
+int64_t ngx_http_soma_bound_output(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model);
 
 /* soma_max_tokens require: NGX_OK, or 400 with the fault noted */
 ngx_int_t ngx_http_soma_bound_check(ngx_http_soma_ctx_t *ctx);
 
 /*
- * Reserves ngx_http_soma_wants() of that model.  Where a limit of tokens or
+ * Reserves ngx_http_soma_admit_wants() of a model.  Where a limit of tokens or
  * cost refuses and the client left open how long an answer is, ctx->cap is
  * lowered to what the limit can still pay, but not below "least" tokens.
  * NGX_OK, NGX_BUSY, NGX_ERROR as ngx_http_soma_quota_reserve().
@@ -93,15 +93,15 @@ int64_t ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx);
 
 /* tokens of output that are reserved with ctx->hold and ctx->attempt_hold,
  * and the most that the provider was told of, by the client or by us */
-void ngx_http_soma_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
+void ngx_http_soma_bound_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
     int64_t *most);
 
 /* notes the fault of a limit that refused; returns 429 */
-ngx_int_t ngx_http_soma_refused(ngx_http_soma_ctx_t *ctx,
+ngx_int_t ngx_http_soma_admit_refused(ngx_http_soma_ctx_t *ctx,
     soma_limit_t *limit, soma_str_t owner, soma_verdict_t *verdict);
 
 char *ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_soma_tenants_init(ngx_conf_t *cf,
+ngx_int_t ngx_http_soma_tenant_init(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 
 

@@ -30,18 +30,19 @@ ngx_http_soma_bound_written(ngx_http_soma_ctx_t *ctx)
 {
     /* how long a compacted conversation is nobody can say beforehand */
 
-    return soma_openai.bounds(ctx->ask.api) != NULL
+    return ctx->client->bounds(ctx->ask.api) != NULL
            || ctx->ask.api == SOMA_API_COMPACT;
 }
 
 
 int64_t
-ngx_http_soma_output(ngx_http_soma_ctx_t *ctx, ngx_http_soma_model_t *model)
+ngx_http_soma_bound_output(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model)
 {
     int64_t  n;
 
     if (!ngx_http_soma_bound_written(ctx)) {
-        return ngx_http_soma_made(ctx, model);
+        return ngx_http_soma_admit_made(ctx, model);
     }
 
     n = ngx_http_soma_model_max(ctx, model);
@@ -87,7 +88,7 @@ ngx_http_soma_bound_check(ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    names = soma_openai.bounds(ctx->ask.api);
+    names = ctx->client->bounds(ctx->ask.api);
 
     if (names == NULL) {
         return NGX_OK;
@@ -124,16 +125,16 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
     }
 
     if (metered && ctx->input_bound == 0) {
-        ngx_http_soma_prompt_bound(ctx);
+        ngx_http_soma_vocabulary_bound(ctx);
     }
 
-    if (metered && ngx_http_soma_prompt_tight(owner)) {
-        (void) ngx_http_soma_prompt_count(ctx);
+    if (metered && ngx_http_soma_vocabulary_tight(owner)) {
+        (void) ngx_http_soma_vocabulary_count(ctx);
     }
 
     for (tries = 0; ; tries++) {
 
-        ngx_http_soma_wants(ctx, model, want);
+        ngx_http_soma_admit_wants(ctx, model, want);
 
         /* who waits has the time to count: what many ask for at once by a
          * bound would be let to few of them, and withheld from the others */
@@ -145,13 +146,13 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
                                          refusal);
 
         if (rc == NGX_AGAIN && ctx->loose) {
-            (void) ngx_http_soma_prompt_count(ctx);
+            (void) ngx_http_soma_vocabulary_count(ctx);
             continue;
         }
 
         if (rc == NGX_OK && metered
             && ngx_http_soma_bound_tight(ctx, hold, want)
-            && ngx_http_soma_prompt_count(ctx) == NGX_OK)
+            && ngx_http_soma_vocabulary_count(ctx) == NGX_OK)
         {
             /* what a loose bound holds is withheld from others */
 
@@ -171,7 +172,7 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
 
         /* an upper bound refuses nobody, where one can count */
 
-        if (ngx_http_soma_prompt_count(ctx) == NGX_OK) {
+        if (ngx_http_soma_vocabulary_count(ctx) == NGX_OK) {
             continue;
         }
 
@@ -196,7 +197,7 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
     if (metered) {
         ctx->metered |= (rc == NGX_OK);
 
-        ngx_http_soma_prompt_note(owner, rc == NGX_BUSY
+        ngx_http_soma_vocabulary_note(owner, rc == NGX_BUSY
                                          || ngx_http_soma_bound_tight(ctx,
                                                                 hold, want));
     }
@@ -263,7 +264,7 @@ ngx_http_soma_bound_costed(ngx_http_soma_ctx_t *ctx, ngx_array_t *limits)
 static ngx_uint_t
 ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx)
 {
-    return soma_openai.bounds(ctx->ask.api) != NULL
+    return ctx->client->bounds(ctx->ask.api) != NULL
            && (ctx->ask.max_tokens < 0
                || ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST);
 }
@@ -283,7 +284,7 @@ ngx_http_soma_bound_fit(ngx_http_soma_ctx_t *ctx,
         middle = low + (high - low + 1) / 2;
 
         ctx->cap = middle;
-        ngx_http_soma_wants(ctx, model, want);
+        ngx_http_soma_admit_wants(ctx, model, want);
 
         if (want[amount] <= left) {
             low = middle;
@@ -332,7 +333,7 @@ ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx)
 
     if (ctx->ask.max_tokens >= 0
         || ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
-        || soma_openai.bounds(ctx->ask.api) == NULL)
+        || ctx->client->bounds(ctx->ask.api) == NULL)
     {
         return 0;
     }
@@ -352,16 +353,16 @@ ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx)
 
 
 void
-ngx_http_soma_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
+ngx_http_soma_bound_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
     int64_t *most)
 {
     int64_t  cap;
 
-    reserved[1] = ngx_http_soma_output(ctx, ctx->model);
+    reserved[1] = ngx_http_soma_bound_output(ctx, ctx->model);
 
     cap = ctx->cap;
     ctx->cap = ctx->ask_cap;
-    reserved[0] = ngx_http_soma_output(ctx, ctx->model);
+    reserved[0] = ngx_http_soma_bound_output(ctx, ctx->model);
     ctx->cap = cap;
 
     *most = ctx->ask.max_tokens;

@@ -62,7 +62,7 @@ ngx_http_soma_lock_known(ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->error.fault != SOMA_FAULT_NONE) {
-        return soma_fault_status(ctx->error.fault);
+        return soma_dialect_fault_status(ctx->error.fault);
     }
 
     smcf = ctx->main;
@@ -162,7 +162,7 @@ ngx_http_soma_lock_seen(ngx_http_soma_ctx_t *ctx)
         return ngx_http_soma_lock_cached(ctx, NGX_HTTP_SOMA_LOCK_FRESH);
     }
 
-    i = soma_mix(tenant.data, tenant.len) & (NGX_HTTP_SOMA_UNLOCKED - 1);
+    i = soma_xxh3_mix(tenant.data, tenant.len) & (NGX_HTTP_SOMA_UNLOCKED - 1);
     seen = &ngx_http_soma_unlocked[i];
 
     changes = ngx_http_soma_cache_changes(ctx->main, NGX_HTTP_SOMA_CACHE_LOCK);
@@ -236,7 +236,7 @@ ngx_http_soma_lock_ask(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     ctx->cache_changes = ngx_http_soma_cache_changes(ctx->main,
                                                      NGX_HTTP_SOMA_CACHE_LOCK);
 
-    ngx_http_soma_lock_call_get(&call, ctx->identity.tenant);
+    ngx_http_soma_lock_redis_get(&call, ctx->identity.tenant);
 
     rc = ngx_http_soma_redis_request(r, ngx_http_soma_lock_handler, call.argc,
                                      call.argv, call.argvlen);
@@ -276,7 +276,8 @@ ngx_http_soma_lock_handler(ngx_http_request_t *r, redisReply *reply)
     ctx->waiting = 0;
     now = ngx_http_soma_now();
 
-    if (ngx_http_soma_lock_answer(reply, ctx->identity.tenant, now, &answer)
+    if (ngx_http_soma_lock_redis_answer(reply, ctx->identity.tenant, now,
+                                        &answer)
         != NGX_OK)
     {
         (void) ngx_http_soma_lock_down(ctx);
@@ -286,8 +287,8 @@ ngx_http_soma_lock_handler(ngx_http_request_t *r, redisReply *reply)
                                              NGX_HTTP_SOMA_CACHE_LOCK)
                  == ctx->cache_changes);
 
-        ngx_http_soma_lock_learn(ctx->main, ctx->identity.tenant, answer.json,
-                                 answer.expires, now, fresh);
+        ngx_http_soma_lock_redis_learn(ctx->main, ctx->identity.tenant,
+                                       answer.json, answer.expires, now, fresh);
 
         if (answer.json.data == NULL) {
             ctx->unlocked = 1;
@@ -352,7 +353,7 @@ ngx_http_soma_lock_refuse(ngx_http_soma_ctx_t *ctx, soma_str_t json,
         ctx->error.retry_ms = expires - now;
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
 
     if (lock.enabled_at != 0) {
         soma_put_cstr(&out, " since ");

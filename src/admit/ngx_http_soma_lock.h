@@ -32,7 +32,7 @@ ngx_int_t ngx_http_soma_lock_check(ngx_http_request_t *r,
 
 /* content handlers: POST .../training/enable, .../disable,
  * GET .../training/status/<tenant>; the caller has identified */
-ngx_int_t ngx_http_soma_training_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_lock_api_handler(ngx_http_request_t *r);
 
 /* locks made while Redis was away are written through */
 ngx_int_t ngx_http_soma_lock_init_worker(ngx_cycle_t *cycle,

@@ -9,10 +9,6 @@
 #include "ngx_http_soma_lock_table.h"
 
 
-/* how long the state of a tenant outlives its last change: any lock */
-#define NGX_HTTP_SOMA_LOCK_STATE_TTL  "31622400000"
-
-
 static void ngx_http_soma_lock_arg(ngx_http_soma_lock_call_t *call,
     const void *data, size_t len);
 static void ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call,
@@ -27,119 +23,22 @@ static void ngx_http_soma_lock_event(ngx_http_soma_lock_call_t *call,
     const soma_lock_t *lock, int64_t at, int64_t ttl_ms);
 
 
-/*
- * KEYS: lock, state.  ARGV: tenant, now, late, value (of the lock; disable:
- * now as text), event, TTL.
- *
- * A key of another type locks as well.  The tenant's stream is in another
- * slot of a cluster, so it gets the event by a command of its own.
- */
-
-#define NGX_HTTP_SOMA_LOCK_PRELUDE                                            \
-    "local function get()\n"                                                  \
-    "  local v = redis.pcall('GET', KEYS[1])\n"                               \
-    "  if type(v) == 'table' then v = '' end\n"                               \
-    "  return v\n"                                                            \
-    "end\n"
-
-#define NGX_HTTP_SOMA_LOCK_TELL                                               \
-    "local function changed()\n"                                              \
-    "  return tonumber(redis.call('HGET', KEYS[2], 'changed') or '0')\n"      \
-    "end\n"                                                                   \
-    "local function change()\n"                                               \
-    "  redis.call('HSET', KEYS[2], 'changed', ARGV[2])\n"                     \
-    "  redis.call('PEXPIRE', KEYS[2], " NGX_HTTP_SOMA_LOCK_STATE_TTL ")\n"    \
-    "end\n"                                                                   \
-    "local function tell()\n"                                                 \
-    "  change()\n"                                                            \
-    "  redis.call('PUBLISH', 'soma:training', ARGV[5])\n"                     \
-    "  redis.call('PUBLISH', 'soma:changes', 'lock ' .. ARGV[1])\n"           \
-    "end\n"
-
-
-/* a value that comes again (set by hand, always the same) may end again */
-
-static const char  ngx_http_soma_lock_get[] =
-    NGX_HTTP_SOMA_LOCK_PRELUDE
-    "local v = get()\n"
-    "if not v then return {0} end\n"
-    "if redis.call('HGET', KEYS[2], 'ended') == v then\n"
-    "  redis.call('HDEL', KEYS[2], 'ended')\n"
-    "end\n"
-    "return {1, v, redis.call('PTTL', KEYS[1])}\n";
-
-
-/* the same value again is a second try of a call whose answer was lost */
-
-static const char  ngx_http_soma_lock_enable[] =
-    NGX_HTTP_SOMA_LOCK_PRELUDE
-    NGX_HTTP_SOMA_LOCK_TELL
-    "local v = get()\n"
-    "if v == ARGV[4] then return {1} end\n"
-    "if v then return {0, v, redis.call('PTTL', KEYS[1])} end\n"
-    "if ARGV[3] == '1' and changed() > tonumber(ARGV[2]) then\n"
-    "  return {2}\n"
-    "end\n"
-    "redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[6])\n"
-    "redis.call('HDEL', KEYS[2], 'ended')\n"
-    "tell()\n"
-    "return {1}\n";
-
-
-static const char  ngx_http_soma_lock_disable[] =
-    NGX_HTTP_SOMA_LOCK_PRELUDE
-    NGX_HTTP_SOMA_LOCK_TELL
-    "local v = get()\n"
-    "if not v then\n"
-    "  if changed() < tonumber(ARGV[2]) then change() end\n"
-    "  return {0}\n"
-    "end\n"
-    "if ARGV[3] == '1' then\n"
-    "  local ok, t = pcall(cjson.decode, v)\n"
-    "  if changed() > tonumber(ARGV[2])\n"
-    "     or ok and type(t) == 'table' and type(t.enabled_at) == 'string'\n"
-    "        and t.enabled_at > ARGV[4]\n"
-    "  then\n"
-    "    return {2, v, redis.call('PTTL', KEYS[1])}\n"
-    "  end\n"
-    "end\n"
-    "redis.call('DEL', KEYS[1])\n"
-    "redis.call('HSET', KEYS[2], 'ended', v)\n"
-    "tell()\n"
-    "return {1, v, -1}\n";
-
-
-static const char  ngx_http_soma_lock_expired[] =
-    NGX_HTTP_SOMA_LOCK_PRELUDE
-    NGX_HTTP_SOMA_LOCK_TELL
-    "local v = get()\n"
-    "if v then return {0, v, redis.call('PTTL', KEYS[1])} end\n"
-    "if redis.call('HGET', KEYS[2], 'ended') == ARGV[4]\n"
-    "   or changed() > tonumber(ARGV[2])\n"
-    "then\n"
-    "  return {2}\n"
-    "end\n"
-    "redis.call('HSET', KEYS[2], 'ended', ARGV[4])\n"
-    "tell()\n"
-    "return {1}\n";
-
-
 void
-ngx_http_soma_lock_call_get(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_get(ngx_http_soma_lock_call_t *call,
     soma_str_t tenant)
 {
-    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_get, tenant);
+    ngx_http_soma_lock_begin(call, soma_lock_get_lua, tenant);
 }
 
 
 void
-ngx_http_soma_lock_call_enable(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_enable(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
     soma_str_t json, int64_t ttl_ms, ngx_uint_t late)
 {
     u_char  *from;
 
-    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_enable, lock->tenant);
+    ngx_http_soma_lock_begin(call, soma_lock_enable_lua, lock->tenant);
     ngx_http_soma_lock_common(call, lock->tenant, lock->enabled_at, late);
     ngx_http_soma_lock_arg(call, json.data, json.len);
     ngx_http_soma_lock_event(call, smcf, "enabled", lock, lock->enabled_at,
@@ -152,13 +51,13 @@ ngx_http_soma_lock_call_enable(ngx_http_soma_lock_call_t *call,
 
 
 void
-ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_disable(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock, int64_t now,
     ngx_uint_t late)
 {
     u_char  *from;
 
-    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_disable, lock->tenant);
+    ngx_http_soma_lock_begin(call, soma_lock_disable_lua, lock->tenant);
     ngx_http_soma_lock_common(call, lock->tenant, now, late);
 
     from = call->out.pos;
@@ -170,11 +69,11 @@ ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
 
 
 void
-ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
+ngx_http_soma_lock_redis_expired(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
     soma_str_t json, int64_t at)
 {
-    ngx_http_soma_lock_begin(call, ngx_http_soma_lock_expired, lock->tenant);
+    ngx_http_soma_lock_begin(call, soma_lock_expired_lua, lock->tenant);
     ngx_http_soma_lock_common(call, lock->tenant, at, 0);
     ngx_http_soma_lock_arg(call, json.data, json.len);
     ngx_http_soma_lock_event(call, smcf, "expired", lock, at, 0);
@@ -182,15 +81,15 @@ ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
 
 
 void
-ngx_http_soma_lock_record(ngx_http_soma_main_conf_t *smcf, const char *name,
-    const soma_lock_t *lock, int64_t at, int64_t ttl_ms)
+ngx_http_soma_lock_redis_record(ngx_http_soma_main_conf_t *smcf,
+    const char *name, const soma_lock_t *lock, int64_t at, int64_t ttl_ms)
 {
     u_char                     *from;
     int64_t                     events;
     ngx_http_soma_lock_call_t   call;
 
     call.argc = 0;
-    soma_out_init(&call.out, call.buf, sizeof(call.buf));
+    soma_put_init(&call.out, call.buf, sizeof(call.buf));
 
     ngx_http_soma_lock_arg(&call, "XADD", 4);
 
@@ -235,8 +134,8 @@ ngx_http_soma_lock_recorded(void *data, redisReply *reply)
 
 
 ngx_int_t
-ngx_http_soma_lock_answer(redisReply *reply, soma_str_t tenant, int64_t now,
-    ngx_http_soma_lock_answer_t *answer)
+ngx_http_soma_lock_redis_answer(redisReply *reply, soma_str_t tenant,
+    int64_t now, ngx_http_soma_lock_answer_t *answer)
 {
     int64_t  ttl;
 
@@ -285,7 +184,8 @@ ngx_http_soma_lock_answer(redisReply *reply, soma_str_t tenant, int64_t now,
 
 
 void
-ngx_http_soma_lock_learn(ngx_http_soma_main_conf_t *smcf, soma_str_t tenant,
+ngx_http_soma_lock_redis_learn(ngx_http_soma_main_conf_t *smcf,
+    soma_str_t tenant,
     soma_str_t json, int64_t expires, int64_t now, ngx_uint_t fresh)
 {
     ngx_http_soma_lock_table_learn(smcf, tenant, json, expires, now);
@@ -321,7 +221,7 @@ ngx_http_soma_lock_begin(ngx_http_soma_lock_call_t *call, const char *script,
     u_char  *from;
 
     call->argc = 0;
-    soma_out_init(&call->out, call->buf, sizeof(call->buf));
+    soma_put_init(&call->out, call->buf, sizeof(call->buf));
 
     ngx_http_soma_lock_arg(call, "EVAL", 4);
     ngx_http_soma_lock_arg(call, script, ngx_strlen(script));

@@ -43,6 +43,13 @@ typedef struct {
 } ngx_http_soma_lock_call_t;
 
 
+/* the scripts: of each the file NAME.lua beside this one */
+extern const char  soma_lock_disable_lua[];
+extern const char  soma_lock_enable_lua[];
+extern const char  soma_lock_expired_lua[];
+extern const char  soma_lock_get_lua[];
+
+
 /* what a script answered */
 #define NGX_HTTP_SOMA_LOCK_NO     0
 #define NGX_HTTP_SOMA_LOCK_YES    1
@@ -65,15 +72,15 @@ typedef struct {
  *           did
  * late: decided while Redis was away, at "now"
  */
-void ngx_http_soma_lock_call_get(ngx_http_soma_lock_call_t *call,
+void ngx_http_soma_lock_redis_get(ngx_http_soma_lock_call_t *call,
     soma_str_t tenant);
-void ngx_http_soma_lock_call_enable(ngx_http_soma_lock_call_t *call,
+void ngx_http_soma_lock_redis_enable(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
     soma_str_t json, int64_t ttl_ms, ngx_uint_t late);
-void ngx_http_soma_lock_call_disable(ngx_http_soma_lock_call_t *call,
+void ngx_http_soma_lock_redis_disable(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock, int64_t now,
     ngx_uint_t late);
-void ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
+void ngx_http_soma_lock_redis_expired(ngx_http_soma_lock_call_t *call,
     ngx_http_soma_main_conf_t *smcf, const soma_lock_t *lock,
     soma_str_t json, int64_t at);
 
@@ -82,19 +89,19 @@ void ngx_http_soma_lock_call_expired(ngx_http_soma_lock_call_t *call,
  * name and times as the call's own.  Nobody waits for it: when it cannot be
  * written, that is logged.
  */
-void ngx_http_soma_lock_record(ngx_http_soma_main_conf_t *smcf,
+void ngx_http_soma_lock_redis_record(ngx_http_soma_main_conf_t *smcf,
     const char *name, const soma_lock_t *lock, int64_t at, int64_t ttl_ms);
 
 /* NGX_OK, or NGX_ERROR: no answer or an error, logged; strings belong to the
  * reply */
-ngx_int_t ngx_http_soma_lock_answer(redisReply *reply, soma_str_t tenant,
+ngx_int_t ngx_http_soma_lock_redis_answer(redisReply *reply, soma_str_t tenant,
     int64_t now, ngx_http_soma_lock_answer_t *answer);
 
 /*
  * Remembers what Redis said; json.data NULL: no lock.  fresh 0: something
  * changed while Redis was asked, the cache is left alone.
  */
-void ngx_http_soma_lock_learn(ngx_http_soma_main_conf_t *smcf,
+void ngx_http_soma_lock_redis_learn(ngx_http_soma_main_conf_t *smcf,
     soma_str_t tenant, soma_str_t json, int64_t expires, int64_t now,
     ngx_uint_t fresh);
 

@@ -215,18 +215,18 @@ ngx_http_soma_lock_tell(ngx_http_soma_main_conf_t *smcf,
     sync->expired = 0;
 
     if (copy->state == NGX_HTTP_SOMA_LOCK_GONE) {
-        ngx_http_soma_lock_call_disable(call, smcf, &sync->lock,
-                                        copy->changed, 1);
+        ngx_http_soma_lock_redis_disable(call, smcf, &sync->lock,
+                                         copy->changed, 1);
 
     } else if (copy->expires != 0 && copy->expires <= now) {
         sync->expired = 1;
-        ngx_http_soma_lock_call_expired(call, smcf, &sync->lock,
-                                        sync->copy.json, copy->expires);
+        ngx_http_soma_lock_redis_expired(call, smcf, &sync->lock,
+                                         sync->copy.json, copy->expires);
 
     } else {
         sync->ttl_ms = copy->expires - now;
-        ngx_http_soma_lock_call_enable(call, smcf, &sync->lock,
-                                       sync->copy.json, sync->ttl_ms, 1);
+        ngx_http_soma_lock_redis_enable(call, smcf, &sync->lock,
+                                        sync->copy.json, sync->ttl_ms, 1);
     }
 
     rc = ngx_http_soma_redis_command(ngx_http_soma_lock_told, sync,
@@ -247,16 +247,16 @@ ngx_http_soma_lock_tell_stream(ngx_http_soma_lock_sync_t *sync)
     copy = &sync->copy;
 
     if (sync->expired) {
-        ngx_http_soma_lock_record(sync->smcf, "expired", &sync->lock,
-                                  copy->expires, 0);
+        ngx_http_soma_lock_redis_record(sync->smcf, "expired", &sync->lock,
+                                        copy->expires, 0);
 
     } else if (copy->state == NGX_HTTP_SOMA_LOCK_GONE) {
-        ngx_http_soma_lock_record(sync->smcf, "disabled", &sync->lock,
-                                  copy->changed, 0);
+        ngx_http_soma_lock_redis_record(sync->smcf, "disabled", &sync->lock,
+                                        copy->changed, 0);
 
     } else {
-        ngx_http_soma_lock_record(sync->smcf, "enabled", &sync->lock,
-                                  sync->lock.enabled_at, sync->ttl_ms);
+        ngx_http_soma_lock_redis_record(sync->smcf, "enabled", &sync->lock,
+                                        sync->lock.enabled_at, sync->ttl_ms);
     }
 }
 
@@ -280,7 +280,7 @@ ngx_http_soma_lock_told(void *data, redisReply *reply)
     smcf = sync->smcf;
     copy = &sync->copy;
 
-    if (ngx_http_soma_lock_answer(reply, copy->tenant, now, &answer)
+    if (ngx_http_soma_lock_redis_answer(reply, copy->tenant, now, &answer)
         != NGX_OK)
     {
         goto done;
@@ -308,8 +308,8 @@ ngx_http_soma_lock_told(void *data, redisReply *reply)
     } else if (answer.code == NGX_HTTP_SOMA_LOCK_YES) {
 
         if (ngx_http_soma_lock_table_remove(smcf, copy) == NGX_OK) {
-            ngx_http_soma_lock_learn(smcf, copy->tenant, copy->json,
-                                     copy->expires, now, 1);
+            ngx_http_soma_lock_redis_learn(smcf, copy->tenant, copy->json,
+                                           copy->expires, now, 1);
 
             ngx_http_soma_log(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                               "soma: redis knows the training lock of tenant "
@@ -328,8 +328,8 @@ ngx_http_soma_lock_told(void *data, redisReply *reply)
     /* the lock that Redis has is the one */
 
     if (ngx_http_soma_lock_table_remove(smcf, copy) == NGX_OK) {
-        ngx_http_soma_lock_learn(smcf, copy->tenant, answer.json,
-                                 answer.expires, now, 1);
+        ngx_http_soma_lock_redis_learn(smcf, copy->tenant, answer.json,
+                                       answer.expires, now, 1);
     }
 
 done:

@@ -7,16 +7,29 @@
 
 
 #include "ngx_http_soma_admit.h"
-#include "ngx_http_soma_conf.h"
-#include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_block.h"
 
 
-static char *ngx_http_soma_tenant_line(ngx_conf_t *cf, ngx_command_t *dummy,
-    void *conf);
 static void ngx_http_soma_limits_warn(ngx_conf_t *cf, ngx_array_t *limits,
     const char *block, ngx_str_t *name, ngx_uint_t redis);
 static char *ngx_http_soma_tenant_models(ngx_conf_t *cf,
-    ngx_http_soma_tenant_t *tenant);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+
+
+static const soma_scope_e  ngx_http_soma_tenant_scope = SOMA_SCOPE_TENANT;
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_tenant_words[] = {
+
+    { "limit", 0, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_limit, offsetof(ngx_http_soma_tenant_t, limits),
+      &ngx_http_soma_tenant_scope },
+
+    { "models", 1, NGX_HTTP_SOMA_BLOCK_MANY, 0,
+      ngx_http_soma_tenant_models, 0, NULL },
+
+    { NULL, 0, 0, 0, NULL, 0, NULL }
+};
 
 
 char *
@@ -26,13 +39,14 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t                *value;
     ngx_http_soma_name_t     *name;
+    ngx_http_soma_block_t     block;
     ngx_http_soma_tenant_t  **tp, *tenant;
 
     (void) cmd;
 
     value = cf->args->elts;
 
-    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_lock_tenant_valid(ngx_http_soma_str(value[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid tenant name \"%V\": up to %d letters, "
                            "digits, \".\", \"_\" and \"-\" are allowed",
@@ -58,58 +72,33 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     name->name = tenant->name;
     name->value = tenant;
 
-    return ngx_http_soma_block(cf, ngx_http_soma_tenant_line, tenant);
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
+
+    block.directive = "soma_tenant";
+    block.name = &tenant->name;
+    block.words = ngx_http_soma_tenant_words;
+    block.conf = tenant;
+
+    return ngx_http_soma_block(cf, &block);
 }
 
 
 static char *
-ngx_http_soma_tenant_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+ngx_http_soma_tenant_models(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    ngx_http_soma_tenant_t  *tenant = conf;
+    size_t                   len;
+    u_char                  *p;
+    ngx_uint_t               i, n;
+    ngx_http_soma_tenant_t  *tenant;
 
-    ngx_str_t  *value;
+    (void) word;
 
-    (void) dummy;
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[0].data, "limit") == 0) {
-        return ngx_http_soma_conf_limit(cf, &tenant->limits,
-                                        SOMA_SCOPE_TENANT);
-    }
-
-    if (ngx_strcmp(value[0].data, "models") == 0 && cf->args->nelts > 1) {
-        return ngx_http_soma_tenant_models(cf, tenant);
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown directive \"%V\" in soma_tenant \"%V\": "
-                       "allowed are \"limit AMOUNT NUMBER/WINDOW [per=SCOPE]\""
-                       " and \"models NAME ...\"", &value[0], &tenant->name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_soma_tenant_models(ngx_conf_t *cf, ngx_http_soma_tenant_t *tenant)
-{
-    size_t       len;
-    u_char      *p;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    if (tenant->models.len) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"models\" stands twice in soma_tenant \"%V\"",
-                           &tenant->name);
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
+    tenant = block->conf;
+    n = cf->args->nelts - 1;
     len = 0;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = 0; i < n; i++) {
         len += value[i].len + 1;
 
         if (ngx_strlchr(value[i].data, value[i].data + value[i].len, ',')) {
@@ -129,7 +118,7 @@ ngx_http_soma_tenant_models(ngx_conf_t *cf, ngx_http_soma_tenant_t *tenant)
     tenant->models.data = p;
     tenant->models.len = len - 1;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = 0; i < n; i++) {
         p = ngx_cpymem(p, value[i].data, value[i].len);
         *p++ = ' ';
     }
@@ -178,7 +167,7 @@ ngx_http_soma_limits_warn(ngx_conf_t *cf, ngx_array_t *limits,
 
 
 ngx_int_t
-ngx_http_soma_tenants_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+ngx_http_soma_tenant_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 {
     ngx_str_t                  *twice;
     ngx_uint_t                  i;

@@ -210,7 +210,7 @@ soma_lock_take(soma_lock_t *lock, const soma_lock_fields_t *fields,
 
     lock->tenant = soma_lock_text(fields->value[SOMA_LOCK_TENANT]);
 
-    if (!soma_tenant_valid(lock->tenant)) {
+    if (!soma_lock_tenant_valid(lock->tenant)) {
         *error = "\"tenant\" is required: 1 to 128 letters, digits, dots, "
                  "underscores or hyphens.";
         return SOMA_ERROR;
@@ -265,7 +265,7 @@ soma_lock_ttl(int64_t *ttl, yyjson_val *value, const char **error)
 
     } else if (yyjson_is_str(value)) {
 
-        if (soma_parse_duration(soma_lock_text(value), &ms) != SOMA_OK) {
+        if (soma_number_duration(soma_lock_text(value), &ms) != SOMA_OK) {
             ms = 0;
         }
     }
@@ -359,7 +359,7 @@ soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json)
 
     tenant = soma_lock_text(yyjson_obj_get(root, "tenant"));
 
-    if (soma_tenant_valid(tenant)) {
+    if (soma_lock_tenant_valid(tenant)) {
         lock->tenant = tenant;
     }
 
@@ -371,7 +371,7 @@ soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json)
 
     time = soma_lock_text(yyjson_obj_get(root, "enabled_at"));
 
-    if (soma_parse_time(time, &lock->enabled_at) != SOMA_OK) {
+    if (soma_time_parse(time, &lock->enabled_at) != SOMA_OK) {
         lock->enabled_at = 0;
     }
 
@@ -380,7 +380,7 @@ soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json)
 
 
 int
-soma_tenant_valid(soma_str_t tenant)
+soma_lock_tenant_valid(soma_str_t tenant)
 {
     int     c;
     size_t  i;

@@ -58,7 +58,7 @@ void soma_lock_json(soma_out_t *out, const soma_lock_t *lock);
 int soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json);
 
 /* [A-Za-z0-9._-]{1,SOMA_TENANT_MAX}: what may stand in a Redis key */
-int soma_tenant_valid(soma_str_t tenant);
+int soma_lock_tenant_valid(soma_str_t tenant);
 
 
 #endif /* SOMA_LOCK_H */

@@ -33,13 +33,13 @@ static void ngx_http_soma_state_cleanup(void *data);
 
 
 static ngx_http_soma_endpoint_t  ngx_http_soma_endpoints[] = {
-    { ngx_string("/usage"), ngx_http_soma_usage_handler,
+    { ngx_string("/usage"), ngx_http_soma_api_usage_handler,
       "tenant day from to by limit cursor", 0, 0 },
-    { ngx_string("/health"), ngx_http_soma_health_handler, "", 0, 1 },
-    { ngx_string("/config"), ngx_http_soma_config_handler, "", 0, 1 },
-    { ngx_string("/locks"), ngx_http_soma_locks_handler, "", 0, 0 },
+    { ngx_string("/health"), ngx_http_soma_api_health_handler, "", 0, 1 },
+    { ngx_string("/config"), ngx_http_soma_api_config_handler, "", 0, 1 },
+    { ngx_string("/locks"), ngx_http_soma_api_locks_handler, "", 0, 0 },
     { ngx_string("/livez"), ngx_http_soma_live_handler, NULL, 1, 1 },
-    { ngx_string("/readyz"), ngx_http_soma_ready_handler, NULL, 1, 1 },
+    { ngx_string("/readyz"), ngx_http_soma_api_health_ready, NULL, 1, 1 },
     { ngx_null_string, NULL, NULL, 0, 0 }
 };
 
@@ -58,7 +58,7 @@ ngx_http_soma_api_handler(ngx_http_request_t *r)
     }
 
     if (ctx && ngx_http_soma_is_training(r)) {
-        return ngx_http_soma_training_handler(r);
+        return ngx_http_soma_lock_api_handler(r);
     }
 
     endpoint = ngx_http_soma_endpoint(r);
@@ -78,14 +78,14 @@ ngx_http_soma_api_handler(ngx_http_request_t *r)
                                    "training/status/<tenant>", &r->uri);
     }
 
-    rc = ngx_http_soma_only_get(r, ctx);
+    rc = ngx_http_soma_endpoint_only_get(r, ctx);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (endpoint->args) {
-        rc = ngx_http_soma_args_check(r, ctx, endpoint->args);
+        rc = ngx_http_soma_endpoint_args(r, ctx, endpoint->args);
 
         if (rc != NGX_OK) {
             return rc;
@@ -120,7 +120,7 @@ ngx_http_soma_api_limited(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_soma_args_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+ngx_http_soma_endpoint_args(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     const char *names)
 {
     u_char      *p, *end, *last, *eq;
@@ -227,7 +227,7 @@ ngx_http_soma_live_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_soma_only_get(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_endpoint_only_get(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
         return NGX_OK;
@@ -238,12 +238,12 @@ ngx_http_soma_only_get(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
                ? NGX_HTTP_NOT_ALLOWED : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_soma_method_fault(r, ctx, "GET, HEAD");
+    return ngx_http_soma_endpoint_method(r, ctx, "GET, HEAD");
 }
 
 
 ngx_int_t
-ngx_http_soma_method_fault(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+ngx_http_soma_endpoint_method(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     const char *methods)
 {
     if (ngx_http_soma_allow(r, methods) != NGX_OK) {
@@ -278,7 +278,7 @@ ngx_http_soma_allow(ngx_http_request_t *r, const char *methods)
 
 
 ngx_int_t
-ngx_http_soma_answer(ngx_http_request_t *r, ngx_uint_t status,
+ngx_http_soma_endpoint_answer(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_soma_write_pt write, void *data)
 {
     u_char      *buf;
@@ -294,7 +294,7 @@ ngx_http_soma_answer(ngx_http_request_t *r, ngx_uint_t status,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        soma_out_init(&out, buf, size);
+        soma_put_init(&out, buf, size);
         write(&out, data);
 
         if (!out.full) {
@@ -318,7 +318,8 @@ ngx_http_soma_answer(ngx_http_request_t *r, ngx_uint_t status,
 
 
 ngx_int_t
-ngx_http_soma_arg(ngx_http_request_t *r, const char *name, soma_str_t *value)
+ngx_http_soma_endpoint_arg(ngx_http_request_t *r, const char *name,
+    soma_str_t *value)
 {
     u_char     *p, *s;
     ngx_str_t   raw;
@@ -375,7 +376,7 @@ ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc)
  * the other place a request keeps for us */
 
 void *
-ngx_http_soma_state_create(ngx_http_request_t *r, size_t size)
+ngx_http_soma_endpoint_state_create(ngx_http_request_t *r, size_t size)
 {
     ngx_pool_cleanup_t  *cln;
 
@@ -393,7 +394,7 @@ ngx_http_soma_state_create(ngx_http_request_t *r, size_t size)
 
 
 void *
-ngx_http_soma_state_get(ngx_http_request_t *r)
+ngx_http_soma_endpoint_state(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
 
@@ -411,71 +412,4 @@ static void
 ngx_http_soma_state_cleanup(void *data)
 {
     (void) data;
-}
-
-
-void
-ngx_http_soma_put_name(soma_out_t *out, const char *name)
-{
-    if (out->pos != out->start && out->pos[-1] != '{'
-        && out->pos[-1] != '[')
-    {
-        soma_put_char(out, ',');
-    }
-
-    soma_put_char(out, '"');
-    soma_put_cstr(out, name);
-    soma_put_cstr(out, "\":");
-}
-
-
-void
-ngx_http_soma_put_string(soma_out_t *out, const char *name, soma_str_t value)
-{
-    ngx_http_soma_put_name(out, name);
-    soma_put_json_str(out, value);
-}
-
-
-void
-ngx_http_soma_put_text(soma_out_t *out, const char *name, const char *value)
-{
-    soma_str_t  s;
-
-    s.data = (u_char *) value;
-    s.len = ngx_strlen(value);
-
-    ngx_http_soma_put_string(out, name, s);
-}
-
-
-void
-ngx_http_soma_put_number(soma_out_t *out, const char *name, int64_t value)
-{
-    ngx_http_soma_put_name(out, name);
-    soma_put_int(out, value);
-}
-
-
-void
-ngx_http_soma_put_bool(soma_out_t *out, const char *name, ngx_uint_t value)
-{
-    ngx_http_soma_put_name(out, name);
-    soma_put_cstr(out, value ? "true" : "false");
-}
-
-
-void
-ngx_http_soma_put_time(soma_out_t *out, const char *name, int64_t ms)
-{
-    ngx_http_soma_put_name(out, name);
-
-    if (ms == 0) {
-        soma_put_cstr(out, "null");
-        return;
-    }
-
-    soma_put_char(out, '"');
-    soma_put_time(out, ms);
-    soma_put_char(out, '"');
 }

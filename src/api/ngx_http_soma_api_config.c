@@ -41,10 +41,11 @@ static const char *const  ngx_http_soma_apis[] = {
 
 
 ngx_int_t
-ngx_http_soma_config_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_api_config_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx)
 {
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_config_write,
-                                ctx);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_config_write, ctx);
 }
 
 
@@ -56,18 +57,15 @@ ngx_http_soma_config_write(soma_out_t *out, void *data)
     ngx_uint_t  i;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "version", NGX_HTTP_SOMA_VERSION);
-    ngx_http_soma_put_string(out, "node", ngx_http_soma_str(ctx->main->node));
+    soma_member_text(out, "version", NGX_HTTP_SOMA_VERSION);
+    soma_member_str(out, "node", ngx_http_soma_str(ctx->main->node));
 
     ngx_http_soma_config_who(out, ctx);
 
-    ngx_http_soma_put_name(out, "apis");
-    soma_put_char(out, '[');
+    soma_member_open(out, "apis", '[');
 
     for (i = 0; i < sizeof(ngx_http_soma_apis) / sizeof(char *); i++) {
-        soma_put_cstr(out, i ? ",\"" : "\"");
-        soma_put_cstr(out, ngx_http_soma_apis[i]);
-        soma_put_char(out, '"');
+        soma_member_text(out, NULL, ngx_http_soma_apis[i]);
     }
 
     soma_put_char(out, ']');
@@ -88,14 +86,14 @@ ngx_http_soma_config_who(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 
     identity = &ctx->identity;
 
-    ngx_http_soma_put_string(out, "tenant", identity->tenant);
-    ngx_http_soma_put_string(out, "user", identity->user);
-    ngx_http_soma_put_string(out, "key", identity->key);
+    soma_member_str(out, "tenant", identity->tenant);
+    soma_member_str(out, "user", identity->user);
+    soma_member_str(out, "key", identity->key);
 
-    ngx_http_soma_put_list(out, "capabilities",
-                           ngx_http_soma_capabilities(identity->capabilities),
-                           ',');
-    ngx_http_soma_put_time(out, "expires", identity->expires);
+    soma_member_list(out, "capabilities",
+                     ngx_http_soma_manage_capabilities(identity->capabilities),
+                     ',');
+    soma_member_time(out, "expires", identity->expires);
 }
 
 
@@ -106,22 +104,19 @@ static void
 ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 {
     u_char        *p, *end, *stop;
-    ngx_uint_t     i, n;
+    ngx_uint_t     i;
     soma_str_t     text;
     soma_limit_t  *limit;
 
-    n = 0;
-
-    ngx_http_soma_put_name(out, "limits");
-    soma_put_char(out, '[');
+    soma_member_open(out, "limits", '[');
 
     if (ctx->tenant) {
         limit = ctx->tenant->limits.elts;
 
         for (i = 0; i < ctx->tenant->limits.nelts; i++) {
-            soma_put_cstr(out, n++ ? ",{" : "{");
-            ngx_http_soma_put_text(out, "owner", "tenant");
-            ngx_http_soma_put_string(out, "limit", limit[i].text);
+            soma_member_open(out, NULL, '{');
+            soma_member_text(out, "owner", "tenant");
+            soma_member_str(out, "limit", limit[i].text);
             soma_put_char(out, '}');
         }
     }
@@ -145,9 +140,9 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
         p = stop + 1;
 
         if (text.len) {
-            soma_put_cstr(out, n++ ? ",{" : "{");
-            ngx_http_soma_put_text(out, "owner", "key");
-            ngx_http_soma_put_string(out, "limit", text);
+            soma_member_open(out, NULL, '{');
+            soma_member_text(out, "owner", "key");
+            soma_member_str(out, "limit", text);
             soma_put_char(out, '}');
         }
     }
@@ -159,42 +154,38 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_config_models(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 {
-    ngx_uint_t               i, n;
+    ngx_uint_t               i;
     const soma_price_t      *price;
     ngx_http_soma_model_t  **model;
 
-    n = 0;
     model = ctx->main->models.elts;
 
-    ngx_http_soma_put_name(out, "models");
-    soma_put_char(out, '[');
+    soma_member_open(out, "models", '[');
 
     for (i = 0; i < ctx->main->models.nelts; i++) {
 
-        if (!ngx_http_soma_route_allowed(ctx, &model[i]->name)) {
+        if (!ngx_http_soma_plan_allowed(ctx, &model[i]->name)) {
             continue;
         }
 
         price = model[i]->price;
 
-        soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_put_string(out, "name",
-                                 ngx_http_soma_str(model[i]->name));
-        ngx_http_soma_put_string(out, "provider",
-                            ngx_http_soma_str(model[i]->provider->name));
-        ngx_http_soma_put_bool(out, "usable",
-                               model[i]->provider->missing.len == 0);
+        soma_member_open(out, NULL, '{');
+        soma_member_str(out, "name", ngx_http_soma_str(model[i]->name));
+        soma_member_str(out, "provider",
+                        ngx_http_soma_str(model[i]->provider->name));
+        soma_member_bool(out, "usable", model[i]->provider->missing.len == 0);
 
         if (price->mode.len) {
-            ngx_http_soma_put_string(out, "mode", price->mode);
+            soma_member_str(out, "mode", price->mode);
         }
 
         if (price->max_input) {
-            ngx_http_soma_put_number(out, "context", price->max_input);
+            soma_member_int(out, "context", price->max_input);
         }
 
         if (price->max_output) {
-            ngx_http_soma_put_number(out, "max_output", price->max_output);
+            soma_member_int(out, "max_output", price->max_output);
         }
 
         ngx_http_soma_config_price(out, model[i]);
@@ -210,7 +201,7 @@ ngx_http_soma_config_price(soma_out_t *out, ngx_http_soma_model_t *model)
 {
     const soma_price_step_t  *base;
 
-    ngx_http_soma_put_name(out, "usd_per_1m");
+    soma_member(out, "usd_per_1m");
 
     if (model->free || !model->price->known) {
         soma_put_cstr(out, "null");
@@ -239,9 +230,9 @@ ngx_http_soma_put_price(soma_out_t *out, const char *name, int64_t pico)
         return;
     }
 
-    ngx_http_soma_put_name(out, name);
+    soma_member(out, name);
     soma_put_char(out, '"');
-    soma_put_usd(out, soma_muldiv(pico, 1000, 1));
+    soma_put_usd(out, soma_number_muldiv(pico, 1000, 1));
     soma_put_char(out, '"');
 }
 
@@ -249,42 +240,33 @@ ngx_http_soma_put_price(soma_out_t *out, const char *name, int64_t pico)
 static void
 ngx_http_soma_config_routes(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 {
-    ngx_uint_t                i, k, n;
+    ngx_uint_t                i, k;
     ngx_http_soma_route_t   **route;
     ngx_http_soma_target_t   *target;
 
-    n = 0;
     route = ctx->main->routes.elts;
 
-    ngx_http_soma_put_name(out, "routes");
-    soma_put_char(out, '[');
+    soma_member_open(out, "routes", '[');
 
     for (i = 0; i < ctx->main->routes.nelts; i++) {
 
         if (route[i]->single
-            || !ngx_http_soma_route_allowed(ctx, &route[i]->name))
+            || !ngx_http_soma_plan_allowed(ctx, &route[i]->name))
         {
             continue;
         }
 
-        soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_put_string(out, "name",
-                                 ngx_http_soma_str(route[i]->name));
-        ngx_http_soma_put_text(out, "strategy",
-                               route[i]->strategy == SOMA_WEIGHTED
-                               ? "weighted" : "order");
-        ngx_http_soma_put_name(out, "models");
-        soma_put_char(out, '[');
+        soma_member_open(out, NULL, '{');
+        soma_member_str(out, "name", ngx_http_soma_str(route[i]->name));
+        soma_member_text(out, "strategy", route[i]->strategy == SOMA_WEIGHTED
+                                          ? "weighted" : "order");
+        soma_member_open(out, "models", '[');
 
         target = route[i]->targets.elts;
 
         for (k = 0; k < route[i]->targets.nelts; k++) {
-            if (k) {
-                soma_put_char(out, ',');
-            }
-
-            soma_put_json_str(out,
-                              ngx_http_soma_str(target[k].model->name));
+            soma_member_str(out, NULL,
+                            ngx_http_soma_str(target[k].model->name));
         }
 
         soma_put_cstr(out, "]}");
@@ -297,31 +279,30 @@ ngx_http_soma_config_routes(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_config_features(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_soma_put_name(out, "features");
-    soma_put_char(out, '{');
-    ngx_http_soma_put_bool(out, "redis", ctx->main->redis.set);
-    ngx_http_soma_put_bool(out, "ledger", ctx->main->ledger.path.len != 0);
-    ngx_http_soma_put_bool(out, "training_lock",
-                           ctx->conf->training_lock == 1);
-    ngx_http_soma_put_text(out, "on_redis_down",
-                           ctx->conf->on_redis_down
-                           == NGX_HTTP_SOMA_DOWN_DENY ? "deny" : "allow");
-    ngx_http_soma_put_text(out, "on_abort",
-                           ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN
-                           ? "drain"
-                           : ctx->conf->on_abort == NGX_HTTP_SOMA_ABORT_CANCEL
-                             ? "cancel" : "auto");
-    ngx_http_soma_put_text(out, "max_tokens",
-                           ctx->conf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST
-                           ? "trust"
-                           : ctx->conf->max_tokens
-                             == NGX_HTTP_SOMA_BOUND_REQUIRE ? "require"
-                                                            : "clamp");
-    ngx_http_soma_put_bool(out, "usage_cost", ctx->conf->usage_cost == 1);
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    slcf = ctx->conf;
+
+    soma_member_open(out, "features", '{');
+    soma_member_bool(out, "redis", ctx->main->redis.set);
+    soma_member_bool(out, "ledger", ctx->main->ledger.path.len != 0);
+    soma_member_bool(out, "training_lock", slcf->training_lock == 1);
+    soma_member_text(out, "on_redis_down",
+                     slcf->on_redis_down == NGX_HTTP_SOMA_DOWN_DENY
+                     ? "deny" : "allow");
+    soma_member_text(out, "on_abort",
+                     slcf->on_abort == NGX_HTTP_SOMA_ABORT_DRAIN ? "drain"
+                     : slcf->on_abort == NGX_HTTP_SOMA_ABORT_CANCEL ? "cancel"
+                                                                    : "auto");
+    soma_member_text(out, "max_tokens",
+                     slcf->max_tokens == NGX_HTTP_SOMA_BOUND_TRUST ? "trust"
+                     : slcf->max_tokens == NGX_HTTP_SOMA_BOUND_REQUIRE
+                     ? "require" : "clamp");
+    soma_member_bool(out, "usage_cost", slcf->usage_cost == 1);
 
     if (ctx->main->catalogue_hash.len) {
-        ngx_http_soma_put_string(out, "catalogue",
-                            ngx_http_soma_str(ctx->main->catalogue_hash));
+        soma_member_str(out, "catalogue",
+                        ngx_http_soma_str(ctx->main->catalogue_hash));
     }
 
     soma_put_char(out, '}');

@@ -54,7 +54,8 @@ static void ngx_http_soma_put_reason(soma_out_t *out, const char *text);
 
 
 ngx_int_t
-ngx_http_soma_health_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_api_health_handler(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_health_state_t  st;
 
@@ -63,14 +64,14 @@ ngx_http_soma_health_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     /* addresses, versions and others' models are for who runs the gateway */
 
     if (ctx->identity.capabilities & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE)) {
-        return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                    ngx_http_soma_health_write, &st);
+        return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                             ngx_http_soma_health_write, &st);
     }
 
     st.ctx = ctx;
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                ngx_http_soma_health_write_own, &st);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_health_write_own, &st);
 }
 
 
@@ -80,27 +81,24 @@ ngx_http_soma_health_write_own(soma_out_t *out, void *data)
 {
     ngx_http_soma_health_state_t *st = data;
 
-    ngx_uint_t                  i, n;
+    ngx_uint_t                  i;
     ngx_http_soma_provider_t  **provider;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "status",
-                           ngx_http_soma_health_degraded(st) ? "degraded"
-                                                             : "ok");
-    ngx_http_soma_put_name(out, "providers");
-    soma_put_char(out, '[');
+    soma_member_text(out, "status",
+                     ngx_http_soma_health_degraded(st) ? "degraded" : "ok");
+    soma_member_open(out, "providers", '[');
 
     provider = st->main->providers.elts;
 
-    for (i = 0, n = 0; i < st->main->providers.nelts; i++) {
+    for (i = 0; i < st->main->providers.nelts; i++) {
 
         if (ngx_http_soma_health_models(NULL, st, provider[i]) == 0) {
             continue;
         }
 
-        soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_put_string(out, "name",
-                                 ngx_http_soma_str(provider[i]->name));
+        soma_member_open(out, NULL, '{');
+        soma_member_str(out, "name", ngx_http_soma_str(provider[i]->name));
         (void) ngx_http_soma_health_models(out, st, provider[i]);
         soma_put_char(out, '}');
     }
@@ -110,7 +108,7 @@ ngx_http_soma_health_write_own(soma_out_t *out, void *data)
 
 
 ngx_int_t
-ngx_http_soma_ready_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_api_health_ready(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_uint_t                    status;
     ngx_http_soma_health_state_t  st;
@@ -122,7 +120,8 @@ ngx_http_soma_ready_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     status = ngx_http_soma_unready(&st, NULL) ? NGX_HTTP_SERVICE_UNAVAILABLE
                                               : NGX_HTTP_OK;
 
-    return ngx_http_soma_answer(r, status, ngx_http_soma_ready_write, &st);
+    return ngx_http_soma_endpoint_answer(r, status, ngx_http_soma_ready_write,
+                                         &st);
 }
 
 
@@ -161,16 +160,15 @@ ngx_http_soma_health_write(soma_out_t *out, void *data)
     smcf = st->main;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "status",
-                           ngx_http_soma_health_degraded(st) ? "degraded"
-                                                             : "ok");
-    ngx_http_soma_put_text(out, "version", NGX_HTTP_SOMA_VERSION);
-    ngx_http_soma_put_text(out, "nginx", NGINX_VERSION);
-    ngx_http_soma_put_string(out, "node", ngx_http_soma_str(smcf->node));
-    ngx_http_soma_put_number(out, "pid", ngx_pid);
-    ngx_http_soma_put_time(out, "time", st->now);
-    ngx_http_soma_put_number(out, "workers", st->workers.workers);
-    ngx_http_soma_put_number(out, "in_flight",
+    soma_member_text(out, "status",
+                     ngx_http_soma_health_degraded(st) ? "degraded" : "ok");
+    soma_member_text(out, "version", NGX_HTTP_SOMA_VERSION);
+    soma_member_text(out, "nginx", NGINX_VERSION);
+    soma_member_str(out, "node", ngx_http_soma_str(smcf->node));
+    soma_member_int(out, "pid", ngx_pid);
+    soma_member_time(out, "time", st->now);
+    soma_member_int(out, "workers", st->workers.workers);
+    soma_member_int(out, "in_flight",
                     st->workers.value[NGX_HTTP_SOMA_WORKER_INFLIGHT]);
 
     ngx_http_soma_health_redis(out, st);
@@ -184,23 +182,16 @@ ngx_http_soma_health_write(soma_out_t *out, void *data)
         ngx_http_soma_health_prices(out, smcf);
     }
 
-    ngx_http_soma_put_name(out, "zone");
-    soma_put_char(out, '{');
-    ngx_http_soma_put_number(out, "bytes", smcf->shm_zone->shm.size);
-    ngx_http_soma_put_number(out, "free_bytes",
-                             smcf->shpool->pfree * ngx_pagesize);
+    soma_member_open(out, "zone", '{');
+    soma_member_int(out, "bytes", smcf->shm_zone->shm.size);
+    soma_member_int(out, "free_bytes", smcf->shpool->pfree * ngx_pagesize);
     soma_put_char(out, '}');
 
-    ngx_http_soma_put_name(out, "providers");
-    soma_put_char(out, '[');
+    soma_member_open(out, "providers", '[');
 
     provider = smcf->providers.elts;
 
     for (i = 0; i < smcf->providers.nelts; i++) {
-        if (i) {
-            soma_put_char(out, ',');
-        }
-
         ngx_http_soma_health_provider(out, st, provider[i]);
     }
 
@@ -223,7 +214,7 @@ ngx_http_soma_health_degraded(ngx_http_soma_health_state_t *st)
     provider = st->main->providers.elts;
 
     for (i = 0; i < st->main->providers.nelts; i++) {
-        if (!ngx_http_soma_provider_up(st->main, provider[i], st->now)) {
+        if (!ngx_http_soma_health_up(st->main, provider[i], st->now)) {
             return 1;
         }
     }
@@ -235,26 +226,24 @@ ngx_http_soma_health_degraded(ngx_http_soma_health_state_t *st)
 static void
 ngx_http_soma_health_redis(soma_out_t *out, ngx_http_soma_health_state_t *st)
 {
-    ngx_http_soma_put_name(out, "redis");
-    soma_put_char(out, '{');
-    ngx_http_soma_put_bool(out, "configured", st->main->redis.set);
+    soma_member_open(out, "redis", '{');
+    soma_member_bool(out, "configured", st->main->redis.set);
 
     if (st->main->redis.set) {
-        ngx_http_soma_put_string(out, "url",
-                                 ngx_http_soma_str(st->main->redis.url));
-        ngx_http_soma_put_bool(out, "up", st->redis.ready);
+        soma_member_str(out, "url", ngx_http_soma_str(st->main->redis.url));
+        soma_member_bool(out, "up", st->redis.ready);
 
         if (st->redis.error) {
-            ngx_http_soma_put_text(out, "error", st->redis.error);
+            soma_member_text(out, "error", st->redis.error);
         }
 
-        ngx_http_soma_put_number(out, "connected_workers",
-                    st->workers.value[NGX_HTTP_SOMA_WORKER_REDIS_UP]);
-        ngx_http_soma_put_bool(out, "listening", st->redis.listening);
-        ngx_http_soma_put_bool(out, "tracking", st->redis.tracking);
-        ngx_http_soma_put_number(out, "pending", st->redis.pending);
-        ngx_http_soma_put_number(out, "timeouts",
-                    st->workers.value[NGX_HTTP_SOMA_WORKER_TIMEOUTS]);
+        soma_member_int(out, "connected_workers",
+                        st->workers.value[NGX_HTTP_SOMA_WORKER_REDIS_UP]);
+        soma_member_bool(out, "listening", st->redis.listening);
+        soma_member_bool(out, "tracking", st->redis.tracking);
+        soma_member_int(out, "pending", st->redis.pending);
+        soma_member_int(out, "timeouts",
+                        st->workers.value[NGX_HTTP_SOMA_WORKER_TIMEOUTS]);
     }
 
     soma_put_char(out, '}');
@@ -268,22 +257,17 @@ ngx_http_soma_health_ledger(soma_out_t *out, ngx_http_soma_health_state_t *st)
 
     value = st->workers.value;
 
-    ngx_http_soma_put_name(out, "ledger");
-    soma_put_char(out, '{');
-    ngx_http_soma_put_bool(out, "configured", st->main->ledger.path.len != 0);
+    soma_member_open(out, "ledger", '{');
+    soma_member_bool(out, "configured", st->main->ledger.path.len != 0);
 
     if (st->main->ledger.path.len) {
-        ngx_http_soma_put_number(out, "appended",
-                                 value[NGX_HTTP_SOMA_WORKER_APPENDED]);
-        ngx_http_soma_put_number(out, "shipped",
-                                 value[NGX_HTTP_SOMA_WORKER_SHIPPED]);
-        ngx_http_soma_put_number(out, "pending",
-                                 value[NGX_HTTP_SOMA_WORKER_PENDING]);
-        ngx_http_soma_put_number(out, "dropped",
-                                 value[NGX_HTTP_SOMA_WORKER_DROPPED]);
+        soma_member_int(out, "appended", value[NGX_HTTP_SOMA_WORKER_APPENDED]);
+        soma_member_int(out, "shipped", value[NGX_HTTP_SOMA_WORKER_SHIPPED]);
+        soma_member_int(out, "pending", value[NGX_HTTP_SOMA_WORKER_PENDING]);
+        soma_member_int(out, "dropped", value[NGX_HTTP_SOMA_WORKER_DROPPED]);
 
         if (st->journal.error) {
-            ngx_http_soma_put_text(out, "error", st->journal.error);
+            soma_member_text(out, "error", st->journal.error);
         }
     }
 
@@ -294,14 +278,12 @@ ngx_http_soma_health_ledger(soma_out_t *out, ngx_http_soma_health_state_t *st)
 static void
 ngx_http_soma_health_prices(soma_out_t *out, ngx_http_soma_main_conf_t *smcf)
 {
-    ngx_http_soma_put_name(out, "prices");
-    soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "file", ngx_http_soma_str(smcf->prices));
-    ngx_http_soma_put_string(out, "catalogue",
-                             ngx_http_soma_str(smcf->catalogue_hash));
+    soma_member_open(out, "prices", '{');
+    soma_member_str(out, "file", ngx_http_soma_str(smcf->prices));
+    soma_member_str(out, "catalogue", ngx_http_soma_str(smcf->catalogue_hash));
 
     if (smcf->catalogue_time) {
-        ngx_http_soma_put_time(out, "date", smcf->catalogue_time);
+        soma_member_time(out, "date", smcf->catalogue_time);
     }
 
     soma_put_char(out, '}');
@@ -317,8 +299,7 @@ ngx_http_soma_health_jwt(soma_out_t *out, ngx_http_soma_main_conf_t *smcf)
     ngx_http_soma_jwt_t         **jwt;
     ngx_http_soma_jwks_state_t    state;
 
-    ngx_http_soma_put_name(out, "jwt");
-    soma_put_char(out, '[');
+    soma_member_open(out, "jwt", '[');
 
     jwt = smcf->jwt->elts;
 
@@ -326,21 +307,21 @@ ngx_http_soma_health_jwt(soma_out_t *out, ngx_http_soma_main_conf_t *smcf)
 
         ngx_http_soma_jwks_state(smcf, jwt[i], &state);
 
-        soma_put_cstr(out, i ? ",{" : "{");
-        ngx_http_soma_put_string(out, "name", ngx_http_soma_str(jwt[i]->name));
-        ngx_http_soma_put_number(out, "keys", (int64_t) state.keys);
+        soma_member_open(out, NULL, '{');
+        soma_member_str(out, "name", ngx_http_soma_str(jwt[i]->name));
+        soma_member_int(out, "keys", (int64_t) state.keys);
 
         if (state.fetched) {
             age = (ngx_http_soma_now() - state.fetched) / 1000;
 
-            ngx_http_soma_put_time(out, "fetched", state.fetched);
-            ngx_http_soma_put_number(out, "age_seconds", ngx_max(age, 0));
+            soma_member_time(out, "fetched", state.fetched);
+            soma_member_int(out, "age_seconds", ngx_max(age, 0));
         }
 
         if (state.error_len) {
             error.data = state.error;
             error.len = state.error_len;
-            ngx_http_soma_put_string(out, "error", error);
+            soma_member_str(out, "error", error);
         }
 
         soma_put_char(out, '}');
@@ -379,30 +360,27 @@ static void
 ngx_http_soma_health_provider(soma_out_t *out,
     ngx_http_soma_health_state_t *st, ngx_http_soma_provider_t *provider)
 {
-    soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "name", ngx_http_soma_str(provider->name));
-    ngx_http_soma_put_string(out, "dialect",
-                             provider->echo ? SOMA_STR("echo")
-                                            : provider->dialect->name);
+    soma_member_open(out, NULL, '{');
+    soma_member_str(out, "name", ngx_http_soma_str(provider->name));
+    soma_member_str(out, "dialect",
+                    provider->echo ? SOMA_STR("echo")
+                                   : provider->dialect->name);
 
     if (provider->endpoint.len) {
-        ngx_http_soma_put_string(out, "endpoint",
-                                 ngx_http_soma_str(provider->endpoint));
+        soma_member_str(out, "endpoint", ngx_http_soma_str(provider->endpoint));
     }
 
-    ngx_http_soma_put_bool(out, "usable",
-                           ngx_http_soma_provider_up(st->main, provider,
-                                                     st->now));
+    soma_member_bool(out, "usable",
+                     ngx_http_soma_health_up(st->main, provider, st->now));
 
     if (provider->missing.len) {
-        ngx_http_soma_put_string(out, "why",
-                                 ngx_http_soma_str(provider->missing));
+        soma_member_str(out, "why", ngx_http_soma_str(provider->missing));
 
     } else if (provider->state && provider->state->refused) {
-        ngx_http_soma_put_text(out, "why", "it does not accept our api_key, "
-                               "or our account is not in order");
-        ngx_http_soma_put_time(out, "key_refused_since",
-                               provider->state->refused);
+        soma_member_text(out, "why",
+                         "it does not accept our api_key, or our account is "
+                         "not in order");
+        soma_member_time(out, "key_refused_since", provider->state->refused);
     }
 
     (void) ngx_http_soma_health_models(out, st, provider);
@@ -422,8 +400,7 @@ ngx_http_soma_health_models(soma_out_t *out, ngx_http_soma_health_state_t *st,
     ngx_http_soma_model_t  **model;
 
     if (out) {
-        ngx_http_soma_put_name(out, "models");
-        soma_put_char(out, '[');
+        soma_member_open(out, "models", '[');
     }
 
     model = st->main->models.elts;
@@ -438,7 +415,7 @@ ngx_http_soma_health_models(soma_out_t *out, ngx_http_soma_health_state_t *st,
 
         if (st->ctx
             && (soma_health_well(&health, NULL)
-                || !ngx_http_soma_route_allowed(st->ctx, &model[i]->name)))
+                || !ngx_http_soma_plan_allowed(st->ctx, &model[i]->name)))
         {
             continue;
         }
@@ -449,17 +426,16 @@ ngx_http_soma_health_models(soma_out_t *out, ngx_http_soma_health_state_t *st,
             continue;
         }
 
-        soma_put_cstr(out, n > 1 ? ",{" : "{");
-        ngx_http_soma_put_string(out, "name",
-                                 ngx_http_soma_str(model[i]->name));
-        ngx_http_soma_put_bool(out, "priced", !model[i]->free);
-        ngx_http_soma_put_text(out, "health",
-                               ngx_http_soma_health_name(&health, st->now));
+        soma_member_open(out, NULL, '{');
+        soma_member_str(out, "name", ngx_http_soma_str(model[i]->name));
+        soma_member_bool(out, "priced", !model[i]->free);
+        soma_member_text(out, "health",
+                         ngx_http_soma_health_name(&health, st->now));
 
         until = soma_health_until(&health, st->now);
 
         if (until > st->now) {
-            ngx_http_soma_put_time(out, "open_until", until);
+            soma_member_time(out, "open_until", until);
         }
 
         soma_put_char(out, '}');
@@ -491,11 +467,9 @@ ngx_http_soma_ready_write(soma_out_t *out, void *data)
     ngx_http_soma_health_state_t *st = data;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "status",
-                           ngx_http_soma_unready(st, NULL) ? "unready"
-                                                           : "ready");
-    ngx_http_soma_put_name(out, "reasons");
-    soma_put_char(out, '[');
+    soma_member_text(out, "status",
+                     ngx_http_soma_unready(st, NULL) ? "unready" : "ready");
+    soma_member_open(out, "reasons", '[');
     (void) ngx_http_soma_unready(st, out);
     soma_put_cstr(out, "]}\n");
 }
@@ -514,7 +488,7 @@ ngx_http_soma_unready(ngx_http_soma_health_state_t *st, soma_out_t *out)
     provider = st->main->providers.elts;
 
     for (i = 0; i < st->main->providers.nelts; i++) {
-        usable += ngx_http_soma_provider_up(st->main, provider[i], st->now);
+        usable += ngx_http_soma_health_up(st->main, provider[i], st->now);
     }
 
     if (usable == 0 && st->main->providers.nelts) {
@@ -547,18 +521,7 @@ ngx_http_soma_unready(ngx_http_soma_health_state_t *st, soma_out_t *out)
 static void
 ngx_http_soma_put_reason(soma_out_t *out, const char *text)
 {
-    soma_str_t  s;
-
-    if (out == NULL) {
-        return;
+    if (out != NULL) {
+        soma_member_text(out, NULL, text);
     }
-
-    if (out->pos[-1] != '[') {
-        soma_put_char(out, ',');
-    }
-
-    s.data = (u_char *) text;
-    s.len = ngx_strlen(text);
-
-    soma_put_json_str(out, s);
 }

@@ -15,17 +15,6 @@
 #include <openssl/rand.h>
 
 
-/* KEYS: index.  ARGV: range of the id, the two members.  1, or a member that
- * has the id already */
-
-static const char  ngx_http_soma_keys_reserve_script[] =
-    "local l = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2],\n"
-    "                     'LIMIT', 0, 1)\n"
-    "if l[1] then return l[1] end\n"
-    "redis.call('ZADD', KEYS[1], 0, ARGV[3], 0, ARGV[4])\n"
-    "return 1\n";
-
-
 static ngx_int_t ngx_http_soma_keys_create(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_tenant(ngx_http_request_t *r,
@@ -60,18 +49,18 @@ static void ngx_http_soma_keys_write_gone(soma_out_t *out, void *data);
 
 
 ngx_int_t
-ngx_http_soma_keys_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+ngx_http_soma_api_keys_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     soma_str_t tail)
 {
     u_char      *slash;
     soma_str_t   verb;
 
-    m->op = ngx_http_soma_keys_find;
+    m->op = ngx_http_soma_api_keys_find;
 
     if (tail.len == 0) {
 
         if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
-            m->op = ngx_http_soma_keys_list;
+            m->op = ngx_http_soma_api_keys_listing;
             return NGX_OK;
         }
 
@@ -82,7 +71,7 @@ ngx_http_soma_keys_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
             return NGX_OK;
         }
 
-        return ngx_http_soma_method_fault(r, m->ctx, "GET, HEAD, POST");
+        return ngx_http_soma_endpoint_method(r, m->ctx, "GET, HEAD, POST");
     }
 
     m->id = tail;
@@ -102,17 +91,17 @@ ngx_http_soma_keys_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         }
 
         if (r->method != NGX_HTTP_POST) {
-            return ngx_http_soma_method_fault(r, m->ctx, "POST");
+            return ngx_http_soma_endpoint_method(r, m->ctx, "POST");
         }
 
-        m->found = ngx_http_soma_keys_rotate;
+        m->found = ngx_http_soma_api_keys_rotate;
         m->kind = SOMA_CHANGE_KEY_ROTATE;
         m->body = 1;
         return NGX_OK;
     }
 
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
-        m->found = ngx_http_soma_keys_item;
+        m->found = ngx_http_soma_api_keys_item;
         return NGX_OK;
     }
 
@@ -130,7 +119,7 @@ ngx_http_soma_keys_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         return NGX_OK;
     }
 
-    return ngx_http_soma_method_fault(r, m->ctx, "GET, HEAD, POST, DELETE");
+    return ngx_http_soma_endpoint_method(r, m->ctx, "GET, HEAD, POST, DELETE");
 }
 
 
@@ -144,7 +133,7 @@ ngx_http_soma_keys_create(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return ngx_http_soma_manage_no_redis(m);
     }
 
-    if (ngx_http_soma_keys_make(r, m) != NGX_OK) {
+    if (ngx_http_soma_api_keys_make(r, m) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -163,7 +152,7 @@ ngx_http_soma_keys_create(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     m->made.entry.tenant = m->made.identity.tenant;
 
-    if (ngx_http_soma_keys_configured(m->ctx->main, m->made.entry.id)
+    if (ngx_http_soma_api_keys_configured(m->ctx->main, m->made.entry.id)
         != NULL)
     {
         return ngx_http_soma_keys_taken_by(m);
@@ -180,8 +169,8 @@ ngx_http_soma_keys_create(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return ngx_http_soma_keys_reserve(r, m);
     }
 
-    ngx_http_soma_call(&call, "EXISTS");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, tenant);
+    ngx_http_soma_manage_call(&call, "EXISTS");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, tenant);
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_tenant);
 }
@@ -190,7 +179,7 @@ ngx_http_soma_keys_create(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 /* a secret nobody has seen, its hash, and an id that may be replaced */
 
 ngx_int_t
-ngx_http_soma_keys_make(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_make(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     u_char      *p, random[SOMA_SECRET_RANDOM], hash[SOMA_KEY_HASH];
     soma_out_t   out;
@@ -201,8 +190,8 @@ ngx_http_soma_keys_make(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return NGX_ERROR;
     }
 
-    soma_out_init(&out, p, SOMA_SECRET_LEN);
-    soma_secret(&out, random);
+    soma_put_init(&out, p, SOMA_SECRET_LEN);
+    soma_change_secret(&out, random);
     OPENSSL_cleanse(random, sizeof(random));
 
     m->secret.data = p;
@@ -253,12 +242,12 @@ ngx_http_soma_keys_reserve(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     ngx_http_soma_call_t  call;
 
-    ngx_http_soma_call(&call, "EVAL");
-    ngx_http_soma_call_cstr(&call, ngx_http_soma_keys_reserve_script);
-    ngx_http_soma_call_cstr(&call, "1");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-    ngx_http_soma_call_range(&call, "id ", m->made.entry.id);
-    ngx_http_soma_call_entry(&call, &m->made.entry);
+    ngx_http_soma_manage_call(&call, "EVAL");
+    ngx_http_soma_manage_cstr(&call, soma_keys_reserve_lua);
+    ngx_http_soma_manage_cstr(&call, "1");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_manage_range(&call, "id ", m->made.entry.id);
+    ngx_http_soma_manage_entry(&call, &m->made.entry);
 
     m->written = 1;
 
@@ -275,7 +264,7 @@ ngx_http_soma_keys_reserved(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t  *row;
 
     if (reply->type == REDIS_REPLY_INTEGER) {
-        return ngx_http_soma_keys_write_new(r, m, ngx_http_soma_keys_created);
+        return ngx_http_soma_api_keys_write(r, m, ngx_http_soma_keys_created);
     }
 
     if (reply->type != REDIS_REPLY_STRING || m->again
@@ -293,14 +282,15 @@ ngx_http_soma_keys_reserved(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     row = ngx_array_push(&m->rows);
     ngx_memzero(row, sizeof(ngx_http_soma_key_row_t));
 
-    if (text.data == NULL || soma_entry_parse(&row->entry, text) != SOMA_OK
+    if (text.data == NULL || soma_change_entry_parse(&row->entry,
+                                                     text) != SOMA_OK
         || m->now - row->entry.created < NGX_HTTP_SOMA_STALE_MS)
     {
         return ngx_http_soma_keys_taken_by(m);
     }
 
-    ngx_http_soma_call(&call, "EXISTS");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
+    ngx_http_soma_manage_call(&call, "EXISTS");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_taken);
 }
@@ -321,7 +311,7 @@ ngx_http_soma_keys_taken(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     row = m->rows.elts;
     m->again = 1;
 
-    ngx_http_soma_key_left_over(m, row);
+    ngx_http_soma_api_keys_left_over(m, row);
 
     return ngx_http_soma_keys_reserve(r, m);
 }
@@ -340,7 +330,7 @@ ngx_http_soma_keys_taken_by(ngx_http_soma_manage_t *m)
 
 
 ngx_int_t
-ngx_http_soma_keys_write_new(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+ngx_http_soma_api_keys_write(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_http_soma_manage_reply_pt reply)
 {
     int64_t               expires;
@@ -348,21 +338,21 @@ ngx_http_soma_keys_write_new(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
     expires = m->made.identity.expires;
 
-    ngx_http_soma_call(&call, "EVAL");
-    ngx_http_soma_call_cstr(&call, ngx_http_soma_manage_script);
-    ngx_http_soma_call_cstr(&call, "1");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
-                           m->made.entry.hex);
-    ngx_http_soma_call_cstr(&call, "0");
+    ngx_http_soma_manage_call(&call, "EVAL");
+    ngx_http_soma_manage_cstr(&call, soma_manage_write_lua);
+    ngx_http_soma_manage_cstr(&call, "1");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX,
+                             m->made.entry.hex);
+    ngx_http_soma_manage_cstr(&call, "0");
 
     if (expires) {
-        ngx_http_soma_call_int(&call, expires + NGX_HTTP_SOMA_KEPT_MS);
+        ngx_http_soma_manage_int(&call, expires + NGX_HTTP_SOMA_KEPT_MS);
 
     } else {
-        ngx_http_soma_call_cstr(&call, "0");
+        ngx_http_soma_manage_cstr(&call, "0");
     }
 
-    ngx_http_soma_call_time(&call, m->made.created);
+    ngx_http_soma_manage_time(&call, m->made.created);
     ngx_http_soma_keys_fields(&call, &m->made);
 
     m->written = 1;
@@ -383,7 +373,7 @@ ngx_http_soma_keys_fields(ngx_http_soma_call_t *call,
     soma_identity_t  *identity;
 
     identity = &row->identity;
-    capabilities = ngx_http_soma_capabilities(identity->capabilities);
+    capabilities = ngx_http_soma_manage_capabilities(identity->capabilities);
 
     struct {
         const char  *name;
@@ -404,18 +394,18 @@ ngx_http_soma_keys_fields(ngx_http_soma_call_t *call,
         count += field[i].value.len ? 2 : 0;
     }
 
-    ngx_http_soma_call_int(call, count);
+    ngx_http_soma_manage_int(call, count);
 
     for (i = 0; i < sizeof(field) / sizeof(field[0]); i++) {
         if (field[i].value.len) {
-            ngx_http_soma_call_cstr(call, field[i].name);
-            ngx_http_soma_call_str(call, field[i].value);
+            ngx_http_soma_manage_cstr(call, field[i].name);
+            ngx_http_soma_manage_str(call, field[i].value);
         }
     }
 
     if (identity->expires) {
-        ngx_http_soma_call_cstr(call, "expires");
-        ngx_http_soma_call_time(call, identity->expires);
+        ngx_http_soma_manage_cstr(call, "expires");
+        ngx_http_soma_manage_time(call, identity->expires);
     }
 }
 
@@ -428,18 +418,18 @@ ngx_http_soma_keys_created(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_soma_keys_forget(m, &m->made);
+    ngx_http_soma_api_keys_forget(m, &m->made);
     ngx_http_soma_manage_log(r, m, "key", "created", m->made.entry.id,
                              m->made.entry.tenant);
 
-    return ngx_http_soma_keys_show(r, m, NGX_HTTP_CREATED);
+    return ngx_http_soma_api_keys_show(r, m, NGX_HTTP_CREATED);
 }
 
 
 /* the one answer that holds a secret */
 
 ngx_int_t
-ngx_http_soma_keys_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+ngx_http_soma_api_keys_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_uint_t status)
 {
     ngx_table_elt_t  *h;
@@ -454,7 +444,8 @@ ngx_http_soma_keys_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_str_set(&h->key, "Cache-Control");
     ngx_str_set(&h->value, "no-store");
 
-    return ngx_http_soma_answer(r, status, ngx_http_soma_keys_write_made, m);
+    return ngx_http_soma_endpoint_answer(r, status,
+                                         ngx_http_soma_keys_write_made, m);
 }
 
 
@@ -465,12 +456,11 @@ ngx_http_soma_keys_write_made(soma_out_t *out, void *data)
 
     ngx_http_soma_key_row_t  *row;
 
-    ngx_http_soma_keys_print(out, &m->made, "redis", m->secret);
+    ngx_http_soma_api_keys_print(out, &m->made, "redis", m->secret);
 
     if (m->kind == SOMA_CHANGE_KEY_ROTATE) {
         row = m->rows.elts;
-        ngx_http_soma_put_time(out, "old_key_expires",
-                               row->identity.expires);
+        soma_member_time(out, "old_key_expires", row->identity.expires);
     }
 
     soma_put_cstr(out, "}\n");
@@ -525,27 +515,27 @@ ngx_http_soma_keys_change_row(ngx_http_request_t *r,
         removed &= ~(1u << SOMA_FIELD_EXPIRES);
     }
 
-    ngx_http_soma_call(&call, "EVAL");
-    ngx_http_soma_call_cstr(&call, ngx_http_soma_manage_script);
-    ngx_http_soma_call_cstr(&call, "1");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
-    ngx_http_soma_call_cstr(&call, "1");
+    ngx_http_soma_manage_call(&call, "EVAL");
+    ngx_http_soma_manage_cstr(&call, soma_manage_write_lua);
+    ngx_http_soma_manage_cstr(&call, "1");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
+    ngx_http_soma_manage_cstr(&call, "1");
 
     if (set & (1u << SOMA_FIELD_EXPIRES)) {
-        ngx_http_soma_call_int(&call, row->identity.expires
+        ngx_http_soma_manage_int(&call, row->identity.expires
                                       + NGX_HTTP_SOMA_KEPT_MS);
 
     } else {
         expiry = (removed & (1u << SOMA_FIELD_EXPIRES)) ? "0" : "-";
-        ngx_http_soma_call_cstr(&call, expiry);
+        ngx_http_soma_manage_cstr(&call, expiry);
     }
 
-    ngx_http_soma_call_time(&call, row->created ? row->created : m->now);
-    ngx_http_soma_call_change(&call, &m->change, set);
+    ngx_http_soma_manage_time(&call, row->created ? row->created : m->now);
+    ngx_http_soma_manage_change(&call, &m->change, set);
 
     for (i = 0; i < SOMA_FIELDS; i++) {
         if (removed & (1u << i)) {
-            ngx_http_soma_call_cstr(&call, soma_field_name(i));
+            ngx_http_soma_manage_cstr(&call, soma_change_field_name(i));
         }
     }
 
@@ -563,7 +553,7 @@ ngx_http_soma_keys_changed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
     row = m->rows.elts;
 
-    ngx_http_soma_keys_forget(m, &row[m->got]);
+    ngx_http_soma_api_keys_forget(m, &row[m->got]);
 
     if (m->got++ == 0 && !ngx_http_soma_manage_did(reply)) {
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT, "key_gone",
@@ -578,7 +568,7 @@ ngx_http_soma_keys_changed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_http_soma_manage_log(r, m, "key", "changed", row->entry.id,
                              row->identity.tenant);
 
-    return ngx_http_soma_keys_item(r, m);
+    return ngx_http_soma_api_keys_item(r, m);
 }
 
 
@@ -598,8 +588,8 @@ ngx_http_soma_keys_delete_row(ngx_http_request_t *r,
 {
     ngx_http_soma_call_t  call;
 
-    ngx_http_soma_call(&call, "DEL");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
+    ngx_http_soma_manage_call(&call, "DEL");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_deleted);
 }
@@ -617,7 +607,7 @@ ngx_http_soma_keys_deleted(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
     row = m->rows.elts;
 
-    ngx_http_soma_keys_forget(m, &row[m->got]);
+    ngx_http_soma_api_keys_forget(m, &row[m->got]);
 
     if (++m->got < m->rows.nelts) {
         return ngx_http_soma_keys_delete_row(r, m, &row[m->got]);
@@ -626,11 +616,11 @@ ngx_http_soma_keys_deleted(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     ngx_http_soma_manage_log(r, m, "key", "revoked", row->entry.id,
                              row->identity.tenant);
 
-    ngx_http_soma_call(&call, "ZREM");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_manage_call(&call, "ZREM");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
 
     for (i = 0; i < m->rows.nelts; i++) {
-        ngx_http_soma_call_entry(&call, &row[i].entry);
+        ngx_http_soma_manage_entry(&call, &row[i].entry);
     }
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_unlisted);
@@ -653,18 +643,18 @@ ngx_http_soma_keys_unlisted(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     m->id = row->entry.id;
 
     if (++m->passes == NGX_HTTP_SOMA_REVOKE_PASSES) {
-        return ngx_http_soma_keys_meanwhile(m);
+        return ngx_http_soma_api_keys_meanwhile(m);
     }
 
-    return ngx_http_soma_keys_find(r, m);
+    return ngx_http_soma_api_keys_find(r, m);
 }
 
 
 ngx_int_t
-ngx_http_soma_keys_gone(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_gone(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write_gone,
-                                m);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_keys_write_gone, m);
 }
 
 
@@ -674,15 +664,15 @@ ngx_http_soma_keys_write_gone(soma_out_t *out, void *data)
     ngx_http_soma_manage_t *m = data;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "id", m->made.entry.id);
-    ngx_http_soma_put_string(out, "tenant", m->made.identity.tenant);
-    ngx_http_soma_put_bool(out, "revoked", 1);
+    soma_member_str(out, "id", m->made.entry.id);
+    soma_member_str(out, "tenant", m->made.identity.tenant);
+    soma_member_bool(out, "revoked", 1);
     soma_put_cstr(out, "}\n");
 }
 
 
 void
-ngx_http_soma_keys_forget(ngx_http_soma_manage_t *m,
+ngx_http_soma_api_keys_forget(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row)
 {
     ngx_http_soma_manage_drop(m, NGX_HTTP_SOMA_CACHE_KEY, row->entry.hex);

@@ -39,7 +39,7 @@ static void ngx_http_soma_key_field(ngx_http_soma_key_row_t *row,
     soma_str_t field, soma_str_t value);
 static void ngx_http_soma_keys_write(soma_out_t *out, void *data);
 static void ngx_http_soma_keys_write_conf(soma_out_t *out,
-    ngx_http_soma_manage_t *m, ngx_uint_t *n);
+    ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_by_hash(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, u_char *hash);
 static ngx_int_t ngx_http_soma_keys_by_id(ngx_http_request_t *r,
@@ -53,11 +53,11 @@ static void ngx_http_soma_keys_write_item(soma_out_t *out, void *data);
 
 
 ngx_int_t
-ngx_http_soma_keys_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_listing(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_soma_args_check(r, m->ctx, "tenant limit cursor");
+    rc = ngx_http_soma_endpoint_args(r, m->ctx, "tenant limit cursor");
 
     if (rc == NGX_OK) {
         rc = ngx_http_soma_manage_page(r, m);
@@ -67,8 +67,8 @@ ngx_http_soma_keys_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return rc;
     }
 
-    if (ngx_http_soma_arg(r, "tenant", &m->tenant) == NGX_OK
-        && !soma_tenant_valid(m->tenant))
+    if (ngx_http_soma_endpoint_arg(r, "tenant", &m->tenant) == NGX_OK
+        && !soma_lock_tenant_valid(m->tenant))
     {
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
                                    "invalid_tenant",
@@ -90,19 +90,20 @@ ngx_http_soma_keys_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return ngx_http_soma_keys_page(r, m);
     }
 
-    return ngx_http_soma_keys_range(r, m);
+    return ngx_http_soma_api_keys_range(r, m);
 }
 
 
 static ngx_int_t
 ngx_http_soma_keys_page(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write, m);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_keys_write, m);
 }
 
 
 ngx_int_t
-ngx_http_soma_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     u_char                *from;
     soma_out_t            *out;
@@ -110,14 +111,14 @@ ngx_http_soma_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     out = &call.out;
 
-    ngx_http_soma_call(&call, "ZRANGEBYLEX");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_manage_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
 
     from = out->pos;
 
     if (m->cursor.len) {
 
-        if (soma_entry_after(out, m->cursor) != SOMA_OK) {
+        if (soma_change_entry_after(out, m->cursor) != SOMA_OK) {
             return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
                                        "invalid_cursor",
                                        "cursor= is what the page before said "
@@ -130,7 +131,7 @@ ngx_http_soma_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         soma_put_cstr(out, m->tenant.len ? " " : "");
     }
 
-    ngx_http_soma_call_printed(&call, from);
+    ngx_http_soma_manage_printed(&call, from);
 
     from = out->pos;
     soma_put_cstr(out, "(tenant");
@@ -141,11 +142,11 @@ ngx_http_soma_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     }
 
     soma_put_char(out, '!');
-    ngx_http_soma_call_printed(&call, from);
+    ngx_http_soma_manage_printed(&call, from);
 
-    ngx_http_soma_call_cstr(&call, "LIMIT");
-    ngx_http_soma_call_cstr(&call, "0");
-    ngx_http_soma_call_int(&call, m->limit);
+    ngx_http_soma_manage_cstr(&call, "LIMIT");
+    ngx_http_soma_manage_cstr(&call, "0");
+    ngx_http_soma_manage_int(&call, m->limit);
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_entries);
 }
@@ -172,9 +173,9 @@ ngx_http_soma_keys_entries(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        soma_out_init(&out, p, SOMA_ENTRY_MAX);
+        soma_put_init(&out, p, SOMA_ENTRY_MAX);
         row = m->rows.elts;
-        soma_entry_cursor(&out, &row[m->rows.nelts - 1].entry);
+        soma_change_entry_cursor(&out, &row[m->rows.nelts - 1].entry);
 
         m->next.data = out.start;
         m->next.len = out.pos - out.start;
@@ -216,7 +217,7 @@ ngx_http_soma_keys_add_rows(ngx_http_soma_manage_t *m, redisReply *reply)
             return NGX_ERROR;
         }
 
-        if (soma_entry_parse(&entry, text) != SOMA_OK) {
+        if (soma_change_entry_parse(&entry, text) != SOMA_OK) {
             continue;
         }
 
@@ -275,7 +276,7 @@ ngx_http_soma_keys_listed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         ngx_http_soma_key_read(m, &row[i], reply);
 
         if (!row[i].there) {
-            (void) ngx_http_soma_key_left_over(m, &row[i]);
+            (void) ngx_http_soma_api_keys_left_over(m, &row[i]);
         }
     }
 
@@ -323,11 +324,11 @@ ngx_http_soma_key_field(ngx_http_soma_key_row_t *row, soma_str_t field,
 {
     int64_t  ms;
 
-    if (soma_identity_set(&row->identity, field, value) != SOMA_DECLINED) {
+    if (soma_key_identity_set(&row->identity, field, value) != SOMA_DECLINED) {
         return;
     }
 
-    if (soma_parse_time(value, &ms) != SOMA_OK) {
+    if (soma_time_parse(value, &ms) != SOMA_OK) {
         return;
     }
 
@@ -343,27 +344,27 @@ ngx_http_soma_key_field(ngx_http_soma_key_row_t *row, soma_str_t field,
 /* 1: the entry is taken out; 0: it may be of a key that is being made */
 
 ngx_uint_t
-ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
+ngx_http_soma_api_keys_left_over(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row)
 {
     if (m->now - row->entry.created < NGX_HTTP_SOMA_STALE_MS) {
         return 0;
     }
 
-    ngx_http_soma_key_unlist(&row->entry);
+    ngx_http_soma_api_keys_unlist(&row->entry);
 
     return 1;
 }
 
 
 void
-ngx_http_soma_key_unlist(const soma_entry_t *entry)
+ngx_http_soma_api_keys_unlist(const soma_entry_t *entry)
 {
     ngx_http_soma_call_t  call;
 
-    ngx_http_soma_call(&call, "ZREM");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-    ngx_http_soma_call_entry(&call, entry);
+    ngx_http_soma_manage_call(&call, "ZREM");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_manage_entry(&call, entry);
     ngx_http_soma_manage_tell(&call);
 }
 
@@ -373,33 +374,29 @@ ngx_http_soma_keys_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_manage_t *m = data;
 
-    ngx_uint_t                i, n;
+    ngx_uint_t                i;
     ngx_http_soma_key_row_t  *row;
 
-    n = 0;
     row = m->rows.elts;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "source", m->local ? "configuration"
-                                                   : "redis");
-    ngx_http_soma_put_name(out, "keys");
-    soma_put_char(out, '[');
+    soma_member_text(out, "source", m->local ? "configuration" : "redis");
+    soma_member_open(out, "keys", '[');
 
     if (m->cursor.len == 0) {
-        ngx_http_soma_keys_write_conf(out, m, &n);
+        ngx_http_soma_keys_write_conf(out, m);
     }
 
     for (i = 0; i < m->rows.nelts; i++) {
         if (row[i].there) {
-            soma_put_cstr(out, n++ ? "," : "");
-            ngx_http_soma_keys_print(out, &row[i], "redis",
-                                     (soma_str_t) soma_str_null);
+            ngx_http_soma_api_keys_print(out, &row[i], "redis",
+                                         (soma_str_t) soma_str_null);
             soma_put_char(out, '}');
         }
     }
 
     soma_put_cstr(out, "]");
-    ngx_http_soma_put_name(out, "cursor");
+    soma_member(out, "cursor");
 
     if (m->next.len) {
         soma_put_json_str(out, m->next);
@@ -413,8 +410,7 @@ ngx_http_soma_keys_write(soma_out_t *out, void *data)
 
 
 static void
-ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m,
-    ngx_uint_t *n)
+ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m)
 {
     u_char                    buf[SOMA_KEY_ID_LEN];
     ngx_uint_t                i;
@@ -433,11 +429,10 @@ ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m,
 
         ngx_memzero(&row, sizeof(ngx_http_soma_key_row_t));
         row.identity = key[i].identity;
-        ngx_http_soma_key_id(&key[i], &row.entry.id, buf);
+        ngx_http_soma_api_keys_id(&key[i], &row.entry.id, buf);
 
-        soma_put_cstr(out, (*n)++ ? "," : "");
-        ngx_http_soma_keys_print(out, &row, "configuration",
-                                 (soma_str_t) soma_str_null);
+        ngx_http_soma_api_keys_print(out, &row, "configuration",
+                                     (soma_str_t) soma_str_null);
         soma_put_char(out, '}');
     }
 }
@@ -446,42 +441,42 @@ ngx_http_soma_keys_write_conf(soma_out_t *out, ngx_http_soma_manage_t *m,
 /* the closing brace is the caller's */
 
 void
-ngx_http_soma_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
+ngx_http_soma_api_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
     const char *source, soma_str_t secret)
 {
     soma_identity_t  *identity;
 
     identity = &row->identity;
 
-    soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "id", row->entry.id);
+    soma_member_open(out, NULL, '{');
+    soma_member_str(out, "id", row->entry.id);
 
     if (secret.len) {
-        ngx_http_soma_put_string(out, "key", secret);
+        soma_member_str(out, "key", secret);
     }
 
-    ngx_http_soma_put_string(out, "tenant", identity->tenant);
-    ngx_http_soma_put_string(out, "user", identity->user);
+    soma_member_str(out, "tenant", identity->tenant);
+    soma_member_str(out, "user", identity->user);
 
-    ngx_http_soma_put_list(out, "capabilities",
-                           ngx_http_soma_capabilities(identity->capabilities),
-                           ',');
-    ngx_http_soma_put_list(out, "models", identity->models, ' ');
-    ngx_http_soma_put_list(out, "limits", identity->limits, ';');
-    ngx_http_soma_put_string(out, "tags", identity->tags);
-    ngx_http_soma_put_time(out, "expires", identity->expires);
-    ngx_http_soma_put_time(out, "created", row->created);
+    soma_member_list(out, "capabilities",
+                     ngx_http_soma_manage_capabilities(identity->capabilities),
+                     ',');
+    soma_member_list(out, "models", identity->models, ' ');
+    soma_member_list(out, "limits", identity->limits, ';');
+    soma_member_str(out, "tags", identity->tags);
+    soma_member_time(out, "expires", identity->expires);
+    soma_member_time(out, "created", row->created);
 
     if (row->rotated) {
-        ngx_http_soma_put_time(out, "rotated", row->rotated);
+        soma_member_time(out, "rotated", row->rotated);
     }
 
-    ngx_http_soma_put_text(out, "source", source);
+    soma_member_text(out, "source", source);
 }
 
 
 void
-ngx_http_soma_key_id(ngx_http_soma_key_t *key, soma_str_t *id, u_char *buf)
+ngx_http_soma_api_keys_id(ngx_http_soma_key_t *key, soma_str_t *id, u_char *buf)
 {
     *id = key->identity.key;
 
@@ -495,19 +490,20 @@ ngx_http_soma_key_id(ngx_http_soma_key_t *key, soma_str_t *id, u_char *buf)
 
 
 ngx_http_soma_key_t *
-ngx_http_soma_keys_configured(ngx_http_soma_main_conf_t *smcf, soma_str_t id)
+ngx_http_soma_api_keys_configured(ngx_http_soma_main_conf_t *smcf,
+    soma_str_t id)
 {
     u_char                buf[SOMA_KEY_ID_LEN], hash[SOMA_KEY_HASH];
     soma_str_t            name;
     ngx_uint_t            i, hashed;
     ngx_http_soma_key_t  *key;
 
-    hashed = (soma_parse_hex(id, hash, sizeof(hash)) == SOMA_OK);
+    hashed = (soma_str_hex(id, hash, sizeof(hash)) == SOMA_OK);
     key = smcf->keys.elts;
 
     for (i = 0; i < smcf->keys.nelts; i++) {
 
-        ngx_http_soma_key_id(&key[i], &name, buf);
+        ngx_http_soma_api_keys_id(&key[i], &name, buf);
 
         if (soma_str_eq(name, id)
             || (hashed && ngx_memcmp(hash, key[i].hash, sizeof(hash)) == 0))
@@ -521,7 +517,7 @@ ngx_http_soma_keys_configured(ngx_http_soma_main_conf_t *smcf, soma_str_t id)
 
 
 ngx_int_t
-ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     u_char                     hash[SOMA_KEY_HASH];
     ngx_http_soma_key_t       *key;
@@ -535,11 +531,11 @@ ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    key = ngx_http_soma_keys_configured(m->ctx->main, m->id);
+    key = ngx_http_soma_api_keys_configured(m->ctx->main, m->id);
 
     if (key != NULL && m->passes == 0) {
 
-        if (m->found != ngx_http_soma_keys_item) {
+        if (m->found != ngx_http_soma_api_keys_item) {
             return ngx_http_soma_fault(m->ctx, SOMA_FAULT_CONFLICT,
                                        "configured_key",
                                        "key \"%*s\" stands in the "
@@ -560,25 +556,25 @@ ngx_http_soma_keys_find(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     }
 
     if (!m->ctx->main->redis.set) {
-        return (m->found == ngx_http_soma_keys_item)
+        return (m->found == ngx_http_soma_api_keys_item)
                ? ngx_http_soma_keys_unknown(m)
                : ngx_http_soma_manage_no_redis(m);
     }
 
-    if (soma_parse_hex(m->id, hash, sizeof(hash)) == SOMA_OK) {
+    if (soma_str_hex(m->id, hash, sizeof(hash)) == SOMA_OK) {
         return ngx_http_soma_keys_by_hash(r, m, hash);
     }
 
-    if (!soma_id_valid(m->id)) {
+    if (!soma_change_id_valid(m->id)) {
         return ngx_http_soma_keys_unknown(m);
     }
 
-    ngx_http_soma_call(&call, "ZRANGEBYLEX");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-    ngx_http_soma_call_range(&call, "id ", m->id);
-    ngx_http_soma_call_cstr(&call, "LIMIT");
-    ngx_http_soma_call_cstr(&call, "0");
-    ngx_http_soma_call_int(&call, NGX_HTTP_SOMA_SAME_ID_MAX);
+    ngx_http_soma_manage_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_manage_range(&call, "id ", m->id);
+    ngx_http_soma_manage_cstr(&call, "LIMIT");
+    ngx_http_soma_manage_cstr(&call, "0");
+    ngx_http_soma_manage_int(&call, NGX_HTTP_SOMA_SAME_ID_MAX);
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_by_id);
 }
@@ -669,7 +665,7 @@ ngx_http_soma_keys_row(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
         if (!row[i].there) {
 
-            if (ngx_http_soma_key_left_over(m, &row[i])) {
+            if (ngx_http_soma_api_keys_left_over(m, &row[i])) {
                 m->entries -= (m->entries != 0);
 
             } else {
@@ -719,7 +715,7 @@ ngx_http_soma_keys_row(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 static ngx_int_t
 ngx_http_soma_keys_none(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    return m->passes ? ngx_http_soma_keys_gone(r, m)
+    return m->passes ? ngx_http_soma_api_keys_gone(r, m)
                      : ngx_http_soma_keys_unknown(m);
 }
 
@@ -744,10 +740,10 @@ ngx_http_soma_keys_unknown(ngx_http_soma_manage_t *m)
 
 
 ngx_int_t
-ngx_http_soma_keys_item(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_item(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_keys_write_item,
-                                m);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_keys_write_item, m);
 }
 
 
@@ -761,18 +757,17 @@ ngx_http_soma_keys_write_item(soma_out_t *out, void *data)
 
     row = m->rows.elts;
 
-    ngx_http_soma_keys_print(out, &row[0], m->local ? "configuration"
+    ngx_http_soma_api_keys_print(out, &row[0], m->local ? "configuration"
                                                     : "redis",
-                             (soma_str_t) soma_str_null);
+                                 (soma_str_t) soma_str_null);
 
     if (m->rows.nelts > 1) {
-        ngx_http_soma_put_name(out, "old");
-        soma_put_char(out, '[');
+        soma_member_open(out, "old", '[');
 
         for (i = 1; i < m->rows.nelts; i++) {
-            soma_put_cstr(out, i > 1 ? ",{" : "{");
-            ngx_http_soma_put_time(out, "rotated", row[i].rotated);
-            ngx_http_soma_put_time(out, "expires", row[i].identity.expires);
+            soma_member_open(out, NULL, '{');
+            soma_member_time(out, "rotated", row[i].rotated);
+            soma_member_time(out, "expires", row[i].identity.expires);
             soma_put_char(out, '}');
         }
 

@@ -10,31 +10,6 @@
 #include "ngx_http_soma_manage.h"
 
 
-/* KEYS: index.  ARGV: range of the id, how many members were seen there (0:
- * not looked), the two new members, the two of the old key.  0: others came
- * in between */
-
-static const char  ngx_http_soma_keys_rotate_script[] =
-    "local n = tonumber(ARGV[3])\n"
-    "local l = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2])\n"
-    "if n ~= 0 and #l ~= n then return 0 end\n"
-    "redis.call('ZADD', KEYS[1], 0, ARGV[4], 0, ARGV[5], 0, ARGV[6],\n"
-    "           0, ARGV[7])\n"
-    "return 1\n";
-
-/* KEYS: the old key.  ARGV: now, when it ends, when Redis drops it (0: at
- * once).  0: it is gone, or was rotated meanwhile */
-
-static const char  ngx_http_soma_keys_retire_script[] =
-    "if redis.call('HEXISTS', KEYS[1], 'tenant') == 0\n"
-    "   or redis.call('HEXISTS', KEYS[1], 'rotated') == 1\n"
-    "then return 0 end\n"
-    "if ARGV[3] == '0' then redis.call('DEL', KEYS[1]) return 1 end\n"
-    "redis.call('HSET', KEYS[1], 'rotated', ARGV[1], 'expires', ARGV[2])\n"
-    "redis.call('PEXPIREAT', KEYS[1], ARGV[3])\n"
-    "return 1\n";
-
-
 static void ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m);
 static void ngx_http_soma_keys_take_out(const soma_entry_t *entry);
 static ngx_int_t ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
@@ -50,7 +25,7 @@ static ngx_int_t ngx_http_soma_keys_rotated(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     ngx_http_soma_call_t      call;
     ngx_http_soma_key_row_t  *row;
@@ -79,10 +54,10 @@ ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     }
 
     if (m->busy) {
-        return ngx_http_soma_keys_meanwhile(m);
+        return ngx_http_soma_api_keys_meanwhile(m);
     }
 
-    if (ngx_http_soma_keys_make(r, m) != NGX_OK) {
+    if (ngx_http_soma_api_keys_make(r, m) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -93,14 +68,14 @@ ngx_http_soma_keys_rotate(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     /* a key that was written by hand is listed from now on */
 
-    ngx_http_soma_call(&call, "EVAL");
-    ngx_http_soma_call_cstr(&call, ngx_http_soma_keys_rotate_script);
-    ngx_http_soma_call_cstr(&call, "1");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-    ngx_http_soma_call_range(&call, "id ", row->entry.id);
-    ngx_http_soma_call_int(&call, m->entries);
-    ngx_http_soma_call_entry(&call, &m->made.entry);
-    ngx_http_soma_call_entry(&call, &row->entry);
+    ngx_http_soma_manage_call(&call, "EVAL");
+    ngx_http_soma_manage_cstr(&call, soma_keys_rotate_lua);
+    ngx_http_soma_manage_cstr(&call, "1");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+    ngx_http_soma_manage_range(&call, "id ", row->entry.id);
+    ngx_http_soma_manage_int(&call, m->entries);
+    ngx_http_soma_manage_entry(&call, &m->made.entry);
+    ngx_http_soma_manage_entry(&call, &row->entry);
 
     m->written = 1;
     m->got = 0;
@@ -136,7 +111,7 @@ ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m)
         }
 
         ngx_http_soma_keys_take_out(&row[i].entry);
-        ngx_http_soma_keys_forget(m, &row[i]);
+        ngx_http_soma_api_keys_forget(m, &row[i]);
         m->entries--;
     }
 
@@ -149,11 +124,11 @@ ngx_http_soma_keys_take_out(const soma_entry_t *entry)
 {
     ngx_http_soma_call_t  call;
 
-    ngx_http_soma_call(&call, "DEL");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, entry->hex);
+    ngx_http_soma_manage_call(&call, "DEL");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, entry->hex);
     ngx_http_soma_manage_tell(&call);
 
-    ngx_http_soma_key_unlist(entry);
+    ngx_http_soma_api_keys_unlist(entry);
 }
 
 
@@ -162,15 +137,15 @@ ngx_http_soma_keys_rotate_write(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply)
 {
     if (!ngx_http_soma_manage_did(reply)) {
-        return ngx_http_soma_keys_meanwhile(m);
+        return ngx_http_soma_api_keys_meanwhile(m);
     }
 
-    return ngx_http_soma_keys_write_new(r, m, ngx_http_soma_keys_retire);
+    return ngx_http_soma_api_keys_write(r, m, ngx_http_soma_keys_retire);
 }
 
 
 ngx_int_t
-ngx_http_soma_keys_meanwhile(ngx_http_soma_manage_t *m)
+ngx_http_soma_api_keys_meanwhile(ngx_http_soma_manage_t *m)
 {
     ngx_http_soma_key_row_t  *row;
 
@@ -212,13 +187,13 @@ ngx_http_soma_keys_retire_row(ngx_http_request_t *r,
         row->identity.expires = end;
     }
 
-    ngx_http_soma_call(&call, "EVAL");
-    ngx_http_soma_call_cstr(&call, ngx_http_soma_keys_retire_script);
-    ngx_http_soma_call_cstr(&call, "1");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
-    ngx_http_soma_call_time(&call, m->now);
-    ngx_http_soma_call_time(&call, row->identity.expires);
-    ngx_http_soma_call_int(&call, m->change.overlap
+    ngx_http_soma_manage_call(&call, "EVAL");
+    ngx_http_soma_manage_cstr(&call, soma_keys_retire_lua);
+    ngx_http_soma_manage_cstr(&call, "1");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_KEY_PREFIX, row->entry.hex);
+    ngx_http_soma_manage_time(&call, m->now);
+    ngx_http_soma_manage_time(&call, row->identity.expires);
+    ngx_http_soma_manage_int(&call, m->change.overlap
                                   ? row->identity.expires
                                     + NGX_HTTP_SOMA_KEPT_MS
                                   : 0);
@@ -243,13 +218,13 @@ ngx_http_soma_keys_rotated(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
         ngx_http_soma_keys_take_out(&m->made.entry);
 
-        return ngx_http_soma_keys_meanwhile(m);
+        return ngx_http_soma_api_keys_meanwhile(m);
     }
 
     if (m->change.overlap == 0) {
-        ngx_http_soma_call(&call, "ZREM");
-        ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
-        ngx_http_soma_call_entry(&call, &row->entry);
+        ngx_http_soma_manage_call(&call, "ZREM");
+        ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_KEYS_INDEX);
+        ngx_http_soma_manage_entry(&call, &row->entry);
 
         return ngx_http_soma_manage_send(r, m, &call,
                                          ngx_http_soma_keys_retired);
@@ -272,7 +247,7 @@ ngx_http_soma_keys_retired(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
     row = m->rows.elts;
 
-    ngx_http_soma_keys_forget(m, &row[m->got]);
+    ngx_http_soma_api_keys_forget(m, &row[m->got]);
 
     while (++m->got < m->rows.nelts) {
         if (row[m->got].rotated == 0) {
@@ -280,9 +255,9 @@ ngx_http_soma_keys_retired(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         }
     }
 
-    ngx_http_soma_keys_forget(m, &m->made);
+    ngx_http_soma_api_keys_forget(m, &m->made);
     ngx_http_soma_manage_log(r, m, "key", "rotated", m->made.entry.id,
                              m->made.entry.tenant);
 
-    return ngx_http_soma_keys_show(r, m, NGX_HTTP_OK);
+    return ngx_http_soma_api_keys_show(r, m, NGX_HTTP_OK);
 }

@@ -58,7 +58,7 @@ static void ngx_http_soma_limits_write_row(soma_out_t *out,
 
 
 ngx_int_t
-ngx_http_soma_limits_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
+ngx_http_soma_api_limits_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     soma_str_t tail)
 {
     if (tail.len != 0) {
@@ -69,7 +69,7 @@ ngx_http_soma_limits_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     }
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_soma_method_fault(r, m->ctx, "GET, HEAD");
+        return ngx_http_soma_endpoint_method(r, m->ctx, "GET, HEAD");
     }
 
     m->op = ngx_http_soma_limits_list;
@@ -114,8 +114,8 @@ ngx_http_soma_limits_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     l->nodes = (m->ctx->main->redis.set && ngx_http_soma_redis_ready());
 
     if (l->n == 0 || !l->nodes) {
-        return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                    ngx_http_soma_limits_write, l);
+        return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                             ngx_http_soma_limits_write, l);
     }
 
     m->rows.nelts = l->n;
@@ -156,7 +156,7 @@ ngx_http_soma_limits_args(ngx_http_request_t *r, ngx_http_soma_limits_t *l,
 
     if (m->cursor.len) {
 
-        if (soma_parse_int(m->cursor, &n) != SOMA_OK
+        if (soma_number_int(m->cursor, &n) != SOMA_OK
             || n > NGX_HTTP_SOMA_QUOTAS_SHOWN * 2)
         {
             return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
@@ -171,10 +171,10 @@ ngx_http_soma_limits_args(ngx_http_request_t *r, ngx_http_soma_limits_t *l,
     l->all = ((ctx->identity.capabilities & (SOMA_CAN_ADMIN|SOMA_CAN_USAGE))
               != 0);
 
-    if (ngx_http_soma_arg(r, "tenant", &l->tenant) == NGX_OK
+    if (ngx_http_soma_endpoint_arg(r, "tenant", &l->tenant) == NGX_OK
         && !soma_str_is(l->tenant, "*"))
     {
-        if (!soma_tenant_valid(l->tenant)) {
+        if (!soma_lock_tenant_valid(l->tenant)) {
             return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
                                        "invalid_tenant",
                                        "tenant= has 1 to %d letters, digits, "
@@ -215,8 +215,8 @@ ngx_http_soma_limits_key(ngx_http_request_t *r, ngx_http_soma_limits_t *l)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (soma_limits_parse(l->own.elts, SOMA_LIMITS_MAX, &n,
-                          l->m->ctx->identity.limits, SOMA_SCOPE_KEY, &error)
+    if (soma_limit_list_parse(l->own.elts, SOMA_LIMITS_MAX, &n,
+                             l->m->ctx->identity.limits, SOMA_SCOPE_KEY, &error)
         == SOMA_OK
         && ngx_http_soma_tz_limits(l->own.elts, n, &zone) == NGX_OK)
     {
@@ -322,13 +322,13 @@ ngx_http_soma_limits_configured(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    soma_out_init(&out, owner.data, owner.len);
+    soma_put_init(&out, owner.data, owner.len);
     soma_put_cstr(&out, kind);
     soma_put_str(&out, name);
 
     for (i = 0; i < n; i++) {
 
-        if (!soma_limit_holds(limit, n, i, l->m->now)) {
+        if (!soma_rule_holds(limit, n, i, l->m->now)) {
             continue;
         }
 
@@ -482,7 +482,7 @@ ngx_http_soma_limits_find(soma_limit_t *limit, ngx_uint_t n,
             && limit[i].window == what->window && limit[i].per == what->per
             && limit[i].from == what->from
             && soma_str_eq(limit[i].tz, what->tz)
-            && soma_limit_holds(limit, n, i, now))
+            && soma_rule_holds(limit, n, i, now))
         {
             return &limit[i];
         }
@@ -574,7 +574,7 @@ ngx_http_soma_limits_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
                     + row->untold;
 
         if (soma_window_ms(row->limit.window) && row->used > 0) {
-            row->resets = m->now + soma_muldiv(row->used,
+            row->resets = m->now + soma_number_muldiv(row->used,
                                        soma_window_ms(row->limit.window),
                                        row->limit.limit);
         }
@@ -584,8 +584,8 @@ ngx_http_soma_limits_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         return NGX_AGAIN;
     }
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_limits_write,
-                                l);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_limits_write, l);
 }
 
 
@@ -597,10 +597,9 @@ ngx_http_soma_limits_write(soma_out_t *out, void *data)
     ngx_uint_t  i;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "object", "list");
-    ngx_http_soma_put_text(out, "nodes", l->nodes ? "all" : "this");
-    ngx_http_soma_put_name(out, "limits");
-    soma_put_char(out, '[');
+    soma_member_text(out, "object", "list");
+    soma_member_text(out, "nodes", l->nodes ? "all" : "this");
+    soma_member_open(out, "limits", '[');
 
     for (i = 0; i < l->n; i++) {
 
@@ -612,9 +611,9 @@ ngx_http_soma_limits_write(soma_out_t *out, void *data)
     }
 
     soma_put_char(out, ']');
-    ngx_http_soma_put_bool(out, "truncated", l->more);
+    soma_member_bool(out, "truncated", l->more);
 
-    ngx_http_soma_put_name(out, "cursor");
+    soma_member(out, "cursor");
 
     if (l->next) {
         soma_put_char(out, '"');
@@ -654,8 +653,8 @@ ngx_http_soma_limits_write_row(soma_out_t *out, ngx_http_soma_limits_t *l,
         text = known->text;
 
     } else {
-        soma_out_init(&words, buf, sizeof(buf));
-        soma_limit_words(&words, limit);
+        soma_put_init(&words, buf, sizeof(buf));
+        soma_rule_words(&words, limit);
         text.data = words.start;
         text.len = words.pos - words.start;
     }
@@ -666,33 +665,32 @@ ngx_http_soma_limits_write_row(soma_out_t *out, ngx_http_soma_limits_t *l,
     n[3] = ngx_max(limit->limit - row->used - row->reserved, 0);
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "text", text);
-    ngx_http_soma_put_string(out, "owner", row->owner);
-    ngx_http_soma_put_string(out, "scope", row->scope);
+    soma_member_str(out, "text", text);
+    soma_member_str(out, "owner", row->owner);
+    soma_member_str(out, "scope", row->scope);
 
     if (row->tenant.len) {
-        ngx_http_soma_put_string(out, "tenant", row->tenant);
+        soma_member_str(out, "tenant", row->tenant);
     }
 
     if (row->value.len) {
-        ngx_http_soma_put_string(out, "value", row->value);
+        soma_member_str(out, "value", row->value);
     }
 
-    ngx_http_soma_put_text(out, "amount", soma_amount_name(limit->amount));
-    ngx_http_soma_put_text(out, "window", soma_window_name(limit->window));
-    ngx_http_soma_put_text(out, "unit", soma_amount_unit(limit->amount));
+    soma_member_text(out, "amount", soma_limit_amount_name(limit->amount));
+    soma_member_text(out, "window", soma_limit_window_name(limit->window));
+    soma_member_text(out, "unit", soma_rule_unit(limit->amount));
 
     for (i = 0; i < 4; i++) {
-        ngx_http_soma_put_name(out, names[i]);
-        soma_put_amount(out, limit->amount, n[i]);
+        soma_member(out, names[i]);
+        soma_rule_put_amount(out, limit->amount, n[i]);
     }
 
     if (row->resets > 0) {
-        ngx_http_soma_put_time(out, "resets_at", row->resets);
+        soma_member_time(out, "resets_at", row->resets);
 
     } else {
-        ngx_http_soma_put_name(out, "resets_at");
-        soma_put_cstr(out, "null");
+        soma_member_null(out, "resets_at");
     }
 
     soma_put_char(out, '}');

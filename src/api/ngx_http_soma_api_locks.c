@@ -54,7 +54,7 @@ static void ngx_http_soma_locks_write(soma_out_t *out, void *data);
 
 
 ngx_int_t
-ngx_http_soma_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_api_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_locks_state_t  *st;
 
@@ -65,7 +65,8 @@ ngx_http_soma_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
                                    "capability \"admin\"");
     }
 
-    st = ngx_http_soma_state_create(r, sizeof(ngx_http_soma_locks_state_t));
+    st = ngx_http_soma_endpoint_state_create(r,
+                                           sizeof(ngx_http_soma_locks_state_t));
     if (st == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -127,7 +128,7 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
     redisReply                   *cursor;
     ngx_http_soma_locks_state_t  *st;
 
-    st = ngx_http_soma_state_get(r);
+    st = ngx_http_soma_endpoint_state(r);
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
         || reply->elements != 2
@@ -260,8 +261,8 @@ ngx_http_soma_locks_ask(ngx_http_request_t *r,
         return ngx_http_soma_locks_local(r, st);
     }
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_locks_write,
-                                st);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_locks_write, st);
 }
 
 
@@ -272,7 +273,7 @@ ngx_http_soma_locks_value(ngx_http_request_t *r, redisReply *reply)
     ngx_http_soma_lock_row_t     *row;
     ngx_http_soma_locks_state_t  *st;
 
-    st = ngx_http_soma_state_get(r);
+    st = ngx_http_soma_endpoint_state(r);
 
     row = st->locks.elts;
     row = &row[st->got / 2];
@@ -304,7 +305,7 @@ ngx_http_soma_locks_value(ngx_http_request_t *r, redisReply *reply)
         return;
     }
 
-    ngx_http_soma_resume(r, ngx_http_soma_answer(r, NGX_HTTP_OK,
+    ngx_http_soma_resume(r, ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
                                               ngx_http_soma_locks_write, st));
 }
 
@@ -320,8 +321,8 @@ ngx_http_soma_locks_local(ngx_http_request_t *r,
     ngx_http_soma_lock_table_walk(st->ctx->main, ngx_http_soma_locks_each,
                                   st);
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_locks_write,
-                                st);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_locks_write, st);
 }
 
 
@@ -362,23 +363,21 @@ ngx_http_soma_locks_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_locks_state_t *st = data;
 
-    ngx_uint_t                 i, n;
+    ngx_uint_t                 i;
     soma_str_t                 tenant;
     soma_lock_t                lock;
     ngx_http_soma_lock_row_t  *row;
 
-    n = 0;
     row = st->locks.elts;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "source", st->local ? "local" : "redis");
+    soma_member_text(out, "source", st->local ? "local" : "redis");
 
     if (st->truncated) {
-        ngx_http_soma_put_bool(out, "truncated", 1);
+        soma_member_bool(out, "truncated", 1);
     }
 
-    ngx_http_soma_put_name(out, "locks");
-    soma_put_char(out, '[');
+    soma_member_open(out, "locks", '[');
 
     for (i = 0; i < st->locks.nelts; i++) {
 
@@ -398,18 +397,17 @@ ngx_http_soma_locks_write(soma_out_t *out, void *data)
         ngx_memzero(&lock, sizeof(soma_lock_t));
         (void) soma_lock_parse(&lock, &st->ctx->arena, row[i].json);
 
-        soma_put_cstr(out, n++ ? ",{" : "{");
-        ngx_http_soma_put_string(out, "tenant", tenant);
-        ngx_http_soma_put_string(out, "user", lock.user);
-        ngx_http_soma_put_string(out, "reason", lock.reason);
-        ngx_http_soma_put_time(out, "enabled_at", lock.enabled_at);
+        soma_member_open(out, NULL, '{');
+        soma_member_str(out, "tenant", tenant);
+        soma_member_str(out, "user", lock.user);
+        soma_member_str(out, "reason", lock.reason);
+        soma_member_time(out, "enabled_at", lock.enabled_at);
 
         if (row[i].ttl >= 0) {
-            ngx_http_soma_put_number(out, "ttl", (row[i].ttl + 999) / 1000);
+            soma_member_int(out, "ttl", (row[i].ttl + 999) / 1000);
 
         } else {
-            ngx_http_soma_put_name(out, "ttl");
-            soma_put_cstr(out, "null");
+            soma_member_null(out, "ttl");
         }
 
         soma_put_char(out, '}');

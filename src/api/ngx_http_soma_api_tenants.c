@@ -64,8 +64,8 @@ static void ngx_http_soma_tenants_print_limits(soma_out_t *out,
 
 
 ngx_int_t
-ngx_http_soma_tenants_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
-    soma_str_t tail)
+ngx_http_soma_api_tenants_route(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m, soma_str_t tail)
 {
     m->id = tail;
 
@@ -84,10 +84,10 @@ ngx_http_soma_tenants_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
             return NGX_OK;
         }
 
-        return ngx_http_soma_method_fault(r, m->ctx, "GET, HEAD, POST");
+        return ngx_http_soma_endpoint_method(r, m->ctx, "GET, HEAD, POST");
     }
 
-    if (!soma_tenant_valid(tail)) {
+    if (!soma_lock_tenant_valid(tail)) {
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_NOT_FOUND,
                                    "unknown_tenant",
                                    "no such endpoint: there are .../tenants "
@@ -115,7 +115,7 @@ ngx_http_soma_tenants_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         return NGX_OK;
     }
 
-    return ngx_http_soma_method_fault(r, m->ctx, "GET, HEAD, POST, DELETE");
+    return ngx_http_soma_endpoint_method(r, m->ctx, "GET, HEAD, POST, DELETE");
 }
 
 
@@ -160,7 +160,7 @@ ngx_http_soma_tenants_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     ngx_int_t             rc;
     ngx_http_soma_call_t  call;
 
-    rc = ngx_http_soma_args_check(r, m->ctx, "limit cursor");
+    rc = ngx_http_soma_endpoint_args(r, m->ctx, "limit cursor");
 
     if (rc == NGX_OK) {
         rc = ngx_http_soma_manage_page(r, m);
@@ -170,7 +170,7 @@ ngx_http_soma_tenants_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return rc;
     }
 
-    if (m->cursor.len && !soma_tenant_valid(m->cursor)) {
+    if (m->cursor.len && !soma_lock_tenant_valid(m->cursor)) {
         return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
                                    "invalid_cursor",
                                    "cursor= is what the page before said "
@@ -187,24 +187,24 @@ ngx_http_soma_tenants_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                    ngx_http_soma_tenants_write, m);
+        return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                             ngx_http_soma_tenants_write, m);
     }
 
-    ngx_http_soma_call(&call, "ZRANGEBYLEX");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
+    ngx_http_soma_manage_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
 
     if (m->cursor.len) {
-        ngx_http_soma_call_key(&call, "(", m->cursor);
+        ngx_http_soma_manage_key(&call, "(", m->cursor);
 
     } else {
-        ngx_http_soma_call_cstr(&call, "-");
+        ngx_http_soma_manage_cstr(&call, "-");
     }
 
-    ngx_http_soma_call_cstr(&call, "+");
-    ngx_http_soma_call_cstr(&call, "LIMIT");
-    ngx_http_soma_call_cstr(&call, "0");
-    ngx_http_soma_call_int(&call, m->limit);
+    ngx_http_soma_manage_cstr(&call, "+");
+    ngx_http_soma_manage_cstr(&call, "LIMIT");
+    ngx_http_soma_manage_cstr(&call, "0");
+    ngx_http_soma_manage_int(&call, m->limit);
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_tenants_names);
 }
@@ -239,7 +239,7 @@ ngx_http_soma_tenants_names(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (soma_tenant_valid(name)
+        if (soma_lock_tenant_valid(name)
             && ngx_http_soma_tenants_block(m, name) == NULL
             && ngx_http_soma_tenants_push(m, name) != NGX_OK)
         {
@@ -252,8 +252,8 @@ ngx_http_soma_tenants_names(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     }
 
     if (m->rows.nelts == 0) {
-        return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                    ngx_http_soma_tenants_write, m);
+        return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                             ngx_http_soma_tenants_write, m);
     }
 
     return ngx_http_soma_tenants_ask(r, m, ngx_http_soma_tenants_listed);
@@ -342,7 +342,7 @@ ngx_http_soma_tenants_read(ngx_http_soma_manage_t *m, redisReply *reply)
             row->tenant.invalid = 1;
 
         } else if (soma_str_is(field, "created")
-                   && soma_parse_time(value, &ms) == SOMA_OK)
+                   && soma_time_parse(value, &ms) == SOMA_OK)
         {
             row->created = ms;
         }
@@ -360,8 +360,8 @@ ngx_http_soma_tenants_listed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         return NGX_AGAIN;
     }
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_tenants_write,
-                                m);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_tenants_write, m);
 }
 
 
@@ -407,8 +407,8 @@ ngx_http_soma_tenants_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     status = (m->kind == SOMA_CHANGE_TENANT_NEW) ? NGX_HTTP_CREATED
                                                  : NGX_HTTP_OK;
 
-    return ngx_http_soma_answer(r, status, ngx_http_soma_tenants_write_item,
-                                m);
+    return ngx_http_soma_endpoint_answer(r, status,
+                                         ngx_http_soma_tenants_write_item, m);
 }
 
 
@@ -458,18 +458,18 @@ ngx_http_soma_tenants_change(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return ngx_http_soma_manage_no_redis(m);
     }
 
-    ngx_http_soma_call(&call, "EVAL");
-    ngx_http_soma_call_cstr(&call, ngx_http_soma_manage_script);
-    ngx_http_soma_call_cstr(&call, "1");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, m->id);
-    ngx_http_soma_call_cstr(&call, there);
-    ngx_http_soma_call_cstr(&call, "-");
-    ngx_http_soma_call_time(&call, m->now);
-    ngx_http_soma_call_change(&call, &m->change, m->change.set);
+    ngx_http_soma_manage_call(&call, "EVAL");
+    ngx_http_soma_manage_cstr(&call, soma_manage_write_lua);
+    ngx_http_soma_manage_cstr(&call, "1");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, m->id);
+    ngx_http_soma_manage_cstr(&call, there);
+    ngx_http_soma_manage_cstr(&call, "-");
+    ngx_http_soma_manage_time(&call, m->now);
+    ngx_http_soma_manage_change(&call, &m->change, m->change.set);
 
     for (i = 0; i < SOMA_FIELDS; i++) {
         if (m->change.removed & (1u << i)) {
-            ngx_http_soma_call_cstr(&call, soma_field_name(i));
+            ngx_http_soma_manage_cstr(&call, soma_change_field_name(i));
         }
     }
 
@@ -506,10 +506,10 @@ ngx_http_soma_tenants_changed(ngx_http_request_t *r,
                                                                : "changed",
                              m->id, m->id);
 
-    ngx_http_soma_call(&call, "ZADD");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
-    ngx_http_soma_call_cstr(&call, "0");
-    ngx_http_soma_call_str(&call, m->id);
+    ngx_http_soma_manage_call(&call, "ZADD");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
+    ngx_http_soma_manage_cstr(&call, "0");
+    ngx_http_soma_manage_str(&call, m->id);
 
     return ngx_http_soma_manage_send(r, m, &call,
                                      ngx_http_soma_tenants_indexed);
@@ -554,7 +554,7 @@ ngx_http_soma_tenants_delete(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     m->limit = NGX_HTTP_SOMA_PAGE;
     m->found = ngx_http_soma_tenants_keys;
 
-    return ngx_http_soma_keys_range(r, m);
+    return ngx_http_soma_api_keys_range(r, m);
 }
 
 
@@ -601,7 +601,7 @@ ngx_http_soma_tenants_keys(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
     m->rows.nelts = 0;
     m->cursor = m->next;
 
-    return ngx_http_soma_keys_range(r, m);
+    return ngx_http_soma_api_keys_range(r, m);
 }
 
 
@@ -610,8 +610,8 @@ ngx_http_soma_tenants_drop(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
     ngx_http_soma_call_t  call;
 
-    ngx_http_soma_call(&call, "DEL");
-    ngx_http_soma_call_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, m->id);
+    ngx_http_soma_manage_call(&call, "DEL");
+    ngx_http_soma_manage_key(&call, NGX_HTTP_SOMA_TENANT_PREFIX, m->id);
 
     m->written = 1;
 
@@ -647,9 +647,9 @@ ngx_http_soma_tenants_dropped(ngx_http_request_t *r,
     ngx_http_soma_manage_drop(m, NGX_HTTP_SOMA_CACHE_TENANT, m->id);
     ngx_http_soma_manage_log(r, m, "tenant", "deleted", m->id, m->id);
 
-    ngx_http_soma_call(&call, "ZREM");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
-    ngx_http_soma_call_str(&call, m->id);
+    ngx_http_soma_manage_call(&call, "ZREM");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
+    ngx_http_soma_manage_str(&call, m->id);
 
     return ngx_http_soma_manage_send(r, m, &call,
                                      ngx_http_soma_tenants_unlisted);
@@ -662,8 +662,8 @@ ngx_http_soma_tenants_unlisted(ngx_http_request_t *r,
 {
     (void) reply;
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                ngx_http_soma_tenants_write_gone, m);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_tenants_write_gone, m);
 }
 
 
@@ -672,17 +672,14 @@ ngx_http_soma_tenants_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_manage_t *m = data;
 
-    ngx_uint_t                   i, n;
+    ngx_uint_t                   i;
     ngx_http_soma_tenant_row_t  *row;
 
-    n = 0;
     row = m->rows.elts;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "source", m->local ? "configuration"
-                                                   : "redis");
-    ngx_http_soma_put_name(out, "tenants");
-    soma_put_char(out, '[');
+    soma_member_text(out, "source", m->local ? "configuration" : "redis");
+    soma_member_open(out, "tenants", '[');
 
     for (i = 0; i < m->rows.nelts; i++) {
 
@@ -692,12 +689,11 @@ ngx_http_soma_tenants_write(soma_out_t *out, void *data)
             continue;
         }
 
-        soma_put_cstr(out, n++ ? "," : "");
         ngx_http_soma_tenants_print(out, m, &row[i]);
     }
 
     soma_put_char(out, ']');
-    ngx_http_soma_put_name(out, "cursor");
+    soma_member(out, "cursor");
 
     if (m->next.len) {
         soma_put_json_str(out, m->next);
@@ -726,8 +722,8 @@ ngx_http_soma_tenants_write_gone(soma_out_t *out, void *data)
     ngx_http_soma_manage_t *m = data;
 
     soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "name", m->id);
-    ngx_http_soma_put_bool(out, "deleted", 1);
+    soma_member_str(out, "name", m->id);
+    soma_member_bool(out, "deleted", 1);
     soma_put_cstr(out, "}\n");
 }
 
@@ -744,47 +740,43 @@ ngx_http_soma_tenants_print(soma_out_t *out, ngx_http_soma_manage_t *m,
     tenant = &row->tenant;
     block = ngx_http_soma_tenants_block(m, row->name);
 
-    soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "name", row->name);
+    soma_member_open(out, NULL, '{');
+    soma_member_str(out, "name", row->name);
 
     if (tenant->has_limits) {
-        ngx_http_soma_put_list(out, "limits", tenant->limits, ';');
+        soma_member_list(out, "limits", tenant->limits, ';');
 
     } else {
         ngx_http_soma_tenants_print_limits(out, block);
     }
 
-    ngx_http_soma_put_list(out, "models",
-                           tenant->has_models || block == NULL
-                           ? tenant->models
-                           : ngx_http_soma_str(block->models), ' ');
-    ngx_http_soma_put_string(out, "tags", tenant->tags);
-    ngx_http_soma_put_time(out, "created", row->created);
-    ngx_http_soma_put_text(out, "source",
-                           !row->there ? "configuration"
-                           : block == NULL ? "redis" : "both");
+    soma_member_list(out, "models",
+                     tenant->has_models || block == NULL
+                     ? tenant->models : ngx_http_soma_str(block->models), ' ');
+    soma_member_str(out, "tags", tenant->tags);
+    soma_member_time(out, "created", row->created);
+    soma_member_text(out, "source", !row->there ? "configuration"
+                                    : block == NULL ? "redis" : "both");
 
     if (row->there && block != NULL) {
 
         /* of the lines above, those of Redis */
 
-        ngx_http_soma_put_name(out, "overridden");
-        soma_put_char(out, '[');
+        soma_member_open(out, "overridden", '[');
 
         if (tenant->has_limits) {
-            soma_put_cstr(out, "\"limits\"");
+            soma_member_text(out, NULL, "limits");
         }
 
         if (tenant->has_models) {
-            soma_put_cstr(out, tenant->has_limits ? ",\"models\""
-                                                  : "\"models\"");
+            soma_member_text(out, NULL, "models");
         }
 
         soma_put_char(out, ']');
     }
 
     if (tenant->invalid) {
-        ngx_http_soma_put_bool(out, "invalid", 1);
+        soma_member_bool(out, "invalid", 1);
     }
 
     soma_put_char(out, '}');
@@ -798,15 +790,13 @@ ngx_http_soma_tenants_print_limits(soma_out_t *out,
     ngx_uint_t     i;
     soma_limit_t  *limit;
 
-    ngx_http_soma_put_name(out, "limits");
-    soma_put_char(out, '[');
+    soma_member_open(out, "limits", '[');
 
     if (block != NULL) {
         limit = block->limits.elts;
 
         for (i = 0; i < block->limits.nelts; i++) {
-            soma_put_cstr(out, i ? "," : "");
-            soma_put_json_str(out, limit[i].text);
+            soma_member_str(out, NULL, limit[i].text);
         }
     }
 

@@ -28,13 +28,14 @@ static void ngx_http_soma_usage_write(soma_out_t *out, void *data);
 
 
 ngx_int_t
-ngx_http_soma_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_api_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t                     rc;
     soma_str_t                   *tenant;
     ngx_http_soma_usage_state_t  *st;
 
-    st = ngx_http_soma_state_create(r, sizeof(ngx_http_soma_usage_state_t));
+    st = ngx_http_soma_endpoint_state_create(r,
+                                           sizeof(ngx_http_soma_usage_state_t));
     if (st == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -50,11 +51,11 @@ ngx_http_soma_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     soma_report_init(&st->report, &ctx->arena, st->by);
 
     if (!ctx->main->redis.set) {
-        return ngx_http_soma_usage_local(r, st);
+        return ngx_http_soma_api_usage_local(r, st);
     }
 
     if (st->all) {
-        return ngx_http_soma_usage_index(r, st);
+        return ngx_http_soma_api_usage_index(r, st);
     }
 
     if (ngx_array_init(&st->tenants, r->pool, 1, sizeof(soma_str_t))
@@ -66,7 +67,7 @@ ngx_http_soma_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     tenant = ngx_array_push(&st->tenants);
     *tenant = st->tenant;
 
-    rc = ngx_http_soma_usage_ask(r, st);
+    rc = ngx_http_soma_api_usage_ask(r, st);
 
     return (rc == NGX_AGAIN) ? ngx_http_soma_wait(r) : rc;
 }
@@ -81,14 +82,14 @@ ngx_http_soma_usage_args(ngx_http_request_t *r,
 
     ctx = st->ctx;
 
-    if (ngx_http_soma_arg(r, "tenant", &st->tenant) != NGX_OK) {
+    if (ngx_http_soma_endpoint_arg(r, "tenant", &st->tenant) != NGX_OK) {
         st->tenant = ctx->identity.tenant;
     }
 
     if (soma_str_is(st->tenant, "*")) {
         st->all = 1;
 
-    } else if (!soma_tenant_valid(st->tenant)) {
+    } else if (!soma_lock_tenant_valid(st->tenant)) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
                                    "invalid_tenant",
                                    "tenant is \"%*s\": letters, digits, "
@@ -113,7 +114,7 @@ ngx_http_soma_usage_args(ngx_http_request_t *r,
     rc = ngx_http_soma_usage_days(r, st);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_soma_usage_page(r, st);
+        rc = ngx_http_soma_api_usage_page(r, st);
     }
 
     return (rc == NGX_OK) ? ngx_http_soma_usage_by(r, st) : rc;
@@ -131,21 +132,21 @@ ngx_http_soma_usage_days(ngx_http_request_t *r,
 
     static const char  *name[] = { "day", "from", "to" };
 
-    today = soma_day_of(ngx_http_soma_now());
+    today = soma_aggregate_day_of(ngx_http_soma_now());
     st->from = today;
     st->to = today;
 
     for (i = 0; i < 3; i++) {
         given[i] = 0;
 
-        if (ngx_http_soma_arg(r, name[i], &value) != NGX_OK) {
+        if (ngx_http_soma_endpoint_arg(r, name[i], &value) != NGX_OK) {
             continue;
         }
 
         given[i] = 1;
         day = (i == 2) ? &st->to : &st->from;
 
-        if (soma_day_parse(value, day) != SOMA_OK) {
+        if (soma_aggregate_day_parse(value, day) != SOMA_OK) {
             return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
                                        "invalid_day",
                                        "%s is \"%*s\": a day as YYYY-MM-DD "
@@ -194,7 +195,7 @@ ngx_http_soma_usage_by(ngx_http_request_t *r, ngx_http_soma_usage_state_t *st)
     u_char      *p, *end, *comma;
     soma_str_t   value, word;
 
-    if (ngx_http_soma_arg(r, "by", &value) != NGX_OK) {
+    if (ngx_http_soma_endpoint_arg(r, "by", &value) != NGX_OK) {
         st->by = SOMA_BY_DAY|SOMA_BY_MODEL|(st->all ? SOMA_BY_TENANT : 0);
         return NGX_OK;
     }
@@ -234,13 +235,13 @@ ngx_http_soma_usage_by(ngx_http_request_t *r, ngx_http_soma_usage_state_t *st)
 /* NGX_AGAIN: the hashes are asked for, else what a handler returns */
 
 ngx_int_t
-ngx_http_soma_usage_ask(ngx_http_request_t *r,
+ngx_http_soma_api_usage_ask(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st)
 {
     if (st->tenants.nelts) {
         ngx_http_soma_usage_batch(r, st);
 
-        return st->sent ? NGX_AGAIN : ngx_http_soma_usage_local(r, st);
+        return st->sent ? NGX_AGAIN : ngx_http_soma_api_usage_local(r, st);
     }
 
     return ngx_http_soma_usage_send(r, st);
@@ -278,12 +279,12 @@ ngx_http_soma_usage_batch(ngx_http_request_t *r,
 
     while (st->sent < last) {
 
-        soma_out_init(&out, key, sizeof(key));
+        soma_put_init(&out, key, sizeof(key));
         soma_put_cstr(&out, "soma:{");
         soma_put_str(&out, tenant[st->sent / days]);
         soma_put_cstr(&out, "}:usage:");
-        soma_put_day(&out, soma_day_to_ms(st->from
-                                          + (int32_t) (st->sent % days)));
+        soma_put_day(&out, soma_aggregate_day_to_ms(st->from
+                                                + (int32_t) (st->sent % days)));
 
         argvlen[1] = out.pos - out.start;
 
@@ -305,7 +306,7 @@ ngx_http_soma_usage_reply(ngx_http_request_t *r, redisReply *reply)
 {
     ngx_http_soma_usage_state_t  *st;
 
-    st = ngx_http_soma_state_get(r);
+    st = ngx_http_soma_endpoint_state(r);
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         st->failed = 1;
@@ -328,7 +329,7 @@ ngx_http_soma_usage_reply(ngx_http_request_t *r, redisReply *reply)
         }
     }
 
-    ngx_http_soma_resume(r, st->failed ? ngx_http_soma_usage_local(r, st)
+    ngx_http_soma_resume(r, st->failed ? ngx_http_soma_api_usage_local(r, st)
                                        : ngx_http_soma_usage_send(r, st));
 }
 
@@ -397,7 +398,7 @@ ngx_http_soma_usage_hash(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_soma_usage_local(ngx_http_request_t *r,
+ngx_http_soma_api_usage_local(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st)
 {
     ngx_int_t  rc;
@@ -452,8 +453,8 @@ ngx_http_soma_usage_send(ngx_http_request_t *r,
                                    SOMA_REPORT_ROWS_MAX);
     }
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_usage_write,
-                                st);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_usage_write, st);
 }
 
 
@@ -464,22 +465,22 @@ ngx_http_soma_usage_write(soma_out_t *out, void *data)
 
     soma_put_char(out, '{');
 
-    ngx_http_soma_put_string(out, "tenant", st->tenant);
+    soma_member_str(out, "tenant", st->tenant);
 
     soma_put_cstr(out, ",\"from\":\"");
-    soma_put_day(out, soma_day_to_ms(st->from));
+    soma_put_day(out, soma_aggregate_day_to_ms(st->from));
     soma_put_cstr(out, "\",\"to\":\"");
-    soma_put_day(out, soma_day_to_ms(st->to));
+    soma_put_day(out, soma_aggregate_day_to_ms(st->to));
     soma_put_char(out, '"');
 
-    ngx_http_soma_put_text(out, "source", st->local ? "local" : "redis");
+    soma_member_text(out, "source", st->local ? "local" : "redis");
 
     if (st->next.len) {
-        ngx_http_soma_put_string(out, "cursor", st->next);
+        soma_member_str(out, "cursor", st->next);
     }
 
     if (st->note) {
-        ngx_http_soma_put_text(out, "note", st->note);
+        soma_member_text(out, "note", st->note);
     }
 
     soma_put_char(out, ',');

@@ -38,19 +38,19 @@ typedef struct {
 
 
 /* limit= and cursor=: NGX_OK, or 400 with the fault noted */
-ngx_int_t ngx_http_soma_usage_page(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_usage_page(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 
 /* the tenants of tenant=*: asks the index, and then for their hashes */
-ngx_int_t ngx_http_soma_usage_index(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_usage_index(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 
 /* asks for the hashes of st->tenants; returns what a handler does */
-ngx_int_t ngx_http_soma_usage_ask(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_usage_ask(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 
 /* this node's own numbers, when Redis has none */
-ngx_int_t ngx_http_soma_usage_local(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_usage_local(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 
 

@@ -24,7 +24,7 @@ static ngx_uint_t ngx_http_soma_usage_behind(ngx_http_soma_usage_state_t *st,
 
 
 ngx_int_t
-ngx_http_soma_usage_page(ngx_http_request_t *r,
+ngx_http_soma_api_usage_page(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st)
 {
     int64_t     n;
@@ -34,9 +34,9 @@ ngx_http_soma_usage_page(ngx_http_request_t *r,
                         NGX_HTTP_SOMA_USAGE_KEYS_MAX
                         / (st->to - st->from + 1));
 
-    if (ngx_http_soma_arg(r, "limit", &text) == NGX_OK) {
+    if (ngx_http_soma_endpoint_arg(r, "limit", &text) == NGX_OK) {
 
-        if (soma_parse_int(text, &n) != SOMA_OK || n < 1
+        if (soma_number_int(text, &n) != SOMA_OK || n < 1
             || n > NGX_HTTP_SOMA_USAGE_PAGE_MAX)
         {
             return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
@@ -49,9 +49,9 @@ ngx_http_soma_usage_page(ngx_http_request_t *r,
         st->paged = 1;
     }
 
-    if (ngx_http_soma_arg(r, "cursor", &st->cursor) == NGX_OK) {
+    if (ngx_http_soma_endpoint_arg(r, "cursor", &st->cursor) == NGX_OK) {
 
-        if (!soma_tenant_valid(st->cursor)) {
+        if (!soma_lock_tenant_valid(st->cursor)) {
             return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
                                        "invalid_cursor",
                                        "cursor= is what the page before said "
@@ -73,15 +73,15 @@ ngx_http_soma_usage_page(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_soma_usage_index(ngx_http_request_t *r,
+ngx_http_soma_api_usage_index(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st)
 {
     ngx_int_t              rc;
     u_char                *from;
     ngx_http_soma_call_t   call;
 
-    ngx_http_soma_call(&call, "ZRANGEBYLEX");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
+    ngx_http_soma_manage_call(&call, "ZRANGEBYLEX");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_TENANTS_INDEX);
 
     from = call.out.pos;
 
@@ -93,11 +93,11 @@ ngx_http_soma_usage_index(ngx_http_request_t *r,
         soma_put_char(&call.out, '-');
     }
 
-    ngx_http_soma_call_printed(&call, from);
-    ngx_http_soma_call_cstr(&call, "+");
-    ngx_http_soma_call_cstr(&call, "LIMIT");
-    ngx_http_soma_call_cstr(&call, "0");
-    ngx_http_soma_call_int(&call, (int64_t) st->limit + 1);
+    ngx_http_soma_manage_printed(&call, from);
+    ngx_http_soma_manage_cstr(&call, "+");
+    ngx_http_soma_manage_cstr(&call, "LIMIT");
+    ngx_http_soma_manage_cstr(&call, "0");
+    ngx_http_soma_manage_int(&call, (int64_t) st->limit + 1);
 
     rc = ngx_http_soma_redis_request(r, ngx_http_soma_usage_indexed,
                                      call.argc, call.argv, call.argvlen);
@@ -106,7 +106,7 @@ ngx_http_soma_usage_index(ngx_http_request_t *r,
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_soma_usage_local(r, st);
+        return ngx_http_soma_api_usage_local(r, st);
     }
 
     return ngx_http_soma_wait(r);
@@ -119,16 +119,16 @@ ngx_http_soma_usage_indexed(ngx_http_request_t *r, redisReply *reply)
     ngx_int_t                     rc;
     ngx_http_soma_usage_state_t  *st;
 
-    st = ngx_http_soma_state_get(r);
+    st = ngx_http_soma_endpoint_state(r);
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        rc = ngx_http_soma_usage_local(r, st);
+        rc = ngx_http_soma_api_usage_local(r, st);
 
     } else {
         rc = ngx_http_soma_usage_union(r, st, reply);
 
         if (rc == NGX_OK) {
-            rc = ngx_http_soma_usage_ask(r, st);
+            rc = ngx_http_soma_api_usage_ask(r, st);
         }
     }
 
@@ -215,7 +215,7 @@ ngx_http_soma_usage_seen(ngx_http_soma_usage_state_t *st, redisReply *reply,
 
         /* the name is part of a key: whoever wrote it there */
 
-        if (!soma_tenant_valid(name)) {
+        if (!soma_lock_tenant_valid(name)) {
             continue;
         }
 
@@ -254,7 +254,7 @@ ngx_http_soma_usage_behind(ngx_http_soma_usage_state_t *st, soma_str_t name)
     size_t  len;
     int     rc;
 
-    if (!soma_tenant_valid(name)) {
+    if (!soma_lock_tenant_valid(name)) {
         return 0;
     }
 

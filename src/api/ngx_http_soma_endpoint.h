@@ -16,6 +16,7 @@
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_plan.h"
+#include "soma_member.h"
 
 
 #define NGX_HTTP_SOMA_ANSWER_MIN      8192
@@ -36,24 +37,24 @@ typedef void (*ngx_http_soma_write_pt)(soma_out_t *out, void *data);
 
 /* an answer of any size: "write" is called again with more room until all of
  * it fits */
-ngx_int_t ngx_http_soma_answer(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_http_soma_write_pt write, void *data);
+ngx_int_t ngx_http_soma_endpoint_answer(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_http_soma_write_pt write, void *data);
 
 /* GET and HEAD: NGX_OK, else the fault's status */
-ngx_int_t ngx_http_soma_only_get(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_endpoint_only_get(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
 /* 405 with the header Allow; methods is a constant */
-ngx_int_t ngx_http_soma_method_fault(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_endpoint_method(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, const char *methods);
 
 /* are all arguments of the query among "names", words with blanks between?
  * NGX_OK, or 400 with the fault noted */
-ngx_int_t ngx_http_soma_args_check(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_endpoint_args(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, const char *names);
 
 /* a query's value, unescaped in r->pool; NGX_DECLINED: not there, or empty */
-ngx_int_t ngx_http_soma_arg(ngx_http_request_t *r, const char *name,
+ngx_int_t ngx_http_soma_endpoint_arg(ngx_http_request_t *r, const char *name,
     soma_str_t *value);
 
 /* a handler waits for Redis and returns what this does (NGX_DONE, a client
@@ -62,31 +63,19 @@ ngx_int_t ngx_http_soma_wait(ngx_http_request_t *r);
 void ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc);
 
 /* what a waiting endpoint remembers of its request: "size" zeroed bytes */
-void *ngx_http_soma_state_create(ngx_http_request_t *r, size_t size);
-void *ngx_http_soma_state_get(ngx_http_request_t *r);
-
-/* JSON in little: a member with its comma */
-void ngx_http_soma_put_name(soma_out_t *out, const char *name);
-void ngx_http_soma_put_string(soma_out_t *out, const char *name,
-    soma_str_t value);
-void ngx_http_soma_put_text(soma_out_t *out, const char *name,
-    const char *value);
-void ngx_http_soma_put_number(soma_out_t *out, const char *name,
-    int64_t value);
-void ngx_http_soma_put_bool(soma_out_t *out, const char *name,
-    ngx_uint_t value);
-void ngx_http_soma_put_time(soma_out_t *out, const char *name, int64_t ms);
+void *ngx_http_soma_endpoint_state_create(ngx_http_request_t *r, size_t size);
+void *ngx_http_soma_endpoint_state(ngx_http_request_t *r);
 
 
-ngx_int_t ngx_http_soma_usage_handler(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_usage_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-ngx_int_t ngx_http_soma_health_handler(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_health_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-ngx_int_t ngx_http_soma_ready_handler(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_health_ready(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-ngx_int_t ngx_http_soma_config_handler(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_config_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-ngx_int_t ngx_http_soma_locks_handler(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_locks_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
 /* .../keys and .../tenants, and what is below them */

@@ -46,25 +46,6 @@ static void ngx_http_soma_manage_event(ngx_http_soma_manage_t *m,
     const char *what, const char *event, soma_str_t name, soma_str_t tenant);
 
 
-const char  ngx_http_soma_manage_script[] =
-    "local has = redis.call('EXISTS', KEYS[1])\n"
-    "if ARGV[1] ~= '2' and tonumber(ARGV[1]) ~= has then return 0 end\n"
-    "local n = tonumber(ARGV[4])\n"
-    "redis.call('HSETNX', KEYS[1], 'created', ARGV[3])\n"
-    "if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 5, 4 + n)) end\n"
-    "for i = 5 + n, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end\n"
-    "if ARGV[2] == '0' then\n"
-    "  redis.call('PERSIST', KEYS[1])\n"
-    "elseif ARGV[2] ~= '-' then\n"
-    "  redis.call('PEXPIREAT', KEYS[1], ARGV[2])\n"
-    "end\n"
-    "return 1\n";
-
-
-static const char  ngx_http_soma_manage_hash_script[] =
-    "return {tonumber(ARGV[1]), redis.pcall('HGETALL', KEYS[1])}\n";
-
-
 ngx_uint_t
 ngx_http_soma_manage_is(ngx_http_request_t *r)
 {
@@ -93,7 +74,7 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
                                    "that has the capability \"admin\"");
     }
 
-    m = ngx_http_soma_state_create(r, sizeof(ngx_http_soma_manage_t));
+    m = ngx_http_soma_endpoint_state_create(r, sizeof(ngx_http_soma_manage_t));
     if (m == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -104,15 +85,15 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     switch (what) {
 
     case NGX_HTTP_SOMA_MANAGE_KEYS:
-        rc = ngx_http_soma_keys_route(r, m, tail);
+        rc = ngx_http_soma_api_keys_route(r, m, tail);
         break;
 
     case NGX_HTTP_SOMA_MANAGE_TENANTS:
-        rc = ngx_http_soma_tenants_route(r, m, tail);
+        rc = ngx_http_soma_api_tenants_route(r, m, tail);
         break;
 
     default:
-        rc = ngx_http_soma_limits_route(r, m, tail);
+        rc = ngx_http_soma_api_limits_route(r, m, tail);
         break;
     }
 
@@ -259,7 +240,7 @@ ngx_http_soma_manage_body(ngx_http_request_t *r)
     ngx_int_t                rc;
     ngx_http_soma_manage_t  *m;
 
-    m = ngx_http_soma_state_get(r);
+    m = ngx_http_soma_endpoint_state(r);
 
     rc = ngx_http_soma_manage_read(r, m);
 
@@ -303,7 +284,7 @@ ngx_http_soma_manage_read(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    soma_out_init(&error, buf, sizeof(buf));
+    soma_put_init(&error, buf, sizeof(buf));
 
     if (soma_change_read(&m->change, &m->ctx->arena, m->ctx->body, m->kind,
                          m->now, &error)
@@ -329,9 +310,9 @@ ngx_http_soma_manage_zones(ngx_http_soma_manage_t *m)
     soma_limit_t   limits[SOMA_LIMITS_MAX];
 
     if (!(m->change.set & (1u << SOMA_FIELD_LIMITS))
-        || soma_limits_parse(limits, SOMA_LIMITS_MAX, &n,
-                             m->change.value[SOMA_FIELD_LIMITS],
-                             SOMA_SCOPE_TENANT, &error)
+        || soma_limit_list_parse(limits, SOMA_LIMITS_MAX, &n,
+                                 m->change.value[SOMA_FIELD_LIMITS],
+                                 SOMA_SCOPE_TENANT, &error)
            != SOMA_OK
         || ngx_http_soma_tz_limits(limits, n, &bad) == NGX_OK)
     {
@@ -378,9 +359,9 @@ ngx_http_soma_manage_page(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     m->limit = NGX_HTTP_SOMA_PAGE;
 
-    if (ngx_http_soma_arg(r, "limit", &text) == NGX_OK) {
+    if (ngx_http_soma_endpoint_arg(r, "limit", &text) == NGX_OK) {
 
-        if (soma_parse_int(text, &n) != SOMA_OK || n < 1
+        if (soma_number_int(text, &n) != SOMA_OK || n < 1
             || n > NGX_HTTP_SOMA_PAGE_MAX)
         {
             return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
@@ -392,24 +373,24 @@ ngx_http_soma_manage_page(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         m->limit = (ngx_uint_t) n;
     }
 
-    (void) ngx_http_soma_arg(r, "cursor", &m->cursor);
+    (void) ngx_http_soma_endpoint_arg(r, "cursor", &m->cursor);
 
     return NGX_OK;
 }
 
 
 void
-ngx_http_soma_call(ngx_http_soma_call_t *call, const char *command)
+ngx_http_soma_manage_call(ngx_http_soma_call_t *call, const char *command)
 {
     call->argc = 0;
-    soma_out_init(&call->out, call->buf, sizeof(call->buf));
+    soma_put_init(&call->out, call->buf, sizeof(call->buf));
 
-    ngx_http_soma_call_cstr(call, command);
+    ngx_http_soma_manage_cstr(call, command);
 }
 
 
 void
-ngx_http_soma_call_str(ngx_http_soma_call_t *call, soma_str_t word)
+ngx_http_soma_manage_str(ngx_http_soma_call_t *call, soma_str_t word)
 {
     if (call->argc == NGX_HTTP_SOMA_CALL_ARGS) {
         call->out.full = 1;
@@ -422,53 +403,53 @@ ngx_http_soma_call_str(ngx_http_soma_call_t *call, soma_str_t word)
 
 
 void
-ngx_http_soma_call_cstr(ngx_http_soma_call_t *call, const char *word)
+ngx_http_soma_manage_cstr(ngx_http_soma_call_t *call, const char *word)
 {
     soma_str_t  s;
 
     s.data = (u_char *) (uintptr_t) word;
     s.len = ngx_strlen(word);
 
-    ngx_http_soma_call_str(call, s);
+    ngx_http_soma_manage_str(call, s);
 }
 
 
 void
-ngx_http_soma_call_printed(ngx_http_soma_call_t *call, u_char *from)
+ngx_http_soma_manage_printed(ngx_http_soma_call_t *call, u_char *from)
 {
     soma_str_t  s;
 
     s.data = from;
     s.len = call->out.pos - from;
 
-    ngx_http_soma_call_str(call, s);
+    ngx_http_soma_manage_str(call, s);
 }
 
 
 void
-ngx_http_soma_call_int(ngx_http_soma_call_t *call, int64_t n)
+ngx_http_soma_manage_int(ngx_http_soma_call_t *call, int64_t n)
 {
     u_char  *from;
 
     from = call->out.pos;
     soma_put_int(&call->out, n);
-    ngx_http_soma_call_printed(call, from);
+    ngx_http_soma_manage_printed(call, from);
 }
 
 
 void
-ngx_http_soma_call_time(ngx_http_soma_call_t *call, int64_t ms)
+ngx_http_soma_manage_time(ngx_http_soma_call_t *call, int64_t ms)
 {
     u_char  *from;
 
     from = call->out.pos;
     soma_put_time(&call->out, ms);
-    ngx_http_soma_call_printed(call, from);
+    ngx_http_soma_manage_printed(call, from);
 }
 
 
 void
-ngx_http_soma_call_key(ngx_http_soma_call_t *call, const char *prefix,
+ngx_http_soma_manage_key(ngx_http_soma_call_t *call, const char *prefix,
     soma_str_t s)
 {
     u_char  *from;
@@ -476,12 +457,12 @@ ngx_http_soma_call_key(ngx_http_soma_call_t *call, const char *prefix,
     from = call->out.pos;
     soma_put_cstr(&call->out, prefix);
     soma_put_str(&call->out, s);
-    ngx_http_soma_call_printed(call, from);
+    ngx_http_soma_manage_printed(call, from);
 }
 
 
 void
-ngx_http_soma_call_range(ngx_http_soma_call_t *call, const char *prefix,
+ngx_http_soma_manage_range(ngx_http_soma_call_t *call, const char *prefix,
     soma_str_t s)
 {
     u_char       *from;
@@ -494,13 +475,13 @@ ngx_http_soma_call_range(ngx_http_soma_call_t *call, const char *prefix,
         soma_put_cstr(&call->out, prefix);
         soma_put_str(&call->out, s);
         soma_put_cstr(&call->out, ends[i + 1]);
-        ngx_http_soma_call_printed(call, from);
+        ngx_http_soma_manage_printed(call, from);
     }
 }
 
 
 void
-ngx_http_soma_call_change(ngx_http_soma_call_t *call,
+ngx_http_soma_manage_change(ngx_http_soma_call_t *call,
     const soma_change_t *change, unsigned set)
 {
     int         count;
@@ -512,19 +493,19 @@ ngx_http_soma_call_change(ngx_http_soma_call_t *call,
         count += (set & (1u << i)) ? 2 : 0;
     }
 
-    ngx_http_soma_call_int(call, count);
+    ngx_http_soma_manage_int(call, count);
 
     for (i = 0; i < SOMA_FIELDS; i++) {
         if (set & (1u << i)) {
-            ngx_http_soma_call_cstr(call, soma_field_name(i));
-            ngx_http_soma_call_str(call, change->value[i]);
+            ngx_http_soma_manage_cstr(call, soma_change_field_name(i));
+            ngx_http_soma_manage_str(call, change->value[i]);
         }
     }
 }
 
 
 soma_str_t
-ngx_http_soma_capabilities(unsigned bits)
+ngx_http_soma_manage_capabilities(unsigned bits)
 {
     static const soma_str_t  lists[] = {
         soma_str_null,
@@ -550,18 +531,18 @@ ngx_http_soma_call_member(ngx_http_soma_call_t *call,
     from = call->out.pos;
 
     if (by_tenant) {
-        soma_entry_by_tenant(&call->out, entry);
+        soma_change_entry_by_tenant(&call->out, entry);
 
     } else {
-        soma_entry_by_id(&call->out, entry);
+        soma_change_entry_by_id(&call->out, entry);
     }
 
-    ngx_http_soma_call_printed(call, from);
+    ngx_http_soma_manage_printed(call, from);
 }
 
 
 void
-ngx_http_soma_call_entry(ngx_http_soma_call_t *call,
+ngx_http_soma_manage_entry(ngx_http_soma_call_t *call,
     const soma_entry_t *entry)
 {
     ngx_http_soma_call_member(call, entry, 0);
@@ -597,11 +578,11 @@ ngx_http_soma_manage_hash(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 {
     ngx_http_soma_call_t  call;
 
-    ngx_http_soma_call(&call, "EVAL");
-    ngx_http_soma_call_cstr(&call, ngx_http_soma_manage_hash_script);
-    ngx_http_soma_call_cstr(&call, "1");
-    ngx_http_soma_call_key(&call, prefix, name);
-    ngx_http_soma_call_int(&call, row);
+    ngx_http_soma_manage_call(&call, "EVAL");
+    ngx_http_soma_manage_cstr(&call, soma_manage_hash_lua);
+    ngx_http_soma_manage_cstr(&call, "1");
+    ngx_http_soma_manage_key(&call, prefix, name);
+    ngx_http_soma_manage_int(&call, row);
 
     return ngx_http_soma_manage_send(r, m, &call, reply);
 }
@@ -658,7 +639,7 @@ ngx_http_soma_manage_replied(ngx_http_request_t *r, redisReply *reply)
     ngx_int_t                rc;
     ngx_http_soma_manage_t  *m;
 
-    m = ngx_http_soma_state_get(r);
+    m = ngx_http_soma_endpoint_state(r);
 
     if (m->ctx->error.fault != SOMA_FAULT_NONE) {
 
@@ -724,7 +705,7 @@ ngx_http_soma_manage_drop(ngx_http_soma_manage_t *m, ngx_uint_t kind,
 
     if (kind == NGX_HTTP_SOMA_CACHE_KEY) {
 
-        if (soma_parse_hex(name, hash, sizeof(hash)) != SOMA_OK) {
+        if (soma_str_hex(name, hash, sizeof(hash)) != SOMA_OK) {
             return;
         }
 
@@ -734,9 +715,9 @@ ngx_http_soma_manage_drop(ngx_http_soma_manage_t *m, ngx_uint_t kind,
 
     ngx_http_soma_cache_drop(m->ctx->main, kind, raw);
 
-    ngx_http_soma_call(&call, "PUBLISH");
-    ngx_http_soma_call_cstr(&call, NGX_HTTP_SOMA_REDIS_CHANGES);
-    ngx_http_soma_call_key(&call, kind == NGX_HTTP_SOMA_CACHE_KEY
+    ngx_http_soma_manage_call(&call, "PUBLISH");
+    ngx_http_soma_manage_cstr(&call, NGX_HTTP_SOMA_REDIS_CHANGES);
+    ngx_http_soma_manage_key(&call, kind == NGX_HTTP_SOMA_CACHE_KEY
                                   ? "key " : "tenant ", name);
     ngx_http_soma_manage_tell(&call);
 }
@@ -783,70 +764,33 @@ ngx_http_soma_manage_event(ngx_http_soma_manage_t *m, const char *what,
     smcf = m->ctx->main;
     out = &call.out;
 
-    ngx_http_soma_call(&call, "XADD");
+    ngx_http_soma_manage_call(&call, "XADD");
 
     from = out->pos;
     soma_put_cstr(out, "soma:{");
     soma_put_str(out, tenant);
     soma_put_cstr(out, "}:events");
-    ngx_http_soma_call_printed(&call, from);
+    ngx_http_soma_manage_printed(&call, from);
 
-    ngx_http_soma_call_cstr(&call, "MAXLEN");
-    ngx_http_soma_call_cstr(&call, "~");
-    ngx_http_soma_call_int(&call, smcf->ledger.events > 0
+    ngx_http_soma_manage_cstr(&call, "MAXLEN");
+    ngx_http_soma_manage_cstr(&call, "~");
+    ngx_http_soma_manage_int(&call, smcf->ledger.events > 0
                                   ? smcf->ledger.events
                                   : NGX_HTTP_SOMA_MANAGE_EVENTS);
-    ngx_http_soma_call_cstr(&call, "*");
-    ngx_http_soma_call_cstr(&call, "admin");
+    ngx_http_soma_manage_cstr(&call, "*");
+    ngx_http_soma_manage_cstr(&call, "admin");
 
     from = out->pos;
     soma_put_char(out, '{');
-    ngx_http_soma_put_text(out, "event", event);
-    ngx_http_soma_put_string(out, what, name);
-    ngx_http_soma_put_string(out, "by_tenant", m->ctx->identity.tenant);
-    ngx_http_soma_put_string(out, "by_user", m->ctx->identity.user);
-    ngx_http_soma_put_string(out, "by_key", m->ctx->identity.key);
-    ngx_http_soma_put_time(out, "at", m->now);
-    ngx_http_soma_put_string(out, "node", ngx_http_soma_str(smcf->node));
+    soma_member_text(out, "event", event);
+    soma_member_str(out, what, name);
+    soma_member_str(out, "by_tenant", m->ctx->identity.tenant);
+    soma_member_str(out, "by_user", m->ctx->identity.user);
+    soma_member_str(out, "by_key", m->ctx->identity.key);
+    soma_member_time(out, "at", m->now);
+    soma_member_str(out, "node", ngx_http_soma_str(smcf->node));
     soma_put_char(out, '}');
-    ngx_http_soma_call_printed(&call, from);
+    ngx_http_soma_manage_printed(&call, from);
 
     ngx_http_soma_manage_tell(&call);
-}
-
-
-void
-ngx_http_soma_put_list(soma_out_t *out, const char *name, soma_str_t text,
-    u_char separator)
-{
-    u_char      *p, *end, *stop;
-    ngx_uint_t   n;
-    soma_str_t   item;
-
-    n = 0;
-    p = text.data;
-    end = text.len ? p + text.len : p;
-
-    ngx_http_soma_put_name(out, name);
-    soma_put_char(out, '[');
-
-    while (p < end) {
-        stop = ngx_strlchr(p, end, separator);
-
-        if (stop == NULL) {
-            stop = end;
-        }
-
-        item.data = p;
-        item.len = stop - p;
-        item = soma_str_trim(item);
-        p = stop + 1;
-
-        if (item.len) {
-            soma_put_cstr(out, n++ ? "," : "");
-            soma_put_json_str(out, item);
-        }
-    }
-
-    soma_put_char(out, ']');
 }

@@ -116,40 +116,40 @@ typedef struct {
 } ngx_http_soma_call_t;
 
 
-void ngx_http_soma_call(ngx_http_soma_call_t *call, const char *command);
-void ngx_http_soma_call_cstr(ngx_http_soma_call_t *call, const char *word);
-void ngx_http_soma_call_str(ngx_http_soma_call_t *call, soma_str_t word);
-void ngx_http_soma_call_int(ngx_http_soma_call_t *call, int64_t n);
-void ngx_http_soma_call_time(ngx_http_soma_call_t *call, int64_t ms);
+void ngx_http_soma_manage_call(ngx_http_soma_call_t *call, const char *command);
+void ngx_http_soma_manage_cstr(ngx_http_soma_call_t *call, const char *word);
+void ngx_http_soma_manage_str(ngx_http_soma_call_t *call, soma_str_t word);
+void ngx_http_soma_manage_int(ngx_http_soma_call_t *call, int64_t n);
+void ngx_http_soma_manage_time(ngx_http_soma_call_t *call, int64_t ms);
 
 /* prefix and s, one word */
-void ngx_http_soma_call_key(ngx_http_soma_call_t *call, const char *prefix,
+void ngx_http_soma_manage_key(ngx_http_soma_call_t *call, const char *prefix,
     soma_str_t s);
 
 /* what was printed to call->out since "from", as a word */
-void ngx_http_soma_call_printed(ngx_http_soma_call_t *call, u_char *from);
+void ngx_http_soma_manage_printed(ngx_http_soma_call_t *call, u_char *from);
 
 /* "[<prefix><s> " and "(<prefix><s>!": all that begins with these words */
-void ngx_http_soma_call_range(ngx_http_soma_call_t *call, const char *prefix,
+void ngx_http_soma_manage_range(ngx_http_soma_call_t *call, const char *prefix,
     soma_str_t s);
 
-/* of ngx_http_soma_manage_script: how many words, names and values */
-void ngx_http_soma_call_change(ngx_http_soma_call_t *call,
+/* of soma_manage_write.lua: how many words, names and values */
+void ngx_http_soma_manage_change(ngx_http_soma_call_t *call,
     const soma_change_t *change, unsigned set);
 
 /* the two members of an entry */
-void ngx_http_soma_call_entry(ngx_http_soma_call_t *call,
+void ngx_http_soma_manage_entry(ngx_http_soma_call_t *call,
     const soma_entry_t *entry);
 
-/*
- * KEYS: a hash.  ARGV: must it be there (0 no, 1 yes, 2 either), PEXPIREAT
- * (0: none, -: as it is), "created" if it has none, how many words follow,
- * names and values to set; the rest are names to remove.  0: nothing done.
- */
-extern const char  ngx_http_soma_manage_script[];
+/* the scripts: of each the file NAME.lua beside this one */
+extern const char  soma_keys_reserve_lua[];
+extern const char  soma_keys_retire_lua[];
+extern const char  soma_keys_rotate_lua[];
+extern const char  soma_manage_hash_lua[];
+extern const char  soma_manage_write_lua[];
 
 /* "admin,usage" of the bits */
-soma_str_t ngx_http_soma_capabilities(unsigned bits);
+soma_str_t ngx_http_soma_manage_capabilities(unsigned bits);
 
 /* 1: the script, or DEL, did what it was asked to */
 #define ngx_http_soma_manage_did(reply)                                       \
@@ -191,34 +191,34 @@ void ngx_http_soma_manage_drop(ngx_http_soma_manage_t *m, ngx_uint_t kind,
 ngx_int_t ngx_http_soma_manage_no_redis(ngx_http_soma_manage_t *m);
 
 /* keys and tenants */
-ngx_int_t ngx_http_soma_keys_route(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_route(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, soma_str_t tail);
-ngx_int_t ngx_http_soma_tenants_route(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_tenants_route(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, soma_str_t tail);
 
-ngx_int_t ngx_http_soma_limits_route(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_limits_route(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, soma_str_t tail);
 
 /* the list of keys; the rows of m->tenant behind m->cursor (at most m->limit,
  * m->next says where more are), or those of m->id, then m->found */
-ngx_int_t ngx_http_soma_keys_range(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_range(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
-ngx_int_t ngx_http_soma_keys_list(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_listing(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
-ngx_int_t ngx_http_soma_keys_find(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_find(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
-ngx_http_soma_key_t *ngx_http_soma_keys_configured(
+ngx_http_soma_key_t *ngx_http_soma_api_keys_configured(
     ngx_http_soma_main_conf_t *smcf, soma_str_t id);
-ngx_uint_t ngx_http_soma_key_left_over(ngx_http_soma_manage_t *m,
+ngx_uint_t ngx_http_soma_api_keys_left_over(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row);
-void ngx_http_soma_key_unlist(const soma_entry_t *entry);
-void ngx_http_soma_key_id(ngx_http_soma_key_t *key, soma_str_t *id,
+void ngx_http_soma_api_keys_unlist(const soma_entry_t *entry);
+void ngx_http_soma_api_keys_id(ngx_http_soma_key_t *key, soma_str_t *id,
     u_char *buf);
-void ngx_http_soma_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
+void ngx_http_soma_api_keys_print(soma_out_t *out, ngx_http_soma_key_row_t *row,
     const char *source, soma_str_t secret);
-ngx_int_t ngx_http_soma_keys_gone(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_gone(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
-ngx_int_t ngx_http_soma_keys_item(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_item(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 
 /*
@@ -226,23 +226,19 @@ ngx_int_t ngx_http_soma_keys_item(ngx_http_request_t *r,
  * hash written, and the answer that shows the secret; a changed one is
  * forgotten by all nodes.
  */
-ngx_int_t ngx_http_soma_keys_make(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_make(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
-ngx_int_t ngx_http_soma_keys_write_new(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_write(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, ngx_http_soma_manage_reply_pt reply);
-ngx_int_t ngx_http_soma_keys_show(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_show(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, ngx_uint_t status);
-void ngx_http_soma_keys_forget(ngx_http_soma_manage_t *m,
+void ngx_http_soma_api_keys_forget(ngx_http_soma_manage_t *m,
     ngx_http_soma_key_row_t *row);
 
 /* m->found: rotates m->rows; the refusal when somebody else does */
-ngx_int_t ngx_http_soma_keys_rotate(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_api_keys_rotate(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
-ngx_int_t ngx_http_soma_keys_meanwhile(ngx_http_soma_manage_t *m);
-
-/* JSON arrays of the items of a list: "name":["a","b"] */
-void ngx_http_soma_put_list(soma_out_t *out, const char *name,
-    soma_str_t text, u_char separator);
+ngx_int_t ngx_http_soma_api_keys_meanwhile(ngx_http_soma_manage_t *m);
 
 /* limit= and cursor= of a list */
 ngx_int_t ngx_http_soma_manage_page(ngx_http_request_t *r,

@@ -35,7 +35,7 @@ ngx_http_soma_models_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_soma_only_get(r, ctx);
+    rc = ngx_http_soma_endpoint_only_get(r, ctx);
 
     if (rc != NGX_OK) {
         return rc;
@@ -48,16 +48,16 @@ ngx_http_soma_models_handler(ngx_http_request_t *r)
                          sizeof("/models/") - 2);
 
     if (p == NULL || p + sizeof("/models/") - 1 == end) {
-        return ngx_http_soma_answer(r, NGX_HTTP_OK,
-                                    ngx_http_soma_models_write, ctx);
+        return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                             ngx_http_soma_models_write, ctx);
     }
 
     name.data = p + sizeof("/models/") - 1;
     name.len = end - name.data;
 
-    route = ngx_http_soma_route_find(ctx->main, &name);
+    route = ngx_http_soma_plan_route(ctx->main, &name);
 
-    if (route == NULL || !ngx_http_soma_route_allowed(ctx, &route->name)) {
+    if (route == NULL || !ngx_http_soma_plan_allowed(ctx, &route->name)) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NO_MODEL,
                                    "model_not_found",
                                    "the model \"%*s\" does not exist or this "
@@ -66,8 +66,8 @@ ngx_http_soma_models_handler(ngx_http_request_t *r)
                                    name.data);
     }
 
-    return ngx_http_soma_answer(r, NGX_HTTP_OK, ngx_http_soma_model_write,
-                                route);
+    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                         ngx_http_soma_model_write, route);
 }
 
 
@@ -76,24 +76,19 @@ ngx_http_soma_models_write(soma_out_t *out, void *data)
 {
     ngx_http_soma_ctx_t *ctx = data;
 
-    ngx_uint_t               i, n;
+    ngx_uint_t               i;
     ngx_http_soma_route_t  **route;
 
-    n = 0;
     route = ctx->main->routes.elts;
 
     soma_put_cstr(out, "{\"object\":\"list\",\"data\":[");
 
     for (i = 0; i < ctx->main->routes.nelts; i++) {
 
-        if (!ngx_http_soma_route_allowed(ctx, &route[i]->name)
+        if (!ngx_http_soma_plan_allowed(ctx, &route[i]->name)
             || !ngx_http_soma_models_usable(route[i]))
         {
             continue;
-        }
-
-        if (n++) {
-            soma_put_char(out, ',');
         }
 
         ngx_http_soma_model_write(out, route[i]);
@@ -112,11 +107,11 @@ ngx_http_soma_model_write(soma_out_t *out, void *data)
 
     target = route->targets.elts;
 
-    soma_put_char(out, '{');
-    ngx_http_soma_put_string(out, "id", ngx_http_soma_str(route->name));
-    ngx_http_soma_put_text(out, "object", "model");
-    ngx_http_soma_put_number(out, "created", NGX_HTTP_SOMA_MODEL_CREATED);
-    ngx_http_soma_put_string(out, "owned_by",
+    soma_member_open(out, NULL, '{');
+    soma_member_str(out, "id", ngx_http_soma_str(route->name));
+    soma_member_text(out, "object", "model");
+    soma_member_int(out, "created", NGX_HTTP_SOMA_MODEL_CREATED);
+    soma_member_str(out, "owned_by",
                     route->single && route->targets.nelts
                     ? ngx_http_soma_str(target[0].model->provider->name)
                     : SOMA_STR("soma"));

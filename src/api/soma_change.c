@@ -108,7 +108,7 @@ soma_change_free(void *ctx, void *p)
 
 
 const char *
-soma_field_name(soma_field_e field)
+soma_change_field_name(soma_field_e field)
 {
     return soma_field_names[field];
 }
@@ -317,7 +317,7 @@ soma_change_text(soma_str_t *text, soma_arena_t *arena, yyjson_val *value,
             return soma_change_wrong(error, field, "found no memory");
         }
 
-        soma_out_init(&out, text->data, 32);
+        soma_put_init(&out, text->data, 32);
         soma_put_int(&out, (int64_t) yyjson_get_uint(value));
         text->len = (size_t) (out.pos - out.start);
 
@@ -347,7 +347,7 @@ soma_change_join(soma_str_t *text, soma_arena_t *arena, yyjson_val *array,
         return soma_change_wrong(error, field, "found no memory");
     }
 
-    soma_out_init(&out, text->data, SOMA_CHANGE_TEXT_MAX);
+    soma_put_init(&out, text->data, SOMA_CHANGE_TEXT_MAX);
     yyjson_arr_iter_init(array, &iter);
 
     while ((value = yyjson_arr_iter_next(&iter)) != NULL) {
@@ -413,7 +413,7 @@ soma_change_value(soma_change_t *change, soma_arena_t *arena,
 
     case SOMA_FIELD_NAME:
 
-        if (!soma_id_valid(*value)) {
+        if (!soma_change_id_valid(*value)) {
             return soma_change_wrong(error, field,
                                      "has 1 to 128 letters, digits, \".\", "
                                      "\"_\" and \"-\", and begins neither "
@@ -423,7 +423,7 @@ soma_change_value(soma_change_t *change, soma_arena_t *arena,
         /* in a path it would be taken for the hash of another key */
 
         if (kind == SOMA_CHANGE_KEY_NEW
-            && soma_parse_hex(*value, hash, sizeof(hash)) == SOMA_OK)
+            && soma_str_hex(*value, hash, sizeof(hash)) == SOMA_OK)
         {
             return soma_change_wrong(error, field,
                                      "must not be 64 hex digits, which are "
@@ -441,7 +441,7 @@ soma_change_value(soma_change_t *change, soma_arena_t *arena,
     name.data = (unsigned char *) (uintptr_t) soma_field_names[field];
     name.len = strlen(soma_field_names[field]);
 
-    if (soma_identity_set(&identity, name, *value) == SOMA_OK) {
+    if (soma_key_identity_set(&identity, name, *value) == SOMA_OK) {
         return SOMA_OK;
     }
 
@@ -483,7 +483,7 @@ soma_change_limits(soma_str_t *text, soma_arena_t *arena, soma_scope_e scope,
     const char    *why;
     soma_limit_t   limits[SOMA_LIMITS_MAX];
 
-    if (soma_limits_parse(limits, SOMA_LIMITS_MAX, &n, *text, scope, &why)
+    if (soma_limit_list_parse(limits, SOMA_LIMITS_MAX, &n, *text, scope, &why)
         != SOMA_OK)
     {
         (void) soma_change_wrong(error, SOMA_FIELD_LIMITS, "cannot be read: ");
@@ -497,7 +497,7 @@ soma_change_limits(soma_str_t *text, soma_arena_t *arena, soma_scope_e scope,
         return soma_change_wrong(error, SOMA_FIELD_LIMITS, "found no memory");
     }
 
-    soma_out_init(&out, text->data, SOMA_TENANT_LIMITS_LEN);
+    soma_put_init(&out, text->data, SOMA_TENANT_LIMITS_LEN);
 
     for (i = 0; i < n; i++) {
 
@@ -539,7 +539,8 @@ soma_change_expires(soma_change_t *change, soma_arena_t *arena, int64_t now,
     value = &change->value[SOMA_FIELD_EXPIRES];
     memset(&identity, 0, sizeof(soma_identity_t));
 
-    if (soma_identity_set(&identity, SOMA_STR("expires"), *value) != SOMA_OK) {
+    if (soma_key_identity_set(&identity, SOMA_STR("expires"),
+                              *value) != SOMA_OK) {
         return soma_change_wrong(error, SOMA_FIELD_EXPIRES,
                                  "is not a time: allowed are 2026-12-31, "
                                  "2026-12-31T18:00:00Z, seconds since 1970, "
@@ -563,7 +564,7 @@ soma_change_expires(soma_change_t *change, soma_arena_t *arena, int64_t now,
                                  "found no memory");
     }
 
-    soma_out_init(&out, value->data, 32);
+    soma_put_init(&out, value->data, 32);
     soma_put_time(&out, identity.expires);
     value->len = (size_t) (out.pos - out.start);
 
@@ -576,7 +577,7 @@ soma_change_overlap(soma_change_t *change, soma_out_t *error)
 {
     int64_t  ms;
 
-    if (soma_parse_duration(change->value[SOMA_FIELD_OVERLAP], &ms) != SOMA_OK
+    if (soma_number_duration(change->value[SOMA_FIELD_OVERLAP], &ms) != SOMA_OK
         || ms < 0 || ms > SOMA_OVERLAP_MAX_MS)
     {
         return soma_change_wrong(error, SOMA_FIELD_OVERLAP,
@@ -624,27 +625,27 @@ soma_change_apply(const soma_change_t *change, soma_identity_t *identity)
             value = change->value[i];
         }
 
-        if (soma_identity_set(identity, name, value) != SOMA_OK) {
+        if (soma_key_identity_set(identity, name, value) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }
 
-    return soma_identity_pack(identity, packed, sizeof(packed)) != 0
+    return soma_key_identity_pack(identity, packed, sizeof(packed)) != 0
            ? SOMA_OK : SOMA_ERROR;
 }
 
 
 int
-soma_id_valid(soma_str_t id)
+soma_change_id_valid(soma_str_t id)
 {
-    return soma_tenant_valid(id)
+    return soma_lock_tenant_valid(id)
            && id.data[0] != '.'
            && !(id.len >= 3 && memcmp(id.data, "sk-", 3) == 0);
 }
 
 
 void
-soma_secret(soma_out_t *out, const unsigned char *random)
+soma_change_secret(soma_out_t *out, const unsigned char *random)
 {
     int       bits;
     size_t    i;
@@ -676,7 +677,7 @@ soma_secret(soma_out_t *out, const unsigned char *random)
 
 
 void
-soma_entry_by_id(soma_out_t *out, const soma_entry_t *entry)
+soma_change_entry_by_id(soma_out_t *out, const soma_entry_t *entry)
 {
     soma_put_cstr(out, "id ");
     soma_put_str(out, entry->id);
@@ -690,7 +691,7 @@ soma_entry_by_id(soma_out_t *out, const soma_entry_t *entry)
 
 
 void
-soma_entry_by_tenant(soma_out_t *out, const soma_entry_t *entry)
+soma_change_entry_by_tenant(soma_out_t *out, const soma_entry_t *entry)
 {
     soma_put_cstr(out, "tenant ");
     soma_put_str(out, entry->tenant);
@@ -723,7 +724,7 @@ soma_entry_word(soma_str_t *rest, soma_str_t *word)
 
 
 int
-soma_entry_parse(soma_entry_t *entry, soma_str_t text)
+soma_change_entry_parse(soma_entry_t *entry, soma_str_t text)
 {
     soma_str_t     kind, first, second, created;
     unsigned char  hash[SOMA_KEY_HASH];
@@ -750,18 +751,18 @@ soma_entry_parse(soma_entry_t *entry, soma_str_t text)
         return SOMA_ERROR;
     }
 
-    if (!soma_tenant_valid(entry->tenant)
-        || soma_parse_hex(entry->hex, hash, sizeof(hash)) != SOMA_OK)
+    if (!soma_lock_tenant_valid(entry->tenant)
+        || soma_str_hex(entry->hex, hash, sizeof(hash)) != SOMA_OK)
     {
         return SOMA_ERROR;
     }
 
-    return soma_parse_int(created, &entry->created);
+    return soma_number_int(created, &entry->created);
 }
 
 
 void
-soma_entry_cursor(soma_out_t *out, const soma_entry_t *entry)
+soma_change_entry_cursor(soma_out_t *out, const soma_entry_t *entry)
 {
     soma_str_t  hex;
 
@@ -780,7 +781,7 @@ soma_entry_cursor(soma_out_t *out, const soma_entry_t *entry)
 
 
 int
-soma_entry_after(soma_out_t *out, soma_str_t cursor)
+soma_change_entry_after(soma_out_t *out, soma_str_t cursor)
 {
     size_t         i;
     unsigned       slashes;

@@ -64,15 +64,16 @@ typedef struct {
 /*
  * models, limits and capabilities are arrays of strings or the one string
  * the configuration has ("A B", "requests 10/minute;cost 5/day",
- * "admin,usage"); expires is anything soma_identity_set() takes, as a string
- * or a number, and not past "now" (ms UTC); overlap as soma_parse_duration(),
- * or a number of seconds.  No body at all is {}.  SOMA_ERROR: a sentence in
- * "error", which names the member and what is allowed.
+ * "admin,usage"); expires is all that soma_key_identity_set() takes, as a
+ * string or a number, and not past "now" (ms UTC); overlap as
+ * soma_number_duration(), or a number of seconds.  No body at all is {}.
+ * SOMA_ERROR: a sentence in "error", which names the member and what is
+ * allowed.
  */
 int soma_change_read(soma_change_t *change, soma_arena_t *arena,
     soma_str_t body, soma_change_e kind, int64_t now, soma_out_t *error);
 
-const char *soma_field_name(soma_field_e field);
+const char *soma_change_field_name(soma_field_e field);
 
 /* the identity after the change; SOMA_ERROR: all of it together is longer
  * than SOMA_IDENTITY_MAX */
@@ -80,10 +81,10 @@ int soma_change_apply(const soma_change_t *change, soma_identity_t *identity);
 
 /* [A-Za-z0-9._-]{1,SOMA_TENANT_MAX}, not beginning with "." or "sk-": what
  * may stand in a path and is nobody's key */
-int soma_id_valid(soma_str_t id);
+int soma_change_id_valid(soma_str_t id);
 
 /* sk-soma-...: SOMA_SECRET_LEN bytes */
-void soma_secret(soma_out_t *out, const unsigned char *random);
+void soma_change_secret(soma_out_t *out, const unsigned char *random);
 
 
 /*
@@ -100,16 +101,16 @@ typedef struct {
     int64_t     created;
 } soma_entry_t;
 
-void soma_entry_by_id(soma_out_t *out, const soma_entry_t *entry);
-void soma_entry_by_tenant(soma_out_t *out, const soma_entry_t *entry);
+void soma_change_entry_by_id(soma_out_t *out, const soma_entry_t *entry);
+void soma_change_entry_by_tenant(soma_out_t *out, const soma_entry_t *entry);
 
 /* either of the two; strings point into text; SOMA_ERROR: none of ours */
-int soma_entry_parse(soma_entry_t *entry, soma_str_t text);
+int soma_change_entry_parse(soma_entry_t *entry, soma_str_t text);
 
 /* where the next page begins, for people to hand back: tenant/id/hex digits;
  * and the lower bound (of ZRANGEBYLEX) that it stands for */
-void soma_entry_cursor(soma_out_t *out, const soma_entry_t *entry);
-int soma_entry_after(soma_out_t *out, soma_str_t cursor);
+void soma_change_entry_cursor(soma_out_t *out, const soma_entry_t *entry);
+int soma_change_entry_after(soma_out_t *out, soma_str_t cursor);
 
 
 #endif /* SOMA_CHANGE_H */

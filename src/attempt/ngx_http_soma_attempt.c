@@ -31,7 +31,7 @@ static ngx_int_t ngx_http_soma_reinit_handler(ngx_http_request_t *r);
 static void ngx_http_soma_abort_handler(ngx_http_request_t *r);
 static void ngx_http_soma_finalize_handler(ngx_http_request_t *r,
     ngx_int_t rc);
-static ngx_int_t ngx_http_soma_output(void *data, ngx_chain_t *in);
+static ngx_int_t ngx_http_soma_attempt_output(void *data, ngx_chain_t *in);
 static ngx_int_t ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx,
     ngx_int_t rc);
 static ngx_int_t ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a);
@@ -62,7 +62,7 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_soma_next_target(a);
+    rc = ngx_http_soma_target_next(a);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -100,7 +100,7 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
 
 
 void
-ngx_http_soma_begin(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_attempt_begin(ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_peers_t    *peers;
     ngx_http_soma_attempt_t  *a;
@@ -228,18 +228,18 @@ ngx_http_soma_upstream_create(ngx_http_soma_attempt_t *a)
 
     ngx_str_set(&u->schema, "soma://");
     u->output.tag = (ngx_buf_tag_t) &ngx_http_soma_module;
-    u->output.output_filter = ngx_http_soma_output;
+    u->output.output_filter = ngx_http_soma_attempt_output;
     u->output.filter_ctx = r;
     u->buffering = 0;
 
     u->create_request = ngx_http_soma_request_handler;
     u->reinit_request = ngx_http_soma_reinit_handler;
-    u->process_header = ngx_http_soma_process_status;
+    u->process_header = ngx_http_soma_header_status;
     u->abort_request = ngx_http_soma_abort_handler;
     u->finalize_request = ngx_http_soma_finalize_handler;
 
-    u->input_filter_init = ngx_http_soma_filter_start;
-    u->input_filter = ngx_http_soma_filter;
+    u->input_filter_init = ngx_http_soma_stream_start;
+    u->input_filter = ngx_http_soma_stream_filter;
     u->input_filter_ctx = a;
 
     return NGX_OK;
@@ -261,11 +261,11 @@ ngx_http_soma_request_handler(ngx_http_request_t *r)
 }
 
 
-/* each target is begun afresh by ngx_http_soma_next_target() */
+/* each target is begun afresh by ngx_http_soma_target_next() */
 static ngx_int_t
 ngx_http_soma_reinit_handler(ngx_http_request_t *r)
 {
-    r->upstream->process_header = ngx_http_soma_process_status;
+    r->upstream->process_header = ngx_http_soma_header_status;
 
     /* the parser of headers may have stopped in the middle of one */
 
@@ -295,7 +295,7 @@ ngx_http_soma_finalize_handler(ngx_http_request_t *r, ngx_int_t rc)
     ctx = ngx_http_soma_get_ctx(r);
     a = ctx->attempt;
 
-    ngx_http_soma_probe_end(a, 0);
+    ngx_http_soma_target_probe_end(a, 0);
     ngx_http_soma_beat_stop(a);
 
     if (a->local) {
@@ -315,13 +315,13 @@ ngx_http_soma_finalize_handler(ngx_http_request_t *r, ngx_int_t rc)
         return;
     }
 
-    ngx_http_soma_answer_end(a, rc);
+    ngx_http_soma_end_answer(a, rc);
 }
 
 
 /* the request's way out: small last segments must not wait for an ACK */
 static ngx_int_t
-ngx_http_soma_output(void *data, ngx_chain_t *in)
+ngx_http_soma_attempt_output(void *data, ngx_chain_t *in)
 {
     ngx_http_request_t  *r = data;
 
@@ -406,10 +406,10 @@ ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a)
     ctx = a->ctx;
 
     if (ctx->error.fault != SOMA_FAULT_NONE) {
-        return soma_fault_status(ctx->error.fault);
+        return soma_dialect_fault_status(ctx->error.fault);
     }
 
-    fault = soma_fault_of((int) a->status.code, &status);
+    fault = soma_dialect_fault_of((int) a->status.code, &status);
 
     switch (fault) {
 

@@ -32,6 +32,9 @@
 #define NGX_HTTP_SOMA_PEEK_MAX        262144    /* bytes it grows to, where
                                                    the beginning of an answer
                                                    does not tell what it is */
+#define NGX_HTTP_SOMA_TRANSLATE_MAX   16777216  /* bytes of a whole answer, or
+                                                   of an event, that is
+                                                   translated */
 #define NGX_HTTP_SOMA_INTERIM_MAX     32        /* 1xx before an answer */
 #define NGX_HTTP_SOMA_HEADER_ALONE    300       /* ms that a header waits for
                                                    what stands behind it */
@@ -105,6 +108,9 @@ typedef struct {
 } ngx_http_soma_paused_t;
 
 
+typedef struct ngx_http_soma_translate_s  ngx_http_soma_translate_t;
+
+
 /* a stream that waits for a lease, before an event */
 typedef struct {
     soma_sse_event_t                event;
@@ -120,8 +126,11 @@ typedef struct {
 typedef struct {
     ngx_http_soma_ctx_t            *ctx;
     ngx_http_soma_provider_t       *provider;   /* NULL: none yet */
-    ngx_str_t                       path;       /* below the endpoint */
-    ngx_str_t                       headers;    /* the client's that pass */
+    ngx_http_soma_translate_t      *translate;  /* NULL: its bytes pass */
+    soma_inner_request_t           *inner;      /* NULL: not read yet */
+    ngx_str_t                       path;       /* of the client's request */
+    ngx_str_t                       headers;    /* for providers of */
+    const soma_dialect_t           *headers_of; /* this dialect */
     ngx_chain_t                    *request_bufs;
 
     /* the peer under way */
@@ -187,6 +196,8 @@ typedef struct {
     unsigned                        drop_lf:1;  /* of a CR that was dropped */
     unsigned                        local:1;    /* answered by us */
     unsigned                        over:1;     /* it failed */
+    unsigned                        translated:1;   /* what lies in the buffer
+                                                   is the client's */
 
     /* of this target; not zeroed at first: each target sets all of it */
     ngx_http_upstream_conf_t        conf;
@@ -219,14 +230,14 @@ ngx_int_t ngx_http_soma_policy(ngx_http_soma_ctx_t *ctx);
  * (it waits, and will go on), or a status with the fault noted.  Of a request
  * for a stored response it finds the route as well.
  */
-ngx_int_t ngx_http_soma_objects(ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx);
 ngx_int_t ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx);
 
 /* of a plan, what leads to who keeps what is named: NGX_OK, or a status */
-ngx_int_t ngx_http_soma_keeper(ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_stored_keeper(ngx_http_soma_ctx_t *ctx);
 
-/* from where a request may have waited; as ngx_http_soma_run() */
-ngx_int_t ngx_http_soma_go_on(ngx_http_soma_ctx_t *ctx);
+/* from where a request may have waited; as ngx_http_soma_pass_run() */
+ngx_int_t ngx_http_soma_pass_go_on(ngx_http_soma_ctx_t *ctx);
 
 /* "allow" and "tools" of soma_provider, "tools" of soma_route (of soma_str_t):
  * the words of cf->args */
@@ -250,25 +261,25 @@ ngx_chain_t *ngx_http_soma_body_chain(ngx_http_soma_ctx_t *ctx,
 /*
  * From a request whose body is there to one that can be sent: admit, plan,
  * attempt.  What a content handler returns; NGX_DONE with ctx->ready: now
- * ngx_http_soma_begin() sends it, NGX_DONE without: it waits.  ran() takes
+ * ngx_http_soma_attempt_begin() sends it, NGX_DONE: it waits.  ran() takes
  * either on its way.
  */
-ngx_int_t ngx_http_soma_run(ngx_http_soma_ctx_t *ctx);
-void ngx_http_soma_ran(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
+ngx_int_t ngx_http_soma_pass_run(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_pass_ran(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
 
 /* the same for all requests of one turn of nginx's loop together.
  * NGX_DECLINED: not this one, it is to run alone */
 ngx_int_t ngx_http_soma_turn_join(ngx_http_soma_ctx_t *ctx);
 void ngx_http_soma_turn_leave(ngx_http_soma_ctx_t *ctx);
 
-/* chooses the first target and makes its request; as ngx_http_soma_run() */
+/* chooses the first target, makes its request; as ngx_http_soma_pass_run() */
 ngx_int_t ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx);
-void ngx_http_soma_begin(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_attempt_begin(ngx_http_soma_ctx_t *ctx);
 
 /* NGX_OK: ctx->model and the upstream are set for the next target;
  * NGX_DONE: it is the echo, ctx->reply is set; NGX_DECLINED: none is left;
  * NGX_ERROR */
-ngx_int_t ngx_http_soma_next_target(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_target_next(ngx_http_soma_attempt_t *a);
 
 /* notes why the target under way failed; 1: the next one may be tried */
 ngx_uint_t ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a);
@@ -277,25 +288,57 @@ ngx_uint_t ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a);
 ngx_int_t ngx_http_soma_target_again(ngx_http_soma_attempt_t *a);
 
 /* of a request that looked whether a closed target is well again */
-void ngx_http_soma_probe_end(ngx_http_soma_attempt_t *a, ngx_uint_t good);
+void ngx_http_soma_target_probe_end(ngx_http_soma_attempt_t *a,
+    ngx_uint_t good);
 
-/* the request bytes for the target under way, into the upstream */
-ngx_int_t ngx_http_soma_create_request(ngx_http_soma_attempt_t *a);
+/* the headers for the target under way, into a->headers */
+ngx_int_t ngx_http_soma_request_headers(ngx_http_soma_attempt_t *a);
 
-/* the echo's answer into ctx->reply; an HTTP status on failure */
-ngx_int_t ngx_http_soma_echo(ngx_http_soma_ctx_t *ctx);
+/* the request bytes for the target under way, into the upstream; NGX_DECLINED:
+ * it has no place for what is asked */
+ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
+
+/*
+ * ngx_http_soma_translate.c: a target of another dialect than the client's.
+ *
+ * _begin(): before a target's request is made; NGX_OK, or NGX_ERROR.
+ * _request(): its body, and the path below its endpoint.  NGX_DECLINED: it
+ * cannot be said there, ctx->error says why if no other target is left.
+ */
+ngx_int_t ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
+    ngx_chain_t **body, size_t *len, ngx_str_t *path);
+
+/*
+ * A whole answer that lies in the upstream's buffer, NGX_DECLINED: it cannot
+ * be told to the client; and its place there is taken by the client's.  One
+ * event to the client; the end of the connection, of a stream that says
+ * nothing of its end; the end of one that is cut, as text.  NGX_OK, or
+ * NGX_ERROR: there is no more of this answer.
+ */
+ngx_int_t ngx_http_soma_translate_whole(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_translate_take(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_translate_event(ngx_http_soma_attempt_t *a,
+    soma_sse_event_t *event);
+ngx_int_t ngx_http_soma_translate_end(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_translate_cut(ngx_http_soma_attempt_t *a,
+    soma_str_t *text);
+
+/* the answer of a target without an endpoint into ctx->reply; an HTTP status on
+ * failure */
+ngx_int_t ngx_http_soma_local(ngx_http_soma_ctx_t *ctx);
 
 
 /* balancing */
-ngx_int_t ngx_http_soma_init_peer(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_peer_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 ngx_int_t ngx_http_soma_peers_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);
 ngx_int_t ngx_http_soma_peers_create(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
-void ngx_http_soma_idle_save(ngx_http_soma_peers_t *peers,
+void ngx_http_soma_peers_idle_save(ngx_http_soma_peers_t *peers,
     ngx_peer_connection_t *pc, ngx_http_upstream_t *u);
-ngx_int_t ngx_http_soma_idle_get(ngx_http_soma_peers_t *peers,
+ngx_int_t ngx_http_soma_peers_idle_get(ngx_http_soma_peers_t *peers,
     ngx_peer_connection_t *pc);
 
 
@@ -315,30 +358,42 @@ ngx_int_t ngx_http_soma_drain_event(ngx_http_soma_attempt_t *a);
 
 
 /* the answer's header; interim ones are passed over */
-ngx_int_t ngx_http_soma_process_status(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_header_status(ngx_http_request_t *r);
 
 /* 1: one of the Connection headers in that list names it */
-ngx_uint_t ngx_http_soma_hop(ngx_list_part_t *part, u_char *name, size_t len);
+ngx_uint_t ngx_http_soma_header_hop(ngx_list_part_t *part, u_char *name,
+    size_t len);
 
 /* then its beginning, looked at before any of it goes to the client.
  * NGX_OK: it is the client's */
 ngx_int_t ngx_http_soma_peek(ngx_http_soma_attempt_t *a);
 
-/* the attempt failed: what process_header() is to return */
-ngx_int_t ngx_http_soma_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
-    const char *reason);
+/* room for more of it, up to what is looked at: NGX_AGAIN; NGX_DECLINED: no
+ * more is looked at; NGX_ERROR */
+ngx_int_t ngx_http_soma_peek_more(ngx_http_soma_attempt_t *a);
 
-/* whether the plan has another target; whether what a->fail says may go
- * there */
-ngx_uint_t ngx_http_soma_next_left(ngx_http_soma_attempt_t *a);
-ngx_uint_t ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a);
+/* of a bad status: NGX_OK, it goes to the client; NGX_AGAIN; or as rejected */
+ngx_int_t ngx_http_soma_refusal(ngx_http_soma_attempt_t *a);
+
+/* no other target is tried from here on: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_soma_accept(ngx_http_soma_attempt_t *a);
+
+/* the attempt failed: what process_header() is to return */
+ngx_int_t ngx_http_soma_peek_reject(ngx_http_soma_attempt_t *a,
+    soma_fail_e fail, const char *reason);
+
+/* the retry rule (soma_retry.h) for this attempt: whether the plan has another
+ * target, whether what a->fail says goes there, and before its body is read */
+ngx_uint_t ngx_http_soma_target_left(ngx_http_soma_attempt_t *a);
+ngx_uint_t ngx_http_soma_target_may(ngx_http_soma_attempt_t *a);
+ngx_uint_t ngx_http_soma_target_early(ngx_http_soma_attempt_t *a);
 
 /*
  * How long the next byte is waited for: from now on, while nginx reads a
  * header; and when it comes to wait, afterwards.
  */
-void ngx_http_soma_wait_on(ngx_http_soma_attempt_t *a);
-void ngx_http_soma_wait_set(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_silence_begin(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_silence_set(ngx_http_soma_attempt_t *a);
 
 /*
  * A stream that is silent: its header alone is there, and goes out soon when
@@ -352,27 +407,28 @@ void ngx_http_soma_beat_stop(ngx_http_soma_attempt_t *a);
 void ngx_http_soma_beat_taken(ngx_http_soma_attempt_t *a);
 
 /* the bytes of a JSON answer to whoever reads them: a->caught and a->whole */
-void ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len);
+void ngx_http_soma_stream_catch(ngx_http_soma_attempt_t *a, u_char *p,
+    size_t len);
 
 /* a JSON answer that has ended and is not whole */
-ngx_uint_t ngx_http_soma_broken(ngx_http_soma_attempt_t *a);
+ngx_uint_t ngx_http_soma_stream_broken(ngx_http_soma_attempt_t *a);
 
 /* the constant name of a status, "http_429", for metrics */
-const char *ngx_http_soma_status_reason(ngx_uint_t status);
+const char *ngx_http_soma_header_reason(ngx_uint_t status);
 
 /* the answer's body */
-ngx_int_t ngx_http_soma_filter_start(void *data);
-ngx_int_t ngx_http_soma_filter(void *data, ssize_t bytes);
+ngx_int_t ngx_http_soma_stream_start(void *data);
+ngx_int_t ngx_http_soma_stream_filter(void *data, ssize_t bytes);
 
 /* bytes of the body proper, out of framing and compression */
-ngx_int_t ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p,
+ngx_int_t ngx_http_soma_stream_bytes(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
 
 /* NGX_OK: a->gunzip is set if the answer needs it; NGX_ERROR, or
  * NGX_HTTP_UPSTREAM_INVALID_HEADER: nobody here can unpack it */
 ngx_int_t ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a);
 
-/* the unpacked bytes go to ngx_http_soma_bytes(), until the stream is held or
+/* unpacked bytes go to ngx_http_soma_stream_bytes(), until it is held or
  * has to wait for its client; then the rest of them by _rest().  _end(): the
  * body has ended, whether what is packed in it has too */
 ngx_int_t ngx_http_soma_gunzip(ngx_http_soma_attempt_t *a, u_char *p,
@@ -383,18 +439,18 @@ ngx_int_t ngx_http_soma_gunzip_look(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len, u_char *out, size_t *size);
 
 /* the encoding that a Content-Encoding names */
-ngx_http_soma_encoding_e ngx_http_soma_encoding(ngx_str_t *value);
+ngx_http_soma_encoding_e ngx_http_soma_unpack_encoding(ngx_str_t *value);
 
 /*
  * ngx_http_soma_pause.c: nothing more is read until _go(); _pause() lets the
  * client take what is there, and then unpacks on.
  */
-ngx_int_t ngx_http_soma_stop(ngx_http_soma_attempt_t *a);
-void ngx_http_soma_go(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_pause_stop(ngx_http_soma_attempt_t *a);
+void ngx_http_soma_pause_go(ngx_http_soma_attempt_t *a);
 ngx_int_t ngx_http_soma_pause(ngx_http_soma_attempt_t *a);
 
 /* behind the body's last bytes: settles, unless it is cut off, or waits */
-ngx_int_t ngx_http_soma_body_done(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_stream_done(ngx_http_soma_attempt_t *a);
 
 /*
  * ngx_http_soma_put.c: bytes to the client behind what waits there for it,
@@ -402,10 +458,10 @@ ngx_int_t ngx_http_soma_body_done(ngx_http_soma_attempt_t *a);
  */
 ngx_int_t ngx_http_soma_put(ngx_http_soma_attempt_t *a, u_char *p,
     size_t len);
-ngx_chain_t *ngx_http_soma_buf(ngx_http_soma_attempt_t *a, ngx_uint_t kind);
+ngx_chain_t *ngx_http_soma_put_buf(ngx_http_soma_attempt_t *a, ngx_uint_t kind);
 
 /* of an answer that waits: what keeps its upstream's buffer busy; or NULL */
-ngx_chain_t *ngx_http_soma_held(ngx_http_soma_attempt_t *a);
+ngx_chain_t *ngx_http_soma_pause_held(ngx_http_soma_attempt_t *a);
 
 
 /*
@@ -419,42 +475,42 @@ void ngx_http_soma_meter_event(ngx_http_soma_ctx_t *ctx);
 ngx_int_t ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx);
 
 /* instead of the event at hand: settles, and gives the stream's end */
-ngx_int_t ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text);
+ngx_int_t ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text);
 
 /* ngx_http_soma_end.c: nginx's upstream is done with an answer whose header
  * went out */
-void ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc);
+void ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc);
 
 /* ngx_http_soma_stream.c: one event, or a part of one; NGX_AGAIN: it waits in
  * a->held; and the stream's end in the place of the event at hand */
-ngx_int_t ngx_http_soma_event(ngx_http_soma_attempt_t *a,
+ngx_int_t ngx_http_soma_stream_event(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
-ngx_int_t ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a);
+ngx_int_t ngx_http_soma_stream_cut(ngx_http_soma_attempt_t *a);
 
 /*
  * ngx_http_soma_frame.c: takes body bytes in [p, p + len) as they came off
  * the wire; the ones of the body itself are moved to p and *len says how
  * many; NGX_OK, NGX_DONE at the end of the body, NGX_ERROR
  */
-ngx_int_t ngx_http_soma_unframe(ngx_http_soma_attempt_t *a, u_char *p,
+ngx_int_t ngx_http_soma_frame_read(ngx_http_soma_attempt_t *a, u_char *p,
     size_t *len);
 
 
 /* of soma_provider: timeout, stream_usage and hide_header */
-char *ngx_http_soma_provider_timeout(ngx_conf_t *cf,
+char *ngx_http_soma_provider_answer_timeout(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
-char *ngx_http_soma_provider_usage(ngx_conf_t *cf,
+char *ngx_http_soma_provider_answer_usage(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
-char *ngx_http_soma_provider_hide(ngx_conf_t *cf,
+char *ngx_http_soma_provider_answer_hide(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 
 /* the times that were not said.  Who says both times of a stream, and nothing
  * of plain answers, means them too */
-void ngx_http_soma_provider_times(ngx_http_soma_provider_t *provider);
+void ngx_http_soma_provider_answer_times(ngx_http_soma_provider_t *provider);
 
 /* the directive soma_provider */
 char *ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_soma_providers_init(ngx_conf_t *cf,
+ngx_int_t ngx_http_soma_upstream_providers(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 
 

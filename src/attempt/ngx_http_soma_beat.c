@@ -38,7 +38,7 @@ void
 ngx_http_soma_beat_header(ngx_http_soma_attempt_t *a)
 {
     if (a->event_stream && a->good && a->peeked == 0
-        && !ngx_http_soma_next_left(a)
+        && !ngx_http_soma_target_left(a)
         && (a->beat == NULL || !a->beat->event.timer_set))
     {
         ngx_http_soma_beat_in(a, NGX_HTTP_SOMA_HEADER_ALONE);

@@ -40,7 +40,7 @@ static void ngx_http_soma_drain_cleanup(void *data);
 
 /* soma_on_abort auto|cancel|drain [TIME] */
 char *
-ngx_http_soma_on_abort(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_soma_drain_on_abort(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_loc_conf_t  *slcf = conf;
 
@@ -48,7 +48,7 @@ ngx_http_soma_on_abort(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     int64_t     ms;
     ngx_str_t  *value;
 
-    rv = ngx_http_soma_enum(cf, cmd, conf);
+    rv = ngx_http_soma_block_enum_slot(cf, cmd, conf);
 
     if (rv != NGX_CONF_OK || cf->args->nelts == 2) {
         return rv;
@@ -57,7 +57,7 @@ ngx_http_soma_on_abort(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (slcf->on_abort == NGX_HTTP_SOMA_ABORT_CANCEL
-        || soma_parse_duration(ngx_http_soma_str(value[2]), &ms) != SOMA_OK
+        || soma_number_duration(ngx_http_soma_str(value[2]), &ms) != SOMA_OK
         || ms <= 0 || ms > NGX_HTTP_SOMA_DRAIN_TIME_MAX)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

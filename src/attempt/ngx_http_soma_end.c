@@ -20,7 +20,7 @@ static void ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a,
 
 
 void
-ngx_http_soma_answer_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
+ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 {
     ngx_http_soma_ctx_t  *ctx;
     ngx_http_request_t   *r;
@@ -88,15 +88,21 @@ ngx_http_soma_end_rest(ngx_http_soma_attempt_t *a)
 
     rc = soma_sse_end(&a->sse, &event);
 
-    if (rc != SOMA_OK && rc != SOMA_DECLINED) {
-        return;
+    if (rc == SOMA_OK || rc == SOMA_DECLINED) {
+        within = a->within;
+        last = ngx_http_soma_event_last(a, &event);
+        a->within = within;
+
+        if (last == NGX_ERROR) {
+            return;
+        }
     }
 
-    within = a->within;
-    last = ngx_http_soma_event_last(a, &event);
-    a->within = within;
+    if (a->translate && !ctx->cut && ctx->answer.finished) {
+        (void) ngx_http_soma_translate_end(a);
+    }
 
-    if (last == NGX_ERROR || r->upstream->out_bufs == NULL) {
+    if (r->upstream->out_bufs == NULL) {
         return;
     }
 
@@ -116,9 +122,9 @@ ngx_http_soma_event_last(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_soma_event(a, event);
+    rc = ngx_http_soma_stream_event(a, event);
 
-    return (rc == NGX_AGAIN) ? ngx_http_soma_event_cut(a) : rc;
+    return (rc == NGX_AGAIN) ? ngx_http_soma_stream_cut(a) : rc;
 }
 
 
@@ -160,7 +166,7 @@ ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a, ngx_int_t rc)
                                            "middle of its answer");
     }
 
-    soma_out_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
+    soma_put_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
 
     if (a->within) {
 
@@ -169,7 +175,7 @@ ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a, ngx_int_t rc)
         soma_put_cstr(&out, "\n\n");
     }
 
-    soma_openai.fault_event(&out, a->ctx->ask.api, fault, code, message);
+    a->ctx->client->fault_event(&out, a->ctx->ask.api, fault, code, message);
 
     b->pos = out.start;
     b->last = out.pos;

@@ -15,7 +15,7 @@ static ngx_int_t ngx_http_soma_unchunk(ngx_http_soma_attempt_t *a, u_char *p,
 
 
 ngx_int_t
-ngx_http_soma_unframe(ngx_http_soma_attempt_t *a, u_char *p, size_t *len)
+ngx_http_soma_frame_read(ngx_http_soma_attempt_t *a, u_char *p, size_t *len)
 {
     ngx_http_upstream_t  *u;
 

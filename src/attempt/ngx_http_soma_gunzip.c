@@ -53,7 +53,7 @@ ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a)
         return NGX_OK;
     }
 
-    encoding = ngx_http_soma_encoding(&a->encoding->value);
+    encoding = ngx_http_soma_unpack_encoding(&a->encoding->value);
 
     if (encoding == NGX_HTTP_SOMA_IDENTITY) {
         a->encoding = NULL;
@@ -68,9 +68,9 @@ ngx_http_soma_gunzip_start(ngx_http_soma_attempt_t *a)
             return NGX_OK;
         }
 
-        return ngx_http_soma_reject(a, SOMA_FAIL_ANSWER,
-                                    "an answer in an encoding that was not "
-                                    "asked for");
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                        "an answer in an encoding that was not "
+                                        "asked for");
     }
 
     a->gunzip = ngx_pcalloc(a->ctx->request->pool,
@@ -209,7 +209,7 @@ ngx_http_soma_gunzip_rest(ngx_http_soma_attempt_t *a)
 
         done += n;
 
-        if (n && ngx_http_soma_bytes(a, a->gunzip->out, n) != NGX_OK) {
+        if (n && ngx_http_soma_stream_bytes(a, a->gunzip->out, n) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -52,7 +52,7 @@ static const struct {
 
 
 const char *
-ngx_http_soma_status_reason(ngx_uint_t status)
+ngx_http_soma_header_reason(ngx_uint_t status)
 {
     ngx_uint_t  i;
 
@@ -68,7 +68,7 @@ ngx_http_soma_status_reason(ngx_uint_t status)
 
 
 ngx_int_t
-ngx_http_soma_process_status(ngx_http_request_t *r)
+ngx_http_soma_header_status(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
     ngx_http_soma_ctx_t      *ctx;
@@ -80,13 +80,13 @@ ngx_http_soma_process_status(ngx_http_request_t *r)
     rc = ngx_http_parse_status_line(r, &r->upstream->buffer, &a->status);
 
     if (rc == NGX_AGAIN) {
-        ngx_http_soma_wait_on(a);
+        ngx_http_soma_silence_begin(a);
         return rc;
     }
 
     if (rc == NGX_ERROR) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                    "an answer that is no HTTP");
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                         "an answer that is no HTTP");
     }
 
     if (a->status.code >= 100 && a->status.code < 200) {
@@ -96,8 +96,8 @@ ngx_http_soma_process_status(ngx_http_request_t *r)
         if (a->status.code == NGX_HTTP_SWITCHING_PROTOCOLS
             || ++a->interim > NGX_HTTP_SOMA_INTERIM_MAX)
         {
-            return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                        "an interim answer that has no end");
+            return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                           "an interim answer that has no end");
         }
 
         r->upstream->process_header = ngx_http_soma_interim_header;
@@ -135,13 +135,13 @@ ngx_http_soma_interim_header(ngx_http_request_t *r)
     } while (rc == NGX_OK);
 
     if (rc == NGX_AGAIN) {
-        ngx_http_soma_wait_on(a);
+        ngx_http_soma_silence_begin(a);
         return rc;
     }
 
     if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                    "an answer with a broken header");
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                         "an answer with a broken header");
     }
 
     len = b->last - b->pos;
@@ -150,9 +150,9 @@ ngx_http_soma_interim_header(ngx_http_request_t *r)
     b->last = b->start + len;
 
     ngx_memzero(&a->status, sizeof(ngx_http_status_t));
-    r->upstream->process_header = ngx_http_soma_process_status;
+    r->upstream->process_header = ngx_http_soma_header_status;
 
-    return ngx_http_soma_process_status(r);
+    return ngx_http_soma_header_status(r);
 }
 
 
@@ -217,13 +217,13 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
         }
 
         if (rc == NGX_AGAIN) {
-            ngx_http_soma_wait_on(a);
+            ngx_http_soma_silence_begin(a);
             return NGX_AGAIN;
         }
 
         if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
-            return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                        "an answer with a broken header");
+            return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                             "an answer with a broken header");
         }
 
         a->header = 1;
@@ -247,7 +247,7 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
     rc = ngx_http_soma_peek(a);
 
     if (rc == NGX_AGAIN) {
-        ngx_http_soma_wait_on(a);
+        ngx_http_soma_silence_begin(a);
         ngx_http_soma_beat_header(a);
     }
 
@@ -383,7 +383,8 @@ ngx_http_soma_header_hops(ngx_http_soma_attempt_t *a)
                 continue;
             }
 
-            if (ngx_http_soma_hop(list, h[i].lowcase_key, h[i].key.len)) {
+            if (ngx_http_soma_header_hop(list, h[i].lowcase_key,
+                                         h[i].key.len)) {
                 h[i].hash = 0;
             }
         }
@@ -392,7 +393,7 @@ ngx_http_soma_header_hops(ngx_http_soma_attempt_t *a)
 
 
 ngx_uint_t
-ngx_http_soma_hop(ngx_list_part_t *part, u_char *name, size_t len)
+ngx_http_soma_header_hop(ngx_list_part_t *part, u_char *name, size_t len)
 {
     ngx_uint_t        i;
     soma_str_t        s;
@@ -435,7 +436,7 @@ ngx_http_soma_retry_after(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
     if (h->key.len == sizeof("retry-after-ms") - 1
         && ngx_strncmp(h->lowcase_key, "retry-after-ms", h->key.len) == 0)
     {
-        if (soma_parse_int(ngx_http_soma_str(h->value), &n) == SOMA_OK) {
+        if (soma_number_int(ngx_http_soma_str(h->value), &n) == SOMA_OK) {
             a->retry_after_ms = n;
         }
 
@@ -449,7 +450,7 @@ ngx_http_soma_retry_after(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h)
         return;
     }
 
-    if (soma_parse_int(ngx_http_soma_str(h->value), &n) == SOMA_OK) {
+    if (soma_number_int(ngx_http_soma_str(h->value), &n) == SOMA_OK) {
         a->retry_after_ms = n < SOMA_HEALTH_OPEN_MAX_MS
                             ? n * 1000 : SOMA_HEALTH_OPEN_MAX_MS;
         return;
@@ -546,32 +547,17 @@ ngx_http_soma_type_is(ngx_str_t *type, const char *name, size_t len)
 static ngx_int_t
 ngx_http_soma_bad_status(ngx_http_soma_attempt_t *a)
 {
-    const char  *reason;
+    /* the body tells whether it is about what was added to the request */
 
-    reason = ngx_http_soma_status_reason(a->status.code);
-
-    if (a->fail == SOMA_FAIL_ANSWER) {
-        return ngx_http_soma_reject(a, a->fail, reason);
-    }
-
-    if (a->fail == SOMA_FAIL_AUTH) {
-
-        /* a 403 may be about what was asked: its body tells */
-
-        if (a->status.code != NGX_HTTP_FORBIDDEN
-            || (ngx_http_soma_next_left(a)
-                && soma_retry_status(&a->ctx->route->retry,
-                                     (int) a->status.code)))
-        {
-            return ngx_http_soma_reject(a, a->fail, reason);
-        }
-
+    if (a->usage_added && a->fail == SOMA_FAIL_STATUS) {
         return NGX_OK;
     }
 
-    if (!a->usage_added && ngx_http_soma_may_move_on(a)) {
-        return ngx_http_soma_reject(a, a->fail, reason);
+    if (!ngx_http_soma_target_early(a)) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    return ngx_http_soma_peek_reject(a, a->fail,
+                                     ngx_http_soma_header_reason(
+                                                             a->status.code));
 }

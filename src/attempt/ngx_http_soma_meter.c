@@ -72,7 +72,7 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
     ctx = a->ctx;
 
     if (!ctx->metered || !a->event_stream || !a->good
-        || a->provider->dialect->bounds(ctx->ask.api) == NULL)
+        || ctx->client->bounds(ctx->ask.api) == NULL)
     {
         return;
     }
@@ -82,12 +82,12 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
         return;
     }
 
-    bpe = ngx_http_soma_bpe(ctx->main, ctx->model);
+    bpe = ngx_http_soma_vocabulary_bpe(ctx->main, ctx->model);
 
     ngx_memzero(m, offsetof(ngx_http_soma_meter_t, stream));
     soma_bpe_stream_init(&m->stream, bpe);
 
-    ngx_http_soma_reserved(ctx, m->reserved, &m->most);
+    ngx_http_soma_bound_reserved(ctx, m->reserved, &m->most);
     ngx_http_soma_meter_slack(ctx, m, 0, ctx->ask_input);
 
     m->exact = (bpe != NULL && ctx->ask.n == 1 && ctx->ask.prompts == 1);
@@ -249,10 +249,10 @@ ngx_http_soma_meter_guess(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m)
 
     if (m->stream.bpe != NULL) {
         return ngx_http_soma_meter_tokens(m)
-               + soma_estimate_tokens(ctx->answer.unheard);
+               + soma_dialect_estimate_tokens(ctx->answer.unheard);
     }
 
-    n = soma_estimate_tokens(ctx->answer.text_len);
+    n = soma_dialect_estimate_tokens(ctx->answer.text_len);
 
     return ngx_max(n, m->events);
 }
@@ -272,7 +272,7 @@ ngx_http_soma_meter_count(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m)
     n = ngx_http_soma_meter_guess(ctx, m);
 
     if ((!m->exact || ctx->answer.unheard) && n > m->most
-        && soma_sure_tokens(ctx->answer.text_len) <= m->most)
+        && soma_dialect_sure_tokens(ctx->answer.text_len) <= m->most)
     {
         n = m->most;
     }
@@ -293,7 +293,7 @@ ngx_http_soma_meter_cost(ngx_http_soma_ctx_t *ctx, int64_t input,
 {
     soma_price_ask_t  ask;
 
-    ngx_http_soma_price_ask(ctx, ctx->model, output, &ask);
+    ngx_http_soma_admit_price_ask(ctx, ctx->model, output, &ask);
     ask.input_tokens = input;
 
     return soma_price_bound(&ctx->model->dearest, &ask);
@@ -355,7 +355,7 @@ ngx_http_soma_meter_extend(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
 
         input = ctx->input_bound;
 
-        if (ngx_http_soma_prompt_count(ctx) != NGX_OK) {
+        if (ngx_http_soma_vocabulary_count(ctx) != NGX_OK) {
             return NGX_BUSY;
         }
 
@@ -425,7 +425,7 @@ ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx, ngx_uint_t *exact)
 
 
 ngx_int_t
-ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
+ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
 {
     size_t                size;
     u_char               *p;
@@ -453,6 +453,10 @@ ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
 
     ngx_http_soma_settle(ctx);
 
+    if (a->translate) {
+        return ngx_http_soma_translate_cut(a, text);
+    }
+
     size = SOMA_CUT_EVENT_MAX * (ctx->answer.progress.choices + 2);
 
     if (ctx->ask.api == SOMA_API_CHAT) {
@@ -464,9 +468,9 @@ ngx_http_soma_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
         return NGX_ERROR;
     }
 
-    soma_out_init(&out, p, size);
-    soma_openai.cut(&out, &ctx->ask, &ctx->answer, &ctx->usage,
-                    ngx_http_soma_usage_cost(ctx));
+    soma_put_init(&out, p, size);
+    ctx->client->cut(&out, &ctx->ask, &ctx->answer, &ctx->usage,
+                     ngx_http_soma_settle_usage_cost(ctx));
 
     text->data = p;
     text->len = out.pos - out.start;

@@ -21,7 +21,7 @@ static ngx_uint_t ngx_http_soma_pause_over(ngx_http_soma_attempt_t *a);
 
 
 ngx_int_t
-ngx_http_soma_stop(ngx_http_soma_attempt_t *a)
+ngx_http_soma_pause_stop(ngx_http_soma_attempt_t *a)
 {
     ngx_buf_t            *b;
     ngx_chain_t          *cl, **ll;
@@ -29,7 +29,7 @@ ngx_http_soma_stop(ngx_http_soma_attempt_t *a)
 
     u = a->ctx->request->upstream;
 
-    cl = ngx_http_soma_buf(a, NGX_HTTP_SOMA_BUF_REF);
+    cl = ngx_http_soma_put_buf(a, NGX_HTTP_SOMA_BUF_REF);
     if (cl == NULL) {
         return NGX_ERROR;
     }
@@ -54,7 +54,7 @@ ngx_http_soma_stop(ngx_http_soma_attempt_t *a)
 
 
 void
-ngx_http_soma_go(ngx_http_soma_attempt_t *a)
+ngx_http_soma_pause_go(ngx_http_soma_attempt_t *a)
 {
     ngx_buf_t  *b;
 
@@ -67,7 +67,7 @@ ngx_http_soma_go(ngx_http_soma_attempt_t *a)
 
 
 ngx_chain_t *
-ngx_http_soma_held(ngx_http_soma_attempt_t *a)
+ngx_http_soma_pause_held(ngx_http_soma_attempt_t *a)
 {
     if (!a->ctx->held && !a->ctx->paused) {
         return NULL;
@@ -110,7 +110,7 @@ ngx_http_soma_pause(ngx_http_soma_attempt_t *a)
         a->pause = pause;
     }
 
-    if (ngx_http_soma_stop(a) != NGX_OK) {
+    if (ngx_http_soma_pause_stop(a) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -179,10 +179,10 @@ ngx_http_soma_pause_write(ngx_http_request_t *r)
     if (ctx->paused && ngx_http_soma_pause_over(a)) {
 
         ctx->paused = 0;
-        ngx_http_soma_go(a);
+        ngx_http_soma_pause_go(a);
 
         if (ngx_http_soma_gunzip_rest(a) != NGX_OK
-            || ngx_http_soma_body_done(a) != NGX_OK)
+            || ngx_http_soma_stream_done(a) != NGX_OK)
         {
             /* nginx ends the request when it comes to it */
 

@@ -8,21 +8,14 @@
 
 
 #include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_filter.h"
-#include "ngx_http_soma_plan.h"
-#include "ngx_http_soma_settle.h"
 #include "soma_sniff.h"
 
 
-#define NGX_HTTP_SOMA_SAID_MAX  256     /* bytes of a provider's message */
-#define NGX_HTTP_SOMA_KEY_HEAD  8       /* of a key, that nobody is shown */
-
-
 static ngx_int_t ngx_http_soma_peek_body(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_peek_foreign(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_peek_packed(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a,
     ngx_buf_t *packed, size_t size);
-static ngx_int_t ngx_http_soma_peek_more(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_peek_answer(ngx_http_soma_attempt_t *a);
 static soma_verdict_e ngx_http_soma_look(ngx_http_soma_attempt_t *a,
     size_t *skip);
@@ -32,41 +25,16 @@ static const char *ngx_http_soma_peek_reason(ngx_http_soma_attempt_t *a,
 static ngx_int_t ngx_http_soma_peek_wait(ngx_http_soma_attempt_t *a,
     size_t skip);
 static ngx_int_t ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a);
-static ngx_int_t ngx_http_soma_peek_refusal(ngx_http_soma_attempt_t *a);
-static void ngx_http_soma_said(ngx_http_soma_attempt_t *a, soma_str_t body,
-    soma_json_value_t *message);
-static ngx_uint_t ngx_http_soma_key_in(ngx_http_soma_attempt_t *a,
-    soma_str_t text);
-static ngx_int_t ngx_http_soma_accept(ngx_http_soma_attempt_t *a);
-static ngx_int_t ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a);
-static void ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a);
 
 
 ngx_int_t
-ngx_http_soma_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
+ngx_http_soma_peek_reject(ngx_http_soma_attempt_t *a, soma_fail_e fail,
     const char *reason)
 {
     a->fail = fail;
     a->reason = reason;
 
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-}
-
-
-ngx_uint_t
-ngx_http_soma_next_left(ngx_http_soma_attempt_t *a)
-{
-    return !a->ctx->route->single && a->ctx->next < a->ctx->norder
-           && !a->ctx->left;
-}
-
-
-ngx_uint_t
-ngx_http_soma_may_move_on(ngx_http_soma_attempt_t *a)
-{
-    return ngx_http_soma_next_left(a)
-           && soma_retry_may(&a->ctx->route->retry, a->fail,
-                             (int) a->status.code);
 }
 
 
@@ -85,19 +53,48 @@ ngx_http_soma_peek(ngx_http_soma_attempt_t *a)
         return rc;
     }
 
+    if (a->translate && a->good) {
+        rc = ngx_http_soma_peek_foreign(a);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     if (!a->gunzip) {
         rc = a->good ? ngx_http_soma_peek_answer(a)
-                     : ngx_http_soma_peek_refusal(a);
+                     : ngx_http_soma_refusal(a);
 
     } else if (a->fail == SOMA_FAIL_AUTH || (!a->good && !a->json)) {
 
         /* packed, and a page by its type */
 
-        rc = ngx_http_soma_reject(a, a->fail,
-                                  ngx_http_soma_status_reason(a->status.code));
+        rc = ngx_http_soma_peek_reject(a, a->fail,
+                                   ngx_http_soma_header_reason(a->status.code));
     }
 
     return (rc == NGX_OK) ? ngx_http_soma_accept(a) : rc;
+}
+
+
+/* an answer that is translated has to be one that can be read */
+static ngx_int_t
+ngx_http_soma_peek_foreign(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_peek_kind(a);
+
+    if (a->event_stream && !a->ctx->ask.stream) {
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         "a stream where none was asked for");
+    }
+
+    if (!a->event_stream && (a->gunzip || a->encoding)) {
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         "a packed answer too long to be "
+                                         "translated");
+    }
+
+    return NGX_OK;
 }
 
 
@@ -119,11 +116,11 @@ ngx_http_soma_peek_body(ngx_http_soma_attempt_t *a)
         return NGX_OK;
     }
 
-    rc = ngx_http_soma_unframe(a, p, &len);
+    rc = ngx_http_soma_frame_read(a, p, &len);
 
     if (rc == NGX_ERROR) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                    "an answer with a broken body");
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                         "an answer with a broken body");
     }
 
     b->last = p + len;
@@ -182,8 +179,8 @@ ngx_http_soma_peek_packed(ngx_http_soma_attempt_t *a)
             return NGX_OK;
         }
 
-        return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                    "an answer that is cut off");
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                         "an answer that is cut off");
     }
 
     packed = *b;
@@ -235,8 +232,8 @@ ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a, ngx_buf_t *packed,
     u->buffer = *packed;
 
     if (verdict == SOMA_VERDICT_ERROR || verdict == SOMA_VERDICT_NONE) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_ANSWER,
-                                    ngx_http_soma_peek_reason(a, verdict));
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         ngx_http_soma_peek_reason(a, verdict));
     }
 
     /* only the end of the connection would tell */
@@ -246,7 +243,7 @@ ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a, ngx_buf_t *packed,
     if (ended || size == NGX_HTTP_SOMA_PEEK_MAX
         || (unknown && verdict != SOMA_VERDICT_MORE)
         || (a->event_stream && (verdict == SOMA_VERDICT_GOOD
-                                || (skip && !ngx_http_soma_next_left(a)))))
+                                || (skip && !ngx_http_soma_target_left(a)))))
     {
         return NGX_OK;
     }
@@ -255,8 +252,7 @@ ngx_http_soma_peek_beginning(ngx_http_soma_attempt_t *a, ngx_buf_t *packed,
 }
 
 
-/* NGX_AGAIN: there is room for more; NGX_DECLINED: no more is looked at */
-static ngx_int_t
+ngx_int_t
 ngx_http_soma_peek_more(ngx_http_soma_attempt_t *a)
 {
     size_t      size;
@@ -271,7 +267,9 @@ ngx_http_soma_peek_more(ngx_http_soma_attempt_t *a)
 
     size = 2 * (b->end - b->start);
 
-    if (size > NGX_HTTP_SOMA_PEEK_MAX) {
+    if (size > (a->translate ? NGX_HTTP_SOMA_TRANSLATE_MAX
+                             : NGX_HTTP_SOMA_PEEK_MAX))
+    {
         return NGX_DECLINED;
     }
 
@@ -308,8 +306,8 @@ ngx_http_soma_peek_answer(ngx_http_soma_attempt_t *a)
     verdict = ngx_http_soma_look(a, &skip);
 
     if (verdict == SOMA_VERDICT_ERROR || verdict == SOMA_VERDICT_NONE) {
-        return ngx_http_soma_reject(a, SOMA_FAIL_ANSWER,
-                                    ngx_http_soma_peek_reason(a, verdict));
+        return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                         ngx_http_soma_peek_reason(a, verdict));
     }
 
     if (verdict == SOMA_VERDICT_MORE && !a->ended) {
@@ -456,7 +454,7 @@ ngx_http_soma_peek_wait(ngx_http_soma_attempt_t *a, size_t skip)
     b = &a->ctx->request->upstream->buffer;
 
     if ((skip || a->released) && a->event_stream
-        && !ngx_http_soma_next_left(a))
+        && !ngx_http_soma_target_left(a))
     {
         /* keep-alives, and nobody else to ask: they are the client's */
 
@@ -499,22 +497,41 @@ ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a)
     }
 
     if (a->ended) {
+
+        if (a->translate && ngx_http_soma_translate_whole(a) != NGX_OK) {
+            return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                             "an answer that cannot be "
+                                             "translated");
+        }
+
         a->ctx->answered = 1;
         a->ctx->status = a->status.code;
 
-        ngx_http_soma_catch(a, b->pos, a->peeked);
+        ngx_http_soma_stream_catch(a, b->pos, a->peeked);
 
-        if (ngx_http_soma_broken(a)) {
+        if (ngx_http_soma_stream_broken(a)) {
             a->ctx->answered = 0;
             a->ctx->status = 0;
 
-            return ngx_http_soma_reject(a, SOMA_FAIL_LOST,
-                                        "an answer that is cut off");
+            return ngx_http_soma_peek_reject(a, SOMA_FAIL_LOST,
+                                             "an answer that is cut off");
         }
 
         a->caught = 1;
 
+        if (a->translate) {
+            ngx_http_soma_translate_take(a);
+        }
+
         return NGX_OK;
+    }
+
+    if (a->translate) {
+        return (ngx_http_soma_peek_more(a) == NGX_AGAIN)
+               ? NGX_AGAIN
+               : ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
+                                           "an answer too long to be "
+                                           "translated");
     }
 
     /* will it fit? */
@@ -526,264 +543,4 @@ ngx_http_soma_peek_whole(ngx_http_soma_attempt_t *a)
     }
 
     return NGX_AGAIN;
-}
-
-
-/*
- * An error of the provider's goes to the client when it is written as the
- * client's dialect writes them.  A page, a text or nothing becomes one of
- * ours.
- */
-static ngx_int_t
-ngx_http_soma_peek_refusal(ngx_http_soma_attempt_t *a)
-{
-    ngx_int_t         rc;
-    ngx_buf_t        *b;
-    soma_str_t        body;
-    const char       *reason;
-    soma_sniff_e      is;
-    soma_refusal_t    refusal;
-
-    b = &a->ctx->request->upstream->buffer;
-    reason = ngx_http_soma_status_reason(a->status.code);
-
-    body.data = b->pos;
-    body.len = a->encoding ? 0 : a->peeked;
-
-    is = soma_sniff(body.data, body.len);
-
-    a->provider->dialect->refusal(body, &refusal);
-
-    if (!a->ended && !a->encoding && !refusal.whole
-        && (is != SOMA_SNIFF_OTHER || a->rest != -1
-            || a->ctx->request->upstream->headers_in.chunked))
-    {
-        rc = ngx_http_soma_peek_more(a);
-
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    if (a->fail == SOMA_FAIL_AUTH) {
-
-        if (!refusal.ours || !refusal.content) {
-            return ngx_http_soma_reject(a, a->fail, reason);
-        }
-
-        a->fail = SOMA_FAIL_STATUS;
-    }
-
-    if (a->usage_added && refusal.usage
-        && (a->status.code == 400 || a->status.code == 422))
-    {
-        a->resend = 1;
-
-        return ngx_http_soma_reject(a, a->fail,
-                                    "stream_options are not known");
-    }
-
-    if (!ngx_http_soma_may_move_on(a) && refusal.ours
-        && !ngx_http_soma_key_in(a, body))
-    {
-        return NGX_OK;
-    }
-
-    if (is != SOMA_SNIFF_MORE) {
-        ngx_http_soma_said(a, body, &refusal.message);
-    }
-
-    return ngx_http_soma_reject(a, a->fail, reason);
-}
-
-
-/* what a 4xx says about the request, for the error that takes its place */
-static void
-ngx_http_soma_said(ngx_http_soma_attempt_t *a, soma_str_t body,
-    soma_json_value_t *message)
-{
-    soma_str_t  text;
-
-    text.len = 0;
-
-    if (message->type == SOMA_JSON_STRING) {
-
-        if (soma_json_text(&a->ctx->arena, message, &text) != SOMA_OK) {
-            return;
-        }
-
-    } else if (message->type != SOMA_JSON_NONE) {
-        text = message->text;
-
-    } else if (body.len && soma_sniff(body.data, body.len) == SOMA_SNIFF_OTHER
-               && memchr(body.data, '<', body.len) == NULL)
-    {
-        text = body;
-    }
-
-    if (text.len == 0 || text.len > NGX_HTTP_SOMA_SAID_MAX
-        || ngx_http_soma_key_in(a, text))
-    {
-        return;
-    }
-
-    a->said.data = ngx_pnalloc(a->ctx->request->pool, text.len);
-
-    if (a->said.data) {
-        ngx_memcpy(a->said.data, text.data, text.len);
-        a->said.len = text.len;
-    }
-}
-
-
-/* its beginning is enough: providers show that much, and stars behind it */
-static ngx_uint_t
-ngx_http_soma_key_in(ngx_http_soma_attempt_t *a, soma_str_t text)
-{
-    size_t      len;
-    u_char     *p, *end;
-    ngx_str_t  *key;
-
-    key = &a->provider->api_key;
-    len = ngx_min(key->len, NGX_HTTP_SOMA_KEY_HEAD);
-
-    if (len == 0 || text.len < len) {
-        return 0;
-    }
-
-    end = text.data + text.len - len;
-
-    for (p = text.data; p <= end; p++) {
-
-        if (*p == key->data[0] && ngx_memcmp(p, key->data, len) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* this answer is the client's: from here on no other target is tried */
-static ngx_int_t
-ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
-{
-    ngx_http_soma_ctx_t  *ctx;
-    ngx_http_upstream_t  *u;
-
-    ctx = a->ctx;
-    u = ctx->request->upstream;
-
-    ctx->answered = 1;
-    ctx->status = a->status.code;
-
-    ngx_http_soma_probe_end(a, a->good);
-
-    if (a->good) {
-        ngx_http_soma_health_good(ctx, ctx->model);
-
-    } else {
-        ngx_http_soma_accept_refusal(a);
-    }
-
-    ngx_http_soma_wait_set(a);
-    ngx_http_soma_meter_start(a);
-
-    if (a->event_stream) {
-
-        /* its length is unknown once an event may be left out */
-
-        u->headers_in.content_length_n = -1;
-
-    } else if (a->peeked && u->headers_in.chunked && a->ended && !a->gunzip) {
-
-        /* it lies whole in the buffer: it has a length now */
-
-        u->headers_in.chunked = 0;
-        u->headers_in.content_length_n = a->peeked;
-
-    } else if (a->rest != -1 && u->headers_in.content_length_n != -1) {
-        u->headers_in.content_length_n -= a->skipped;
-    }
-
-    if (a->caught
-        || (a->ended && a->peeked == 0 && !(a->event_stream && a->good)))
-    {
-        /* caught, or without a body: the header may be the end of it */
-
-        ctx->complete = 1;
-        ngx_http_soma_settle(ctx);
-    }
-
-    return ngx_http_soma_accept_type(a);
-}
-
-
-/*
- * What a provider sends is shown from the gateway's origin: a browser is not
- * to look for itself what it may be.  The usual two forms are told by their
- * names, and clients read a body as its type says.
- */
-static ngx_int_t
-ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
-{
-    ngx_str_t            *type;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-
-    static ngx_str_t  json = ngx_string("application/json");
-    static ngx_str_t  events = ngx_string("text/event-stream");
-
-    static const ngx_str_t  nosniff = ngx_string("X-Content-Type-Options");
-
-    if (a->good && !a->retyped && (a->json || a->event_stream)) {
-        return NGX_OK;
-    }
-
-    r = a->ctx->request;
-    u = r->upstream;
-    type = a->event_stream ? &events : &json;
-
-    if (a->retyped || !a->good) {
-
-        if (u->headers_in.content_type) {
-            u->headers_in.content_type->value = *type;
-
-        } else {
-            r->headers_out.content_type = *type;
-            r->headers_out.content_type_len = type->len;
-            r->headers_out.content_type_lowcase = NULL;
-        }
-    }
-
-    return ngx_http_soma_add_header(r, &nosniff, (u_char *) "nosniff", 7);
-}
-
-
-/* an error in the client's dialect, with a status that clients know */
-static void
-ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a)
-{
-    int                   status;
-    ngx_http_soma_ctx_t  *ctx;
-    ngx_http_upstream_t  *u;
-
-    ctx = a->ctx;
-    u = ctx->request->upstream;
-
-    ngx_http_soma_health_bad(ctx, ctx->model,
-                             soma_retry_evidence(a->fail,
-                                                 (int) a->status.code),
-                             a->retry_after_ms);
-
-    ngx_http_soma_metrics_attempt(ctx->main, a->provider,
-                                  ngx_http_soma_status_reason(a->status.code));
-
-    if (a->status.code > 504) {
-        (void) soma_fault_of((int) a->status.code, &status);
-
-        ctx->status = status;
-        u->headers_in.status_n = status;
-        u->headers_in.status_line.len = 0;
-    }
 }

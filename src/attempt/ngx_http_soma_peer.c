@@ -27,7 +27,7 @@ static void ngx_http_soma_save_session(ngx_peer_connection_t *pc, void *data);
 
 
 ngx_int_t
-ngx_http_soma_init_peer(ngx_http_request_t *r,
+ngx_http_soma_peer_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
     ngx_http_soma_ctx_t    *ctx;
@@ -82,7 +82,7 @@ ngx_http_soma_get_peer(ngx_peer_connection_t *pc, void *data)
         }
 
         if (!a->again) {
-            rc = ngx_http_soma_next_target(a);
+            rc = ngx_http_soma_target_next(a);
 
             if (rc != NGX_OK) {
                 pc->tries = 0;
@@ -154,7 +154,7 @@ ngx_http_soma_get_addr(ngx_http_soma_attempt_t *a, ngx_peer_connection_t *pc)
         return NGX_OK;
     }
 
-    return ngx_http_soma_idle_get(peers, pc);
+    return ngx_http_soma_peers_idle_get(peers, pc);
 }
 
 
@@ -185,7 +185,7 @@ ngx_http_soma_get_block(ngx_http_soma_attempt_t *a, ngx_peer_connection_t *pc)
         a->block_save_session = pc->save_session;
 #endif
 
-        (void) ngx_http_soma_init_peer(r, NULL);
+        (void) ngx_http_soma_peer_init(r, NULL);
     }
 
     rc = a->block_get(pc, a->block_data);
@@ -229,8 +229,8 @@ ngx_http_soma_free_peer(ngx_peer_connection_t *pc, void *data,
         a->block_tries = pc->tries;
 
     } else if (!(state & NGX_PEER_FAILED)) {
-        ngx_http_soma_idle_save(a->provider->peers, pc,
-                                a->ctx->request->upstream);
+        ngx_http_soma_peers_idle_save(a->provider->peers, pc,
+                                      a->ctx->request->upstream);
     }
 
     if (state & NGX_PEER_FAILED) {

@@ -249,7 +249,8 @@ ngx_http_soma_resolved(ngx_resolver_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_soma_idle_get(ngx_http_soma_peers_t *peers, ngx_peer_connection_t *pc)
+ngx_http_soma_peers_idle_get(ngx_http_soma_peers_t *peers,
+    ngx_peer_connection_t *pc)
 {
     ngx_queue_t           *q;
     ngx_connection_t      *c;
@@ -296,7 +297,7 @@ ngx_http_soma_idle_get(ngx_http_soma_peers_t *peers, ngx_peer_connection_t *pc)
 
 
 void
-ngx_http_soma_idle_save(ngx_http_soma_peers_t *peers,
+ngx_http_soma_peers_idle_save(ngx_http_soma_peers_t *peers,
     ngx_peer_connection_t *pc, ngx_http_upstream_t *u)
 {
     ngx_queue_t           *q;

@@ -66,7 +66,7 @@ ngx_http_soma_policy_members(ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    for (i = 0; rc == NGX_OK && i < soma_openai.npolicies; i++) {
+    for (i = 0; rc == NGX_OK && i < SOMA_POLICIES; i++) {
         if (ctx->others[i / 64] & ((uint64_t) 1 << (i % 64))) {
             rc = ngx_http_soma_policy_member(ctx, i);
         }
@@ -83,7 +83,7 @@ ngx_http_soma_policy_member(ngx_http_soma_ctx_t *ctx, ngx_uint_t i)
     soma_str_t            tool;
     const soma_policy_t  *policy;
 
-    policy = &soma_openai.policies[i];
+    policy = &soma_policies[i];
 
     if (policy->why == SOMA_POLICY_TOOL) {
 
@@ -265,7 +265,7 @@ ngx_http_soma_policy_allow(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
             continue;
         }
 
-        k = soma_openai.policy(value[i].data, value[i].len);
+        k = soma_policy_find(value[i].data, value[i].len);
 
         if (k < 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -289,7 +289,7 @@ ngx_http_soma_policy_object(ngx_str_t *word)
     int  i;
 
     for (i = 0; i < SOMA_OBJECTS; i++) {
-        if (soma_str_eq(soma_openai.objects[i], ngx_http_soma_str(*word))) {
+        if (soma_str_eq(soma_policy_objects[i], ngx_http_soma_str(*word))) {
             return i;
         }
     }

@@ -127,7 +127,7 @@ ngx_http_soma_put_next(ngx_http_soma_attempt_t *a, ngx_uint_t kind)
 
     u = a->ctx->request->upstream;
 
-    cl = ngx_http_soma_buf(a, kind);
+    cl = ngx_http_soma_put_buf(a, kind);
     if (cl == NULL) {
         return NULL;
     }
@@ -151,7 +151,7 @@ ngx_http_soma_put_next(ngx_http_soma_attempt_t *a, ngx_uint_t kind)
 
 /* nginx gives back all kinds in one list */
 ngx_chain_t *
-ngx_http_soma_buf(ngx_http_soma_attempt_t *a, ngx_uint_t kind)
+ngx_http_soma_put_buf(ngx_http_soma_attempt_t *a, ngx_uint_t kind)
 {
     size_t                size;
     ngx_buf_t            *b;

@@ -98,8 +98,9 @@ ngx_http_soma_ask_json(ngx_http_soma_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    soma_json_scan_init(scan, soma_openai.want, SOMA_ASK_TOTAL);
-    scan->other = soma_openai.policy;
+    soma_json_scan_init(scan, ctx->client->want, SOMA_ASK_TOTAL);
+    soma_json_scan_watch(scan, ctx->client->prompt->marks);
+    scan->other = soma_policy_find;
 
     rc = SOMA_AGAIN;
 
@@ -122,8 +123,8 @@ ngx_http_soma_ask_json(ngx_http_soma_ctx_t *ctx)
 
     error = NULL;
 
-    if (soma_openai.ask(&ctx->ask, &ctx->arena, ngx_http_soma_body_value, ctx,
-                        &error)
+    if (ctx->client->ask(&ctx->ask, &ctx->arena, ngx_http_soma_body_value, ctx,
+                         &error)
         != SOMA_OK)
     {
         if (error == NULL) {
@@ -172,7 +173,7 @@ ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx)
     form.want = ngx_http_soma_form_want;
     form.nwant = NGX_HTTP_SOMA_FORM_FIELDS;
     form.span = span;
-    form.other = soma_openai.policy;
+    form.other = soma_policy_find;
 
     if (soma_multipart_form(ctx->body, boundary, &form) != SOMA_OK) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "invalid_form",
@@ -228,9 +229,9 @@ ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
         return NGX_OK;
     }
 
-    if (soma_parse_int(ngx_http_soma_form_value(ctx,
-                                                &span[NGX_HTTP_SOMA_FORM_N]),
-                       &n)
+    if (soma_number_int(ngx_http_soma_form_value(ctx,
+                                                 &span[NGX_HTTP_SOMA_FORM_N]),
+                        &n)
         != SOMA_OK
         || n < 1 || n > NGX_HTTP_SOMA_FORM_N_MAX)
     {

@@ -31,7 +31,7 @@ static ngx_http_soma_model_t *ngx_http_soma_stored_only(
 
 
 ngx_int_t
-ngx_http_soma_objects(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -85,14 +85,14 @@ ngx_http_soma_object_known(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
     rc = ngx_http_soma_object_take(ctx, rc);
 
     if (rc == NGX_OK && ctx->own_at < ctx->ask.nids) {
-        rc = ngx_http_soma_objects(ctx);
+        rc = ngx_http_soma_stored_objects(ctx);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_soma_go_on(ctx);
+        rc = ngx_http_soma_pass_go_on(ctx);
     }
 
-    ngx_http_soma_ran(ctx, rc);
+    ngx_http_soma_pass_ran(ctx, rc);
 }
 
 
@@ -135,7 +135,7 @@ ngx_http_soma_object_unknown(ngx_http_soma_ctx_t *ctx)
     soma_ask_id_t  *id;
 
     id = &ctx->ask.ids[ctx->own_at];
-    name = soma_openai.objects[id->kind];
+    name = soma_policy_objects[id->kind];
 
     if (id->kind == SOMA_OBJECT_RESPONSE) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND,
@@ -194,7 +194,7 @@ ngx_http_soma_object_allowed(ngx_http_soma_route_t *route, soma_object_e kind)
 
 
 ngx_int_t
-ngx_http_soma_keeper(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_stored_keeper(ngx_http_soma_ctx_t *ctx)
 {
     ngx_str_t               *name;
     ngx_uint_t               i, n;
@@ -248,7 +248,7 @@ ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx)
 
     rc = ngx_http_soma_stored_route(ctx, rc);
 
-    return (rc == NGX_OK) ? ngx_http_soma_go_on(ctx) : rc;
+    return (rc == NGX_OK) ? ngx_http_soma_pass_go_on(ctx) : rc;
 }
 
 
@@ -258,10 +258,10 @@ ngx_http_soma_stored_known(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
     rc = ngx_http_soma_stored_route(ctx, rc);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_soma_go_on(ctx);
+        rc = ngx_http_soma_pass_go_on(ctx);
     }
 
-    ngx_http_soma_ran(ctx, rc);
+    ngx_http_soma_pass_ran(ctx, rc);
 }
 
 
@@ -282,7 +282,7 @@ ngx_http_soma_stored_route(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
     if (rc == NGX_OK) {
         name = ngx_http_soma_ngx(ctx->own.model);
         ctx->keeper = ctx->own.provider;
-        ctx->route = ngx_http_soma_route_find(ctx->main, &name);
+        ctx->route = ngx_http_soma_plan_route(ctx->main, &name);
 
     } else if (soma_own_id(ctx->stored) && ngx_http_soma_own_alone(ctx)) {
 
@@ -292,12 +292,12 @@ ngx_http_soma_stored_route(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 
         if (model) {
             ctx->keeper = ngx_http_soma_str(model->provider->name);
-            ctx->route = ngx_http_soma_route_find(ctx->main, &model->name);
+            ctx->route = ngx_http_soma_plan_route(ctx->main, &model->name);
         }
     }
 
     if (ctx->route == NULL
-        || !ngx_http_soma_route_allowed(ctx, &ctx->route->name))
+        || !ngx_http_soma_plan_allowed(ctx, &ctx->route->name))
     {
         ctx->route = NULL;
 

@@ -36,7 +36,7 @@ static void ngx_http_soma_body_end(ngx_http_soma_attempt_t *a);
 
 
 ngx_int_t
-ngx_http_soma_filter_start(void *data)
+ngx_http_soma_stream_start(void *data)
 {
     ngx_http_soma_attempt_t  *a = data;
 
@@ -77,7 +77,7 @@ ngx_http_soma_filter_start(void *data)
 
 
 ngx_int_t
-ngx_http_soma_filter(void *data, ssize_t bytes)
+ngx_http_soma_stream_filter(void *data, ssize_t bytes)
 {
     ngx_http_soma_attempt_t  *a = data;
 
@@ -106,7 +106,7 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
         a->peeked = 0;
 
     } else {
-        rc = ngx_http_soma_unframe(a, p, &len);
+        rc = ngx_http_soma_frame_read(a, p, &len);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -123,19 +123,19 @@ ngx_http_soma_filter(void *data, ssize_t bytes)
         rc = ngx_http_soma_gunzip(a, p, len);
 
     } else {
-        rc = ngx_http_soma_bytes(a, p, len);
+        rc = ngx_http_soma_stream_bytes(a, p, len);
     }
 
-    ngx_http_soma_wait_set(a);
+    ngx_http_soma_silence_set(a);
 
     /* what was put aside for the client goes out after this has returned */
 
-    return (rc == NGX_OK) ? ngx_http_soma_body_done(a) : rc;
+    return (rc == NGX_OK) ? ngx_http_soma_stream_done(a) : rc;
 }
 
 
 ngx_int_t
-ngx_http_soma_body_done(ngx_http_soma_attempt_t *a)
+ngx_http_soma_stream_done(ngx_http_soma_attempt_t *a)
 {
     if (!a->ended || a->ctx->held || a->ctx->paused) {
         return NGX_OK;
@@ -155,7 +155,7 @@ ngx_http_soma_body_done(ngx_http_soma_attempt_t *a)
         a->ctx->request->upstream->headers_in.connection_close = 1;
     }
 
-    if (ngx_http_soma_broken(a)) {
+    if (ngx_http_soma_stream_broken(a)) {
         return NGX_ERROR;
     }
 
@@ -166,7 +166,7 @@ ngx_http_soma_body_done(ngx_http_soma_attempt_t *a)
 
 
 ngx_int_t
-ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
+ngx_http_soma_stream_bytes(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
     if (a->event_stream && a->good) {
         return ngx_http_soma_events(a, p, len);
@@ -178,12 +178,12 @@ ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
     }
 
     if (a->json && a->good && !a->caught) {
-        ngx_http_soma_catch(a, p, len);
+        ngx_http_soma_stream_catch(a, p, len);
     }
 
     /* the client does not get the last of what is cut: it shall see it */
 
-    if (a->gunzip == NULL && ngx_http_soma_broken(a)) {
+    if (a->gunzip == NULL && ngx_http_soma_stream_broken(a)) {
         return NGX_ERROR;
     }
 
@@ -192,7 +192,7 @@ ngx_http_soma_bytes(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
 
 void
-ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
+ngx_http_soma_stream_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
     int                   rc;
     soma_reader_t        *reader, once;
@@ -253,7 +253,7 @@ ngx_http_soma_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
 
 ngx_uint_t
-ngx_http_soma_broken(ngx_http_soma_attempt_t *a)
+ngx_http_soma_stream_broken(ngx_http_soma_attempt_t *a)
 {
     if (!a->ended || !a->json || !a->good || a->caught || !a->some) {
         return 0;
@@ -285,7 +285,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
         case SOMA_OK:
         case SOMA_DECLINED:
-            switch (ngx_http_soma_event(a, &event)) {
+            switch (ngx_http_soma_stream_event(a, &event)) {
 
             case NGX_ERROR:
                 return NGX_ERROR;
@@ -312,7 +312,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
 
 ngx_int_t
-ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
+ngx_http_soma_stream_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
 {
     int                   action;
     ngx_int_t             rc;
@@ -363,7 +363,7 @@ ngx_http_soma_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_soma_event_cut(a);
+        return ngx_http_soma_stream_cut(a);
     }
 
     return ngx_http_soma_event_good(a, event, action);
@@ -386,6 +386,10 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
         ngx_http_soma_settle(ctx);
     }
 
+    if (a->translate) {
+        return ngx_http_soma_translate_event(a, event);
+    }
+
     if (action == SOMA_EVENT_DROP) {
         return ngx_http_soma_event_drop(a, event);
     }
@@ -402,7 +406,7 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
 
 /* nothing behind this event is read: its connection is closed */
 ngx_int_t
-ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a)
+ngx_http_soma_stream_cut(ngx_http_soma_attempt_t *a)
 {
     soma_str_t  text;
 
@@ -416,7 +420,7 @@ ngx_http_soma_event_cut(ngx_http_soma_attempt_t *a)
 
     a->within = 0;
 
-    if (ngx_http_soma_cut(a, &text) != NGX_OK
+    if (ngx_http_soma_meter_cut(a, &text) != NGX_OK
         || ngx_http_soma_put(a, text.data, text.len) != NGX_OK)
     {
         return NGX_ERROR;
@@ -431,7 +435,7 @@ static ngx_int_t
 ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
     if (ngx_http_soma_lease_hold(a->ctx, ngx_http_soma_hold_handler) != NGX_OK
-        || ngx_http_soma_stop(a) != NGX_OK)
+        || ngx_http_soma_pause_stop(a) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -491,11 +495,11 @@ ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
     held = &a->held;
 
     a->ctx->held = 0;
-    ngx_http_soma_go(a);
+    ngx_http_soma_pause_go(a);
 
     rc = (rc == NGX_OK) ? ngx_http_soma_event_good(a, &held->event,
                                                    held->action)
-                        : ngx_http_soma_event_cut(a);
+                        : ngx_http_soma_stream_cut(a);
 
     if (rc == NGX_ERROR
         || ngx_http_soma_events(a, held->rest, held->len) != NGX_OK)
@@ -507,7 +511,7 @@ ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
         return NGX_ERROR;
     }
 
-    return ngx_http_soma_body_done(a);
+    return ngx_http_soma_stream_done(a);
 }
 
 
@@ -540,7 +544,7 @@ ngx_http_soma_event_priced(ngx_http_soma_attempt_t *a,
     soma_json_edit_t  edit;
     soma_sse_event_t  head;
 
-    cost = ngx_http_soma_usage_cost(a->ctx);
+    cost = ngx_http_soma_settle_usage_cost(a->ctx);
 
     if (cost < 0
         || soma_usage_cost(event, a->ctx->answer.usage_text, cost, buf, &edit)

@@ -20,15 +20,18 @@
 static ngx_int_t ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_target_request(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
 static const char *ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_target_facts(ngx_http_soma_attempt_t *a,
+    soma_retry_facts_t *facts);
 static void ngx_http_soma_target_refused(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_note(ngx_http_soma_attempt_t *a,
     const char *reason);
 
 
 ngx_int_t
-ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
+ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
 {
     ngx_int_t                rc;
     ngx_http_soma_ctx_t     *ctx;
@@ -55,7 +58,7 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
         rc = ngx_http_soma_target_admit(a);
 
         if (rc != NGX_OK) {
-            ngx_http_soma_probe_end(a, 0);
+            ngx_http_soma_target_probe_end(a, 0);
         }
 
         if (rc == NGX_BUSY) {
@@ -79,15 +82,38 @@ ngx_http_soma_next_target(ngx_http_soma_attempt_t *a)
         ctx->ask.newer_bound = a->provider->newer_bound;
 
         if (a->provider->echo) {
-            rc = ngx_http_soma_echo(ctx);
+            rc = ngx_http_soma_local(ctx);
             a->local = (rc == NGX_OK);
             return NGX_DONE;
         }
 
-        return ngx_http_soma_target_request(a);
+        rc = ngx_http_soma_target_request(a);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        ngx_http_soma_target_unsaid(a);
     }
 
     return NGX_DECLINED;
+}
+
+
+/* nothing was sent: its provider has no place for what is asked */
+static void
+ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a)
+{
+    int64_t  used[SOMA_AMOUNTS];
+
+    ngx_memzero(used, sizeof(used));
+
+    a->ctx->attempts--;
+
+    ngx_http_soma_target_probe_end(a, 0);
+    ngx_http_soma_target_note(a, "it cannot be asked this");
+    ngx_http_soma_metrics_attempt(a->ctx->main, a->provider, "unsaid");
+    ngx_http_soma_quota_settle(a->ctx->main, &a->ctx->attempt_hold, used);
 }
 
 
@@ -109,14 +135,14 @@ ngx_http_soma_target_request(ngx_http_soma_attempt_t *a)
     a->conf.buffer_size = a->ctx->conf->buffer_size;
     a->conf.ignore_client_abort = ngx_http_soma_drain_wanted(a);
 
-    ngx_http_soma_wait_set(a);
+    ngx_http_soma_silence_set(a);
 
     u->conf = &a->conf;
 #if (NGX_HTTP_SSL)
     u->ssl = provider->ssl;
     u->ssl_name = provider->server_name;
 #endif
-    u->process_header = ngx_http_soma_process_status;
+    u->process_header = ngx_http_soma_header_status;
 
     /* a provider that refused it once is not asked for a stream's usage */
 
@@ -129,10 +155,15 @@ ngx_http_soma_target_request(ngx_http_soma_attempt_t *a)
     a->usage_added = (provider->stream_usage == NGX_HTTP_SOMA_USAGE_AUTO
                       && (ask->api == SOMA_API_CHAT
                           || ask->api == SOMA_API_COMPLETIONS)
-                      && ask->stream && !ask->usage_asked
-                      && !ask->usage_left);
+                      && ask->stream && !ask->usage_left
+                      && (!ask->usage_asked
+                          || provider->dialect != a->ctx->client));
 
-    return ngx_http_soma_create_request(a);
+    if (ngx_http_soma_translate_begin(a) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_soma_request_create(a);
 }
 
 
@@ -159,7 +190,7 @@ ngx_http_soma_target_again(ngx_http_soma_attempt_t *a)
 
 
 void
-ngx_http_soma_probe_end(ngx_http_soma_attempt_t *a, ngx_uint_t good)
+ngx_http_soma_target_probe_end(ngx_http_soma_attempt_t *a, ngx_uint_t good)
 {
     if (a->probe) {
         a->probe = 0;
@@ -198,7 +229,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
         return NGX_OK;
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_cstr(&out, "provider:");
     soma_put_str(&out, ngx_http_soma_str(a->provider->name));
 
@@ -221,8 +252,8 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
     ngx_http_soma_metrics_attempt(ctx->main, a->provider, "limit");
 
     if (ctx->next >= ctx->norder && ctx->attempts == 0) {
-        (void) ngx_http_soma_refused(ctx, refusal.limit, refusal.owner,
-                                     &refusal.verdict);
+        (void) ngx_http_soma_admit_refused(ctx, refusal.limit, refusal.owner,
+                                           &refusal.verdict);
     }
 
     return NGX_BUSY;
@@ -294,6 +325,57 @@ ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a)
 }
 
 
+static void
+ngx_http_soma_target_facts(ngx_http_soma_attempt_t *a,
+    soma_retry_facts_t *facts)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    ngx_memzero(facts, sizeof(soma_retry_facts_t));
+
+    facts->retry = &ctx->route->retry;
+    facts->fail = a->fail;
+    facts->status = (int) a->status.code;
+    facts->left = ctx->norder - ctx->next;
+    facts->gone = ctx->left;
+}
+
+
+ngx_uint_t
+ngx_http_soma_target_left(ngx_http_soma_attempt_t *a)
+{
+    soma_retry_facts_t  facts;
+
+    ngx_http_soma_target_facts(a, &facts);
+
+    return soma_retry_left(&facts);
+}
+
+
+ngx_uint_t
+ngx_http_soma_target_may(ngx_http_soma_attempt_t *a)
+{
+    soma_retry_facts_t  facts;
+
+    ngx_http_soma_target_facts(a, &facts);
+
+    return soma_retry_may(&facts);
+}
+
+
+ngx_uint_t
+ngx_http_soma_target_early(ngx_http_soma_attempt_t *a)
+{
+    soma_retry_facts_t  facts;
+
+    ngx_http_soma_target_facts(a, &facts);
+
+    return soma_retry_early(&facts);
+}
+
+
 ngx_uint_t
 ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
 {
@@ -312,7 +394,7 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
                              soma_retry_evidence(a->fail,
                                                  (int) a->status.code),
                              a->retry_after_ms);
-    ngx_http_soma_probe_end(a, 0);
+    ngx_http_soma_target_probe_end(a, 0);
     ngx_http_soma_beat_stop(a);
 
     if (a->fail == SOMA_FAIL_AUTH) {
@@ -329,7 +411,7 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
 
     a->over = 1;
 
-    return ngx_http_soma_may_move_on(a);
+    return ngx_http_soma_target_may(a);
 }
 
 
@@ -359,7 +441,7 @@ ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a)
     }
 
     if (a->fail == SOMA_FAIL_STATUS || a->fail == SOMA_FAIL_AUTH) {
-        a->reason = ngx_http_soma_status_reason(a->status.code);
+        a->reason = ngx_http_soma_header_reason(a->status.code);
         return a->reason;
     }
 

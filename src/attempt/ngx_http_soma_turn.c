@@ -133,7 +133,7 @@ ngx_http_soma_turn_handler(ngx_event_t *ev)
     while ((ctx = ngx_http_soma_turn_take(&ngx_http_soma_turn_ready))) {
         c = ctx->request->connection;
 
-        ngx_http_soma_begin(ctx);
+        ngx_http_soma_attempt_begin(ctx);
         ngx_http_run_posted_requests(c);
     }
 }
@@ -147,13 +147,13 @@ ngx_http_soma_turn_run(ngx_http_soma_ctx_t *ctx)
 
     c = ctx->request->connection;
 
-    rc = ngx_http_soma_run(ctx);
+    rc = ngx_http_soma_pass_run(ctx);
 
     if (rc == NGX_DONE && ctx->ready) {
         ngx_http_soma_turn_put(&ngx_http_soma_turn_ready, ctx);
         return;
     }
 
-    ngx_http_soma_ran(ctx, rc);
+    ngx_http_soma_pass_ran(ctx, rc);
     ngx_http_run_posted_requests(c);
 }

@@ -132,7 +132,7 @@ ngx_http_soma_body_encoding(ngx_http_request_t *r, ngx_str_t **value)
                 continue;
             }
 
-            one = ngx_http_soma_encoding(&h[i].value);
+            one = ngx_http_soma_unpack_encoding(&h[i].value);
 
             if (one == NGX_HTTP_SOMA_IDENTITY) {
                 continue;
@@ -155,7 +155,7 @@ ngx_http_soma_body_encoding(ngx_http_request_t *r, ngx_str_t **value)
 
 
 ngx_http_soma_encoding_e
-ngx_http_soma_encoding(ngx_str_t *value)
+ngx_http_soma_unpack_encoding(ngx_str_t *value)
 {
     soma_str_t  name;
 

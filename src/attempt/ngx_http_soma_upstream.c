@@ -17,6 +17,10 @@
 static ngx_int_t ngx_http_soma_upstream_conf(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider,
     ngx_http_upstream_srv_conf_t *balancer);
+static ngx_int_t ngx_http_soma_upstream_auth(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+static ngx_int_t ngx_http_soma_upstream_auth(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
 static ngx_http_upstream_srv_conf_t *ngx_http_soma_find_block(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static ngx_int_t ngx_http_soma_own_block(ngx_http_soma_main_conf_t *smcf,
@@ -61,7 +65,8 @@ static ngx_str_t  ngx_http_soma_hide_headers[] = {
 
 
 ngx_int_t
-ngx_http_soma_providers_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+ngx_http_soma_upstream_providers(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf)
 {
     ngx_uint_t                      i;
     ngx_http_soma_provider_t      **pp, *provider;
@@ -75,7 +80,7 @@ ngx_http_soma_providers_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
     }
 
     ngx_str_set(&balancer->host, "soma");
-    balancer->peer.init = ngx_http_soma_init_peer;
+    balancer->peer.init = ngx_http_soma_peer_init;
 
     pp = smcf->providers.elts;
 
@@ -88,7 +93,8 @@ ngx_http_soma_providers_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 
         provider->block = ngx_http_soma_find_block(cf, provider);
 
-        if (ngx_http_soma_own_block(smcf, provider, cf->log) != NGX_OK
+        if (ngx_http_soma_upstream_auth(cf, provider) != NGX_OK
+            || ngx_http_soma_own_block(smcf, provider, cf->log) != NGX_OK
             || ngx_http_soma_upstream_conf(cf, provider, balancer) != NGX_OK
             || ngx_http_soma_peers_create(cf, provider) != NGX_OK)
         {
@@ -103,6 +109,36 @@ ngx_http_soma_providers_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
         }
 #endif
     }
+
+    return NGX_OK;
+}
+
+
+/* the line that shows our key, as its dialect has it */
+static ngx_int_t
+ngx_http_soma_upstream_auth(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
+{
+    u_char            *p;
+    const soma_str_t  *head;
+
+    if (provider->api_key.len == 0) {
+        return NGX_OK;
+    }
+
+    head = &provider->dialect->credential;
+
+    p = ngx_pnalloc(cf->pool, head->len + provider->api_key.len + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    provider->auth.data = p;
+
+    p = ngx_cpymem(p, head->data, head->len);
+    p = ngx_cpymem(p, provider->api_key.data, provider->api_key.len);
+    p = ngx_cpymem(p, "\r\n", 2);
+
+    provider->auth.len = p - provider->auth.data;
 
     return NGX_OK;
 }

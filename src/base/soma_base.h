@@ -132,12 +132,12 @@ soma_same(const void *a, const void *b, size_t len)
 #define SOMA_INT_LEN  20
 
 /* into SOMA_INT_LEN bytes; returns how many of them it took */
-size_t soma_int_text(unsigned char *p, int64_t n);
+size_t soma_put_int_text(unsigned char *p, int64_t n);
 
 /* sixteen digits, lower case; returns behind them */
-unsigned char *soma_hex64(unsigned char *p, uint64_t n);
+unsigned char *soma_put_hex64(unsigned char *p, uint64_t n);
 
-void soma_out_init(soma_out_t *out, void *buf, size_t size);
+void soma_put_init(soma_out_t *out, void *buf, size_t size);
 void soma_put(soma_out_t *out, const void *data, size_t len);
 void soma_put_str(soma_out_t *out, soma_str_t s);
 void soma_put_cstr(soma_out_t *out, const char *s);
@@ -182,7 +182,7 @@ soma_str_t soma_str_dup(soma_arena_t *arena, soma_str_t s);
 
 /* digits only, whole string; SOMA_ERROR for anything else or overflow; here
  * and below the result is untouched on SOMA_ERROR (parse_hex: undefined) */
-int soma_parse_int(soma_str_t s, int64_t *n);
+int soma_number_int(soma_str_t s, int64_t *n);
 
 /*
  * An exact decimal ("0.15", "2.5e-06", "50") times 10^scale as an integer;
@@ -190,24 +190,24 @@ int soma_parse_int(soma_str_t s, int64_t *n);
  * scale 12: USD to pico-USD.  SOMA_ERROR on bad syntax, a negative number or
  * overflow.
  */
-int soma_parse_decimal(soma_str_t s, int scale, int64_t *n);
+int soma_number_decimal(soma_str_t s, int scale, int64_t *n);
 
 /* "30s" "5m" "24h" "500ms" "7d" or bare seconds, to ms */
-int soma_parse_duration(soma_str_t s, int64_t *ms);
+int soma_number_duration(soma_str_t s, int64_t *ms);
 
 /* exactly 2 * size hex digits -> size bytes, any case */
-int soma_parse_hex(soma_str_t s, unsigned char *out, size_t size);
+int soma_str_hex(soma_str_t s, unsigned char *out, size_t size);
 
 
 /* calendar in UTC, month 1..12; times outside the years 1..9999 count as
  * the first or the last ms of them */
-void soma_civil(int64_t ms, int *year, int *month, int *day);
-int64_t soma_day_ms(int64_t ms);        /* since midnight */
-int64_t soma_day_start(int64_t ms);
-int64_t soma_month_start(int64_t ms);
-int64_t soma_next_day_start(int64_t ms);
-int64_t soma_next_month_start(int64_t ms);
-int64_t soma_month_of(int year, int month);     /* its first ms */
+void soma_time_civil(int64_t ms, int *year, int *month, int *day);
+int64_t soma_time_day_ms(int64_t ms);        /* since midnight */
+int64_t soma_time_day_start(int64_t ms);
+int64_t soma_time_month_start(int64_t ms);
+int64_t soma_time_next_day_start(int64_t ms);
+int64_t soma_time_next_month_start(int64_t ms);
+int64_t soma_time_month_of(int year, int month);     /* its first ms */
 
 
 /*
@@ -215,10 +215,10 @@ int64_t soma_month_of(int year, int month);     /* its first ms */
  * a space for the T, or a date alone (its first ms, UTC).  Finer than 1 ms is
  * cut off.
  */
-int soma_parse_time(soma_str_t s, int64_t *ms);
+int soma_time_parse(soma_str_t s, int64_t *ms);
 
 /* the same; *local: it had no zone */
-int soma_parse_local(soma_str_t s, int64_t *ms, unsigned *local);
+int soma_time_parse_local(soma_str_t s, int64_t *ms, unsigned *local);
 
 
 __extension__ typedef __int128  soma_wide_t;
@@ -239,10 +239,10 @@ soma_wide_div(soma_wide_t a, int64_t b)
 
 /* a * b / c, towards 0, without overflow in between; a result out of range
  * is the nearest in range; c > 0 */
-int64_t soma_muldiv(int64_t a, int64_t b, int64_t c);
+int64_t soma_number_muldiv(int64_t a, int64_t b, int64_t c);
 
 /* FNV-1a, for what is written down or told */
-uint64_t soma_hash(const void *data, size_t len);
+uint64_t soma_str_hash(const void *data, size_t len);
 
 
 #endif /* SOMA_BASE_H */

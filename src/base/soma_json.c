@@ -206,9 +206,10 @@ soma_json_value(const unsigned char *p, const unsigned char *end,
     *type = (*p == '{') ? SOMA_JSON_OBJECT : SOMA_JSON_ARRAY;
 
     memset(&skip, 0, sizeof(soma_json_skip_t));
-    (void) soma_json_push(&skip, *p);
+    skip.marks = &soma_json_skip_all;
+    (void) soma_json_skip_push(&skip, *p);
 
-    n = soma_json_walker()->nest(&skip, p + 1, (size_t) (end - p) - 1);
+    n = soma_json_kind_walker()->nest(&skip, p + 1, (size_t) (end - p) - 1);
 
     if (skip.fault != SOMA_JSON_FAULT_NONE || skip.depth != 0) {
         return NULL;

@@ -59,6 +59,25 @@ typedef struct {
  * below SOMA_JSON_OTHER_MAX, whatever its case; -1: it may pass */
 typedef int (*soma_json_other_pt)(const unsigned char *name, size_t len);
 
+/*
+ * Strings of nested values that somebody wants to know of.
+ *
+ * A mark is how one begins, with its closing quote where that is all of it; it
+ * is of small letters and "_" and at least four bytes long, with one of "dfik"
+ * first and one of "aclnpr" third, which is what is looked for in blocks of
+ * bytes.  The last one is empty.
+ *
+ * "end" is how another one ends, with its closing quote, behind an "l"; "but"
+ * is one of those that is not meant, with both quotes.  Empty: there is none.
+ */
+typedef struct {
+    const soma_str_t  *mark;
+    soma_str_t         end;
+    soma_str_t         but;
+    unsigned           name:1;      /* "end": of members' names; else of
+                                       strings that are none */
+} soma_json_marks_t;
+
 typedef struct soma_json_walker_s  soma_json_walker_t;
 
 /* a walk through a nested value or a string, private to soma_json_*.c */
@@ -70,6 +89,9 @@ typedef struct {
     unsigned char  hex;         /* a bit for each hex digit still to come */
     unsigned char  fault;       /* soma_json_fault_e */
     unsigned char  marked;      /* soma_json_scan_marked() */
+    unsigned char  ended;       /* soma_json_scan_ended() */
+
+    const soma_json_marks_t  *marks;    /* never NULL in a walk */
 } soma_json_skip_t;
 
 
@@ -96,6 +118,7 @@ typedef struct {
     const char                *literal;    /* what is still to come of it */
     uint64_t                   lengths;    /* of the names in want, a bit
                                               each */
+    uint64_t                   ended;      /* a bit for each of want */
     soma_json_skip_t           skip;
     uint32_t                   start;      /* of the value under way */
     uint32_t                   name;
@@ -151,12 +174,26 @@ int soma_json_scan_partial(const soma_json_scan_t *scan, unsigned *index,
     size_t *start);
 
 /*
- * Whether a string of a nested value may be "image_url", "input_audio",
- * "file" or begin with "file_", however it is spelt.  Never 0 where there is
- * one; now and then 1 without: where a piece ends within such a string, and
- * for escapes of small letters.
+ * What to look for in nested values, which must outlive the scan; to be said
+ * behind soma_json_scan_init().  Who says nothing is told that all is there,
+ * and so is who names what cannot be looked for.
+ */
+void soma_json_scan_watch(soma_json_scan_t *scan,
+    const soma_json_marks_t *marks);
+
+/*
+ * Whether a string of a nested value may begin as one of the marks, however
+ * it is spelt.  Never 0 where there is one; now and then 1 without: where a
+ * piece ends within such a string, and for escapes of small letters.
  */
 int soma_json_scan_marked(const soma_json_scan_t *scan);
+
+/*
+ * Whether one within a wanted member may end as marks->end says: never 0
+ * where there is one spelt without escapes, now and then 1 without, where a
+ * piece begins or ends near it.
+ */
+int soma_json_scan_ended(const soma_json_scan_t *scan, unsigned member);
 
 /* "portable", "sse2", "avx2" or "avx512": what this machine runs; a test may
  * choose with soma_json_scan_use("portable"): SOMA_DECLINED where it cannot

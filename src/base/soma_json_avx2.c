@@ -103,16 +103,30 @@ soma_block_eq(soma_block_t b, char c)
 
 
 SOMA_VECTOR_INLINE uint64_t
-soma_block_either(soma_block_t b, char c)
+soma_block_with(soma_block_t b, char c, char some)
 {
     __m256i  v, bit;
 
     v = _mm256_set1_epi8(c);
-    bit = _mm256_set1_epi8(0x20);
+    bit = _mm256_set1_epi8(some);
 
     return soma_vector_mask(_mm256_cmpeq_epi8(_mm256_or_si256(b.low, bit), v),
                             _mm256_cmpeq_epi8(_mm256_or_si256(b.high, bit),
                                               v));
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_either(soma_block_t b, char c)
+{
+    return soma_block_with(b, c, 0x20);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
+soma_block_pair(soma_block_t b, char c)
+{
+    return soma_block_with(b, c, 0x02);
 }
 
 

@@ -56,6 +56,13 @@ soma_block_either(soma_block_t b, char c)
 
 
 SOMA_VECTOR_INLINE uint64_t
+soma_block_pair(soma_block_t b, char c)
+{
+    return soma_block_eq(_mm512_or_si512(b, _mm512_set1_epi8(0x02)), c);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
 soma_block_upper(soma_block_t b)
 {
     return _mm512_test_epi8_mask(b, _mm512_set1_epi8(0x20));

@@ -15,6 +15,8 @@
  *                            behind a backslash and not an escape of texts
  *     soma_block_either()    which are that byte or it without 0x20, a bit
  *                            that it has
+ *     soma_block_pair()      which are that byte or it without 0x02, a bit
+ *                            that it has
  *     soma_block_upper()     which have the bit 0x20
  *     soma_block_odd()       which may not stand outside strings
  *     soma_block_simple()    of those behind a backslash, which are a whole
@@ -300,21 +302,40 @@ soma_block_marks(soma_json_skip_t *skip, soma_json_block_t *b,
 {
     uint64_t  left;
 
-    left = (soma_block_eq(b->block, 'i') | soma_block_eq(b->block, 'f')) >> 1;
+    /* of a first letter d, f, i, k */
+
+    left = (soma_block_pair(b->block, 'f') | soma_block_pair(b->block, 'k'))
+           >> 1;
     left = (left | soma_block_last(b, 1)) & opening;
 
     if (left == 0) {
         return;
     }
 
-    /* image_url, input_audio, file: mostly the third letter tells */
+    /* mostly the third letter tells: a, c, l, n, p, r */
 
     left &= soma_block_last(b, 3)
-            | (soma_block_eq(b->block, 'a') | soma_block_eq(b->block, 'p')
-               | soma_block_eq(b->block, 'l')) >> 3;
+            | (soma_block_pair(b->block, 'c') | soma_block_pair(b->block, 'n')
+               | soma_block_pair(b->block, 'r')) >> 3;
 
     for ( /* void */ ; left != 0; left &= left - 1) {
-        soma_json_mark_string(skip, at + __builtin_ctzll(left) + 1, end);
+        soma_json_skip_mark_string(skip, at + __builtin_ctzll(left) + 1, end);
+    }
+}
+
+
+/* strings that close, "end" may be how; of them an "l" is the last letter */
+SOMA_BLOCK_INLINE void
+soma_block_ends(soma_json_skip_t *skip, soma_json_block_t *b,
+    uint64_t closing, const unsigned char *at, const unsigned char *start,
+    const unsigned char *end)
+{
+    uint64_t  left;
+
+    left = closing & (soma_block_eq(b->block, 'l') << 1 | 1);
+
+    for ( /* void */ ; left != 0; left &= left - 1) {
+        soma_json_skip_mark_end(skip, at + __builtin_ctzll(left), start, end);
     }
 }
 
@@ -335,7 +356,7 @@ soma_block_spelt(soma_json_skip_t *skip, soma_json_block_t *b,
                    | soma_block_last(b, 3));
 
     for ( /* void */ ; left != 0; left &= left - 1) {
-        soma_json_mark_escape(skip, at + __builtin_ctzll(left) + 1, end);
+        soma_json_skip_mark_escape(skip, at + __builtin_ctzll(left) + 1, end);
     }
 }
 
@@ -346,7 +367,8 @@ soma_block_spelt(soma_json_skip_t *skip, soma_json_block_t *b,
  */
 SOMA_BLOCK_INLINE int
 soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
-    soma_json_block_t *b, const unsigned char *at, const unsigned char *end)
+    soma_json_block_t *b, const unsigned char *at,
+    const unsigned char *start, const unsigned char *end)
 {
     int       stop;
     uint64_t  inside, wrong, hex, opening, closing;
@@ -374,6 +396,7 @@ soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
     }
 
     soma_block_marks(skip, b, b->quote & inside, at, end);
+    soma_block_ends(skip, b, b->quote & ~inside, at, start, end);
 
     stop = SOMA_STEP_ON;
 
@@ -401,11 +424,12 @@ soma_block_brackets(soma_json_walk_t *w, soma_json_skip_t *skip,
 }
 
 
-/* p is "at", or a copy of what is there among spaces */
+/* p is "at", or a copy of what is there among spaces; start and end are of
+ * all bytes at hand */
 SOMA_BLOCK_INLINE int
 soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
     const unsigned char *p, size_t n, const unsigned char *at,
-    const unsigned char *end)
+    const unsigned char *start, const unsigned char *end)
 {
     soma_json_block_t  b;
 
@@ -419,7 +443,7 @@ soma_block_nest_step(soma_json_walk_t *w, soma_json_skip_t *skip,
         return soma_block_within(w, &b);
     }
 
-    return soma_block_brackets(w, skip, &b, at, end);
+    return soma_block_brackets(w, skip, &b, at, start, end);
 }
 
 
@@ -540,7 +564,7 @@ soma_block_nest(soma_json_skip_t *skip, const unsigned char *p, size_t len)
             block = soma_block_rest(rest, p + i, n);
         }
 
-        end = soma_block_nest_step(&w, skip, block, n, p + i, p + len);
+        end = soma_block_nest_step(&w, skip, block, n, p + i, p, p + len);
 
         if (end == SOMA_STEP_ON) {
             continue;

@@ -62,7 +62,7 @@ soma_json_runs(const soma_json_walker_t *walker)
 
 
 const soma_json_walker_t *
-soma_json_walker(void)
+soma_json_kind_walker(void)
 {
     size_t  i;
 
@@ -79,7 +79,7 @@ soma_json_walker(void)
 const char *
 soma_json_scan_kind(void)
 {
-    return soma_json_walker()->kind;
+    return soma_json_kind_walker()->kind;
 }
 
 

@@ -115,7 +115,11 @@ soma_json_scan_init(soma_json_scan_t *scan, const soma_json_want_t *want,
     scan->want = want;
     scan->nwant = (unsigned char) nwant;
     scan->current = -1;
-    scan->walker = soma_json_walker();
+    scan->walker = soma_json_kind_walker();
+
+    scan->skip.marks = &soma_json_skip_all;
+    scan->skip.marked = 1;
+    scan->ended = ~(uint64_t) 0;
 }
 
 
@@ -237,10 +241,26 @@ soma_json_scan_partial(const soma_json_scan_t *scan, unsigned *index,
 }
 
 
+void
+soma_json_scan_watch(soma_json_scan_t *scan, const soma_json_marks_t *marks)
+{
+    scan->skip.marks = marks;
+    scan->skip.marked = !soma_json_skip_able(marks);
+    scan->ended = 0;
+}
+
+
 int
 soma_json_scan_marked(const soma_json_scan_t *scan)
 {
     return scan->skip.marked;
+}
+
+
+int
+soma_json_scan_ended(const soma_json_scan_t *scan, unsigned member)
+{
+    return (scan->ended >> member) & 1;
 }
 
 
@@ -806,7 +826,7 @@ soma_json_begin_value(soma_json_scan_t *scan, const unsigned char *p,
     case '[':
         scan->type = (*p == '{') ? SOMA_JSON_OBJECT : SOMA_JSON_ARRAY;
         scan->state = SOMA_SCAN_NEST;
-        (void) soma_json_push(&scan->skip, *p);
+        (void) soma_json_skip_push(&scan->skip, *p);
         return p + 1;
 
     case 't':
@@ -998,6 +1018,14 @@ soma_json_walk(soma_json_scan_t *scan, const unsigned char *p,
     }
 
     p += n;
+
+    if (skip->ended) {
+        skip->ended = 0;
+
+        if (scan->current >= 0) {
+            scan->ended |= (uint64_t) 1 << scan->current;
+        }
+    }
 
     if (skip->fault != SOMA_JSON_FAULT_NONE) {
         return soma_json_refuse(scan, p, soma_json_faults[skip->fault]);

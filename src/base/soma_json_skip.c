@@ -65,26 +65,46 @@ const unsigned char  soma_json_class[256] = {
 };
 
 
-static const soma_str_t  soma_json_marks[] = {
-    soma_string("image_url\""),
-    soma_string("input_audio\""),
-    soma_string("file\""),
-    soma_string("file_")
+static const soma_str_t  soma_json_skip_none[] = { soma_str_null };
+
+const soma_json_marks_t  soma_json_skip_all = {
+    soma_json_skip_none, soma_str_null, soma_str_null, 0
 };
 
 
+int
+soma_json_skip_able(const soma_json_marks_t *marks)
+{
+    const soma_str_t  *mark;
+
+    for (mark = marks->mark; mark->len != 0; mark++) {
+        if (mark->len < 4 || memchr("dfik", mark->data[0], 4) == NULL
+            || memchr("aclnpr", mark->data[2], 6) == NULL)
+        {
+            return 0;
+        }
+    }
+
+    return marks->end.len == 0
+           || (marks->end.len >= 2
+               && memcmp(marks->end.data + marks->end.len - 2, "l\"", 2)
+                  == 0);
+}
+
+
 void
-soma_json_mark_string(soma_json_skip_t *skip, const unsigned char *p,
+soma_json_skip_mark_string(soma_json_skip_t *skip, const unsigned char *p,
     const unsigned char *end)
 {
-    size_t  i, n, len;
+    size_t             n, len;
+    const soma_str_t  *mark;
 
     len = (size_t) (end - p);
 
-    for (i = 0; i < sizeof(soma_json_marks) / sizeof(soma_str_t); i++) {
-        n = soma_json_marks[i].len < len ? soma_json_marks[i].len : len;
+    for (mark = skip->marks->mark; mark->len != 0; mark++) {
+        n = mark->len < len ? mark->len : len;
 
-        if (memcmp(soma_json_marks[i].data, p, n) == 0) {
+        if (memcmp(mark->data, p, n) == 0) {
             skip->marked = 1;
             return;
         }
@@ -92,10 +112,45 @@ soma_json_mark_string(soma_json_skip_t *skip, const unsigned char *p,
 }
 
 
+void
+soma_json_skip_mark_end(soma_json_skip_t *skip, const unsigned char *p,
+    const unsigned char *start, const unsigned char *end)
+{
+    size_t                    n, len;
+    const unsigned char      *q;
+    const soma_json_marks_t  *marks;
+
+    marks = skip->marks;
+    len = (size_t) (p + 1 - start);
+
+    if (marks->end.len == 0) {
+        return;
+    }
+
+    n = marks->end.len < len ? marks->end.len : len;
+
+    if (memcmp(marks->end.data + marks->end.len - n, p + 1 - n, n) != 0
+        || (marks->but.len != 0 && marks->but.len <= len
+            && memcmp(marks->but.data, p + 1 - marks->but.len, marks->but.len)
+               == 0))
+    {
+        return;
+    }
+
+    for (q = p + 1; q < end && (soma_json_class[*q] & SOMA_JSON_SPACE); q++) {
+        /* void */
+    }
+
+    if (q == end || (*q == ':') == marks->name) {
+        skip->ended = 1;
+    }
+}
+
+
 /* the names are of small letters and "_": \u005F, \u0061 to \u007A */
 
 void
-soma_json_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
+soma_json_skip_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
     const unsigned char *end)
 {
     if (end - p < 3
@@ -107,7 +162,7 @@ soma_json_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
 
 
 int
-soma_json_push(soma_json_skip_t *skip, int c)
+soma_json_skip_push(soma_json_skip_t *skip, int c)
 {
     uint64_t  bit, *word;
 
@@ -134,7 +189,7 @@ soma_json_push(soma_json_skip_t *skip, int c)
 
 
 int
-soma_json_pop(soma_json_skip_t *skip, int c)
+soma_json_skip_pop(soma_json_skip_t *skip, int c)
 {
     uint32_t  level;
     uint64_t  object;
@@ -165,7 +220,15 @@ soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
         if (skip->quoted) {
             i += soma_json_skip_string(skip, p + i, len - i);
 
-            if (skip->fault || i == len) {
+            if (skip->fault) {
+                return i;
+            }
+
+            if (!skip->quoted) {
+                soma_json_skip_mark_end(skip, p + i - 1, p, p + len);
+            }
+
+            if (i == len) {
                 return i;
             }
         }
@@ -180,12 +243,12 @@ soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
 
         case '"':
             skip->quoted = 1;
-            soma_json_mark_string(skip, p + i + 1, p + len);
+            soma_json_skip_mark_string(skip, p + i + 1, p + len);
             break;
 
         case '{':
         case '[':
-            if (soma_json_push(skip, c) != SOMA_OK) {
+            if (soma_json_skip_push(skip, c) != SOMA_OK) {
                 return i;
             }
 
@@ -193,7 +256,7 @@ soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
 
         case '}':
         case ']':
-            if (soma_json_pop(skip, c) != SOMA_OK) {
+            if (soma_json_skip_pop(skip, c) != SOMA_OK) {
                 return i;
             }
 
@@ -269,7 +332,7 @@ soma_json_skip_string(soma_json_skip_t *skip, const unsigned char *p,
                 skip->hex = 0x0f;
 
                 if (skip->depth > 0) {
-                    soma_json_mark_escape(skip, p + i + 1, p + len);
+                    soma_json_skip_mark_escape(skip, p + i + 1, p + len);
                 }
             }
 

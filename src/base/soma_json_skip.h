@@ -70,21 +70,32 @@ extern const soma_json_walker_t  soma_json_avx512;
 extern const unsigned char  soma_json_class[256];
 
 /* the best walker of this machine, or what soma_json_scan_use() chose */
-const soma_json_walker_t *soma_json_walker(void);
+const soma_json_walker_t *soma_json_kind_walker(void);
+
+/* nothing is looked for */
+extern const soma_json_marks_t  soma_json_skip_all;
+
+/* whether the walkers can find those: letters that they look for */
+int soma_json_skip_able(const soma_json_marks_t *marks);
 
 /*
  * A string of a nested value, from behind its quote to where the bytes at
  * hand end; and what stands behind the "u" of an escape in one.  Both set
- * skip->marked where it may be a name of soma_json_scan_marked().
+ * skip->marked where it may be a mark.
  */
-void soma_json_mark_string(soma_json_skip_t *skip, const unsigned char *p,
+void soma_json_skip_mark_string(soma_json_skip_t *skip, const unsigned char *p,
     const unsigned char *end);
-void soma_json_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
+void soma_json_skip_mark_escape(soma_json_skip_t *skip, const unsigned char *p,
     const unsigned char *end);
 
+/* a string of a nested value has its closing quote at p, among the bytes of
+ * [start, end): sets skip->ended where it may end as marks->end says */
+void soma_json_skip_mark_end(soma_json_skip_t *skip, const unsigned char *p,
+    const unsigned char *start, const unsigned char *end);
+
 /* a level more, or one less; SOMA_ERROR with skip->fault set */
-int soma_json_push(soma_json_skip_t *skip, int c);
-int soma_json_pop(soma_json_skip_t *skip, int c);
+int soma_json_skip_push(soma_json_skip_t *skip, int c);
+int soma_json_skip_pop(soma_json_skip_t *skip, int c);
 
 /* value of a hex digit that has been checked */
 static inline uint32_t

@@ -100,6 +100,15 @@ soma_block_either(soma_block_t b, char c)
 
 
 SOMA_VECTOR_INLINE uint64_t
+soma_block_pair(soma_block_t b, char c)
+{
+    soma_block_each(b, _mm_or_si128(v, _mm_set1_epi8(0x02)));
+
+    return soma_block_eq(b, c);
+}
+
+
+SOMA_VECTOR_INLINE uint64_t
 soma_block_upper(soma_block_t b)
 {
     soma_block_each(b, _mm_slli_epi16(v, 2));

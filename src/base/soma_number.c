@@ -49,7 +49,7 @@ soma_push_digit(int64_t *n, int digit)
 
 
 int
-soma_parse_int(soma_str_t s, int64_t *n)
+soma_number_int(soma_str_t s, int64_t *n)
 {
     size_t   i;
     int64_t  value;
@@ -160,7 +160,7 @@ soma_decimal_split(soma_decimal_t *decimal, soma_str_t s)
 
 
 int
-soma_parse_decimal(soma_str_t s, int scale, int64_t *n)
+soma_number_decimal(soma_str_t s, int scale, int64_t *n)
 {
     int             c;
     size_t          i;
@@ -218,7 +218,7 @@ soma_parse_decimal(soma_str_t s, int scale, int64_t *n)
 
 
 int
-soma_parse_duration(soma_str_t s, int64_t *ms)
+soma_number_duration(soma_str_t s, int64_t *ms)
 {
     size_t      i;
     int64_t     value, unit;
@@ -231,7 +231,7 @@ soma_parse_duration(soma_str_t s, int64_t *ms)
     word.data = (i != 0) ? s.data + i : s.data;
     word.len = s.len - i;
 
-    if (soma_parse_int(number, &value) != SOMA_OK) {
+    if (soma_number_int(number, &value) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -265,7 +265,7 @@ soma_parse_duration(soma_str_t s, int64_t *ms)
 
 
 int64_t
-soma_muldiv(int64_t a, int64_t b, int64_t c)
+soma_number_muldiv(int64_t a, int64_t b, int64_t c)
 {
     soma_wide_t  wide;
 

@@ -298,7 +298,7 @@ soma_sse_data(soma_sse_t *sse, soma_str_t value, soma_sse_event_t *event)
     need = data->len + 1 + value.len;
 
     /* it will come in parts */
-    if (need > SOMA_SSE_EVENT_MAX) {
+    if (need > SOMA_SSE_EVENT_MAX && need > soma_sse_max(sse)) {
         return SOMA_OK;
     }
 

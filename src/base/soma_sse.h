@@ -58,7 +58,7 @@ typedef struct {
 
 /*
  * Zero it and set "arena" before the first call.  The carry buffer grows in
- * the arena by doubling up to SOMA_SSE_EVENT_MAX and is used again for each
+ * the arena by doubling up to "max" and is used again for each
  * event, so a stream's memory does not grow with its length.
  */
 typedef struct {
@@ -69,7 +69,7 @@ typedef struct {
     unsigned char   *scratch;   /* joined data of several lines */
     size_t           scratch_size;
     size_t           max;       /* of an event that comes whole, 0 for
-                                   SOMA_SSE_EVENT_MAX; never more */
+                                   SOMA_SSE_EVENT_MAX */
     size_t           again;     /* bytes of buf that went in parts */
     soma_sse_line_t  line;      /* behind the bytes taken so far */
     soma_sse_line_t  first;     /* where the event in buf begins */

@@ -165,7 +165,7 @@ soma_str_word(soma_str_t *s, soma_str_t *word)
 
 
 int
-soma_parse_hex(soma_str_t s, unsigned char *out, size_t size)
+soma_str_hex(soma_str_t s, unsigned char *out, size_t size)
 {
     int       c, digit;
     size_t    i;
@@ -202,7 +202,7 @@ soma_parse_hex(soma_str_t s, unsigned char *out, size_t size)
 
 
 uint64_t
-soma_hash(const void *data, size_t len)
+soma_str_hash(const void *data, size_t len)
 {
     size_t                i;
     uint64_t              hash;

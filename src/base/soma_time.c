@@ -57,14 +57,14 @@ soma_days(int64_t ms)
 
 
 int64_t
-soma_day_ms(int64_t ms)
+soma_time_day_ms(int64_t ms)
 {
     return soma_time_clamp(ms) - soma_days(ms) * SOMA_DAY_MS;
 }
 
 
 void
-soma_civil(int64_t ms, int *year, int *month, int *day)
+soma_time_civil(int64_t ms, int *year, int *month, int *day)
 {
     int      m;
     int64_t  days, cycle, century, four, y;
@@ -110,43 +110,43 @@ soma_days_of(int year, int month)
 
 
 int64_t
-soma_month_of(int year, int month)
+soma_time_month_of(int year, int month)
 {
     return soma_days_of(year, month) * SOMA_DAY_MS;
 }
 
 
 int64_t
-soma_day_start(int64_t ms)
+soma_time_day_start(int64_t ms)
 {
     return soma_days(ms) * SOMA_DAY_MS;
 }
 
 
 int64_t
-soma_next_day_start(int64_t ms)
+soma_time_next_day_start(int64_t ms)
 {
     return (soma_days(ms) + 1) * SOMA_DAY_MS;
 }
 
 
 int64_t
-soma_month_start(int64_t ms)
+soma_time_month_start(int64_t ms)
 {
     int  year, month, day;
 
-    soma_civil(ms, &year, &month, &day);
+    soma_time_civil(ms, &year, &month, &day);
 
     return soma_days_of(year, month) * SOMA_DAY_MS;
 }
 
 
 int64_t
-soma_next_month_start(int64_t ms)
+soma_time_next_month_start(int64_t ms)
 {
     int  year, month, day;
 
-    soma_civil(ms, &year, &month, &day);
+    soma_time_civil(ms, &year, &month, &day);
 
     if (++month == 13) {
         month = 1;
@@ -218,7 +218,7 @@ soma_time_date(soma_str_t *s, int64_t *ms)
     first = soma_days_of(year, month) * SOMA_DAY_MS;
     *ms = first + (int64_t) (day - 1) * SOMA_DAY_MS;
 
-    return (*ms < soma_next_month_start(first)) ? SOMA_OK : SOMA_ERROR;
+    return (*ms < soma_time_next_month_start(first)) ? SOMA_OK : SOMA_ERROR;
 }
 
 
@@ -287,16 +287,16 @@ soma_time_zone(soma_str_t *s, int64_t *ms)
 
 
 int
-soma_parse_time(soma_str_t s, int64_t *ms)
+soma_time_parse(soma_str_t s, int64_t *ms)
 {
     unsigned  local;
 
-    return soma_parse_local(s, ms, &local);
+    return soma_time_parse_local(s, ms, &local);
 }
 
 
 int
-soma_parse_local(soma_str_t s, int64_t *ms, unsigned *local)
+soma_time_parse_local(soma_str_t s, int64_t *ms, unsigned *local)
 {
     int64_t  value;
 

@@ -487,7 +487,7 @@ soma_tz_day(const soma_tz_rule_t *rule, int year)
     int      leap;
     int64_t  days, first, n;
 
-    first = soma_month_of(year, rule->kind == 'M' ? rule->month : 1)
+    first = soma_time_month_of(year, rule->kind == 'M' ? rule->month : 1)
             / (SOMA_DAY_S * 1000);
 
     if (rule->kind != 'M') {
@@ -507,7 +507,7 @@ soma_tz_day(const soma_tz_rule_t *rule, int year)
     n = (first + 4) % 7;
     days = (rule->day - n + 7) % 7 + (rule->week - 1) * 7;
 
-    while (first + days >= soma_next_month_start(first * SOMA_DAY_S * 1000)
+    while (first + days >= soma_time_next_month_start(first * SOMA_DAY_S * 1000)
                            / (SOMA_DAY_S * 1000))
     {
         days -= 7;              /* the fifth is the last */
@@ -526,7 +526,7 @@ soma_tz_extend(soma_tz_t *tz, const soma_tz_rule_t *rule, int64_t standard,
     soma_tz_change_t  change[2];
 
     last = tz->n ? tz->change[tz->n - 1].at : 0;
-    soma_civil(last, &year, &month, &day);
+    soma_time_civil(last, &year, &month, &day);
     year = (year < 1970) ? 1970 : year;
 
     for ( /* void */ ; year <= SOMA_TZ_YEAR_LAST; year++) {

@@ -29,7 +29,7 @@ soma_xxh3(const soma_str_t *part, unsigned n)
 
 
 uint64_t
-soma_mix(const void *data, size_t len)
+soma_xxh3_mix(const void *data, size_t len)
 {
     return XXH3_64bits(data, len);
 }

@@ -25,7 +25,7 @@ uint64_t soma_xxh3(const soma_str_t *part, unsigned n);
 
 /* the same of some bytes, for tables in memory: no defence against names that
  * were made to collide */
-uint64_t soma_mix(const void *data, size_t len);
+uint64_t soma_xxh3_mix(const void *data, size_t len);
 
 #if (SOMA_XXH3_WIDE)
 uint64_t soma_xxh3_avx2(const soma_str_t *part, unsigned n);

@@ -72,7 +72,7 @@ ngx_http_soma_identify_exit_worker(void)
     ngx_http_soma_md = NULL;
 
     ngx_http_soma_strange_exit_worker();
-    ngx_http_soma_tenant_exit_worker();
+    ngx_http_soma_tenant_find_exit_worker();
 }
 
 
@@ -86,7 +86,7 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->error.fault != SOMA_FAULT_NONE) {
-        return soma_fault_status(ctx->error.fault);
+        return soma_dialect_fault_status(ctx->error.fault);
     }
 
     while (ngx_http_soma_credential_find(r, &ctx->candidate, &ctx->credential)
@@ -232,7 +232,7 @@ ngx_http_soma_nobody(ngx_http_soma_ctx_t *ctx)
 {
     if (ctx->refused) {
         ctx->error = *ctx->refused;
-        return soma_fault_status(ctx->error.fault);
+        return soma_dialect_fault_status(ctx->error.fault);
     }
 
     if (ctx->strange) {
@@ -446,7 +446,7 @@ ngx_http_soma_cached_key(ngx_http_soma_ctx_t *ctx, int64_t fresh)
 
     ngx_memcpy(buf, packed, len);
 
-    if (soma_identity_unpack(&ctx->identity, buf, len) != SOMA_OK) {
+    if (soma_key_identity_unpack(&ctx->identity, buf, len) != SOMA_OK) {
         return NGX_DECLINED;
     }
 
@@ -571,7 +571,7 @@ ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
             return NGX_DECLINED;
         }
 
-        if (soma_identity_set(identity, field, value) == SOMA_ERROR) {
+        if (soma_key_identity_set(identity, field, value) == SOMA_ERROR) {
             ngx_http_soma_log(NGX_LOG_ERR, ctx->request->connection->log, 0,
                               "soma: field \"%*s\" of soma:key:%*xs.. in Redis "
                               "has a value that is not understood, the key is "
@@ -582,8 +582,8 @@ ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
         }
     }
 
-    if (identity->tenant.len && soma_tenant_valid(identity->tenant)) {
-        len = soma_identity_pack(identity, packed, sizeof(packed));
+    if (identity->tenant.len && soma_lock_tenant_valid(identity->tenant)) {
+        len = soma_key_identity_pack(identity, packed, sizeof(packed));
 
         if (len) {
             data.len = len;

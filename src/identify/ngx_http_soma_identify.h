@@ -26,7 +26,7 @@
 
 
 /* the context of this request, made and put on its cleanups; NULL: memory */
-ngx_http_soma_ctx_t *ngx_http_soma_create_ctx(ngx_http_request_t *r);
+ngx_http_soma_ctx_t *ngx_http_soma_ctx_create(ngx_http_request_t *r);
 
 /*
  * NGX_OK: ctx->identity is filled.  NGX_AGAIN: Redis is asked, phases are
@@ -42,11 +42,11 @@ ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
  * NGX_AGAIN as above, or an HTTP status.  In between the lock may be asked
  * for, so that both cost one round trip.
  */
-ngx_int_t ngx_http_soma_tenant_begin(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_tenant_find_begin(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-ngx_int_t ngx_http_soma_tenant_end(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_tenant_find_end(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-void ngx_http_soma_tenant_exit_worker(void);
+void ngx_http_soma_tenant_find_exit_worker(void);
 
 /*
  * May Redis be asked for a key that is not known?  NGX_OK, or 429 with the
@@ -77,10 +77,11 @@ ngx_int_t ngx_http_soma_credential_strip(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
 /* the directive soma_key */
-char *ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_soma_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* warns of names in lists of models that nothing has */
-void ngx_http_soma_models_check(ngx_conf_t *cf,
+void ngx_http_soma_keys_models_check(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 
 /* sorts the keys and refuses doubles, at the end of http {} */

@@ -9,25 +9,12 @@
  */
 
 
-#include "ngx_http_soma_jwt.h"
+#include "ngx_http_soma_jwks_slot.h"
 #include "ngx_http_soma_fetch.h"
-
-#include <openssl/evp.h>
 
 
 #define NGX_HTTP_SOMA_JWKS_POOL      4096
 #define NGX_HTTP_SOMA_JWKS_TICK      60000  /* ms, the longest sleep */
-
-/* a worker that holds the lease and does not end is passed over then */
-#define NGX_HTTP_SOMA_JWKS_LEASE     (NGX_HTTP_SOMA_JWKS_TIMEOUT + 2000)
-
-#define ngx_http_soma_jwks_due(now, when)                                     \
-    ((ngx_msec_int_t) ((now) - (when)) >= 0)
-
-
-typedef struct {
-    ngx_http_soma_jwks_slot_t   slots[NGX_HTTP_SOMA_JWKS_SLOTS];
-} ngx_http_soma_jwks_zone_t;
 
 
 /* an issuer in this worker */
@@ -54,11 +41,7 @@ typedef struct {
 } ngx_http_soma_jwks_waiter_t;
 
 
-static ngx_int_t ngx_http_soma_jwks_slot(ngx_http_soma_jwks_zone_t *zone,
-    ngx_http_soma_jwt_t *jwt, ngx_log_t *log);
 static void ngx_http_soma_jwks_load(ngx_http_soma_jwks_worker_t *w);
-static ngx_int_t ngx_http_soma_jwks_lease(ngx_http_soma_jwks_worker_t *w,
-    ngx_uint_t forced);
 static void ngx_http_soma_jwks_tick(ngx_event_t *ev);
 static void ngx_http_soma_jwks_sleep(ngx_http_soma_jwks_worker_t *w);
 static void ngx_http_soma_jwks_fetch(ngx_http_soma_jwks_worker_t *w);
@@ -66,11 +49,6 @@ static void ngx_http_soma_jwks_fetched(ngx_http_soma_fetched_t *fetched,
     void *data);
 static ngx_uint_t ngx_http_soma_jwks_check(ngx_str_t *text,
     const char **error);
-static const char *ngx_http_soma_jwks_keep(ngx_http_soma_jwks_worker_t *w,
-    ngx_str_t *text, ngx_uint_t keys);
-static void ngx_http_soma_jwks_ended(ngx_http_soma_jwks_slot_t *slot);
-static void ngx_http_soma_jwks_failed(ngx_http_soma_jwks_worker_t *w,
-    const char *error);
 static void ngx_http_soma_jwks_unwait(void *data);
 static void ngx_http_soma_jwks_poll(ngx_event_t *ev);
 
@@ -83,96 +61,6 @@ static struct {
     ngx_event_t        timer;
     ngx_connection_t   dummy;       /* for the timers' debug log */
 } ngx_http_soma_jwks_waiting;
-
-
-/* runs in the master, on a reload while old workers use the zone */
-ngx_int_t
-ngx_http_soma_jwt_init_zone(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
-{
-    ngx_int_t                   rc;
-    ngx_uint_t                  i;
-    ngx_http_soma_jwt_t       **jwt;
-    ngx_http_soma_jwks_zone_t  *zone;
-
-    rc = NGX_OK;
-    jwt = smcf->jwt ? smcf->jwt->elts : NULL;
-
-    for (i = 0; jwt && i < smcf->jwt->nelts && rc == NGX_OK; i++) {
-
-        if (jwt[i]->url.len == 0) {
-            continue;
-        }
-
-        ngx_shmtx_lock(&smcf->shpool->mutex);
-
-        zone = smcf->zone->jwt;
-
-        if (zone == NULL) {
-            zone = ngx_slab_calloc_locked(smcf->shpool,
-                                          sizeof(ngx_http_soma_jwks_zone_t));
-            smcf->zone->jwt = zone;
-        }
-
-        rc = zone ? ngx_http_soma_jwks_slot(zone, jwt[i], log) : NGX_DECLINED;
-
-        ngx_shmtx_unlock(&smcf->shpool->mutex);
-
-        if (rc == NGX_DECLINED) {
-            ngx_log_error(NGX_LOG_EMERG, log, 0,
-                          "soma_zone is too small for the keys of soma_jwt");
-        }
-    }
-
-    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_soma_jwks_slot(ngx_http_soma_jwks_zone_t *zone,
-    ngx_http_soma_jwt_t *jwt, ngx_log_t *log)
-{
-    u_char                      name[EVP_MAX_MD_SIZE];
-    ngx_int_t                   rc;
-    unsigned                    len;
-    ngx_uint_t                  i;
-    EVP_MD_CTX                 *md;
-    ngx_http_soma_jwks_slot_t  *slot;
-
-    md = EVP_MD_CTX_new();
-
-    rc = md != NULL
-         && EVP_DigestInit_ex(md, EVP_sha256(), NULL)
-         && EVP_DigestUpdate(md, jwt->url.data, jwt->url.len + 1)
-         && EVP_DigestUpdate(md, jwt->ca.data, jwt->ca.len)
-         && EVP_DigestFinal_ex(md, name, &len);
-
-    EVP_MD_CTX_free(md);
-
-    if (!rc) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < NGX_HTTP_SOMA_JWKS_SLOTS; i++) {
-        slot = &zone->slots[i];
-
-        if (!slot->used) {
-            ngx_memcpy(slot->name, name, SOMA_KEY_HASH);
-            slot->next = ngx_current_msec;
-            slot->used = 1;
-        }
-
-        if (ngx_memcmp(slot->name, name, SOMA_KEY_HASH) == 0) {
-            jwt->slot = slot;
-            return NGX_OK;
-        }
-    }
-
-    ngx_log_error(NGX_LOG_EMERG, log, 0,
-                  "more than %d different URLs of \"jwks\" since nginx was "
-                  "started: restart it", NGX_HTTP_SOMA_JWKS_SLOTS);
-
-    return NGX_ERROR;
-}
 
 
 ngx_int_t
@@ -347,61 +235,6 @@ ngx_http_soma_jwks_load(ngx_http_soma_jwks_worker_t *w)
 }
 
 
-/*
- * NGX_OK: this worker shall fetch now; NGX_BUSY: another one does.  A fetch
- * that is under way is joined by a token whose kid is not in the set only
- * when it is such a token's fetch, or when there may be one: who invents kids
- * waits no more often than who asks for him.
- */
-static ngx_int_t
-ngx_http_soma_jwks_lease(ngx_http_soma_jwks_worker_t *w, ngx_uint_t forced)
-{
-    ngx_int_t                   rc;
-    ngx_pid_t                   pid;
-    ngx_msec_t                  now;
-    ngx_uint_t                  open;
-    ngx_http_soma_jwks_slot_t  *slot;
-
-    slot = w->jwt->slot;
-    now = ngx_current_msec;
-    rc = NGX_DECLINED;
-
-    ngx_shmtx_lock(&w->main->shpool->mutex);
-
-    pid = (ngx_pid_t) slot->fetching;
-
-    open = !slot->was_forced
-           || ngx_http_soma_jwks_due(now, slot->forced
-                                          + NGX_HTTP_SOMA_JWKS_FORCE_MIN);
-
-    if (pid && !ngx_http_soma_jwks_due(now, slot->lease)
-        && (pid == ngx_pid || kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH))
-    {
-        if (w->set == NULL || open || slot->forced_round == slot->rounds) {
-            rc = NGX_BUSY;
-        }
-
-    } else if (forced && open) {
-        slot->was_forced = 1;
-        slot->forced = now;
-        slot->forced_round = slot->rounds;
-        rc = NGX_OK;
-
-    } else if (!forced && ngx_http_soma_jwks_due(now, slot->next)) {
-        rc = NGX_OK;
-    }
-
-    if (rc == NGX_OK) {
-        slot->fetching = (ngx_atomic_uint_t) ngx_pid;
-        slot->lease = now + NGX_HTTP_SOMA_JWKS_LEASE;
-    }
-
-    ngx_shmtx_unlock(&w->main->shpool->mutex);
-
-    return rc;
-}
-
-
 static void
 ngx_http_soma_jwks_tick(ngx_event_t *ev)
 {
@@ -414,7 +247,9 @@ ngx_http_soma_jwks_tick(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_soma_jwks_lease(w, 0) == NGX_OK) {
+    if (ngx_http_soma_jwks_slot_lease(w->main, w->jwt, w->set != NULL, 0)
+        == NGX_OK)
+    {
         ngx_http_soma_jwks_fetch(w);
     }
 
@@ -454,8 +289,9 @@ ngx_http_soma_jwks_fetch(ngx_http_soma_jwks_worker_t *w)
 
     if (ngx_http_soma_fetch(&fetch, ngx_http_soma_jwks_fetched, w) != NGX_OK)
     {
-        ngx_http_soma_jwks_failed(w, "it cannot be asked: no memory, or too "
-                                     "much is being fetched");
+        ngx_http_soma_jwks_slot_failed(w->main, w->jwt,
+                                       "it cannot be asked: no memory, or "
+                                       "too much is being fetched");
     }
 }
 
@@ -482,11 +318,12 @@ ngx_http_soma_jwks_fetched(ngx_http_soma_fetched_t *fetched, void *data)
     }
 
     if (error == NULL) {
-        error = ngx_http_soma_jwks_keep(w, &fetched->body, keys);
+        error = ngx_http_soma_jwks_slot_keep(w->main, w->jwt, &fetched->body,
+                                             keys);
     }
 
     if (error) {
-        ngx_http_soma_jwks_failed(w, error);
+        ngx_http_soma_jwks_slot_failed(w->main, w->jwt, error);
     }
 
     /* who waits in this worker is told at once, in others at the next poll */
@@ -529,118 +366,6 @@ ngx_http_soma_jwks_check(ngx_str_t *text, const char **error)
 }
 
 
-/* NULL, or what is wrong */
-static const char *
-ngx_http_soma_jwks_keep(ngx_http_soma_jwks_worker_t *w, ngx_str_t *text,
-    ngx_uint_t keys)
-{
-    u_char                     *p;
-    ngx_uint_t                  same, failures;
-    ngx_slab_pool_t            *shpool;
-    ngx_http_soma_jwks_slot_t  *slot;
-
-    slot = w->jwt->slot;
-    shpool = w->main->shpool;
-
-    ngx_shmtx_lock(&shpool->mutex);
-
-    same = slot->text != NULL && slot->len == text->len
-           && ngx_memcmp(slot->text, text->data, text->len) == 0;
-
-    if (!same) {
-        p = ngx_slab_alloc_locked(shpool, text->len);
-
-        if (p == NULL) {
-            ngx_shmtx_unlock(&shpool->mutex);
-            return "there is no room for its keys: enlarge soma_zone";
-        }
-
-        ngx_memcpy(p, text->data, text->len);
-
-        if (slot->text) {
-            ngx_slab_free_locked(shpool, slot->text);
-        }
-
-        slot->text = p;
-        slot->len = text->len;
-        slot->keys = keys;
-        slot->version++;
-    }
-
-    failures = slot->failures;
-
-    slot->failures = 0;
-    slot->error_len = 0;
-    slot->fetched = ngx_http_soma_now();
-    slot->next = ngx_current_msec + w->jwt->refresh;
-    ngx_http_soma_jwks_ended(slot);
-
-    ngx_shmtx_unlock(&shpool->mutex);
-
-    if (failures || !same) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "soma_jwt \"%V\": %ui keys fetched", &w->jwt->name,
-                      keys);
-    }
-
-    return NULL;
-}
-
-
-/* a slow issuer is left in peace from when it answered, not was asked */
-
-static void
-ngx_http_soma_jwks_ended(ngx_http_soma_jwks_slot_t *slot)
-{
-    if (slot->was_forced && slot->forced_round == slot->rounds) {
-        slot->forced = ngx_current_msec;
-    }
-
-    slot->fetching = 0;
-    slot->rounds++;
-}
-
-
-static void
-ngx_http_soma_jwks_failed(ngx_http_soma_jwks_worker_t *w, const char *error)
-{
-    ngx_msec_t                  retry;
-    ngx_uint_t                  i, failures;
-    ngx_http_soma_jwks_slot_t  *slot;
-
-    slot = w->jwt->slot;
-
-    ngx_shmtx_lock(&w->main->shpool->mutex);
-
-    failures = slot->failures++;
-    retry = NGX_HTTP_SOMA_JWKS_RETRY_MIN;
-
-    for (i = 0; i < failures && retry < NGX_HTTP_SOMA_JWKS_RETRY_MAX; i++) {
-        retry *= 2;
-    }
-
-    retry = ngx_min(retry, NGX_HTTP_SOMA_JWKS_RETRY_MAX);
-
-    slot->error_len = ngx_min(ngx_strlen(error), NGX_HTTP_SOMA_JWKS_ERROR);
-    ngx_memcpy(slot->error, error, slot->error_len);
-
-    slot->next = ngx_current_msec + ngx_min(retry, w->jwt->refresh);
-    ngx_http_soma_jwks_ended(slot);
-
-    ngx_shmtx_unlock(&w->main->shpool->mutex);
-
-    /* once, until it is well again */
-
-    if (failures == 0) {
-        ngx_http_soma_log(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "soma_jwt \"%V\": its keys cannot be fetched, %s: %s",
-                          &w->jwt->name, slot->version ? "the last ones stay"
-                                                       : "there are none yet",
-                          error);
-    }
-}
-
-
 ngx_int_t
 ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
 {
@@ -671,7 +396,7 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
     waiter->rounds = jwt->slot->rounds;
     waiter->until = ngx_current_msec + NGX_HTTP_SOMA_JWKS_WAIT;
 
-    rc = ngx_http_soma_jwks_lease(w, 1);
+    rc = ngx_http_soma_jwks_slot_lease(w->main, jwt, w->set != NULL, 1);
 
     if (rc == NGX_DECLINED) {
         return NGX_DECLINED;

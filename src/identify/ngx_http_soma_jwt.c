@@ -331,7 +331,7 @@ ngx_http_soma_jwt_claims(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
 
         field = fields[i];
 
-        if (soma_identity_set(identity, field, text) != SOMA_OK
+        if (soma_key_identity_set(identity, field, text) != SOMA_OK
             || (i == NGX_HTTP_SOMA_CLAIM_MODELS
                 && soma_str_trim(identity->models).len == 0))
         {
@@ -380,7 +380,7 @@ ngx_http_soma_jwt_tenant(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
                                    claim);
     }
 
-    if (!soma_tenant_valid(identity->tenant)) {
+    if (!soma_lock_tenant_valid(identity->tenant)) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
                                    "invalid_tenant_claim",
                                    "the token's claim \"%V\" is no name of a "
@@ -388,7 +388,7 @@ ngx_http_soma_jwt_tenant(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
                                    "and \"-\" are allowed", claim);
     }
 
-    if (soma_models_allow(ngx_http_soma_str(jwt->tenants), identity->tenant)
+    if (soma_key_models_allow(ngx_http_soma_str(jwt->tenants), identity->tenant)
         != SOMA_OK)
     {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN,
@@ -410,7 +410,7 @@ ngx_http_soma_jwt_keep(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
     size_t   len;
     u_char  *p, packed[SOMA_IDENTITY_MAX];
 
-    len = soma_identity_pack(identity, packed, sizeof(packed));
+    len = soma_key_identity_pack(identity, packed, sizeof(packed));
 
     if (len == 0) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
@@ -425,7 +425,7 @@ ngx_http_soma_jwt_keep(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
 
     ngx_memcpy(p, packed, len);
 
-    if (soma_identity_unpack(&ctx->identity, p, len) != SOMA_OK) {
+    if (soma_key_identity_unpack(&ctx->identity, p, len) != SOMA_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

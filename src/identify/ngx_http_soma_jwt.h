@@ -11,7 +11,7 @@
 #define NGX_HTTP_SOMA_JWT_H
 
 
-#include "ngx_http_soma.h"
+#include "ngx_http_soma_block.h"
 #include "soma_jwt.h"
 
 
@@ -118,11 +118,23 @@ typedef struct {
 
 char *ngx_http_soma_jwt_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* has the block named any keys?  And the readers of its words that do:
+ * "secret", "jwks" and "ssl_trusted_certificate" */
+unsigned ngx_http_soma_jwt_keys(ngx_http_soma_jwt_t *jwt);
+char *ngx_http_soma_jwt_keys_secret(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+char *ngx_http_soma_jwt_keys_jwks(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+char *ngx_http_soma_jwt_keys_ca(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value);
+
 /* the end of http {}: do the blocks go together? */
 ngx_int_t ngx_http_soma_jwt_init(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 
-ngx_int_t ngx_http_soma_jwt_init_zone(ngx_http_soma_main_conf_t *smcf,
+ngx_int_t ngx_http_soma_jwks_slot_init_zone(ngx_http_soma_main_conf_t *smcf,
     ngx_log_t *log);
 ngx_int_t ngx_http_soma_jwt_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);

@@ -8,63 +8,84 @@
 
 
 #include "ngx_http_soma_jwt.h"
-#include "ngx_http_soma_conf.h"
-
-#include <openssl/err.h>
-#include <openssl/pem.h>
 
 
-typedef struct {
-    const char   *name;
-    ngx_uint_t    args;     /* 0: one or more */
-    char       *(*read)(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt);
-} ngx_http_soma_jwt_word_t;
+#define NGX_HTTP_SOMA_JWT_LEEWAY_MAX   3600000      /* ms */
+#define NGX_HTTP_SOMA_JWT_REFRESH_MAX  86400000
 
 
-static char *ngx_http_soma_jwt_line(ngx_conf_t *cf, ngx_command_t *dummy,
-    void *conf);
-static char *ngx_http_soma_jwt_secret(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
-static char *ngx_http_soma_jwt_jwks(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt);
-static char *ngx_http_soma_jwt_url(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt,
-    ngx_str_t *url);
-static ngx_uint_t ngx_http_soma_jwt_local(u_char *p, u_char *last);
-static char *ngx_http_soma_jwt_issuer(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
+static ngx_http_soma_jwt_t *ngx_http_soma_jwt_add(ngx_conf_t *cf,
+    ngx_array_t *all, ngx_str_t *name);
 static char *ngx_http_soma_jwt_audiences(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_jwt_algorithms(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
-static char *ngx_http_soma_jwt_time(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_jwt_claim(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_jwt_tenant(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_jwt_tenants(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
-static char *ngx_http_soma_jwt_ca(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt);
-static soma_jwks_t *ngx_http_soma_jwt_set(ngx_conf_t *cf,
-    ngx_http_soma_jwt_t *jwt);
-static void ngx_http_soma_jwt_set_free(void *data);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_jwt_complete(ngx_conf_t *cf,
     ngx_http_soma_jwt_t *jwt);
-static unsigned ngx_http_soma_jwt_has(ngx_http_soma_jwt_t *jwt);
+static const char *ngx_http_soma_jwt_lacks(ngx_http_soma_jwt_t *jwt);
+static ngx_int_t ngx_http_soma_jwt_algs(ngx_http_soma_jwt_t *jwt);
+static ngx_int_t ngx_http_soma_jwt_same(ngx_conf_t *cf,
+    ngx_http_soma_jwt_t **jwt, ngx_uint_t n);
 
 
-static const ngx_http_soma_jwt_word_t  ngx_http_soma_jwt_words[] = {
-    { "secret",                  1, ngx_http_soma_jwt_secret },
-    { "jwks",                    1, ngx_http_soma_jwt_jwks },
-    { "issuer",                  1, ngx_http_soma_jwt_issuer },
-    { "audience",                0, ngx_http_soma_jwt_audiences },
-    { "algorithms",              0, ngx_http_soma_jwt_algorithms },
-    { "leeway",                  1, ngx_http_soma_jwt_time },
-    { "refresh",                 1, ngx_http_soma_jwt_time },
-    { "claim",                   0, ngx_http_soma_jwt_claim },
-    { "tenant",                  1, ngx_http_soma_jwt_tenant },
-    { "tenants",                 0, ngx_http_soma_jwt_tenants },
-    { "ssl_trusted_certificate", 1, ngx_http_soma_jwt_ca },
-    { NULL,                      0, NULL }
+static const ngx_http_soma_block_range_t  ngx_http_soma_jwt_leeway = {
+    0, NGX_HTTP_SOMA_JWT_LEEWAY_MAX, "0 to 1h"
+};
+
+static const ngx_http_soma_block_range_t  ngx_http_soma_jwt_refresh = {
+    NGX_HTTP_SOMA_JWKS_REFRESH, NGX_HTTP_SOMA_JWT_REFRESH_MAX, "1s to 24h"
+};
+
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_jwt_words[] = {
+
+    { "secret", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_jwt_keys_secret, 0, NULL },
+
+    { "jwks", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_jwt_keys_jwks, 0, NULL },
+
+    { "issuer", 1, 1, 0,
+      ngx_http_soma_block_str, offsetof(ngx_http_soma_jwt_t, issuer), NULL },
+
+    { "audience", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_jwt_audiences, 0, NULL },
+
+    { "algorithms", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_jwt_algorithms, 0, NULL },
+
+    { "leeway", 1, 1, 0,
+      ngx_http_soma_block_msec, offsetof(ngx_http_soma_jwt_t, leeway),
+      &ngx_http_soma_jwt_leeway },
+
+    { "refresh", 1, 1, 0,
+      ngx_http_soma_block_msec, offsetof(ngx_http_soma_jwt_t, refresh),
+      &ngx_http_soma_jwt_refresh },
+
+    { "claim", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_jwt_claim, 0, NULL },
+
+    { "tenant", 1, 1, 0,
+      ngx_http_soma_jwt_tenant, 0, NULL },
+
+    { "tenants", 1, NGX_HTTP_SOMA_BLOCK_MANY, 0,
+      ngx_http_soma_jwt_tenants, 0, NULL },
+
+    { "ssl_trusted_certificate", 1, 1, 0,
+      ngx_http_soma_jwt_keys_ca, 0, NULL },
+
+    { NULL, 0, 0, 0, NULL, 0, NULL }
 };
 
 
@@ -78,17 +99,16 @@ ngx_http_soma_jwt_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
-    char                  *rv;
-    u_char                *p;
-    ngx_str_t             *value;
-    ngx_uint_t             i;
-    ngx_http_soma_jwt_t  **jp, *jwt;
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_http_soma_jwt_t    *jwt;
+    ngx_http_soma_block_t   block;
 
     (void) cmd;
 
     value = cf->args->elts;
 
-    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_lock_tenant_valid(ngx_http_soma_str(value[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name \"%V\" of \"soma_jwt\": letters, "
                            "digits, \".\", \"_\" and \"-\" are allowed",
@@ -103,16 +123,40 @@ ngx_http_soma_jwt_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    jp = smcf->jwt->elts;
+    jwt = ngx_http_soma_jwt_add(cf, smcf->jwt, &value[1]);
+    if (jwt == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
-    for (i = 0; i < smcf->jwt->nelts; i++) {
-        if (jp[i]->name.len == value[1].len
-            && ngx_strncmp(jp[i]->name.data, value[1].data, value[1].len)
-               == 0)
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
+
+    block.directive = "soma_jwt";
+    block.name = &jwt->name;
+    block.words = ngx_http_soma_jwt_words;
+    block.conf = jwt;
+
+    rv = ngx_http_soma_block(cf, &block);
+
+    return rv == NGX_CONF_OK ? ngx_http_soma_jwt_complete(cf, jwt) : rv;
+}
+
+
+static ngx_http_soma_jwt_t *
+ngx_http_soma_jwt_add(ngx_conf_t *cf, ngx_array_t *all, ngx_str_t *name)
+{
+    u_char                *p;
+    ngx_uint_t             i;
+    ngx_http_soma_jwt_t  **jp, *jwt;
+
+    jp = all->elts;
+
+    for (i = 0; i < all->nelts; i++) {
+        if (jp[i]->name.len == name->len
+            && ngx_strncmp(jp[i]->name.data, name->data, name->len) == 0)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "soma_jwt \"%V\" stands twice", &value[1]);
-            return NGX_CONF_ERROR;
+                               "soma_jwt \"%V\" stands twice", name);
+            return NULL;
         }
     }
 
@@ -120,343 +164,42 @@ ngx_http_soma_jwt_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "more than %d \"soma_jwt\" blocks",
                            NGX_HTTP_SOMA_JWT_MAX);
-        return NGX_CONF_ERROR;
+        return NULL;
     }
 
     jwt = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_jwt_t));
-    jp = ngx_array_push(smcf->jwt);
-    p = ngx_pnalloc(cf->pool, sizeof("jwt:") + value[1].len);
+    jp = ngx_array_push(all);
+    p = ngx_pnalloc(cf->pool, sizeof("jwt:") + name->len);
 
     if (jwt == NULL || jp == NULL || p == NULL) {
-        return NGX_CONF_ERROR;
+        return NULL;
     }
 
     *jp = jwt;
 
-    jwt->name = value[1];
+    jwt->name = *name;
     jwt->index = i;
     jwt->key.data = p;
     jwt->key.len = ngx_sprintf(p, "jwt:%V", &jwt->name) - p;
     jwt->leeway = NGX_CONF_UNSET_MSEC;
     jwt->refresh = NGX_CONF_UNSET_MSEC;
 
-    rv = ngx_http_soma_block(cf, ngx_http_soma_jwt_line, jwt);
-
-    return rv == NGX_CONF_OK ? ngx_http_soma_jwt_complete(cf, jwt) : rv;
+    return jwt;
 }
 
 
 static char *
-ngx_http_soma_jwt_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+ngx_http_soma_jwt_audiences(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    ngx_http_soma_jwt_t  *jwt = conf;
+    ngx_uint_t            i;
+    ngx_http_soma_jwt_t  *jwt;
 
-    ngx_str_t                       *value;
-    const ngx_http_soma_jwt_word_t  *word;
+    (void) word;
 
-    (void) dummy;
+    jwt = block->conf;
 
-    value = cf->args->elts;
-
-    for (word = ngx_http_soma_jwt_words; word->name; word++) {
-
-        if (ngx_strcmp(value[0].data, word->name) != 0) {
-            continue;
-        }
-
-        if (cf->args->nelts < 2
-            || (word->args && cf->args->nelts != word->args + 1))
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid number of words behind \"%V\" in "
-                               "soma_jwt \"%V\"", &value[0], &jwt->name);
-            return NGX_CONF_ERROR;
-        }
-
-        return word->read(cf, jwt);
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown directive \"%V\" in soma_jwt \"%V\": allowed "
-                       "are secret, jwks, issuer, audience, algorithms, "
-                       "leeway, refresh, claim, tenant, tenants and "
-                       "ssl_trusted_certificate", &value[0], &jwt->name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_soma_jwt_secret(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
-{
-    char         *env;
-    u_char       *p;
-    ngx_str_t    *value, path, text;
-    const char   *error;
-    soma_jwks_t  *set;
-
-    value = cf->args->elts;
-    env = NULL;
-
-    if (ngx_http_soma_jwt_has(jwt)) {
-        return "is not the only one: a soma_jwt has one secret or one jwks";
-    }
-
-    if (ngx_strncmp(value[1].data, "env:", 4) == 0) {
-        env = getenv((char *) value[1].data + 4);
-
-        if (env == NULL) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "environment variable \"%s\" of soma_jwt "
-                               "\"%V\" is not set", value[1].data + 4,
-                               &jwt->name);
-            return NGX_CONF_ERROR;
-        }
-
-        text.data = (u_char *) env;
-        text.len = ngx_strlen(env);
-
-    } else if (ngx_strncmp(value[1].data, "file:", 5) == 0) {
-        path.data = value[1].data + 5;
-        path.len = value[1].len - 5;
-
-        if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-            || ngx_http_soma_read_file(cf, &path, SOMA_JWT_SECRET_MAX + 2,
-                                       NGX_HTTP_SOMA_FILE_SECRET, &text)
-               != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-
-        /* the line's end that an editor puts there */
-
-        if (text.len && text.data[text.len - 1] == '\n') {
-            text.len -= (text.len > 1 && text.data[text.len - 2] == '\r') + 1;
-        }
-
-    } else {
-        /* the word itself may be the secret: it is not repeated */
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the secret of soma_jwt \"%V\" must be file:PATH "
-                           "or env:NAME", &jwt->name);
-        return NGX_CONF_ERROR;
-    }
-
-    set = ngx_http_soma_jwt_set(cf, jwt);
-    p = ngx_pnalloc(cf->pool, text.len + 1);
-
-    if (set == NULL || p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memcpy(p, text.data, text.len);
-
-    if (text.data != (u_char *) env) {
-        ngx_explicit_memzero(text.data, text.len);
-    }
-
-    text.data = p;
-
-    if (soma_jwks_secret(set, ngx_http_soma_str(text), &error) != SOMA_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the secret of soma_jwt \"%V\" has %uz bytes: %s, "
-                           "like what openssl rand -hex 32 prints",
-                           &jwt->name, text.len, error);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_jwt_jwks(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
-{
-    ngx_str_t     *value, path, text;
-    const char    *error;
-    soma_jwks_t   *set;
-    soma_arena_t   arena;
-
-    value = cf->args->elts;
-
-    if (ngx_http_soma_jwt_has(jwt)) {
-        return "is not the only one: a soma_jwt has one secret or one jwks";
-    }
-
-    if (ngx_strncmp(value[1].data, "file:", 5) != 0) {
-        return ngx_http_soma_jwt_url(cf, jwt, &value[1]);
-    }
-
-    path.data = value[1].data + 5;
-    path.len = value[1].len - 5;
-
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-        || ngx_http_soma_read_file(cf, &path, SOMA_JWKS_MAX,
-                                   NGX_HTTP_SOMA_FILE_TRUSTED, &text)
-           != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    set = ngx_http_soma_jwt_set(cf, jwt);
-    if (set == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    arena = ngx_http_soma_arena(cf->pool);
-
-    if (soma_jwks_parse(set, &arena, ngx_http_soma_str(text), 1, &error)
-        != SOMA_OK)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" of soma_jwt \"%V\" is of no use: %s",
-                           &path, &jwt->name, error);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_jwt_url(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt,
-    ngx_str_t *url)
-{
-    size_t   i;
-    u_char  *last;
-
-    last = url->data + url->len;
-
-    for (i = 0; i < url->len; i++) {
-        if (url->data[i] <= ' ' || url->data[i] >= 0x7f
-            || url->data[i] == '@' || url->data[i] == '#')
-        {
-            goto invalid;
-        }
-    }
-
-    if (url->len > 8 && ngx_strncmp(url->data, "https://", 8) == 0) {
-        jwt->url = *url;
-        return NGX_CONF_OK;
-    }
-
-    if (url->len <= 7 || ngx_strncmp(url->data, "http://", 7) != 0) {
-        goto invalid;
-    }
-
-    if (!ngx_http_soma_jwt_local(url->data + 7, last)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the jwks of soma_jwt \"%V\" needs https:// : "
-                           "with http:// whoever is on the way could send "
-                           "keys of his own; it is allowed for 127.0.0.1, "
-                           "[::1] and localhost", &jwt->name);
-        return NGX_CONF_ERROR;
-    }
-
-    jwt->url = *url;
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid jwks of soma_jwt \"%V\": file:PATH or "
-                       "https://HOST[:PORT]/PATH is allowed, without a user",
-                       &jwt->name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static ngx_uint_t
-ngx_http_soma_jwt_local(u_char *p, u_char *last)
-{
-    ngx_uint_t  i;
-
-    static const ngx_str_t  hosts[] = {
-        ngx_string("127.0.0.1"), ngx_string("[::1]"), ngx_string("localhost")
-    };
-
-    for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-        if ((size_t) (last - p) >= hosts[i].len
-            && ngx_strncmp(p, hosts[i].data, hosts[i].len) == 0
-            && (p + hosts[i].len == last || p[hosts[i].len] == ':'
-                || p[hosts[i].len] == '/'))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static unsigned
-ngx_http_soma_jwt_has(ngx_http_soma_jwt_t *jwt)
-{
-    return jwt->set != NULL || jwt->url.len != 0;
-}
-
-
-static soma_jwks_t *
-ngx_http_soma_jwt_set(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    jwt->set = ngx_pcalloc(cf->pool, sizeof(soma_jwks_t));
-    if (jwt->set == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_soma_jwt_set_free;
-    cln->data = jwt->set;
-
-    return jwt->set;
-}
-
-
-static void
-ngx_http_soma_jwt_set_free(void *data)
-{
-    soma_jwks_free(data);
-}
-
-
-static char *
-ngx_http_soma_jwt_issuer(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
-{
-    ngx_str_t  *value;
-
-    if (jwt->issuer.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        return "is empty";
-    }
-
-    jwt->issuer = value[1];
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_jwt_audiences(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
-{
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = 0; i < cf->args->nelts - 1; i++) {
         if (jwt->naudiences == NGX_HTTP_SOMA_JWT_AUDIENCES) {
             return "has too many names";
         }
@@ -475,31 +218,30 @@ ngx_http_soma_jwt_audiences(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 
 
 static char *
-ngx_http_soma_jwt_algorithms(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
+ngx_http_soma_jwt_algorithms(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    unsigned              alg;
+    ngx_uint_t            i;
+    ngx_http_soma_jwt_t  *jwt;
 
-    value = cf->args->elts;
+    (void) word;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    jwt = block->conf;
 
-        if (ngx_strcmp(value[i].data, "HS256") == 0) {
-            jwt->algs |= SOMA_JWT_HS256;
+    for (i = 0; i < cf->args->nelts - 1; i++) {
 
-        } else if (ngx_strcmp(value[i].data, "RS256") == 0) {
-            jwt->algs |= SOMA_JWT_RS256;
+        alg = soma_jwt_alg_of(ngx_http_soma_str(value[i]));
 
-        } else if (ngx_strcmp(value[i].data, "ES256") == 0) {
-            jwt->algs |= SOMA_JWT_ES256;
-
-        } else {
+        if (alg == 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid algorithm \"%V\" of soma_jwt \"%V\": "
                                "HS256, RS256 and ES256 are allowed",
                                &value[i], &jwt->name);
             return NGX_CONF_ERROR;
         }
+
+        jwt->algs |= alg;
     }
 
     return NGX_CONF_OK;
@@ -507,53 +249,23 @@ ngx_http_soma_jwt_algorithms(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 
 
 static char *
-ngx_http_soma_jwt_time(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
+ngx_http_soma_jwt_claim(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    ngx_int_t    ms;
-    ngx_str_t   *value;
-    ngx_msec_t  *p;
-    ngx_uint_t   leeway;
+    ngx_str_t             name;
+    ngx_uint_t            i, k;
+    ngx_http_soma_jwt_t  *jwt;
 
-    value = cf->args->elts;
-    leeway = (ngx_strcmp(value[0].data, "leeway") == 0);
-    p = leeway ? &jwt->leeway : &jwt->refresh;
+    (void) word;
 
-    if (*p != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
-    ms = ngx_parse_time(&value[1], 0);
-
-    if (ms == NGX_ERROR || ms > (leeway ? 3600000 : 86400000)
-        || (!leeway && ms < NGX_HTTP_SOMA_JWKS_REFRESH))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\" of \"%V\" in soma_jwt \"%V\": "
-                           "%s is allowed", &value[1], &value[0], &jwt->name,
-                           leeway ? "0 to 1h" : "1s to 24h");
-        return NGX_CONF_ERROR;
-    }
-
-    *p = (ngx_msec_t) ms;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_soma_jwt_claim(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
-{
-    ngx_str_t   *value, name;
-    ngx_uint_t   i, k;
-
-    value = cf->args->elts;
+    jwt = block->conf;
     ngx_str_null(&name);
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = 0; i < cf->args->nelts - 1; i++) {
 
         for (k = 0; k < NGX_HTTP_SOMA_CLAIMS; k++) {
-            if (ngx_http_soma_param(&value[i], ngx_http_soma_jwt_claims[k],
-                                    &name))
+            if (ngx_http_soma_block_param(&value[i],
+                                          ngx_http_soma_jwt_claims[k], &name))
             {
                 break;
             }
@@ -586,39 +298,37 @@ ngx_http_soma_jwt_claim(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 
 
 static char *
-ngx_http_soma_jwt_tenant(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
+ngx_http_soma_jwt_tenant(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    ngx_str_t  *value;
+    ngx_http_soma_jwt_t  *jwt;
 
-    if (jwt->tenant.data) {
-        return "is duplicate";
-    }
+    (void) cf;
+    (void) word;
 
-    value = cf->args->elts;
-
-    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_lock_tenant_valid(ngx_http_soma_str(*value))) {
         return "is no name of a tenant";
     }
 
-    jwt->tenant = value[1];
+    jwt = block->conf;
+    jwt->tenant = *value;
 
     return NGX_CONF_OK;
 }
 
 
-/* kept as soma_models_allow() reads a list, with the same * at the end */
+/* kept as soma_key_models_allow() reads a list, with the same * at the end */
 static char *
-ngx_http_soma_jwt_tenants(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
+ngx_http_soma_jwt_tenants(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    u_char      *p;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    u_char               *p;
+    ngx_uint_t            i;
+    ngx_http_soma_jwt_t  *jwt;
 
-    if (jwt->tenants.data) {
-        return "is duplicate";
-    }
+    (void) word;
 
-    value = cf->args->elts;
+    jwt = block->conf;
 
     jwt->tenants.data = ngx_pnalloc(cf->pool, NGX_HTTP_SOMA_JWT_TENANTS);
     if (jwt->tenants.data == NULL) {
@@ -627,7 +337,7 @@ ngx_http_soma_jwt_tenants(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 
     p = jwt->tenants.data;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = 0; i < cf->args->nelts - 1; i++) {
         if (value[i].len + 1
             > (size_t) (jwt->tenants.data + NGX_HTTP_SOMA_JWT_TENANTS - p))
         {
@@ -645,84 +355,74 @@ ngx_http_soma_jwt_tenants(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 
 
 static char *
-ngx_http_soma_jwt_ca(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
-{
-    BIO        *bio;
-    X509       *x509;
-    ngx_str_t  *value, path, text;
-
-    if (jwt->ca.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    path = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-        || ngx_http_soma_read_file(cf, &path, NGX_HTTP_SOMA_JWT_CA,
-                                   NGX_HTTP_SOMA_FILE_TRUSTED, &text)
-           != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    bio = BIO_new_mem_buf(text.data, (int) text.len);
-    x509 = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-
-    BIO_free(bio);
-    ERR_clear_error();
-
-    if (x509 == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" of soma_jwt \"%V\" has no certificate in "
-                           "PEM", &path, &jwt->name);
-        return NGX_CONF_ERROR;
-    }
-
-    X509_free(x509);
-
-    jwt->ca.len = text.len;
-    jwt->ca.data = ngx_pstrdup(cf->pool, &text);
-
-    return jwt->ca.data ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
 ngx_http_soma_jwt_complete(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
 {
-    ngx_uint_t   i;
-    unsigned     kinds;
     ngx_str_t   *user;
     const char  *error;
 
-    if (!ngx_http_soma_jwt_has(jwt)) {
-        error = "needs keys: secret file:PATH, jwks file:PATH or jwks "
-                "https://URL";
-        goto failed;
+    error = ngx_http_soma_jwt_lacks(jwt);
+
+    if (error == NULL && ngx_http_soma_jwt_algs(jwt) != NGX_OK) {
+        error = "has no key for any of its \"algorithms\": a secret is for "
+                "HS256, an RSA key for RS256, a P-256 key for ES256";
+    }
+
+    if (error) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "soma_jwt \"%V\" %s",
+                           &jwt->name, error);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_init_msec_value(jwt->leeway, 30000);
+    ngx_conf_init_msec_value(jwt->refresh, 600000);
+
+    user = &jwt->claims[NGX_HTTP_SOMA_CLAIM_USER];
+
+    if (user->len == 0) {
+        ngx_str_set(user, "sub");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* what is missing in the block, or too much in it; NULL: nothing */
+static const char *
+ngx_http_soma_jwt_lacks(ngx_http_soma_jwt_t *jwt)
+{
+    if (!ngx_http_soma_jwt_keys(jwt)) {
+        return "needs keys: secret file:PATH, jwks file:PATH or jwks "
+               "https://URL";
     }
 
     if ((jwt->tenant.len != 0)
         == (jwt->claims[NGX_HTTP_SOMA_CLAIM_TENANT].len != 0))
     {
-        error = "needs one of \"tenant NAME\", of all its tokens, and \"claim "
-                "tenant=NAME\", the claim that names it";
-        goto failed;
+        return "needs one of \"tenant NAME\", of all its tokens, and \"claim "
+               "tenant=NAME\", the claim that names it";
     }
 
     if (jwt->tenants.len && jwt->tenant.len) {
-        error = "has \"tenant\" and \"tenants\": the second one narrows what "
-                "a claim may say";
-        goto failed;
+        return "has \"tenant\" and \"tenants\": the second one narrows what "
+               "a claim may say";
     }
 
     if (jwt->url.len == 0
         && (jwt->refresh != NGX_CONF_UNSET_MSEC || jwt->ca.len))
     {
-        error = "has \"refresh\" or \"ssl_trusted_certificate\", which are "
-                "for a jwks with a URL";
-        goto failed;
+        return "has \"refresh\" or \"ssl_trusted_certificate\", which are "
+               "for a jwks with a URL";
     }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_soma_jwt_algs(ngx_http_soma_jwt_t *jwt)
+{
+    unsigned    kinds;
+    ngx_uint_t  i;
 
     kinds = SOMA_JWT_RS256 | SOMA_JWT_ES256;
 
@@ -742,36 +442,14 @@ ngx_http_soma_jwt_complete(ngx_conf_t *cf, ngx_http_soma_jwt_t *jwt)
                                               : kinds & ~SOMA_JWT_HS256;
     }
 
-    if ((jwt->algs & kinds) == 0) {
-        error = "has no key for any of its \"algorithms\": a secret is for "
-                "HS256, an RSA key for RS256, a P-256 key for ES256";
-        goto failed;
-    }
-
-    ngx_conf_init_msec_value(jwt->leeway, 30000);
-    ngx_conf_init_msec_value(jwt->refresh, 600000);
-
-    user = &jwt->claims[NGX_HTTP_SOMA_CLAIM_USER];
-
-    if (user->len == 0) {
-        ngx_str_set(user, "sub");
-    }
-
-    return NGX_CONF_OK;
-
-failed:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "soma_jwt \"%V\" %s",
-                       &jwt->name, error);
-
-    return NGX_CONF_ERROR;
+    return (jwt->algs & kinds) ? NGX_OK : NGX_ERROR;
 }
 
 
 ngx_int_t
 ngx_http_soma_jwt_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 {
-    ngx_uint_t             i, k;
+    ngx_uint_t             i;
     ngx_http_soma_jwt_t  **jwt;
 
     if (smcf->jwt == NULL) {
@@ -804,18 +482,33 @@ ngx_http_soma_jwt_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
             return NGX_ERROR;
         }
 
-        for (k = 0; k < i; k++) {
-            if (jwt[i]->issuer.len == jwt[k]->issuer.len
-                && ngx_strncmp(jwt[i]->issuer.data, jwt[k]->issuer.data,
-                               jwt[i]->issuer.len)
-                   == 0)
-            {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "soma_jwt \"%V\" and soma_jwt \"%V\" have "
-                                   "the same issuer", &jwt[k]->name,
-                                   &jwt[i]->name);
-                return NGX_ERROR;
-            }
+        if (ngx_http_soma_jwt_same(cf, jwt, i) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* is the issuer of jwt[n] that of one before it? */
+static ngx_int_t
+ngx_http_soma_jwt_same(ngx_conf_t *cf, ngx_http_soma_jwt_t **jwt,
+    ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (jwt[n]->issuer.len == jwt[i]->issuer.len
+            && ngx_strncmp(jwt[n]->issuer.data, jwt[i]->issuer.data,
+                           jwt[n]->issuer.len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "soma_jwt \"%V\" and soma_jwt \"%V\" have "
+                               "the same issuer", &jwt[i]->name,
+                               &jwt[n]->name);
+            return NGX_ERROR;
         }
     }
 

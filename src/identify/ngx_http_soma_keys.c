@@ -7,7 +7,7 @@
 
 
 #include "ngx_http_soma_identify.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_block.h"
 
 
 static ngx_uint_t ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word);
@@ -21,7 +21,7 @@ static int ngx_libc_cdecl ngx_http_soma_cmp_keys(const void *one,
 
 
 char *
-ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_soma_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
@@ -54,7 +54,7 @@ ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (value[1].len != 7 + 2 * SOMA_KEY_HASH
         || ngx_strncmp(value[1].data, "sha256:", 7) != 0
-        || soma_parse_hex(hex, key->hash, SOMA_KEY_HASH) != SOMA_OK)
+        || soma_str_hex(hex, key->hash, SOMA_KEY_HASH) != SOMA_OK)
     {
         /* the word itself may be somebody's key: it is not repeated */
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -77,7 +77,7 @@ ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         text.data = eq + 1;
         text.len = value[i].len - name.len - 1;
 
-        if (soma_identity_set(&key->identity, name, text) != SOMA_OK
+        if (soma_key_identity_set(&key->identity, name, text) != SOMA_OK
             || (soma_str_is(name, "models")
                 && ngx_strlchr(text.data, text.data + text.len, ',')))
         {
@@ -86,7 +86,7 @@ ngx_http_soma_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (key->identity.tenant.len == 0
-        || !soma_tenant_valid(key->identity.tenant))
+        || !soma_lock_tenant_valid(key->identity.tenant))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"soma_key\" needs tenant=NAME, a name of "
@@ -124,22 +124,22 @@ ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word)
 
     error = NULL;
 
-    if (ngx_http_soma_param(word, "limits", &value)) {
-        (void) soma_limits_parse(limits, SOMA_KEY_LIMITS_MAX, &n,
-                                 ngx_http_soma_str(value), SOMA_SCOPE_KEY,
-                                 &error);
+    if (ngx_http_soma_block_param(word, "limits", &value)) {
+        (void) soma_limit_list_parse(limits, SOMA_KEY_LIMITS_MAX, &n,
+                                     ngx_http_soma_str(value), SOMA_SCOPE_KEY,
+                                     &error);
 
-    } else if (ngx_http_soma_param(word, "models", &value)
+    } else if (ngx_http_soma_block_param(word, "models", &value)
                && ngx_strlchr(value.data, value.data + value.len, ','))
     {
         error = "names stand with blanks between them, in quotes: "
                 "\"models=A B\"";
 
-    } else if (ngx_http_soma_param(word, "capabilities", &value)) {
+    } else if (ngx_http_soma_block_param(word, "capabilities", &value)) {
         error = "allowed are admin and usage, in lower case, with a comma "
                 "between them";
 
-    } else if (ngx_http_soma_param(word, "expires", &value)) {
+    } else if (ngx_http_soma_block_param(word, "expires", &value)) {
         error = "a point in time is allowed, as in 2026-12-31, "
                 "2026-12-31T18:00:00Z or Unix seconds; a time from now on "
                 "would begin anew with each reload";
@@ -216,7 +216,7 @@ ngx_http_soma_models_warn(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     while (soma_str_word(&list, &word)) {
 
         for (i = 0; i < smcf->route_names.nelts; i++) {
-            if (soma_models_allow(word, ngx_http_soma_str(name[i].name))
+            if (soma_key_models_allow(word, ngx_http_soma_str(name[i].name))
                 == SOMA_OK)
             {
                 break;
@@ -234,7 +234,7 @@ ngx_http_soma_models_warn(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
 
 
 void
-ngx_http_soma_models_check(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+ngx_http_soma_keys_models_check(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 {
     ngx_uint_t                i;
     ngx_http_soma_key_t      *key;

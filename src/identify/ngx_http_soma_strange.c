@@ -111,17 +111,17 @@ ngx_http_soma_strange_who(ngx_http_request_t *r)
 
     case AF_INET:
         sin = (struct sockaddr_in *) r->connection->sockaddr;
-        return soma_mix(&sin->sin_addr, sizeof(sin->sin_addr));
+        return soma_xxh3_mix(&sin->sin_addr, sizeof(sin->sin_addr));
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
         sin6 = (struct sockaddr_in6 *) r->connection->sockaddr;
 
         if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            return soma_mix(&sin6->sin6_addr.s6_addr[12], 4);
+            return soma_xxh3_mix(&sin6->sin6_addr.s6_addr[12], 4);
         }
 
-        return soma_mix(&sin6->sin6_addr, 8);
+        return soma_xxh3_mix(&sin6->sin6_addr, 8);
 #endif
     }
 

@@ -73,7 +73,7 @@ static ngx_http_soma_tenant_set_t
 
 
 void
-ngx_http_soma_tenant_exit_worker(void)
+ngx_http_soma_tenant_find_exit_worker(void)
 {
     ngx_uint_t                     i, k;
     ngx_http_soma_tenant_entry_t  *entry;
@@ -92,7 +92,7 @@ ngx_http_soma_tenant_exit_worker(void)
 
 
 ngx_int_t
-ngx_http_soma_tenant_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_tenant_find_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t                       rc;
     soma_str_t                      name;
@@ -140,7 +140,7 @@ ngx_http_soma_tenant_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_soma_tenant_end(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_tenant_find_end(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -521,8 +521,8 @@ ngx_http_soma_tenant_merge(ngx_http_soma_tenant_entry_t *entry)
 
     if (tenant.has_limits) {
 
-        if (soma_limits_parse(entry->limits, SOMA_LIMITS_MAX, &n,
-                              tenant.limits, SOMA_SCOPE_TENANT, &error)
+        if (soma_limit_list_parse(entry->limits, SOMA_LIMITS_MAX, &n,
+                                  tenant.limits, SOMA_SCOPE_TENANT, &error)
             != SOMA_OK
             || ngx_http_soma_tz_limits(entry->limits, n, &zone) != NGX_OK)
         {

@@ -10,6 +10,8 @@
 #include "soma_tags.h"
 
 
+static ngx_int_t ngx_http_soma_user_said(ngx_http_soma_ctx_t *ctx,
+    soma_json_value_t *value);
 static ngx_int_t ngx_http_soma_user_set(ngx_http_soma_ctx_t *ctx,
     soma_str_t user);
 static void ngx_http_soma_user_tags(ngx_http_soma_ctx_t *ctx, soma_str_t list,
@@ -106,7 +108,7 @@ ngx_http_soma_user_head(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 ngx_int_t
 ngx_http_soma_user_body(ngx_http_soma_ctx_t *ctx)
 {
-    soma_str_t          text;
+    soma_str_t          metadata;
     soma_json_span_t   *span;
     soma_json_value_t   v;
 
@@ -114,35 +116,66 @@ ngx_http_soma_user_body(ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
+    metadata.data = NULL;
+    metadata.len = 0;
+
     span = &ctx->scan->span[SOMA_ASK_METADATA];
 
     if (span->type == SOMA_JSON_OBJECT) {
 
-        if (ngx_http_soma_body_value(ctx, span, &text) != SOMA_OK) {
+        if (ngx_http_soma_body_value(ctx, span, &metadata) != SOMA_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        ngx_http_soma_user_tags(ctx, SOMA_STR(""), text);
+        /* of who asks in it no tag is made: it is not of few values */
+
+        if (ctx->client->user == NULL) {
+            ngx_http_soma_user_tags(ctx, SOMA_STR(""), metadata);
+        }
     }
 
-    span = &ctx->scan->span[SOMA_ASK_USER];
-
-    if (ctx->conf->user_from != NGX_HTTP_SOMA_USER_BODY
-        || span->type == SOMA_JSON_NONE || span->type == SOMA_JSON_NULL)
-    {
+    if (ctx->conf->user_from != NGX_HTTP_SOMA_USER_BODY) {
         return NGX_OK;
     }
 
-    v.type = span->type;
+    if (ctx->client->user != NULL) {
 
-    if (ngx_http_soma_body_value(ctx, span, &v.text) != SOMA_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        if (metadata.len == 0
+            || soma_json_get(metadata, ctx->client->user, &v) != SOMA_OK)
+        {
+            return NGX_OK;
+        }
+
+    } else {
+        span = &ctx->scan->span[SOMA_ASK_USER];
+        v.type = span->type;
+
+        if (v.type != SOMA_JSON_NONE && v.type != SOMA_JSON_NULL
+            && ngx_http_soma_body_value(ctx, span, &v.text) != SOMA_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
-    if (soma_json_text(&ctx->arena, &v, &text) != SOMA_OK) {
+    return ngx_http_soma_user_said(ctx, &v);
+}
+
+
+static ngx_int_t
+ngx_http_soma_user_said(ngx_http_soma_ctx_t *ctx, soma_json_value_t *value)
+{
+    soma_str_t  text;
+
+    if (value->type == SOMA_JSON_NONE || value->type == SOMA_JSON_NULL) {
+        return NGX_OK;
+    }
+
+    if (soma_json_text(&ctx->arena, value, &text) != SOMA_OK) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
                                    "invalid_user",
-                                   "\"user\" must be a string or null");
+                                   "\"%s\" must be a string or null",
+                                   ctx->client->user ? ctx->client->user
+                                                     : "user");
     }
 
     return ngx_http_soma_user_set(ctx, text);
@@ -159,7 +192,8 @@ ngx_http_soma_user_set(ngx_http_soma_ctx_t *ctx, soma_str_t user)
         return NGX_OK;
     }
 
-    if (soma_identity_set(&ctx->identity, SOMA_STR("user"), user) != SOMA_OK) {
+    if (soma_key_identity_set(&ctx->identity, SOMA_STR("user"),
+                              user) != SOMA_OK) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST,
                                    "invalid_user",
                                    "the user is longer than %d bytes, or has "
@@ -184,7 +218,7 @@ ngx_http_soma_user_tags(ngx_http_soma_ctx_t *ctx, soma_str_t list,
         return;
     }
 
-    soma_out_init(&out, p, SOMA_USER_MAX);
+    soma_put_init(&out, p, SOMA_USER_MAX);
     soma_put_str(&out, ctx->identity.tags);
 
     soma_tags_list(&out, list);

@@ -64,7 +64,7 @@ soma_jwks_parse(soma_jwks_t *set, soma_arena_t *arena, soma_str_t text,
         return SOMA_ERROR;
     }
 
-    root = soma_jwt_read(arena, text);
+    root = soma_jwt_json_read(arena, text);
     keys = yyjson_obj_get(root, "keys");
 
     if (!yyjson_is_arr(keys)) {
@@ -159,13 +159,13 @@ soma_jwk_parse(soma_jwk_t *key, soma_arena_t *arena, yyjson_val *entry,
         return SOMA_DECLINED;
     }
 
-    if (soma_str_is(soma_jwt_str(kty), "RSA")) {
+    if (soma_str_is(soma_jwt_json_str(kty), "RSA")) {
         key->alg = SOMA_JWT_RS256;
 
-    } else if (soma_str_is(soma_jwt_str(kty), "EC")) {
+    } else if (soma_str_is(soma_jwt_json_str(kty), "EC")) {
         key->alg = SOMA_JWT_ES256;
 
-    } else if (soma_str_is(soma_jwt_str(kty), "oct") && secrets) {
+    } else if (soma_str_is(soma_jwt_json_str(kty), "oct") && secrets) {
         key->alg = SOMA_JWT_HS256;
 
     } else {
@@ -200,7 +200,7 @@ soma_jwk_parse(soma_jwk_t *key, soma_arena_t *arena, yyjson_val *entry,
     }
 
     if (kid != NULL) {
-        key->kid = soma_str_dup(arena, soma_jwt_str(kid));
+        key->kid = soma_str_dup(arena, soma_jwt_json_str(kid));
 
         if (key->kid.data == NULL) {
             EVP_PKEY_free(key->pkey);
@@ -229,7 +229,7 @@ soma_jwk_usable(yyjson_val *entry, unsigned alg)
 
     if (value != NULL
         && (!yyjson_is_str(value)
-            || soma_jwt_alg_of(soma_jwt_str(value)) != alg))
+            || soma_jwt_alg_of(soma_jwt_json_str(value)) != alg))
     {
         return 0;
     }
@@ -263,14 +263,14 @@ soma_jwk_bytes(soma_arena_t *arena, yyjson_val *entry, const char *name,
         return SOMA_DECLINED;
     }
 
-    text = soma_jwt_str(value);
+    text = soma_jwt_json_str(value);
     bytes->data = arena->alloc(arena->data, text.len + 1);
 
     if (bytes->data == NULL) {
         return SOMA_DECLINED;
     }
 
-    return soma_base64url(text, bytes->data, &bytes->len) == SOMA_OK
+    return soma_jwt_base64url(text, bytes->data, &bytes->len) == SOMA_OK
            ? SOMA_OK : SOMA_DECLINED;
 }
 
@@ -312,7 +312,7 @@ soma_jwk_rsa(soma_arena_t *arena, yyjson_val *entry)
     sequence = soma_der_head_len(numbers) + numbers;
     bits = soma_der_head_len(sequence + 1) + sequence + 1;
 
-    soma_out_init(&out, der, sizeof(der));
+    soma_put_init(&out, der, sizeof(der));
     soma_der_head(&out, SOMA_DER_SEQUENCE, sizeof(algorithm) + bits);
     soma_put(&out, algorithm, sizeof(algorithm));
     soma_der_head(&out, SOMA_DER_BITS, sequence + 1);
@@ -362,7 +362,7 @@ soma_jwk_p256(soma_arena_t *arena, yyjson_val *entry)
         return NULL;
     }
 
-    soma_out_init(&out, der, sizeof(der));
+    soma_put_init(&out, der, sizeof(der));
     soma_put(&out, head, sizeof(head));
     soma_put_str(&out, x);
     soma_put_str(&out, y);
@@ -590,7 +590,7 @@ soma_jwk_ecdsa(const soma_jwk_t *key, const soma_jwt_t *jwt)
     r = soma_der_trim(r);
     s = soma_der_trim(s);
 
-    soma_out_init(&out, der, sizeof(der));
+    soma_put_init(&out, der, sizeof(der));
     soma_der_head(&out, SOMA_DER_SEQUENCE,
                   soma_der_integer_len(r) + soma_der_integer_len(s));
     soma_der_integer(&out, r);

@@ -20,8 +20,6 @@ static soma_jwt_error_e soma_jwt_split(soma_str_t token, soma_str_t *part);
 static soma_jwt_error_e soma_jwt_header(soma_jwt_t *jwt, yyjson_val *header);
 static int soma_jwt_typ(yyjson_val *typ);
 static unsigned soma_jwt_alg(yyjson_val *alg);
-static int soma_jwt_unique(yyjson_val *value, unsigned depth);
-static int soma_jwt_unique_names(yyjson_val *object);
 static int soma_jwt_date(const soma_jwt_t *jwt, const char *name,
     int64_t *ms);
 static int soma_jwt_audience_in(yyjson_val *value,
@@ -103,7 +101,7 @@ soma_base64url_bits(unsigned char c)
 
 
 int
-soma_base64url(soma_str_t text, unsigned char *out, size_t *len)
+soma_jwt_base64url(soma_str_t text, unsigned char *out, size_t *len)
 {
     size_t          i;
     unsigned        bits, left, value;
@@ -171,117 +169,6 @@ soma_jwt_like(soma_str_t credential)
 }
 
 
-yyjson_val *
-soma_jwt_read(soma_arena_t *arena, soma_str_t text)
-{
-    void             *buf;
-    size_t            size;
-    yyjson_alc        alc;
-    yyjson_doc       *doc;
-    yyjson_read_err   err;
-
-    static const yyjson_read_flag  flags = YYJSON_READ_NUMBER_AS_RAW;
-
-    size = yyjson_read_max_memory_usage(text.len, flags);
-    buf = arena->alloc(arena->data, size);
-
-    if (buf == NULL || !yyjson_alc_pool_init(&alc, buf, size)) {
-        return NULL;
-    }
-
-    doc = yyjson_read_opts((char *) text.data, text.len, flags, &alc, &err);
-
-    if (doc == NULL || !soma_jwt_unique(yyjson_doc_get_root(doc), 0)) {
-        return NULL;
-    }
-
-    return yyjson_doc_get_root(doc);
-}
-
-
-/* two parsers may take different ones of two members with one name */
-static int
-soma_jwt_unique(yyjson_val *value, unsigned depth)
-{
-    size_t       i, n;
-    yyjson_val  *key, *member;
-
-    if (!yyjson_is_ctn(value)) {
-        return 1;
-    }
-
-    if (depth == SOMA_JWT_DEPTH_MAX) {
-        return 0;
-    }
-
-    if (yyjson_is_arr(value)) {
-        yyjson_arr_foreach(value, i, n, member) {
-            if (!soma_jwt_unique(member, depth + 1)) {
-                return 0;
-            }
-        }
-
-        return 1;
-    }
-
-    if (!soma_jwt_unique_names(value)) {
-        return 0;
-    }
-
-    yyjson_obj_foreach(value, i, n, key, member) {
-        if (!soma_jwt_unique(member, depth + 1)) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static int
-soma_jwt_unique_names(yyjson_val *object)
-{
-    size_t       i, n, len;
-    unsigned     seen, k;
-    yyjson_val  *key, *value, *names[SOMA_JWT_MEMBERS_MAX];
-
-    if (yyjson_obj_size(object) > SOMA_JWT_MEMBERS_MAX) {
-        return 0;
-    }
-
-    seen = 0;
-
-    yyjson_obj_foreach(object, i, n, key, value) {
-        len = yyjson_get_len(key);
-
-        for (k = 0; k < seen; k++) {
-            if (yyjson_get_len(names[k]) == len
-                && memcmp(yyjson_get_str(names[k]), yyjson_get_str(key), len)
-                   == 0)
-            {
-                return 0;
-            }
-        }
-
-        names[seen++] = key;
-    }
-
-    return 1;
-}
-
-
-soma_str_t
-soma_jwt_str(yyjson_val *value)
-{
-    soma_str_t  s;
-
-    s.data = (unsigned char *) (uintptr_t) yyjson_get_str(value);
-    s.len = yyjson_get_len(value);
-
-    return s;
-}
-
-
 soma_jwt_error_e
 soma_jwt_parse(soma_jwt_t *jwt, soma_arena_t *arena, soma_str_t token)
 {
@@ -305,7 +192,8 @@ soma_jwt_parse(soma_jwt_t *jwt, soma_arena_t *arena, soma_str_t token)
             return SOMA_JWT_NO_MEMORY;
         }
 
-        if (soma_base64url(part[i], text[i].data, &text[i].len) != SOMA_OK) {
+        if (soma_jwt_base64url(part[i], text[i].data,
+                               &text[i].len) != SOMA_OK) {
             return SOMA_JWT_FORM;
         }
     }
@@ -314,7 +202,7 @@ soma_jwt_parse(soma_jwt_t *jwt, soma_arena_t *arena, soma_str_t token)
     jwt->input.len = part[0].len + 1 + part[1].len;
     jwt->signature = text[2];
 
-    header = soma_jwt_read(arena, text[0]);
+    header = soma_jwt_json_read(arena, text[0]);
 
     if (!yyjson_is_obj(header)) {
         return SOMA_JWT_HEADER;
@@ -326,14 +214,14 @@ soma_jwt_parse(soma_jwt_t *jwt, soma_arena_t *arena, soma_str_t token)
         return rc;
     }
 
-    jwt->claims = soma_jwt_read(arena, text[1]);
+    jwt->claims = soma_jwt_json_read(arena, text[1]);
 
     if (!yyjson_is_obj(jwt->claims)) {
         return SOMA_JWT_CLAIMS;
     }
 
     if (yyjson_is_str(yyjson_obj_get(jwt->claims, "iss"))) {
-        jwt->issuer = soma_jwt_str(yyjson_obj_get(jwt->claims, "iss"));
+        jwt->issuer = soma_jwt_json_str(yyjson_obj_get(jwt->claims, "iss"));
     }
 
     jwt->has_aud = (yyjson_obj_get(jwt->claims, "aud") != NULL);
@@ -407,7 +295,7 @@ soma_jwt_header(soma_jwt_t *jwt, yyjson_val *header)
         return SOMA_JWT_UNKNOWN_KID;
     }
 
-    jwt->kid = soma_jwt_str(kid);
+    jwt->kid = soma_jwt_json_str(kid);
     jwt->has_kid = 1;
 
     return SOMA_JWT_OK;
@@ -430,7 +318,7 @@ soma_jwt_typ(yyjson_val *typ)
         return 0;
     }
 
-    s = soma_jwt_str(typ);
+    s = soma_jwt_json_str(typ);
 
     if (s.len > len) {
         prefix.data = s.data;
@@ -453,7 +341,7 @@ soma_jwt_alg(yyjson_val *alg)
         return 0;
     }
 
-    return soma_jwt_alg_of(soma_jwt_str(alg));
+    return soma_jwt_alg_of(soma_jwt_json_str(alg));
 }
 
 
@@ -498,7 +386,7 @@ soma_jwt_date(const soma_jwt_t *jwt, const char *name, int64_t *ms)
 
     /* a number past the year 9999 is ms taken for seconds */
 
-    if (soma_parse_decimal(s, 3, ms) != SOMA_OK || *ms > SOMA_JWT_TIME_MAX) {
+    if (soma_number_decimal(s, 3, ms) != SOMA_OK || *ms > SOMA_JWT_TIME_MAX) {
         return SOMA_ERROR;
     }
 
@@ -587,7 +475,7 @@ soma_jwt_audience_in(yyjson_val *value, const soma_str_t *audiences,
     }
 
     for (i = 0; i < n; i++) {
-        if (soma_str_eq(soma_jwt_str(value), audiences[i])) {
+        if (soma_str_eq(soma_jwt_json_str(value), audiences[i])) {
             return 1;
         }
     }
@@ -621,7 +509,7 @@ static int
 soma_jwt_scalar(yyjson_val *value, soma_str_t *text)
 {
     if (yyjson_is_str(value)) {
-        *text = soma_jwt_str(value);
+        *text = soma_jwt_json_str(value);
         return SOMA_OK;
     }
 

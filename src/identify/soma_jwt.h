@@ -97,6 +97,9 @@ typedef struct {
 const char *soma_jwt_text(soma_jwt_error_e error);
 const char *soma_jwt_code(soma_jwt_error_e error);
 
+/* the bit of an algorithm's name, 0: none of ours */
+unsigned soma_jwt_alg_of(soma_str_t name);
+
 /* begins with "eyJ", the first bytes of every JSON object in base64url, and
  * has three parts of base64url: a key of ours never does */
 int soma_jwt_like(soma_str_t credential);
@@ -105,7 +108,7 @@ int soma_jwt_like(soma_str_t credential);
  * Strict base64url (RFC 4648, 5): no padding, no blanks, no bits left over.
  * "out" takes len * 3 / 4 bytes.  SOMA_ERROR: it is none.
  */
-int soma_base64url(soma_str_t text, unsigned char *out, size_t *len);
+int soma_jwt_base64url(soma_str_t text, unsigned char *out, size_t *len);
 
 /*
  * Reads header and claims; nothing is proven by that.  Refused: an "alg"

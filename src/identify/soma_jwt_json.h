@@ -17,12 +17,9 @@
 
 /* the root, numbers as they stand; NULL: not JSON, a member that stands
  * twice, too deep, too many members, or no memory */
-yyjson_val *soma_jwt_read(soma_arena_t *arena, soma_str_t text);
+yyjson_val *soma_jwt_json_read(soma_arena_t *arena, soma_str_t text);
 
-soma_str_t soma_jwt_str(yyjson_val *value);
-
-/* the bit of a name, 0: none of ours */
-unsigned soma_jwt_alg_of(soma_str_t name);
+soma_str_t soma_jwt_json_str(yyjson_val *value);
 
 
 #endif /* SOMA_JWT_JSON_H */

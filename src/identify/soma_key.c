@@ -104,7 +104,7 @@ soma_key_bearer(soma_str_t value, soma_str_t *credential)
 
 
 int
-soma_capabilities_parse(soma_str_t list, unsigned *bits)
+soma_key_capabilities_parse(soma_str_t list, unsigned *bits)
 {
     size_t      len;
     unsigned    found;
@@ -203,8 +203,8 @@ soma_set_limits(soma_identity_t *identity, soma_str_t value)
     soma_limit_t   limits[SOMA_KEY_LIMITS_MAX];
 
     if (soma_set_text(&text, value, SOMA_IDENTITY_MAX) != SOMA_OK
-        || soma_limits_parse(limits, SOMA_KEY_LIMITS_MAX, &n, value,
-                             SOMA_SCOPE_KEY, &error)
+        || soma_limit_list_parse(limits, SOMA_KEY_LIMITS_MAX, &n, value,
+                                 SOMA_SCOPE_KEY, &error)
            != SOMA_OK)
     {
         return SOMA_ERROR;
@@ -226,7 +226,7 @@ soma_set_expires(soma_identity_t *identity, soma_str_t value)
         return SOMA_OK;
     }
 
-    if (soma_parse_int(value, &n) == SOMA_OK) {
+    if (soma_number_int(value, &n) == SOMA_OK) {
 
         if (n > SOMA_EXPIRES_MAX) {
             return SOMA_ERROR;
@@ -237,7 +237,7 @@ soma_set_expires(soma_identity_t *identity, soma_str_t value)
     }
 
     /* a time before 1970 is as good as any past one, but 0 is not "never" */
-    if (soma_parse_time(value, &n) != SOMA_OK) {
+    if (soma_time_parse(value, &n) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -248,14 +248,14 @@ soma_set_expires(soma_identity_t *identity, soma_str_t value)
 
 
 int
-soma_identity_set(soma_identity_t *identity, soma_str_t name,
+soma_key_identity_set(soma_identity_t *identity, soma_str_t name,
     soma_str_t value)
 {
     value = soma_str_trim(value);
 
     if (soma_str_is(name, "tenant")) {
 
-        if (!soma_tenant_valid(value)) {
+        if (!soma_lock_tenant_valid(value)) {
             return SOMA_ERROR;
         }
 
@@ -284,7 +284,7 @@ soma_identity_set(soma_identity_t *identity, soma_str_t name,
     }
 
     if (soma_str_is(name, "capabilities")) {
-        return soma_capabilities_parse(value, &identity->capabilities);
+        return soma_key_capabilities_parse(value, &identity->capabilities);
     }
 
     if (soma_str_is(name, "expires")) {
@@ -296,7 +296,7 @@ soma_identity_set(soma_identity_t *identity, soma_str_t name,
 
 
 size_t
-soma_identity_pack(const soma_identity_t *identity, unsigned char *buf,
+soma_key_identity_pack(const soma_identity_t *identity, unsigned char *buf,
     size_t size)
 {
     size_t          total, i;
@@ -350,7 +350,7 @@ soma_identity_pack(const soma_identity_t *identity, unsigned char *buf,
 
 
 int
-soma_identity_unpack(soma_identity_t *identity, const unsigned char *buf,
+soma_key_identity_unpack(soma_identity_t *identity, const unsigned char *buf,
     size_t len)
 {
     size_t                i, left;
@@ -423,7 +423,7 @@ soma_model_match(soma_str_t pattern, soma_str_t model)
 
 
 int
-soma_models_allow(soma_str_t list, soma_str_t model)
+soma_key_models_allow(soma_str_t list, soma_str_t model)
 {
     soma_str_t  word;
 

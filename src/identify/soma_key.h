@@ -49,7 +49,7 @@ typedef struct {
 int soma_key_bearer(soma_str_t value, soma_str_t *credential);
 
 /* "admin,usage,user" -> bits, empty: none; SOMA_ERROR on an unknown word */
-int soma_capabilities_parse(soma_str_t list, unsigned *bits);
+int soma_key_capabilities_parse(soma_str_t list, unsigned *bits);
 
 /*
  * One field of a soma:key:<sha256> hash or of soma_key: tenant, user, name
@@ -57,28 +57,28 @@ int soma_capabilities_parse(soma_str_t list, unsigned *bits);
  * fields: SOMA_DECLINED; a bad value: SOMA_ERROR, the identity as it was.
  * Strings are not copied.
  *
- *   tenant        soma_tenant_valid()
+ *   tenant        soma_lock_tenant_valid()
  *   user, tags    up to SOMA_USER_MAX bytes, no control characters
  *   models        names between blanks, a trailing * stands for any rest
- *   limits        soma_limits_parse(), the scope of a key
- *   capabilities  soma_capabilities_parse()
+ *   limits        soma_limit_list_parse(), the scope of a key
+ *   capabilities  soma_key_capabilities_parse()
  *   expires       RFC 3339, a date, or Unix seconds; 0 or empty: never.  A
  *                 number past the year 9999 (seconds taken for ms) is an
  *                 error, so that no key lives longer than it was meant to
  */
-int soma_identity_set(soma_identity_t *identity, soma_str_t name,
+int soma_key_identity_set(soma_identity_t *identity, soma_str_t name,
     soma_str_t value);
 
 /* to and from one flat piece of shared memory; pack returns the size, 0:
  * does not fit; unpacked strings point into buf */
-size_t soma_identity_pack(const soma_identity_t *identity,
+size_t soma_key_identity_pack(const soma_identity_t *identity,
     unsigned char *buf, size_t size);
-int soma_identity_unpack(soma_identity_t *identity, const unsigned char *buf,
-    size_t len);
+int soma_key_identity_unpack(soma_identity_t *identity,
+    const unsigned char *buf, size_t len);
 
 /* is "model" in a space separated list? SOMA_OK or SOMA_DECLINED; an empty
  * list: SOMA_OK (all); "gpt-*" allows whatever begins with gpt- */
-int soma_models_allow(soma_str_t list, soma_str_t model);
+int soma_key_models_allow(soma_str_t list, soma_str_t model);
 
 
 #endif /* SOMA_KEY_H */

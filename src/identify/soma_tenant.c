@@ -33,8 +33,8 @@ soma_tenant_set(soma_tenant_t *tenant, soma_str_t name, soma_str_t value)
     if (soma_str_is(name, "limits")) {
 
         if (value.len > SOMA_TENANT_LIMITS_LEN
-            || soma_limits_parse(limits, SOMA_LIMITS_MAX, &n, value,
-                                 SOMA_SCOPE_TENANT, &error)
+            || soma_limit_list_parse(limits, SOMA_LIMITS_MAX, &n, value,
+                                     SOMA_SCOPE_TENANT, &error)
                != SOMA_OK)
         {
             return SOMA_ERROR;
@@ -50,7 +50,7 @@ soma_tenant_set(soma_tenant_t *tenant, soma_str_t name, soma_str_t value)
 
     if (soma_str_is(name, "models")) {
 
-        if (soma_identity_set(&identity, name, value) != SOMA_OK) {
+        if (soma_key_identity_set(&identity, name, value) != SOMA_OK) {
             return SOMA_ERROR;
         }
 
@@ -62,7 +62,7 @@ soma_tenant_set(soma_tenant_t *tenant, soma_str_t name, soma_str_t value)
 
     if (soma_str_is(name, "tags")) {
 
-        if (soma_identity_set(&identity, name, value) != SOMA_OK) {
+        if (soma_key_identity_set(&identity, name, value) != SOMA_OK) {
             return SOMA_ERROR;
         }
 

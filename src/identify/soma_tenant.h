@@ -31,8 +31,8 @@ typedef struct {
 
 
 /*
- * One field of the hash: limits (soma_limits_parse(), the scope of a tenant),
- * models and tags (as soma_identity_set()).  Unknown fields: SOMA_DECLINED;
+ * One field of the hash: limits (soma_limit_list_parse(), a tenant's scope),
+ * models and tags (as soma_key_identity_set()).  Unknown fields: SOMA_DECLINED;
  * a bad value: SOMA_ERROR, the tenant as it was.  Strings are not copied.
  */
 int soma_tenant_set(soma_tenant_t *tenant, soma_str_t name,

@@ -88,11 +88,11 @@ ngx_http_soma_provider_slot(ngx_http_soma_healths_t *healths,
 
     /* another key, another answer */
 
-    hash = soma_hash(provider->name.data, provider->name.len);
-    hash = hash * 31 + soma_hash(provider->endpoint.data,
-                                 provider->endpoint.len);
-    hash = hash * 31 + soma_hash(provider->api_key.data,
-                                 provider->api_key.len);
+    hash = soma_str_hash(provider->name.data, provider->name.len);
+    hash = hash * 31 + soma_str_hash(provider->endpoint.data,
+                                     provider->endpoint.len);
+    hash = hash * 31 + soma_str_hash(provider->api_key.data,
+                                     provider->api_key.len);
     hash += (hash == 0);
 
     i = hash % NGX_HTTP_SOMA_PROVIDER_STATES_MAX;
@@ -130,7 +130,7 @@ ngx_http_soma_health_get(ngx_http_soma_main_conf_t *smcf,
 
 
 ngx_uint_t
-ngx_http_soma_provider_up(ngx_http_soma_main_conf_t *smcf,
+ngx_http_soma_health_up(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_provider_t *provider, int64_t now)
 {
     ngx_uint_t               i, models;
@@ -381,8 +381,8 @@ ngx_http_soma_health_hash(ngx_http_soma_ctx_t *ctx,
 {
     uint64_t  hash;
 
-    hash = model->hash * 31 + soma_hash(ctx->identity.tenant.data,
-                                        ctx->identity.tenant.len);
+    hash = model->hash * 31 + soma_str_hash(ctx->identity.tenant.data,
+                                            ctx->identity.tenant.len);
 
     return hash + (hash == 0);
 }

@@ -7,7 +7,7 @@
 
 
 #include "ngx_http_soma_plan.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_block.h"
 #include "ngx_http_soma_model.h"
 #include "ngx_http_soma_vocabulary.h"
 
@@ -16,32 +16,36 @@
 #define NGX_HTTP_SOMA_MILLION  6
 
 
-typedef struct {
-    const char  *name;
-    size_t       offset;        /* into ngx_http_soma_model_conf_t */
-    ngx_uint_t   price;         /* USD a million, else a number of tokens */
-} ngx_http_soma_model_param_t;
+#define ngx_http_soma_model_param(name, read, field)                          \
+    { name, 1, 1, 0, read, offsetof(ngx_http_soma_model_conf_t, field), NULL }
 
 
-static const ngx_http_soma_model_param_t  ngx_http_soma_model_params[] = {
-    { "input", offsetof(ngx_http_soma_model_conf_t, input), 1 },
-    { "output", offsetof(ngx_http_soma_model_conf_t, output), 1 },
-    { "cached", offsetof(ngx_http_soma_model_conf_t, cached), 1 },
-    { "cache_write", offsetof(ngx_http_soma_model_conf_t, cache_write), 1 },
-    { "context", offsetof(ngx_http_soma_model_conf_t, context), 0 },
-    { "max_output", offsetof(ngx_http_soma_model_conf_t, max_output), 0 },
-    { NULL, 0, 0 }
-};
-
-
-static ngx_int_t ngx_http_soma_model_tokens(soma_str_t text, int64_t *n);
-static ngx_int_t ngx_http_soma_model_number(ngx_str_t *word,
-    ngx_http_soma_model_conf_t *mcf);
+static char *ngx_http_soma_model_usd(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+static char *ngx_http_soma_model_tokens(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static ngx_int_t ngx_http_soma_model_images(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf, ngx_http_soma_model_conf_t *mcf,
     soma_price_t *price);
 static ngx_int_t ngx_http_soma_model_whole(ngx_conf_t *cf,
     ngx_http_soma_model_conf_t *mcf, const soma_price_t *known);
+
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_model_params[] = {
+    ngx_http_soma_model_param("provider", ngx_http_soma_block_str, provider),
+    ngx_http_soma_model_param("name", ngx_http_soma_block_str, model.target),
+    ngx_http_soma_model_param("input", ngx_http_soma_model_usd, input),
+    ngx_http_soma_model_param("output", ngx_http_soma_model_usd, output),
+    ngx_http_soma_model_param("cached", ngx_http_soma_model_usd, cached),
+    ngx_http_soma_model_param("cache_write", ngx_http_soma_model_usd,
+                              cache_write),
+    ngx_http_soma_model_param("context", ngx_http_soma_model_tokens, context),
+    ngx_http_soma_model_param("max_output", ngx_http_soma_model_tokens,
+                              max_output),
+    { NULL, 0, 0, 0, NULL, 0, NULL }
+};
 
 
 char *
@@ -50,7 +54,7 @@ ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_soma_main_conf_t  *smcf = conf;
 
     ngx_str_t                    *value;
-    ngx_uint_t                    i;
+    ngx_http_soma_block_t         block;
     ngx_http_soma_model_t       **mp;
     ngx_http_soma_model_conf_t   *mcf;
 
@@ -78,22 +82,16 @@ ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->cached = SOMA_PRICE_UNSET;
     mcf->cache_write = SOMA_PRICE_UNSET;
 
-    for (i = 2; i < cf->args->nelts; i++) {
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
 
-        if (ngx_http_soma_param(&value[i], "provider", &mcf->provider)
-            || ngx_http_soma_param(&value[i], "name", &mcf->model.target)
-            || ngx_http_soma_model_number(&value[i], mcf) == NGX_OK)
-        {
-            continue;
-        }
+    block.directive = "soma_model";
+    block.words = ngx_http_soma_model_params;
+    block.conf = mcf;
+    block.allowed = "provider=NAME name=NAME, input= output= cached= "
+                    "cache_write= with USD per million tokens, context= "
+                    "max_output= with tokens, as in 128000 or 128k";
 
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"soma_model\": "
-                           "allowed are provider=NAME name=NAME, input= "
-                           "output= cached= cache_write= with USD per million "
-                           "tokens, context= max_output= with tokens, as "
-                           "in 128000 or 128k",
-                           &value[i]);
+    if (ngx_http_soma_block_params(cf, &block, 2) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -108,39 +106,33 @@ ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_int_t
-ngx_http_soma_model_number(ngx_str_t *word, ngx_http_soma_model_conf_t *mcf)
+static char *
+ngx_http_soma_model_usd(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    int64_t                            *n;
-    ngx_str_t                           value;
-    const ngx_http_soma_model_param_t  *param;
+    int64_t  *n;
 
-    for (param = ngx_http_soma_model_params; param->name; param++) {
+    n = (int64_t *) ((u_char *) block->conf + word->offset);
 
-        if (!ngx_http_soma_param(word, param->name, &value)) {
-            continue;
-        }
-
-        n = (int64_t *) ((char *) mcf + param->offset);
-
-        if (param->price) {
-            return soma_parse_decimal(ngx_http_soma_str(value),
-                                      NGX_HTTP_SOMA_MILLION, n);
-        }
-
-        return ngx_http_soma_model_tokens(ngx_http_soma_str(value), n);
-    }
-
-    return NGX_DECLINED;
+    return soma_number_decimal(ngx_http_soma_str(*value),
+                               NGX_HTTP_SOMA_MILLION, n)
+           == SOMA_OK
+           ? NGX_CONF_OK
+           : ngx_http_soma_block_invalid(cf, block, word, value, NULL);
 }
 
 
 /* 128k is 128000, as in a limit: no provider has less behind the name */
-static ngx_int_t
-ngx_http_soma_model_tokens(soma_str_t text, int64_t *n)
+static char *
+ngx_http_soma_model_tokens(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    int  digits;
+    int          rc, digits;
+    int64_t     *n;
+    soma_str_t   text;
 
+    n = (int64_t *) ((u_char *) block->conf + word->offset);
+    text = ngx_http_soma_str(*value);
     digits = 0;
 
     if (text.len) {
@@ -161,8 +153,12 @@ ngx_http_soma_model_tokens(soma_str_t text, int64_t *n)
         text.len -= (digits != 0);
     }
 
-    return digits ? soma_parse_decimal(text, digits, n)
-                  : soma_parse_int(text, n);
+    rc = digits ? soma_number_decimal(text, digits, n)
+                : soma_number_int(text, n);
+
+    return rc == SOMA_OK
+           ? NGX_CONF_OK
+           : ngx_http_soma_block_invalid(cf, block, word, value, NULL);
 }
 
 
@@ -220,8 +216,8 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     soma_price_dearest(&model->dearest, price);
     model->factor = ngx_http_soma_factor(smcf, model);
 
-    model->hash = soma_hash(mcf->provider.data, mcf->provider.len) * 31
-                  + soma_hash(model->name.data, model->name.len);
+    model->hash = soma_str_hash(mcf->provider.data, mcf->provider.len) * 31
+                  + soma_str_hash(model->name.data, model->name.len);
 
     if (model->hash == 0) {
         model->hash = 1;

@@ -12,7 +12,7 @@
 
 
 ngx_http_soma_route_t *
-ngx_http_soma_route_find(ngx_http_soma_main_conf_t *smcf, ngx_str_t *name)
+ngx_http_soma_plan_route(ngx_http_soma_main_conf_t *smcf, ngx_str_t *name)
 {
     return ngx_http_soma_names_find(&smcf->route_names, name->data, name->len);
 }
@@ -20,7 +20,7 @@ ngx_http_soma_route_find(ngx_http_soma_main_conf_t *smcf, ngx_str_t *name)
 
 /* the key's own list narrows the tenant's; both must allow */
 ngx_uint_t
-ngx_http_soma_route_allowed(ngx_http_soma_ctx_t *ctx, ngx_str_t *name)
+ngx_http_soma_plan_allowed(ngx_http_soma_ctx_t *ctx, ngx_str_t *name)
 {
     soma_str_t  model, list;
 
@@ -29,12 +29,12 @@ ngx_http_soma_route_allowed(ngx_http_soma_ctx_t *ctx, ngx_str_t *name)
     if (ctx->tenant) {
         list = ngx_http_soma_str(ctx->tenant->models);
 
-        if (soma_models_allow(list, model) != SOMA_OK) {
+        if (soma_key_models_allow(list, model) != SOMA_OK) {
             return 0;
         }
     }
 
-    return soma_models_allow(ctx->identity.models, model) == SOMA_OK;
+    return soma_key_models_allow(ctx->identity.models, model) == SOMA_OK;
 }
 
 
@@ -74,7 +74,7 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
     }
 
     ctx->norder = soma_route_order(ctx->route->strategy, candidate, n,
-                                   n > 1 ? ngx_http_soma_random() : 0,
+                                   n > 1 ? ngx_http_soma_trace_random() : 0,
                                    ctx->order);
     ctx->next = 0;
 
@@ -93,7 +93,7 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
     }
 
     ctx->norder = soma_route_order(ctx->route->strategy, candidate, n,
-                                   n > 1 ? ngx_http_soma_random() : 0,
+                                   n > 1 ? ngx_http_soma_trace_random() : 0,
                                    ctx->order);
 
     return NGX_OK;

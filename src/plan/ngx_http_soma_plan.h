@@ -23,15 +23,15 @@ char *ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_soma_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* names to pointers, prices, at the end of http {} */
-ngx_int_t ngx_http_soma_routes_init(ngx_conf_t *cf,
+ngx_int_t ngx_http_soma_route_init_all(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 
 /* what may be asked for by that name; NULL: nothing */
-ngx_http_soma_route_t *ngx_http_soma_route_find(
+ngx_http_soma_route_t *ngx_http_soma_plan_route(
     ngx_http_soma_main_conf_t *smcf, ngx_str_t *name);
 
 /* may this identity use the route or model of that name? */
-ngx_uint_t ngx_http_soma_route_allowed(ngx_http_soma_ctx_t *ctx,
+ngx_uint_t ngx_http_soma_plan_allowed(ngx_http_soma_ctx_t *ctx,
     ngx_str_t *name);
 
 /* fills ctx->order; NGX_OK, or an HTTP status with the fault noted */
@@ -48,7 +48,7 @@ soma_health_all_t ngx_http_soma_health_get(ngx_http_soma_main_conf_t *smcf,
 
 /* 1: configured whole, its key not refused, and one of its models at least
  * is tried; one without models fails nobody */
-ngx_uint_t ngx_http_soma_provider_up(ngx_http_soma_main_conf_t *smcf,
+ngx_uint_t ngx_http_soma_health_up(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_provider_t *provider, int64_t now);
 
 /* until when (ms UTC) the model is closed to this request's tenant, 0: not */

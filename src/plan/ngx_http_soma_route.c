@@ -8,9 +8,11 @@
 
 
 #include "ngx_http_soma_plan.h"
-#include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_block.h"
 #include "ngx_http_soma_model.h"
+
+
+#define NGX_HTTP_SOMA_ROUTE_WEIGHT  1000    /* the most that a model has */
 
 
 typedef struct {
@@ -18,25 +20,53 @@ typedef struct {
     ngx_array_t             models;     /* ngx_str_t, by target */
     u_char                 *file;
     ngx_uint_t              line;
-    ngx_uint_t              strategy;   /* 1: said */
+    ngx_uint_t              strategy;   /* soma_strategy_e */
     ngx_uint_t              retry;      /* 1: said */
 } ngx_http_soma_route_conf_t;
 
 
-static char *ngx_http_soma_route_line(ngx_conf_t *cf, ngx_command_t *dummy,
-    void *conf);
-static char *ngx_http_soma_route_strategy(ngx_conf_t *cf,
-    ngx_http_soma_route_conf_t *rcf);
 static char *ngx_http_soma_route_model(ngx_conf_t *cf,
-    ngx_http_soma_route_conf_t *rcf);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_soma_route_weight(ngx_conf_t *cf,
+    ngx_uint_t *weight);
 static char *ngx_http_soma_route_retry(ngx_conf_t *cf,
-    ngx_http_soma_route_conf_t *rcf);
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static ngx_int_t ngx_http_soma_route_init(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf, ngx_http_soma_route_conf_t *rcf);
 static ngx_int_t ngx_http_soma_single_route(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf, ngx_http_soma_model_t *model);
 static ngx_int_t ngx_http_soma_route_name(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_route_t *route);
+
+
+static const ngx_conf_enum_t  ngx_http_soma_route_strategies[] = {
+    { ngx_string("order"), SOMA_ORDER },
+    { ngx_string("weighted"), SOMA_WEIGHTED },
+    { ngx_null_string, 0 }
+};
+
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_route_words[] = {
+
+    { "strategy", 1, 1, 0,
+      ngx_http_soma_block_enum, offsetof(ngx_http_soma_route_conf_t, strategy),
+      ngx_http_soma_route_strategies },
+
+    { "model", 1, 2, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_route_model, 0, NULL },
+
+    { "retry_on", 0, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_route_retry, 0, NULL },
+
+    { "tools", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_list,
+      offsetof(ngx_http_soma_route_conf_t, route)
+      + offsetof(ngx_http_soma_route_t, tools), NULL },
+
+    { NULL, 0, 0, 0, NULL, 0, NULL }
+};
 
 
 char *
@@ -46,6 +76,7 @@ ngx_http_soma_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                        *rv;
     ngx_str_t                   *value;
+    ngx_http_soma_block_t        block;
     ngx_http_soma_route_t      **rp;
     ngx_http_soma_route_conf_t  *rcf;
 
@@ -71,7 +102,14 @@ ngx_http_soma_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rcf->file = cf->conf_file->file.name.data;
     rcf->line = cf->conf_file->line;
 
-    rv = ngx_http_soma_block(cf, ngx_http_soma_route_line, rcf);
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
+
+    block.directive = "soma_route";
+    block.name = &rcf->route.name;
+    block.words = ngx_http_soma_route_words;
+    block.conf = rcf;
+
+    rv = ngx_http_soma_block(cf, &block);
 
     if (rv == NGX_CONF_OK && rcf->models.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -80,110 +118,31 @@ ngx_http_soma_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    rcf->route.strategy = (soma_strategy_e) rcf->strategy;
+
     return rv;
 }
 
 
 static char *
-ngx_http_soma_route_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+ngx_http_soma_route_model(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    ngx_http_soma_route_conf_t  *rcf = conf;
+    ngx_str_t                   *name;
+    ngx_uint_t                   weight;
+    ngx_http_soma_target_t      *target;
+    ngx_http_soma_route_conf_t  *rcf;
 
-    ngx_str_t  *value;
+    (void) word;
 
-    (void) dummy;
+    rcf = block->conf;
 
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[0].data, "strategy") == 0) {
-        return ngx_http_soma_route_strategy(cf, rcf);
-    }
-
-    if (ngx_strcmp(value[0].data, "model") == 0) {
-        return ngx_http_soma_route_model(cf, rcf);
-    }
-
-    if (ngx_strcmp(value[0].data, "retry_on") == 0) {
-        return ngx_http_soma_route_retry(cf, rcf);
-    }
-
-    if (ngx_strcmp(value[0].data, "tools") == 0 && cf->args->nelts > 1) {
-        return ngx_http_soma_policy_tools(cf, &rcf->route.tools);
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown directive \"%V\" in soma_route \"%V\": "
-                       "allowed are \"strategy\", \"model\", \"retry_on\" and "
-                       "\"tools\"",
-                       &value[0], &rcf->route.name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_soma_route_strategy(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (rcf->strategy) {
+    if (ngx_http_soma_route_weight(cf, &weight) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"strategy\" stands twice in soma_route \"%V\"",
-                           &rcf->route.name);
+                           "invalid \"%V\" in soma_route \"%V\": "
+                           "\"model NAME [weight=1..1000]\" is allowed",
+                           &value[1], &rcf->route.name);
         return NGX_CONF_ERROR;
-    }
-
-    rcf->strategy = 1;
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "order") == 0) {
-            rcf->route.strategy = SOMA_ORDER;
-            return NGX_CONF_OK;
-        }
-
-        if (ngx_strcmp(value[1].data, "weighted") == 0) {
-            rcf->route.strategy = SOMA_WEIGHTED;
-            return NGX_CONF_OK;
-        }
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid strategy \"%V\" of soma_route \"%V\": "
-                       "\"order\" or \"weighted\" is allowed",
-                       &value[cf->args->nelts - 1], &rcf->route.name);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_soma_route_model(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
-{
-    ngx_int_t                weight;
-    ngx_str_t               *value, *name, s;
-    ngx_http_soma_target_t  *target;
-
-    value = cf->args->elts;
-    weight = 1;
-
-    if (cf->args->nelts < 2 || cf->args->nelts > 3) {
-        goto invalid;
-    }
-
-    if (cf->args->nelts == 3) {
-
-        if (!ngx_http_soma_param(&value[2], "weight", &s)) {
-            goto invalid;
-        }
-
-        weight = ngx_atoi(s.data, s.len);
-
-        if (weight < 1 || weight > 1000) {
-            goto invalid;
-        }
     }
 
     if (rcf->models.nelts == SOMA_TARGETS_MAX) {
@@ -200,34 +159,58 @@ ngx_http_soma_route_model(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
         return NGX_CONF_ERROR;
     }
 
-    *name = value[1];
+    *name = *value;
     target->model = NULL;
-    target->weight = (ngx_uint_t) weight;
+    target->weight = weight;
 
     return NGX_CONF_OK;
+}
 
-invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid \"%V\" in soma_route \"%V\": "
-                       "\"model NAME [weight=1..1000]\" is allowed",
-                       &value[cf->args->nelts - 1], &rcf->route.name);
+static ngx_int_t
+ngx_http_soma_route_weight(ngx_conf_t *cf, ngx_uint_t *weight)
+{
+    ngx_int_t   n;
+    ngx_str_t  *value, s;
 
-    return NGX_CONF_ERROR;
+    *weight = 1;
+
+    if (cf->args->nelts == 2) {
+        return NGX_OK;
+    }
+
+    value = cf->args->elts;
+
+    if (!ngx_http_soma_block_param(&value[2], "weight", &s)) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_atoi(s.data, s.len);
+
+    if (n < 1 || n > NGX_HTTP_SOMA_ROUTE_WEIGHT) {
+        return NGX_ERROR;
+    }
+
+    *weight = (ngx_uint_t) n;
+
+    return NGX_OK;
 }
 
 
 static char *
-ngx_http_soma_route_retry(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
+ngx_http_soma_route_retry(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    int          rc;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    int                          rc;
+    ngx_uint_t                   i;
+    ngx_http_soma_route_conf_t  *rcf;
 
-    value = cf->args->elts;
+    (void) word;
+
+    rcf = block->conf;
     rcf->retry = 1;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = 0; i < cf->args->nelts - 1; i++) {
 
         rc = soma_retry_parse(&rcf->route.retry, ngx_http_soma_str(value[i]));
 
@@ -259,7 +242,7 @@ ngx_http_soma_route_retry(ngx_conf_t *cf, ngx_http_soma_route_conf_t *rcf)
 
 
 ngx_int_t
-ngx_http_soma_routes_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
+ngx_http_soma_route_init_all(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf)
 {
     ngx_str_t               *twice;
     ngx_uint_t               i, n;

@@ -46,7 +46,7 @@ soma_retry_parse(soma_retry_t *retry, soma_str_t word)
     number.data = word.data + sizeof("http_") - 1;
     number.len = word.len - (sizeof("http_") - 1);
 
-    if (soma_parse_int(number, &status) != SOMA_OK
+    if (soma_number_int(number, &status) != SOMA_OK
         || status < SOMA_STATUS_LOW
         || status > SOMA_STATUS_HIGH)
     {
@@ -116,16 +116,31 @@ soma_retry_fail(int status)
 
 
 int
-soma_retry_may(const soma_retry_t *retry, soma_fail_e fail, int status)
+soma_retry_left(const soma_retry_facts_t *facts)
 {
-    switch (fail) {
+    return facts->left != 0 && !facts->gone;
+}
+
+
+int
+soma_retry_may(const soma_retry_facts_t *facts)
+{
+    const soma_retry_t  *retry;
+
+    if (!soma_retry_left(facts)) {
+        return 0;
+    }
+
+    retry = facts->retry;
+
+    switch (facts->fail) {
 
     case SOMA_FAIL_SLOW:
     case SOMA_FAIL_TIMEOUT:
         return retry->timeout;
 
     case SOMA_FAIL_STATUS:
-        return soma_retry_status(retry, status);
+        return soma_retry_status(retry, facts->status);
 
     case SOMA_FAIL_AUTH:
         return 1;
@@ -140,6 +155,25 @@ soma_retry_may(const soma_retry_t *retry, soma_fail_e fail, int status)
     }
 
     return 0;
+}
+
+
+int
+soma_retry_early(const soma_retry_facts_t *facts)
+{
+    switch (facts->fail) {
+
+    case SOMA_FAIL_ANSWER:
+        return 1;
+
+    case SOMA_FAIL_AUTH:
+        return facts->status != 403
+               || (soma_retry_left(facts)
+                   && soma_retry_status(facts->retry, facts->status));
+
+    default:
+        return soma_retry_may(facts);
+    }
 }
 
 

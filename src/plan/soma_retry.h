@@ -58,9 +58,28 @@ int soma_retry_status(const soma_retry_t *retry, int status);
  * request */
 soma_fail_e soma_retry_fail(int status);
 
-/* 1: the next target may be tried; a refused key moves on whatever retry_on
- * says, for no other target has that key.  status: of SOMA_FAIL_STATUS */
-int soma_retry_may(const soma_retry_t *retry, soma_fail_e fail, int status);
+/*
+ * The retry rule.  What is known when an attempt has failed, or when its
+ * status is all that is there of it.
+ */
+typedef struct {
+    const soma_retry_t  *retry;
+    soma_fail_e          fail;
+    int                  status;    /* of SOMA_FAIL_STATUS and _AUTH */
+    unsigned             left;      /* targets of the plan not yet tried */
+    unsigned             gone:1;    /* its client: nobody waits for another */
+} soma_retry_facts_t;
+
+/* 1: there is another target, for a failure that may move on */
+int soma_retry_left(const soma_retry_facts_t *facts);
+
+/* 1: the next target is to be tried; a refused key moves on whatever retry_on
+ * says, for no other target has that key */
+int soma_retry_may(const soma_retry_facts_t *facts);
+
+/* 1: that is settled before the body of the answer is read.  A 403 may be
+ * about what was asked, and an error that goes to the client has to be read */
+int soma_retry_early(const soma_retry_facts_t *facts);
 
 soma_evidence_e soma_retry_evidence(soma_fail_e fail, int status);
 

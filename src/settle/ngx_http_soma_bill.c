@@ -67,7 +67,7 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
         bill.sent = ngx_http_soma_bill_sent(ctx);
         bill.stream = ctx->answer.stream;
         bill.metered = (ngx_http_soma_bound_written(ctx)
-                        || ngx_http_soma_made(ctx, ctx->model) != 0);
+                        || ngx_http_soma_admit_made(ctx, ctx->model) != 0);
         bill.complete = (complete || ctx->answer.finished);
         bill.ended = ctx->answer.done;
         bill.failed = ctx->answer.failed;
@@ -106,7 +106,7 @@ ngx_http_soma_bill_counts(ngx_http_soma_ctx_t *ctx, soma_bill_t *bill)
 
         bill->counted = ctx->meter != NULL
                         ? ngx_http_soma_meter_output(ctx, &exact)
-                        : soma_estimate_tokens(ctx->answer.text_len);
+                        : soma_dialect_estimate_tokens(ctx->answer.text_len);
         bill->exact = exact;
 
         if (!bill->usage.known) {
@@ -132,7 +132,7 @@ ngx_http_soma_bill_pieces(ngx_http_soma_ctx_t *ctx,
 {
     soma_price_ask_t  ask;
 
-    ngx_http_soma_price_ask(ctx, ctx->model, 0, &ask);
+    ngx_http_soma_admit_price_ask(ctx, ctx->model, 0, &ask);
 
     reserved->images = ask.images;
     reserved->image_pico = ask.image_pico;
@@ -157,7 +157,7 @@ static int64_t
 ngx_http_soma_bill_prompt(ngx_http_soma_ctx_t *ctx)
 {
     if (ctx->prompt == 0) {
-        ctx->prompt = ngx_http_soma_prompt_estimate(ctx);
+        ctx->prompt = ngx_http_soma_vocabulary_estimate(ctx);
     }
 
     if (ctx->ask.window || ctx->ask.before) {
@@ -179,7 +179,7 @@ ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx)
     int64_t  n;
 
     if (!ngx_http_soma_bound_written(ctx)) {
-        return ngx_http_soma_made(ctx, ctx->model);
+        return ngx_http_soma_admit_made(ctx, ctx->model);
     }
 
     n = ctx->ask.max_tokens;

@@ -96,7 +96,7 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
 
 
 int64_t
-ngx_http_soma_usage_cost(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_settle_usage_cost(ngx_http_soma_ctx_t *ctx)
 {
     if (!ctx->conf->usage_cost || !ctx->model->price->known) {
         return -1;
@@ -155,7 +155,7 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
 
     if (ctx->route) {
         record.route = ngx_http_soma_str(ctx->route->name);
-        (void) soma_hex64(hash, ctx->query_hash);
+        (void) soma_put_hex64(hash, ctx->query_hash);
         record.query_hash.data = hash;
         record.query_hash.len = sizeof(hash);
     }
@@ -190,7 +190,7 @@ ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->error.fault != SOMA_FAULT_NONE) {
-        return soma_fault_status(ctx->error.fault);
+        return soma_dialect_fault_status(ctx->error.fault);
     }
 
     if (ctx->request->err_status) {
@@ -247,7 +247,7 @@ ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
 /* however the body came in pieces, its hash is the same */
 
 ngx_int_t
-ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_settle_query_hash(ngx_http_soma_ctx_t *ctx)
 {
     unsigned    n;
     soma_str_t  part[NGX_HTTP_SOMA_HASH_PARTS];

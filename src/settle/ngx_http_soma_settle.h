@@ -22,7 +22,7 @@ void ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx);
  * What the usage at hand comes to in nano-USD: what the record will say if it
  * is the last; -1: nobody asked, or the model has no price.
  */
-int64_t ngx_http_soma_usage_cost(ngx_http_soma_ctx_t *ctx);
+int64_t ngx_http_soma_settle_usage_cost(ngx_http_soma_ctx_t *ctx);
 
 /*
  * The bill (ngx_http_soma_bill.c).  bill: ctx->usage and ctx->cost as they
@@ -46,12 +46,12 @@ int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
  * Tells equal questions apart from others; no secret, no proof.  Taken when
  * the body has just been read: later it has left the processor's caches.
  */
-ngx_int_t ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_settle_query_hash(ngx_http_soma_ctx_t *ctx);
 
 /* the request's cleanup, data is the context: settles what nothing else did */
 void ngx_http_soma_settle_cleanup(void *data);
 
-ngx_int_t ngx_http_soma_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_soma_variables_add(ngx_conf_t *cf);
 
 
 /* the journal (one writer a worker); no soma_ledger: appends are NGX_OK and
@@ -105,7 +105,7 @@ void ngx_http_soma_metrics_inflight(ngx_http_soma_main_conf_t *smcf,
     int delta);
 
 /* content handler of soma_metrics */
-ngx_int_t ngx_http_soma_metrics_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_metrics_text_handler(ngx_http_request_t *r);
 
 
 #endif /* NGX_HTTP_SOMA_SETTLE_H */

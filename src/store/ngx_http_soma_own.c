@@ -136,7 +136,7 @@ ngx_http_soma_own_key(ngx_http_soma_ctx_t *ctx, u_char *hash, u_char *key)
 {
     soma_out_t  out;
 
-    soma_out_init(&out, key, NGX_HTTP_SOMA_OWN_KEY);
+    soma_put_init(&out, key, NGX_HTTP_SOMA_OWN_KEY);
 
     soma_put_cstr(&out, NGX_HTTP_SOMA_OWN_PREFIX);
     soma_put_str(&out, ctx->identity.tenant);

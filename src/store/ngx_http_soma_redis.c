@@ -262,7 +262,7 @@ ngx_http_soma_redis_missed(void)
     if (!ngx_http_soma_redis_worker.cluster
         || !ngx_http_soma_redis_cluster_hope())
     {
-        ngx_http_soma_redis_heard();
+        ngx_http_soma_redis_first_heard();
     }
 }
 
@@ -270,7 +270,7 @@ ngx_http_soma_redis_missed(void)
 void
 ngx_http_soma_redis_came_up(void)
 {
-    ngx_http_soma_redis_heard();
+    ngx_http_soma_redis_first_heard();
     ngx_http_soma_redis_run_hooks(NGX_HTTP_SOMA_REDIS_UP);
 }
 
@@ -291,7 +291,7 @@ ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data)
     ngx_uint_t                    i;
     ngx_http_soma_redis_owner_t  *owner;
 
-    (void) ngx_http_soma_redis_kept_discard(&handler, &data);
+    (void) ngx_http_soma_redis_call_discard(&handler, &data);
 
     for (i = 0; i < ngx_http_soma_redis_hooks.nowners; i++) {
         owner = &ngx_http_soma_redis_hooks.owner[i];
@@ -448,8 +448,8 @@ ngx_http_soma_redis_command(ngx_http_soma_redis_pt handler, void *data,
     /* a redirection is followed with a copy */
 
     if (ngx_http_soma_redis_worker.cluster) {
-        return ngx_http_soma_redis_kept_command(handler, data, argc, argv,
-                                                argvlen);
+        return ngx_http_soma_redis_call_kept(handler, data, argc, argv,
+                                             argvlen);
     }
 
     link = ngx_http_soma_redis_route(NGX_HTTP_SOMA_REDIS_NO_SLOT);

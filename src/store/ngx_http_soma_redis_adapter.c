@@ -30,7 +30,7 @@ static void ngx_http_soma_redis_cleanup(void *data);
 
 
 ngx_int_t
-ngx_http_soma_redis_attach(ngx_http_soma_link_t *link)
+ngx_http_soma_redis_adapter_attach(ngx_http_soma_link_t *link)
 {
     ngx_connection_t   *c;
     redisAsyncContext  *ac;

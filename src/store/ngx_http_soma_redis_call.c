@@ -145,7 +145,7 @@ ngx_http_soma_redis_script(ngx_http_soma_script_t *script,
 
 
 ngx_int_t
-ngx_http_soma_redis_kept_command(ngx_http_soma_redis_pt handler, void *data,
+ngx_http_soma_redis_call_kept(ngx_http_soma_redis_pt handler, void *data,
     int argc, const char **argv, const size_t *argvlen)
 {
     return ngx_http_soma_redis_kept_start(
@@ -256,7 +256,7 @@ ngx_http_soma_redis_kept_free(ngx_http_soma_redis_kept_t *kept)
 
 
 ngx_int_t
-ngx_http_soma_redis_kept_discard(ngx_http_soma_redis_pt *handler, void **data)
+ngx_http_soma_redis_call_discard(ngx_http_soma_redis_pt *handler, void **data)
 {
     ngx_http_soma_redis_kept_t  *kept;
 
@@ -407,7 +407,7 @@ ngx_http_soma_redis_kept_again(ngx_http_soma_redis_kept_t *kept,
     redisReply *reply)
 {
     if (kept->script && !kept->whole
-        && ngx_http_soma_redis_is_error(reply, "NOSCRIPT"))
+        && ngx_http_soma_redis_send_is_error(reply, "NOSCRIPT"))
     {
         kept->whole = 1;
 
@@ -419,14 +419,14 @@ ngx_http_soma_redis_kept_again(ngx_http_soma_redis_kept_t *kept,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_soma_redis_is_error(reply, "CLUSTERDOWN")
-        || ngx_http_soma_redis_is_error(reply, "MASTERDOWN"))
+    if (ngx_http_soma_redis_send_is_error(reply, "CLUSTERDOWN")
+        || ngx_http_soma_redis_send_is_error(reply, "MASTERDOWN"))
     {
-        ngx_http_soma_redis_cluster_doubt();
+        ngx_http_soma_redis_cluster_map_doubt();
         return NGX_ERROR;
     }
 
-    if (ngx_http_soma_redis_is_error(reply, "TRYAGAIN")) {
+    if (ngx_http_soma_redis_send_is_error(reply, "TRYAGAIN")) {
 
         if (++kept->tries > NGX_HTTP_SOMA_REDIS_TRIES_MAX) {
             return NGX_ERROR;

@@ -8,15 +8,16 @@
  */
 
 
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_block.h"
+#include "ngx_http_soma_file.h"
 #include "ngx_http_soma_redis_link.h"
 
 
-#define NGX_HTTP_SOMA_REDIS_PARAMS                                            \
+#define NGX_HTTP_SOMA_REDIS_ALLOWED                                           \
     "timeout=TIME of at most 60s (like timeout=200ms), user=NAME, "           \
     "password=env:NAME or password=file:PATH, sentinel_user=NAME, "           \
     "sentinel_password=env:NAME or file:PATH, tls_ca=PATH, tls_cert=PATH "    \
-    "and tls_key=PATH are allowed"
+    "and tls_key=PATH"
 
 #define NGX_HTTP_SOMA_REDIS_TIMEOUT_MAX  60000      /* ms */
 
@@ -31,24 +32,55 @@ static char *ngx_http_soma_redis_host(ngx_conf_t *cf,
     ngx_http_soma_redis_conf_t *redis, ngx_http_soma_redis_host_t *host);
 static char *ngx_http_soma_redis_shown(ngx_conf_t *cf,
     ngx_http_soma_redis_conf_t *redis, ngx_uint_t tls);
-static char *ngx_http_soma_redis_param(ngx_conf_t *cf,
-    ngx_http_soma_redis_conf_t *redis, ngx_http_soma_redis_files_t *files,
-    ngx_str_t *word);
-static char *ngx_http_soma_redis_secret(ngx_conf_t *cf, ngx_str_t source,
-    const char *name, ngx_str_t *secret);
+static char *ngx_http_soma_redis_secret(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+static char *ngx_http_soma_redis_secret_env(ngx_conf_t *cf, const char *name,
+    ngx_str_t *source, ngx_str_t *text);
+static char *ngx_http_soma_redis_secret_file(ngx_conf_t *cf,
+    const char *name, ngx_str_t *source, ngx_str_t *text);
 static char *ngx_http_soma_redis_check(ngx_conf_t *cf,
-    ngx_http_soma_redis_conf_t *redis);
+    ngx_http_soma_redis_conf_t *redis, ngx_uint_t tls);
+
+
+static const ngx_http_soma_block_range_t  ngx_http_soma_redis_time = {
+    1, NGX_HTTP_SOMA_REDIS_TIMEOUT_MAX, NULL
+};
+
+
+#define ngx_http_soma_redis_param(name, read, field, post)                    \
+    { name, 1, 1, 0, read, offsetof(ngx_http_soma_redis_conf_t, field), post }
+
+static const ngx_http_soma_block_word_t  ngx_http_soma_redis_params[] = {
+    ngx_http_soma_redis_param("timeout", ngx_http_soma_block_msec, timeout,
+                              &ngx_http_soma_redis_time),
+    ngx_http_soma_redis_param("user", ngx_http_soma_block_str, user, NULL),
+    ngx_http_soma_redis_param("password", ngx_http_soma_redis_secret,
+                              password, NULL),
+    ngx_http_soma_redis_param("sentinel_user", ngx_http_soma_block_str,
+                              sentinel_user, NULL),
+    ngx_http_soma_redis_param("sentinel_password", ngx_http_soma_redis_secret,
+                              sentinel_password, NULL),
+    ngx_http_soma_redis_param("tls_ca", ngx_http_soma_block_path, tls_ca,
+                              NULL),
+    ngx_http_soma_redis_param("tls_cert", ngx_http_soma_block_path, tls_cert,
+                              NULL),
+    ngx_http_soma_redis_param("tls_key", ngx_http_soma_block_path, tls_key,
+                              NULL),
+    { NULL, 0, 0, 0, NULL, 0, NULL }
+};
 
 
 char *
-ngx_http_soma_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_soma_redis_conf_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
-    char                         *rv;
-    ngx_str_t                    *value;
-    ngx_uint_t                    i, tls;
-    ngx_http_soma_redis_files_t   files;
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_uint_t              tls;
+    ngx_http_soma_block_t   block;
 
     (void) cmd;
 
@@ -65,33 +97,25 @@ ngx_http_soma_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    ngx_memzero(&files, sizeof(ngx_http_soma_redis_files_t));
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
 
-    for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_http_soma_redis_param(cf, &smcf->redis, &files, &value[i]);
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
+    block.directive = "soma_redis";
+    block.words = ngx_http_soma_redis_params;
+    block.conf = &smcf->redis;
+    block.allowed = NGX_HTTP_SOMA_REDIS_ALLOWED;
+    block.secret = 1;
 
-    rv = ngx_http_soma_redis_check(cf, &smcf->redis);
+    rv = ngx_http_soma_block_params(cf, &block, 2);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (!tls && (files.ca.len || files.cert.len || files.key.len)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "soma_redis: tls_ca, tls_cert and tls_key are for "
-                           "rediss://, rediss-sentinel:// and "
-                           "rediss-cluster://");
-        return NGX_CONF_ERROR;
+    rv = ngx_http_soma_redis_check(cf, &smcf->redis, tls);
+    if (rv != NGX_CONF_OK || !tls) {
+        return rv;
     }
 
-    if (!tls) {
-        return NGX_CONF_OK;
-    }
-
-    return ngx_http_soma_redis_tls_conf(cf, &smcf->redis, &files);
+    return ngx_http_soma_redis_tls_conf(cf, &smcf->redis);
 }
 
 
@@ -306,131 +330,37 @@ ngx_http_soma_redis_shown(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis,
 
 
 static char *
-ngx_http_soma_redis_param(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis,
-    ngx_http_soma_redis_files_t *files, ngx_str_t *word)
+ngx_http_soma_redis_secret(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    u_char     *eq;
-    ngx_int_t   ms;
-    ngx_str_t   s, name;
+    char       *rv;
+    ngx_str_t   text, *secret;
 
-    if (ngx_http_soma_param(word, "timeout", &s)) {
-        ms = ngx_parse_time(&s, 0);
+    if (value->len > 4 && ngx_strncmp(value->data, "env:", 4) == 0) {
+        rv = ngx_http_soma_redis_secret_env(cf, word->name, value, &text);
 
-        if (ms != NGX_ERROR && ms > 0
-            && ms <= NGX_HTTP_SOMA_REDIS_TIMEOUT_MAX)
-        {
-            redis->timeout = (ngx_msec_t) ms;
-            return NGX_CONF_OK;
-        }
-
-    } else if (ngx_http_soma_param(word, "user", &s) && s.len) {
-        redis->user = s;
-        return NGX_CONF_OK;
-
-    } else if (ngx_http_soma_param(word, "password", &s)) {
-        return ngx_http_soma_redis_secret(cf, s, "password",
-                                          &redis->password);
-
-    } else if (ngx_http_soma_param(word, "sentinel_user", &s) && s.len) {
-        redis->sentinel_user = s;
-        return NGX_CONF_OK;
-
-    } else if (ngx_http_soma_param(word, "sentinel_password", &s)) {
-        return ngx_http_soma_redis_secret(cf, s, "sentinel_password",
-                                          &redis->sentinel_password);
-
-    } else if (ngx_http_soma_param(word, "tls_ca", &s) && s.len) {
-        files->ca = s;
-        return NGX_CONF_OK;
-
-    } else if (ngx_http_soma_param(word, "tls_cert", &s) && s.len) {
-        files->cert = s;
-        return NGX_CONF_OK;
-
-    } else if (ngx_http_soma_param(word, "tls_key", &s) && s.len) {
-        files->key = s;
-        return NGX_CONF_OK;
-
-    } else {
-
-        /* a misspelled "pasword=..." is a password all the same */
-
-        name = *word;
-        eq = ngx_strlchr(name.data, name.data + name.len, '=');
-
-        if (eq) {
-            name.len = eq - name.data + 1;
-        }
-
-        word = &name;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" of \"soma_redis\": "
-                       NGX_HTTP_SOMA_REDIS_PARAMS, word);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_soma_redis_secret(ngx_conf_t *cf, ngx_str_t source,
-    const char *name, ngx_str_t *secret)
-{
-    char       *env;
-    ngx_str_t   text, path;
-
-    if (source.len > 4 && ngx_strncmp(source.data, "env:", 4) == 0) {
-        env = getenv((char *) source.data + 4);
-
-        if (env == NULL || env[0] == '\0') {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "soma_redis: the environment variable \"%s\" "
-                               "of %s= is not set", source.data + 4, name);
-            return NGX_CONF_ERROR;
-        }
-
-        text.data = (u_char *) env;
-        text.len = ngx_strlen(env);
-
-    } else if (source.len > 5 && ngx_strncmp(source.data, "file:", 5) == 0) {
-        path.data = source.data + 5;
-        path.len = source.len - 5;
-
-        if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
-            || ngx_http_soma_read_file(cf, &path, SOMA_REDIS_SECRET_MAX,
-                                       NGX_HTTP_SOMA_FILE_SECRET, &text)
-               != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-
-        while (text.len && (text.data[text.len - 1] == LF
-                            || text.data[text.len - 1] == CR))
-        {
-            text.len--;
-        }
-
-        if (text.len == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "soma_redis: the file \"%V\" of %s= is empty",
-                               &path, name);
-            return NGX_CONF_ERROR;
-        }
+    } else if (value->len > 5 && ngx_strncmp(value->data, "file:", 5) == 0) {
+        rv = ngx_http_soma_redis_secret_file(cf, word->name, value, &text);
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_redis: %s=env:NAME or %s=file:PATH is "
-                           "allowed", name, name);
+                           "allowed", word->name, word->name);
         return NGX_CONF_ERROR;
+    }
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     if (text.len > SOMA_REDIS_SECRET_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_redis: what %s= names is longer than %d "
-                           "bytes", name, SOMA_REDIS_SECRET_MAX);
+                           "bytes", word->name, SOMA_REDIS_SECRET_MAX);
         return NGX_CONF_ERROR;
     }
+
+    secret = (ngx_str_t *) ((u_char *) block->conf + word->offset);
 
     secret->len = text.len;
     secret->data = ngx_pstrdup(cf->pool, &text);
@@ -440,7 +370,64 @@ ngx_http_soma_redis_secret(ngx_conf_t *cf, ngx_str_t source,
 
 
 static char *
-ngx_http_soma_redis_check(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis)
+ngx_http_soma_redis_secret_env(ngx_conf_t *cf, const char *name,
+    ngx_str_t *source, ngx_str_t *text)
+{
+    char  *env;
+
+    env = getenv((char *) source->data + 4);
+
+    if (env == NULL || env[0] == '\0') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "soma_redis: the environment variable \"%s\" "
+                           "of %s= is not set", source->data + 4, name);
+        return NGX_CONF_ERROR;
+    }
+
+    text->data = (u_char *) env;
+    text->len = ngx_strlen(env);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_soma_redis_secret_file(ngx_conf_t *cf, const char *name,
+    ngx_str_t *source, ngx_str_t *text)
+{
+    ngx_str_t  path;
+
+    path.data = source->data + 5;
+    path.len = source->len - 5;
+
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
+        || ngx_http_soma_file_read(cf, &path, SOMA_REDIS_SECRET_MAX,
+                                   NGX_HTTP_SOMA_FILE_SECRET, text)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    while (text->len && (text->data[text->len - 1] == LF
+                         || text->data[text->len - 1] == CR))
+    {
+        text->len--;
+    }
+
+    if (text->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "soma_redis: the file \"%V\" of %s= is empty",
+                           &path, name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_soma_redis_check(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis,
+    ngx_uint_t tls)
 {
     if (redis->user.len && redis->password.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -461,6 +448,16 @@ ngx_http_soma_redis_check(ngx_conf_t *cf, ngx_http_soma_redis_conf_t *redis)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_redis: sentinel_password= is for "
                            "redis-sentinel://");
+        return NGX_CONF_ERROR;
+    }
+
+    if (!tls
+        && (redis->tls_ca.len || redis->tls_cert.len || redis->tls_key.len))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "soma_redis: tls_ca, tls_cert and tls_key are for "
+                           "rediss://, rediss-sentinel:// and "
+                           "rediss-cluster://");
         return NGX_CONF_ERROR;
     }
 

@@ -101,7 +101,7 @@ ngx_http_soma_redis_first_gone(void *data)
 
 
 void
-ngx_http_soma_redis_heard(void)
+ngx_http_soma_redis_first_heard(void)
 {
     ngx_http_soma_redis_first_t  *first;
 

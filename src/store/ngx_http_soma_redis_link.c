@@ -111,7 +111,7 @@ ngx_http_soma_redis_link_open(ngx_http_soma_link_t *link)
         return;
     }
 
-    if (ngx_http_soma_redis_attach(link) != NGX_OK) {
+    if (ngx_http_soma_redis_adapter_attach(link) != NGX_OK) {
         ngx_http_soma_redis_link_note(link, "no free connection");
         link->ac = NULL;
         redisAsyncFree(ac);

@@ -148,22 +148,16 @@ typedef struct {
 extern ngx_http_soma_redis_worker_t  ngx_http_soma_redis_worker;
 
 
-/* configuration of TLS: files of tls_ca, tls_cert, tls_key, or empty */
-typedef struct {
-    ngx_str_t                        ca;
-    ngx_str_t                        cert;
-    ngx_str_t                        key;
-} ngx_http_soma_redis_files_t;
-
+/* the context of TLS, of the files that "redis" names, or none of its own */
 char *ngx_http_soma_redis_tls_conf(ngx_conf_t *cf,
-    ngx_http_soma_redis_conf_t *redis, ngx_http_soma_redis_files_t *files);
+    ngx_http_soma_redis_conf_t *redis);
 
 /* TLS on the context of a link that has just begun to connect */
 ngx_int_t ngx_http_soma_redis_tls_start(ngx_http_soma_link_t *link);
 
 
 /* the adapter: hiredis' context on nginx's loop */
-ngx_int_t ngx_http_soma_redis_attach(ngx_http_soma_link_t *link);
+ngx_int_t ngx_http_soma_redis_adapter_attach(ngx_http_soma_link_t *link);
 
 /* bounds what hiredis' reader makes of a reply; check is called when it has
  * read and may drop the link */
@@ -262,7 +256,7 @@ void ngx_http_soma_redis_leaving(ngx_http_soma_link_t *link);
 /* of requests that wait for Redis' first word; "heard": it is there, or an
  * attempt to reach it has failed */
 void ngx_http_soma_redis_first_init(ngx_log_t *log, ngx_uint_t redis);
-void ngx_http_soma_redis_heard(void);
+void ngx_http_soma_redis_first_heard(void);
 
 /* an attempt of a link for commands has failed */
 void ngx_http_soma_redis_missed(void);
@@ -272,12 +266,12 @@ void ngx_http_soma_redis_discard(ngx_http_soma_redis_pt handler, void *data);
 
 
 /* calls that are kept until their reply, to be sent again */
-ngx_int_t ngx_http_soma_redis_kept_command(ngx_http_soma_redis_pt handler,
+ngx_int_t ngx_http_soma_redis_call_kept(ngx_http_soma_redis_pt handler,
     void *data, int argc, const char **argv, const size_t *argvlen);
 
 /* NGX_OK: it was one of those and is freed; *handler, *data are the caller's
  * of it */
-ngx_int_t ngx_http_soma_redis_kept_discard(ngx_http_soma_redis_pt *handler,
+ngx_int_t ngx_http_soma_redis_call_discard(ngx_http_soma_redis_pt *handler,
     void **data);
 void ngx_http_soma_redis_call_init(void);
 void ngx_http_soma_redis_call_exit(void);
@@ -309,7 +303,7 @@ ngx_http_soma_link_t *ngx_http_soma_redis_cluster_moved(
     ngx_http_soma_link_t *from, soma_slot_move_t *move);
 
 /* the map may be wrong */
-void ngx_http_soma_redis_cluster_doubt(void);
+void ngx_http_soma_redis_cluster_map_doubt(void);
 
 
 /* the listeners: number 0 outside of a cluster, that of the node in one */
@@ -324,15 +318,15 @@ void ngx_http_soma_redis_listen_state(ngx_http_soma_redis_state_t *state);
 ngx_http_soma_link_t *ngx_http_soma_redis_listen_link(ngx_uint_t n);
 
 /* 1: a change of a key or a lock is heard by this worker, from all nodes */
-ngx_uint_t ngx_http_soma_redis_listening(void);
+ngx_uint_t ngx_http_soma_redis_listen_on(void);
 
 
 /* 1 when the reply is an error that begins so */
-ngx_uint_t ngx_http_soma_redis_is_error(redisReply *reply,
+ngx_uint_t ngx_http_soma_redis_send_is_error(redisReply *reply,
     const char *prefix);
 
 /* 1 when it says that this connection is of no use */
-ngx_uint_t ngx_http_soma_redis_is_useless(redisReply *reply);
+ngx_uint_t ngx_http_soma_redis_send_is_useless(redisReply *reply);
 
 
 #endif /* NGX_HTTP_SOMA_REDIS_LINK_H */

@@ -193,7 +193,7 @@ ngx_http_soma_redis_listen_link(ngx_uint_t n)
 
 
 ngx_uint_t
-ngx_http_soma_redis_listening(void)
+ngx_http_soma_redis_listen_on(void)
 {
     ngx_uint_t               i, n;
     ngx_http_soma_listen_t  *listen;
@@ -224,7 +224,7 @@ ngx_http_soma_redis_listen_state(ngx_http_soma_redis_state_t *state)
     ngx_http_soma_listen_t  *listen;
 
     state->changes = ngx_http_soma_listeners.changes;
-    state->listening = ngx_http_soma_redis_listening();
+    state->listening = ngx_http_soma_redis_listen_on();
     state->tracking = state->listening;
 
     listen = ngx_http_soma_listeners.one;
@@ -520,7 +520,7 @@ ngx_http_soma_redis_listen_drop(ngx_uint_t kind, u_char *data, size_t len)
 
     if (kind == NGX_HTTP_SOMA_CACHE_KEY) {
 
-        if (soma_parse_hex(name, hash, sizeof(hash)) != SOMA_OK) {
+        if (soma_str_hex(name, hash, sizeof(hash)) != SOMA_OK) {
             return;
         }
 

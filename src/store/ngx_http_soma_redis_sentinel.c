@@ -278,7 +278,7 @@ ngx_http_soma_sentinel_found(soma_str_t host, soma_str_t port)
     ngx_str_t  name;
 
     if (host.len == 0 || host.len > SOMA_SLOT_HOST_MAX
-        || soma_parse_int(port, &n) != SOMA_OK || n < 1 || n > 65535)
+        || soma_number_int(port, &n) != SOMA_OK || n < 1 || n > 65535)
     {
         return;
     }

@@ -20,14 +20,14 @@
 
 static void ngx_http_soma_redis_tls_free(void *data);
 static ngx_int_t ngx_http_soma_redis_tls_files(ngx_conf_t *cf, SSL_CTX *ctx,
-    ngx_http_soma_redis_files_t *files);
+    ngx_http_soma_redis_conf_t *redis);
 static ngx_int_t ngx_http_soma_redis_tls_name(SSL *ssl,
     ngx_http_soma_link_t *link);
 
 
 char *
 ngx_http_soma_redis_tls_conf(ngx_conf_t *cf,
-    ngx_http_soma_redis_conf_t *redis, ngx_http_soma_redis_files_t *files)
+    ngx_http_soma_redis_conf_t *redis)
 {
     SSL_CTX             *ctx;
     ngx_pool_cleanup_t  *cln;
@@ -48,7 +48,7 @@ ngx_http_soma_redis_tls_conf(ngx_conf_t *cf,
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 
     if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION)
-        || ngx_http_soma_redis_tls_files(cf, ctx, files) != NGX_OK)
+        || ngx_http_soma_redis_tls_files(cf, ctx, redis) != NGX_OK)
     {
         ERR_clear_error();
         return NGX_CONF_ERROR;
@@ -69,29 +69,18 @@ ngx_http_soma_redis_tls_free(void *data)
 
 static ngx_int_t
 ngx_http_soma_redis_tls_files(ngx_conf_t *cf, SSL_CTX *ctx,
-    ngx_http_soma_redis_files_t *files)
+    ngx_http_soma_redis_conf_t *redis)
 {
-    ngx_str_t   *name;
-    ngx_uint_t   i;
+    ngx_str_t  *name;
 
-    if ((files->cert.len != 0) != (files->key.len != 0)) {
+    if ((redis->tls_cert.len != 0) != (redis->tls_key.len != 0)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_redis: tls_cert= and tls_key= belong "
                            "together");
         return NGX_ERROR;
     }
 
-    for (i = 0; i < 3; i++) {
-        name = (i == 0) ? &files->ca : (i == 1) ? &files->cert : &files->key;
-
-        if (name->len
-            && ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    name = &files->ca;
+    name = &redis->tls_ca;
 
     if (name->len == 0) {
 
@@ -105,17 +94,17 @@ ngx_http_soma_redis_tls_files(ngx_conf_t *cf, SSL_CTX *ctx,
         goto failed;
     }
 
-    if (files->cert.len == 0) {
+    if (redis->tls_cert.len == 0) {
         return NGX_OK;
     }
 
-    name = &files->cert;
+    name = &redis->tls_cert;
 
     if (!SSL_CTX_use_certificate_chain_file(ctx, (char *) name->data)) {
         goto failed;
     }
 
-    name = &files->key;
+    name = &redis->tls_key;
 
     if (!SSL_CTX_use_PrivateKey_file(ctx, (char *) name->data,
                                      SSL_FILETYPE_PEM)
@@ -188,7 +177,7 @@ ngx_http_soma_redis_tls_name(SSL *ssl, ngx_http_soma_link_t *link)
 
 char *
 ngx_http_soma_redis_tls_conf(ngx_conf_t *cf,
-    ngx_http_soma_redis_conf_t *redis, ngx_http_soma_redis_files_t *files)
+    ngx_http_soma_redis_conf_t *redis)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "soma_redis: rediss:// needs hiredis 1.0 or newer%s, "

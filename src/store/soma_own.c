@@ -72,7 +72,7 @@ soma_own_pack(const soma_own_t *own, unsigned char *buf, size_t size)
 {
     soma_out_t  out;
 
-    soma_out_init(&out, buf, size);
+    soma_put_init(&out, buf, size);
 
     soma_put_str(&out, own->provider);
     soma_put_char(&out, '\n');
@@ -89,7 +89,7 @@ soma_own_unpack(soma_own_t *own, soma_str_t text)
 {
     if (soma_own_field(&text, &own->provider) != SOMA_OK
         || soma_own_field(&text, &own->model) != SOMA_OK
-        || soma_parse_int(text, &own->tokens) != SOMA_OK
+        || soma_number_int(text, &own->tokens) != SOMA_OK
         || own->tokens < 0)
     {
         return SOMA_ERROR;

@@ -213,7 +213,7 @@ soma_redis_url_decode(soma_str_t *s)
         hex.data = s->data + i + 1;
         hex.len = 2;
 
-        if (soma_parse_hex(hex, s->data + n, 1) != SOMA_OK) {
+        if (soma_str_hex(hex, s->data + n, 1) != SOMA_OK) {
             return SOMA_ERROR;
         }
 
@@ -330,7 +330,7 @@ soma_redis_url_host(soma_redis_host_t *host, soma_str_t text, int port)
     digits.data = p + 1;
     digits.len = (size_t) (last - digits.data);
 
-    if (*p != ':' || soma_parse_int(digits, &n) != SOMA_OK
+    if (*p != ':' || soma_number_int(digits, &n) != SOMA_OK
         || n < 1 || n > 65535)
     {
         return SOMA_ERROR;
@@ -395,7 +395,7 @@ soma_redis_url_db(soma_redis_url_t *url, soma_str_t text, const char **error,
 {
     int64_t  n;
 
-    if (soma_parse_int(text, &n) != SOMA_OK || n < 0
+    if (soma_number_int(text, &n) != SOMA_OK || n < 0
         || n > SOMA_REDIS_DB_MAX)
     {
         *error = "is no number as its database: 0 to 65535 is allowed, as in "

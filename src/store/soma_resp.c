@@ -59,7 +59,7 @@ static unsigned char *
 soma_resp_head(unsigned char *p, unsigned char kind, size_t n)
 {
     *p++ = kind;
-    p += soma_int_text(p, (int64_t) n);
+    p += soma_put_int_text(p, (int64_t) n);
     *p++ = '\r';
     *p++ = '\n';
 

@@ -19,7 +19,7 @@ static int soma_slot_name(const char *arg, size_t len, const char *name);
 
 /* a nibble at a time: the table stays in one cache line */
 unsigned
-soma_crc16(const void *data, size_t len)
+soma_slot_crc16(const void *data, size_t len)
 {
     static const uint16_t  table[16] = {
         0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
@@ -61,7 +61,7 @@ soma_slot(soma_str_t key)
         }
     }
 
-    return soma_crc16(key.data, key.len) % SOMA_SLOTS;
+    return soma_slot_crc16(key.data, key.len) % SOMA_SLOTS;
 }
 
 
@@ -92,7 +92,7 @@ soma_slot_key(int argc, const char *const *argv, const size_t *argvlen)
         keys.data = (unsigned char *) argv[2];
         keys.len = argvlen[2];
 
-        return (soma_parse_int(keys, &n) == SOMA_OK && n > 0) ? 3 : 0;
+        return (soma_number_int(keys, &n) == SOMA_OK && n > 0) ? 3 : 0;
     }
 
     return 1;
@@ -136,7 +136,7 @@ soma_slot_move(soma_slot_move_t *move, soma_str_t text)
     }
 
     if (!soma_str_word(&text, &word)
-        || soma_parse_int(word, &slot) != SOMA_OK
+        || soma_number_int(word, &slot) != SOMA_OK
         || slot < 0 || slot >= SOMA_SLOTS
         || !soma_str_word(&text, &word))
     {
@@ -151,7 +151,7 @@ soma_slot_move(soma_slot_move_t *move, soma_str_t text)
     digits.len = word.len - n;
 
     if (n == 0 || n - 1 > SOMA_SLOT_HOST_MAX
-        || soma_parse_int(digits, &port) != SOMA_OK
+        || soma_number_int(digits, &port) != SOMA_OK
         || port < 1 || port > 65535)
     {
         return;

@@ -20,7 +20,7 @@
 
 
 /* CRC-16/XMODEM: polynomial 0x1021, from 0 */
-unsigned soma_crc16(const void *data, size_t len);
+unsigned soma_slot_crc16(const void *data, size_t len);
 
 /* of the key, or of what stands between its first "{" and the "}" behind it
  * when that is not empty */

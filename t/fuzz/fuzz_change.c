@@ -47,8 +47,8 @@ stored(const soma_change_t *change, soma_change_e kind)
             continue;
         }
 
-        name.data = (unsigned char *) (uintptr_t) soma_field_name(i);
-        name.len = strlen(soma_field_name(i));
+        name.data = (unsigned char *) (uintptr_t) soma_change_field_name(i);
+        name.len = strlen(soma_change_field_name(i));
 
         if (kind == SOMA_CHANGE_TENANT
             || (kind == SOMA_CHANGE_TENANT_NEW && i != SOMA_FIELD_NAME))
@@ -56,7 +56,7 @@ stored(const soma_change_t *change, soma_change_e kind)
             rc = soma_tenant_set(&tenant, name, change->value[i]);
 
         } else {
-            rc = soma_identity_set(&identity, name, change->value[i]);
+            rc = soma_key_identity_set(&identity, name, change->value[i]);
         }
 
         need(rc == SOMA_OK);
@@ -74,23 +74,23 @@ entries(soma_str_t text)
     soma_entry_t   entry, back;
     unsigned char  buf[SOMA_ENTRY_MAX * 4];
 
-    soma_out_init(&out, buf, sizeof(buf));
-    (void) soma_entry_after(&out, text);
+    soma_put_init(&out, buf, sizeof(buf));
+    (void) soma_change_entry_after(&out, text);
 
     if (text.len > SOMA_ENTRY_MAX
-        || soma_entry_parse(&entry, text) != SOMA_OK)
+        || soma_change_entry_parse(&entry, text) != SOMA_OK)
     {
         return;
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_entry_by_id(&out, &entry);
+    soma_put_init(&out, buf, sizeof(buf));
+    soma_change_entry_by_id(&out, &entry);
     need(!out.full);
 
     again.data = buf;
     again.len = (size_t) (out.pos - buf);
 
-    need(soma_entry_parse(&back, again) == SOMA_OK
+    need(soma_change_entry_parse(&back, again) == SOMA_OK
          && soma_str_eq(back.id, entry.id)
          && soma_str_eq(back.tenant, entry.tenant)
          && soma_str_eq(back.hex, entry.hex)
@@ -115,7 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (kind = SOMA_CHANGE_KEY_NEW; kind <= SOMA_CHANGE_TENANT; kind++) {
 
         arena = soma_test_arena();
-        soma_out_init(&error, buf, sizeof(buf));
+        soma_put_init(&error, buf, sizeof(buf));
 
         rc = soma_change_read(&change, arena, text, (soma_change_e) kind, NOW,
                               &error);

@@ -191,7 +191,7 @@ check_cut(played_t *p, soma_ask_t *ask)
     buf = malloc(size);
     CHECK(buf != NULL);
 
-    soma_out_init(&out, buf, size);
+    soma_put_init(&out, buf, size);
     soma_openai.cut(&out, ask, &p->answer, &p->answer.usage,
                     ask->n & 1 ? INT64_MAX : -1);
     CHECK(!out.full);

@@ -14,6 +14,7 @@
 
 #include "soma_ask_test.h"
 #include "soma_echo.h"
+#include "soma_local.h"
 #include "soma_openai.h"
 
 
@@ -107,11 +108,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int               rc;
     soma_str_t        body, out;
-    soma_echo_t       echo;
-    const char       *error;
     soma_arena_t     *arena;
-    soma_usage_t      usage;
+    soma_usage_t     *usage;
     soma_test_ask_t   t;
+
+    static soma_local_answer_t  answer;
 
     static const soma_api_e  apis[] = {
         SOMA_API_CHAT, SOMA_API_COMPLETIONS, SOMA_API_RESPONSES,
@@ -127,36 +128,43 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body.data = (unsigned char *) data + 1;
     body.len = size - 1;
 
-    if (soma_test_ask(&t, &soma_echo_dialect, apis[data[0] % 4], body, arena)
+    if (soma_test_ask(&t, &soma_openai, apis[data[0] % 4], body, arena)
         == SOMA_OK)
     {
-        echo.ask = &t.ask;
-        echo.body = body;
-        echo.model = t.ask.model;
-        echo.id = SOMA_STR("0123-\"x\"");
-        echo.created = 1700000000;
+        memset(&answer, 0, sizeof(answer));
 
-        error = NULL;
-        rc = soma_echo_answer(&echo, arena, &out, &usage, &error);
+        answer.client = &soma_openai;
+        answer.target = &soma_echo;
+        answer.local.arena = arena;
+        answer.local.ask = &t.ask;
+        answer.local.model = t.ask.model;
+        answer.local.id = SOMA_STR("0123-\"x\"");
+        answer.local.created = 1700000000;
+
+        rc = soma_local_answer(&answer, body);
 
         if (rc == SOMA_OK) {
 
-            CHECK(usage.known && usage.output_tokens >= 0);
+            usage = &answer.usage;
+
+            CHECK(usage->known && usage->output_tokens >= 0);
 
             if (t.ask.max_tokens >= 0) {
-                CHECK(usage.output_tokens <= t.ask.max_tokens * t.ask.n);
+                CHECK(usage->output_tokens <= t.ask.max_tokens * t.ask.n);
             }
 
+            CHECK(soma_local_end(&answer, -1) == SOMA_OK);
+            CHECK(soma_pieces_whole(&answer.body, &out) == SOMA_OK);
+
             if (t.ask.stream && t.ask.api != SOMA_API_EMBEDDINGS) {
-                check_stream(&t.ask, out, &usage, arena);
+                check_stream(&t.ask, out, usage, arena);
 
             } else {
-                check_whole(out, &usage);
+                check_whole(out, usage);
             }
 
         } else {
-            CHECK(rc == SOMA_ERROR && error != NULL);
-            CHECK(strcmp(error, "no memory") != 0);
+            CHECK(rc == SOMA_ERROR && answer.error != NULL);
         }
     }
 

@@ -13,7 +13,7 @@
 
 
 #include <stdlib.h>
-#include "soma_journal.h"
+#include "soma_segment.h"
 
 
 #define RECORDS  20
@@ -139,7 +139,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     name.len = len;
 
     if (soma_segment_parse_name(name, &writer, &number) == SOMA_OK) {
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_segment_name(&out, writer, number);
         must((size_t) (out.pos - out.start) == len
              && memcmp(buf, data, len) == 0);

@@ -74,14 +74,14 @@ fuzz_unpack(soma_str_t text)
     unsigned char    buf[SOMA_IDENTITY_MAX];
     soma_identity_t  identity;
 
-    if (soma_identity_unpack(&identity, text.data, text.len) != SOMA_OK) {
+    if (soma_key_identity_unpack(&identity, text.data, text.len) != SOMA_OK) {
         return;
     }
 
-    need(soma_identity_pack(&identity, buf, sizeof(buf)) == text.len);
+    need(soma_key_identity_pack(&identity, buf, sizeof(buf)) == text.len);
     need(memcmp(buf, text.data, text.len) == 0);
 
-    (void) soma_models_allow(identity.models, identity.tenant);
+    (void) soma_key_models_allow(identity.models, identity.tenant);
 }
 
 
@@ -102,7 +102,7 @@ fuzz_models(soma_str_t text)
     text.data += model.len + 1;
     text.len -= model.len + 1;
 
-    (void) soma_models_allow(text, model);
+    (void) soma_key_models_allow(text, model);
 }
 
 
@@ -130,7 +130,7 @@ fuzz_fields(soma_str_t text)
 
         before = identity;
 
-        if (soma_identity_set(&identity, name, value) != SOMA_OK) {
+        if (soma_key_identity_set(&identity, name, value) != SOMA_OK) {
             need(same(&before, &identity));
         }
 
@@ -139,10 +139,10 @@ fuzz_fields(soma_str_t text)
         text.len -= len;
     }
 
-    len = soma_identity_pack(&identity, buf, sizeof(buf));
+    len = soma_key_identity_pack(&identity, buf, sizeof(buf));
 
     if (len != 0) {
-        need(soma_identity_unpack(&back, buf, len) == SOMA_OK);
+        need(soma_key_identity_unpack(&back, buf, len) == SOMA_OK);
         need(same(&identity, &back));
     }
 }
@@ -169,7 +169,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
 
     case 1:
-        if (soma_capabilities_parse(text, &bits) == SOMA_OK) {
+        if (soma_key_capabilities_parse(text, &bits) == SOMA_OK) {
             need((bits & ~(unsigned) (SOMA_CAN_ADMIN | SOMA_CAN_USAGE)) == 0);
         }
 
@@ -191,7 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memset(&identity, 0, sizeof(identity));
         name.data = (unsigned char *) (uintptr_t) fields[data[0] / 6 % FIELDS];
         name.len = strlen(fields[data[0] / 6 % FIELDS]);
-        (void) soma_identity_set(&identity, name, text);
+        (void) soma_key_identity_set(&identity, name, text);
     }
 
     return 0;

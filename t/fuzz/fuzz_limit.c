@@ -35,37 +35,37 @@ fuzz_numbers(soma_str_t text)
     soma_str_t     back;
     unsigned char  buf[64];
 
-    if (soma_parse_int(text, &n) == SOMA_OK) {
+    if (soma_number_int(text, &n) == SOMA_OK) {
         need(n >= 0);
-        need(soma_parse_decimal(text, 0, &again) == SOMA_OK && again == n);
+        need(soma_number_decimal(text, 0, &again) == SOMA_OK && again == n);
     }
 
-    if (soma_parse_decimal(text, 12, &n) == SOMA_OK) {
+    if (soma_number_decimal(text, 12, &n) == SOMA_OK) {
         need(n >= 0);
     }
 
-    if (soma_parse_duration(text, &n) == SOMA_OK) {
+    if (soma_number_duration(text, &n) == SOMA_OK) {
         need(n >= 0);
     }
 
     back.data = buf;
 
-    if (soma_parse_decimal(text, 9, &n) == SOMA_OK) {
-        soma_out_init(&out, buf, sizeof(buf));
+    if (soma_number_decimal(text, 9, &n) == SOMA_OK) {
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_usd(&out, n);
         back.len = (size_t) (out.pos - buf);
 
         need(!out.full);
-        need(soma_parse_decimal(back, 9, &again) == SOMA_OK && again == n);
+        need(soma_number_decimal(back, 9, &again) == SOMA_OK && again == n);
     }
 
-    if (soma_parse_time(text, &n) == SOMA_OK) {
-        soma_out_init(&out, buf, sizeof(buf));
+    if (soma_time_parse(text, &n) == SOMA_OK) {
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_time(&out, n);
         back.len = (size_t) (out.pos - buf);
 
         need(!out.full);
-        need(soma_parse_time(back, &again) == SOMA_OK && again == n);
+        need(soma_time_parse(back, &again) == SOMA_OK && again == n);
     }
 }
 
@@ -135,8 +135,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     error = NULL;
 
-    if (soma_limits_parse(limit, SOMA_LIMITS_MAX, &n, text, SOMA_SCOPE_KEY,
-                          &error)
+    if (soma_limit_list_parse(limit, SOMA_LIMITS_MAX, &n, text, SOMA_SCOPE_KEY,
+                              &error)
         != SOMA_OK)
     {
         need(error != NULL);

@@ -47,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     rc = soma_lock_parse(&back, arena, text);
     need(rc == SOMA_OK || rc == SOMA_DECLINED);
-    need(back.tenant.len == 0 || soma_tenant_valid(back.tenant));
+    need(back.tenant.len == 0 || soma_lock_tenant_valid(back.tenant));
     need(back.user.len <= SOMA_LOCK_USER_MAX
          && back.reason.len <= SOMA_LOCK_REASON_MAX);
 
@@ -59,12 +59,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    need(soma_tenant_valid(lock.tenant) && lock.user.len != 0);
+    need(soma_lock_tenant_valid(lock.tenant) && lock.user.len != 0);
     need(lock.ttl_ms >= SOMA_LOCK_TTL_MIN_MS
          && lock.ttl_ms <= SOMA_LOCK_TTL_MAX_MS);
 
     lock.enabled_at = NOW;
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lock_json(&out, &lock);
     need(!out.full);
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 #include "soma_json.h"
+#include "soma_anthropic.h"
+#include "soma_openai.h"
 #include "soma_prompt.h"
 #include "soma_bpe_test.h"
 
@@ -57,6 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     soma_str_t        body, file;
     soma_json_scan_t  scan;
 
+    const soma_prompt_names_t     *names;
     static soma_bpe_t              bpe;
     static soma_memo_t             memo;
     static const soma_json_want_t  want[] = { { soma_string("model"), 1 } };
@@ -71,12 +74,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     api = data[0] % (SOMA_API_MODELS + 1);
     traits = data[0] / 16 % SOMA_PROMPT_TRAITS;
+    names = (data[0] & 0x80) ? &soma_anthropic_prompt : &soma_openai_prompt;
 
     body.data = (unsigned char *) (uintptr_t) data + 1;
     body.len = size - 1;
 
-    tokens = soma_prompt_tokens(&bpe, api, traits, body);
-    bound = soma_prompt_tokens(NULL, api, traits, body);
+    tokens = soma_prompt_tokens(names, &bpe, api, traits, body);
+    bound = soma_prompt_tokens(names, NULL, api, traits, body);
 
     need(tokens >= 0 && bound >= 0);
 
@@ -84,18 +88,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         soma_memo_init(&memo, 1234567);
     }
 
-    need(soma_prompt_recall(&memo, &bpe, api, traits, body) == tokens);
-    need(soma_prompt_recall(&memo, &bpe, api, traits, body) == tokens);
+    need(soma_prompt_recall(names, &memo, &bpe, api, traits, body) == tokens);
+    need(soma_prompt_recall(names, &memo, &bpe, api, traits, body) == tokens);
     need(bound <= (int64_t) (body.len + 1) * IMAGE_MAX);
 
     /* where the scanner let the body in, which it always did before */
 
     soma_json_scan_init(&scan, want, 1);
+    soma_json_scan_watch(&scan, names->marks);
 
     if (soma_json_scan(&scan, body.data, body.len) == SOMA_OK
         && soma_json_scan_end(&scan) == SOMA_OK)
     {
         need(tokens <= bound);
+        (void) soma_prompt_fetches(names, body);
 
         /* the length of a body is a bound of what has nothing special in it;
          * of "tools" that come again a parser takes one */

@@ -54,7 +54,7 @@ check(const soma_record_t *record)
     soma_out_t   out;
     yyjson_doc  *doc;
 
-    soma_out_init(&out, json, sizeof(json));
+    soma_put_init(&out, json, sizeof(json));
     soma_record_json(&out, record);
     must(!out.full);
 
@@ -91,9 +91,9 @@ again(const soma_record_t *record, const uint8_t *data, size_t len)
 
     must(soma_record_decode(&back, buf, n) == SOMA_OK);
 
-    soma_out_init(&a, json, sizeof(json));
+    soma_put_init(&a, json, sizeof(json));
     soma_record_json(&a, record);
-    soma_out_init(&b, other, sizeof(other));
+    soma_put_init(&b, other, sizeof(other));
     soma_record_json(&b, &back);
     must(a.pos - json == b.pos - other
          && memcmp(json, other, (size_t) (a.pos - json)) == 0);

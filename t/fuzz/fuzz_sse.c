@@ -38,7 +38,7 @@ fail(const char *fault)
 static uint64_t
 hash(uint64_t h, const void *data, size_t len)
 {
-    return h * 31 + soma_hash(data, len) + len;
+    return h * 31 + soma_str_hash(data, len) + len;
 }
 
 

@@ -73,48 +73,48 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         zone(text);
     }
 
-    if (soma_parse_time(text, &n) == SOMA_OK
-        && soma_parse_local(text, &back, &local) == SOMA_OK)
+    if (soma_time_parse(text, &n) == SOMA_OK
+        && soma_time_parse_local(text, &back, &local) == SOMA_OK)
     {
         need(n == back);
 
         if (n >= 0) {
-            soma_out_init(&out, buf, sizeof(buf));
+            soma_put_init(&out, buf, sizeof(buf));
             soma_put_time(&out, n);
             text.data = buf;
             text.len = (size_t) (out.pos - out.start);
-            need(soma_parse_time(text, &back) == SOMA_OK && back == n);
+            need(soma_time_parse(text, &back) == SOMA_OK && back == n);
         }
     }
 
     text.data = (unsigned char *) (uintptr_t) data;
     text.len = size;
 
-    if (soma_parse_duration(text, &n) == SOMA_OK) {
+    if (soma_number_duration(text, &n) == SOMA_OK) {
         need(n >= 0);
     }
 
-    if (soma_parse_int(text, &n) == SOMA_OK) {
+    if (soma_number_int(text, &n) == SOMA_OK) {
         need(n >= 0);
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_int(&out, n);
         text.data = buf;
         text.len = (size_t) (out.pos - out.start);
-        need(soma_parse_int(text, &back) == SOMA_OK && back == n);
+        need(soma_number_int(text, &back) == SOMA_OK && back == n);
     }
 
     text.data = (unsigned char *) (uintptr_t) data;
     text.len = size;
 
-    if (soma_parse_decimal(text, 9, &n) == SOMA_OK) {
+    if (soma_number_decimal(text, 9, &n) == SOMA_OK) {
         need(n >= 0);
     }
 
-    (void) soma_parse_hex(text, buf, size / 2 < sizeof(buf) ? size / 2 : 0);
+    (void) soma_str_hex(text, buf, size / 2 < sizeof(buf) ? size / 2 : 0);
 
     /* the log: nothing in it is bare */
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_log(&out, text, 1);
 
     for (n = 0; n < out.pos - out.start; n++) {

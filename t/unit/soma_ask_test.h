@@ -50,7 +50,8 @@ soma_test_ask(soma_test_ask_t *t, const soma_dialect_t *dialect,
     t->ask.body_len = body.len;
 
     soma_json_scan_init(&t->scan, dialect->want, SOMA_ASK_TOTAL);
-    t->scan.other = dialect->policy;
+    soma_json_scan_watch(&t->scan, dialect->prompt->marks);
+    t->scan.other = soma_policy_find;
 
     rc = soma_json_scan(&t->scan, body.data, body.len);
 
@@ -79,7 +80,7 @@ soma_test_encode(soma_test_ask_t *t, const soma_dialect_t *dialect,
 
     memset(&t->edits, 0, sizeof(t->edits));
 
-    if (dialect->encode(&t->ask, model, arena, soma_test_value, &t->body,
+    if (dialect->splice(&t->ask, model, arena, soma_test_value, &t->body,
                         &t->edits)
         != SOMA_OK)
     {
@@ -92,7 +93,7 @@ soma_test_encode(soma_test_ask_t *t, const soma_dialect_t *dialect,
         return s;
     }
 
-    soma_out_init(&out, s.data, s.len);
+    soma_put_init(&out, s.data, s.len);
 
     for (i = 0, pos = 0; i < t->edits.n; i++) {
         soma_put(&out, t->body.data + pos, t->edits.edit[i].start - pos);

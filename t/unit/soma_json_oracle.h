@@ -32,6 +32,21 @@ static const soma_json_want_t  oracle_want[] = {
 #define ORACLE_NWANT  (sizeof(oracle_want) / sizeof(oracle_want[0]))
 
 
+static const soma_str_t  oracle_mark[] = {
+    soma_string("image_url\""),
+    soma_string("input_audio\""),
+    soma_string("file\""),
+    soma_string("file_"),
+    soma_string("document\""),
+    soma_str_null
+};
+
+/* an address, but of an image */
+static const soma_json_marks_t  oracle_watch = {
+    oracle_mark, soma_string("_url\""), soma_string("\"image_url\""), 1
+};
+
+
 static const char *const  oracle_kinds[] = {
     "portable", "sse2", "avx2", "avx512"
 };
@@ -52,6 +67,7 @@ oracle_scan(soma_json_scan_t *scan, const unsigned char *p, size_t len,
     unsigned char  *piece;
 
     soma_json_scan_init(scan, oracle_want, ORACLE_NWANT);
+    soma_json_scan_watch(scan, &oracle_watch);
 
     from = 0;
     last = SOMA_AGAIN;
@@ -150,6 +166,7 @@ oracle_name(const unsigned char *p, size_t len)
     return (n == 9 && memcmp(s, "image_url", n) == 0)
            || (n == 11 && memcmp(s, "input_audio", n) == 0)
            || (n == 4 && memcmp(s, "file", n) == 0)
+           || (n == 8 && memcmp(s, "document", n) == 0)
            || (n >= 5 && memcmp(s, "file_", 5) == 0);
 }
 
@@ -191,12 +208,90 @@ oracle_marked(const unsigned char *p, size_t len)
 }
 
 
+/* a name that ends in _url and is not image_url, in a value */
+static inline int
+oracle_ended(const unsigned char *p, size_t len)
+{
+    size_t  i, from;
+
+    for (i = 0; i < len; i++) {
+
+        if (p[i] != '"') {
+            continue;
+        }
+
+        from = i++;
+
+        for ( /* void */ ; i < len && p[i] != '"'; i++) {
+            i += (p[i] == '\\');
+        }
+
+        if (i >= len || i - from < 5 || memcmp(p + i - 4, "_url", 4) != 0
+            || (i >= 10 && memcmp(p + i - 10, "\"image_url", 10) == 0))
+        {
+            continue;
+        }
+
+        for (from = i + 1; from < len && memchr(" \t\r\n", p[from], 4);
+             from++)
+        {
+            /* void */
+        }
+
+        if (from < len && p[from] == ':') {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* never missed; and where there is none, seen only of a member that came
+ * before */
+static inline const char *
+oracle_ends(const unsigned char *p, size_t len, const soma_json_scan_t *scan,
+    int whole)
+{
+    size_t                   i;
+    const soma_json_span_t  *s;
+
+    for (i = 0; i < ORACLE_NWANT; i++) {
+        s = &scan->span[i];
+
+        if (s->type != SOMA_JSON_OBJECT && s->type != SOMA_JSON_ARRAY) {
+            continue;
+        }
+
+        if (oracle_ended(p + s->start, s->end - s->start)) {
+            if (!soma_json_scan_ended(scan, (unsigned) i)) {
+                return "an end is not seen";
+            }
+
+        } else if (whole && soma_json_scan_ended(scan, (unsigned) i)
+                   && !oracle_ended(p, len))
+        {
+            return "an end that is not there";
+        }
+    }
+
+    return NULL;
+}
+
+
 /* 1 without such a name, only where a piece ends or a letter is escaped */
 static inline const char *
 oracle_marks(const unsigned char *p, size_t len, const soma_json_scan_t *scan,
     int whole)
 {
-    size_t  i;
+    size_t       i;
+    const char  *fault;
+
+    fault = oracle_ends(p, len, scan, whole);
+
+    if (fault != NULL) {
+        return fault;
+    }
 
     if (oracle_marked(p, len)) {
         return soma_json_scan_marked(scan) ? NULL : "a name is not seen";

@@ -52,16 +52,17 @@ test_days(void)
     };
 
     for (bad = 0, i = 0; i < 80000; i++) {
-        soma_out_init(&out, buf, sizeof(buf));
-        soma_put_day(&out, soma_day_to_ms(i));
-        bad += (soma_day_parse((soma_str_t) { 10, (unsigned char *) buf },
-                               &day) != SOMA_OK || day != i);
+        soma_put_init(&out, buf, sizeof(buf));
+        soma_put_day(&out, soma_aggregate_day_to_ms(i));
+        bad += (soma_aggregate_day_parse((soma_str_t) { 10,
+                                         (unsigned char *) buf },
+                                         &day) != SOMA_OK || day != i);
     }
 
     soma_is_int(bad, 0, "every day of 219 years, there and back");
 
     for (i = 0; i < (int) (sizeof(wrong) / sizeof(wrong[0])); i++) {
-        soma_is_int(soma_day_parse(str(wrong[i]), &day), SOMA_ERROR,
+        soma_is_int(soma_aggregate_day_parse(str(wrong[i]), &day), SOMA_ERROR,
                     "\"%s\" is no day", wrong[i]);
     }
 }
@@ -76,19 +77,19 @@ test_table(void)
     soma_record_t        r;
     soma_usage_table_t  *t;
 
-    t = soma_usage_table_init(calloc(1, soma_usage_table_size(64)), 64);
+    t = soma_aggregate_table_init(calloc(1, soma_aggregate_table_size(64)), 64);
 
     r = record(DAY, "acme", "echo");
-    soma_usage_table_add(t, &r);
+    soma_aggregate_table_add(t, &r);
     r.error = str("upstream_error");
-    soma_usage_table_add(t, &r);
+    soma_aggregate_table_add(t, &r);
 
     soma_is_int(t->used, 1, "one row");
     soma_is_int(t->row[0].sum[SOMA_SUM_REQUESTS], 2, "of two requests");
     soma_is_int(t->row[0].sum[SOMA_SUM_ERRORS], 1, "one error");
     soma_is_int(t->row[0].sum[SOMA_SUM_COST], 3000, "their cost");
 
-    soma_usage_row_key(&t->row[0], &tenant, &provider, &model);
+    soma_aggregate_row_key(&t->row[0], &tenant, &provider, &model);
     soma_is_str(tenant.data, tenant.len, "acme", "tenant");
     soma_is_str(provider.data, provider.len, "local", "provider");
     soma_is_str(model.data, model.len, "echo", "model");
@@ -96,7 +97,7 @@ test_table(void)
     for (i = 0; i < 200; i++) {
         snprintf(name, sizeof(name), "t%u", i % 40);
         r = record(DAY + 1 + (int) i / 40, name, "echo");
-        soma_usage_table_add(t, &r);
+        soma_aggregate_table_add(t, &r);
     }
 
     for (i = 0; i < t->used; i++) {
@@ -113,27 +114,27 @@ test_table(void)
     for (i = 0; i < 100; i++) {
         snprintf(name, sizeof(name), "u%u", i);
         r = record(DAY + 5, name, "echo");
-        soma_usage_table_add(t, &r);
+        soma_aggregate_table_add(t, &r);
     }
 
     soma_is_int(t->used, 64, "full of one day");
-    soma_usage_row_key(&t->row[63], &tenant, &provider, &model);
+    soma_aggregate_row_key(&t->row[63], &tenant, &provider, &model);
     soma_is_str(tenant.data, tenant.len, "other", "the rest is \"other\"");
     soma_is_int(t->row[63].sum[SOMA_SUM_REQUESTS], 77, "all of it");
 
     r = record(DAY, "late", "echo");
-    soma_usage_table_add(t, &r);
+    soma_aggregate_table_add(t, &r);
     soma_is_int(t->dropped, 1, "older than a full table");
 
     r = record(DAY + 6, "acme", "echo");
-    soma_usage_table_add(t, &r);
+    soma_aggregate_table_add(t, &r);
     soma_is_int(t->used, 1, "a new day begins");
 
     memset(key, 'k', sizeof(key));
     key[sizeof(key) - 1] = '\0';
     r = record(DAY + 6, key, "echo");
-    soma_usage_table_add(t, &r);
-    soma_usage_row_key(&t->row[1], &tenant, &provider, &model);
+    soma_aggregate_table_add(t, &r);
+    soma_aggregate_row_key(&t->row[1], &tenant, &provider, &model);
     soma_is_str(tenant.data, tenant.len, "other", "too long a name");
 
     free(t);
@@ -176,7 +177,7 @@ test_report(void)
     soma_is_int(soma_report_merge(&report), SOMA_OK, "and merged");
     soma_is_int(report.n, 2, "to a row a model");
 
-    soma_out_init(&out, output, sizeof(output));
+    soma_put_init(&out, output, sizeof(output));
     soma_report_json(&out, &report);
     soma_is_str(out.start, out.pos - out.start,
         "\"rows\":[{\"provider\":\"hub\",\"model\":\"meta/llama-3\","

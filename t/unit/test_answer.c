@@ -600,11 +600,14 @@ test_meaning(void)
 static void
 test_tokens(void)
 {
-    soma_is_int(soma_estimate_tokens(9), 3, "four bytes a token, rounded up");
-    soma_is_int(soma_sure_tokens(64), 0, "a short text may be one token");
-    soma_is_int(soma_sure_tokens(64 + 16 * 20), 20, "sixteen bytes a token");
-    soma_is_int(soma_sure_tokens(0), 0, "no text");
-    soma_ok(soma_sure_tokens(INT64_MAX) > 0, "the longest text");
+    soma_is_int(soma_dialect_estimate_tokens(9), 3,
+                "four bytes a token, rounded up");
+    soma_is_int(soma_dialect_sure_tokens(64), 0,
+                "a short text may be one token");
+    soma_is_int(soma_dialect_sure_tokens(64 + 16 * 20), 20,
+                "sixteen bytes a token");
+    soma_is_int(soma_dialect_sure_tokens(0), 0, "no text");
+    soma_ok(soma_dialect_sure_tokens(INT64_MAX) > 0, "the longest text");
 }
 
 

@@ -29,7 +29,7 @@ test_ask_prompts(soma_arena_t *arena)
 
     for (n = 65536; n <= 65537; n++) {
 
-        soma_out_init(&out, body.data, BODY_MAX);
+        soma_put_init(&out, body.data, BODY_MAX);
         soma_put_cstr(&out, "{\"model\":\"m\",\"best_of\":1024,"
                             "\"max_tokens\":9000000000000,\"prompt\":[\"\"");
 
@@ -85,7 +85,7 @@ test_ask_mixed(soma_arena_t *arena)
     };
 
     for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_cstr(&out, "{\"model\":\"m\",\"prompt\":");
         soma_put_cstr(&out, list[i].prompt);
         soma_put_char(&out, '}');

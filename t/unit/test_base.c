@@ -37,7 +37,7 @@ test_hex(void)
 
     for (i = 0, n = 1; i < 1000; i++, n = n * 0x9e3779b97f4a7c15u + 1) {
         snprintf(want, sizeof(want), "%016llx", (unsigned long long) n);
-        p = soma_hex64(buf, n);
+        p = soma_put_hex64(buf, n);
         good &= (p == buf + 16 && memcmp(buf, want, 16) == 0);
     }
 
@@ -59,7 +59,7 @@ test_mix(void)
 
     for (i = 0; i < 16384; i++) {
         len = snprintf(name, sizeof(name), "tenant-%d", i);
-        hash = soma_mix(name, (size_t) len);
+        hash = soma_xxh3_mix(name, (size_t) len);
 
         low[hash & 255]++;
         high[hash >> 56]++;
@@ -72,8 +72,8 @@ test_mix(void)
 
     soma_ok(most < 128, "64 names a chain, and the longest has %u", most);
 
-    soma_ok(soma_mix("a\0", 1) != soma_mix("a\0", 2)
-            && soma_mix("", 0) != soma_mix("\0", 1),
+    soma_ok(soma_xxh3_mix("a\0", 1) != soma_xxh3_mix("a\0", 2)
+            && soma_xxh3_mix("", 0) != soma_xxh3_mix("\0", 1),
             "bytes of 0 count");
 }
 
@@ -127,14 +127,14 @@ test_out(void)
     int         i;
     soma_out_t  out;
 
-    soma_out_init(&out, buf, 5);
+    soma_put_init(&out, buf, 5);
     soma_put(&out, "abc", 3);
     soma_put_str(&out, str("defg"));
     soma_put_char(&out, 'x');
     soma_is_str(buf, out.pos - out.start, "abcde", "writes up to its end");
     soma_ok(out.full, "says that something is missing");
 
-    soma_out_init(&out, buf, 3);
+    soma_put_init(&out, buf, 3);
     soma_put_cstr(&out, "abc");
     soma_ok(!out.full, "exactly full is not too full");
     soma_put(&out, "", 0);
@@ -142,7 +142,7 @@ test_out(void)
     soma_put_char(&out, 'd');
     soma_ok(out.full, "one more is too much");
 
-    soma_out_init(&out, NULL, 0);
+    soma_put_init(&out, NULL, 0);
     soma_put_str(&out, (soma_str_t) soma_str_null);
     soma_put_cstr(&out, "");
     soma_ok(!out.full, "no room for nothing");
@@ -150,7 +150,7 @@ test_out(void)
     soma_ok(out.full && out.pos == NULL, "no room for something");
 
     for (i = 0; i < 12; i++) {
-        soma_out_init(&out, buf, (size_t) i);
+        soma_put_init(&out, buf, (size_t) i);
         soma_put_json_str(&out, str("a\"\n\x01\xff"));
         soma_put_int(&out, INT64_MIN);
         soma_put_usd(&out, 123456789);
@@ -175,7 +175,7 @@ test_digits(void)
     wrong = 0;
 
     for (n = -10001; n <= 100001; n++) {
-        len = soma_int_text((unsigned char *) buf, n);
+        len = soma_put_int_text((unsigned char *) buf, n);
         wrong += len != (size_t) snprintf(text, sizeof(text), "%lld",
                                           (long long) n)
                  || memcmp(buf, text, len) != 0;
@@ -184,7 +184,7 @@ test_digits(void)
     for (power = 10; power < INT64_MAX / 10; power *= 10) {
         for (i = -101; i <= 101; i++) {
             n = (i & 1) ? power + i : -power * 5 + i;
-            len = soma_int_text((unsigned char *) buf, n);
+            len = soma_put_int_text((unsigned char *) buf, n);
             wrong += len != (size_t) snprintf(text, sizeof(text), "%lld",
                                               (long long) n)
                      || memcmp(buf, text, len) != 0;
@@ -200,7 +200,7 @@ test_put(void)
 {
     soma_out_t  out;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_int(&out, 0);
     soma_put_char(&out, ' ');
     soma_put_int(&out, INT64_MIN);
@@ -209,7 +209,7 @@ test_put(void)
     soma_is_str(buf, out.pos - buf,
                 "0 -9223372036854775808 9223372036854775807", "integers");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_usd(&out, 1500);
     soma_put_char(&out, ' ');
     soma_put_usd(&out, 0);
@@ -224,7 +224,7 @@ test_put(void)
     soma_is_str(buf, out.pos - buf, "0.0000015 0 50 -0.000000001 1.1 "
                 "-9223372036.854775808", "money");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_hex(&out, (const unsigned char *) "\x00\x9f\xff", 3);
     soma_is_str(buf, out.pos - buf, "009fff", "hex");
 }
@@ -258,12 +258,12 @@ test_json_str(void)
     };
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_json_str(&out, str(texts[i][0]));
         soma_is_str(buf, out.pos - buf, texts[i][1], "JSON string %zu", i);
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_json_str(&out, SOMA_STR("a\0b"));
     soma_is_str(buf, out.pos - buf, "\"a\\u0000b\"", "JSON string with NUL");
 }
@@ -274,13 +274,13 @@ test_log(void)
 {
     soma_out_t  out;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_log(&out, SOMA_STR("a b~\n\x1b[0m\0\x7f\xc3\xa4\"\\"), 1);
     soma_is_str(buf, out.pos - buf,
                 "a b~\\x0a\\x1b[0m\\x00\\x7f\\xc3\\xa4\\x22\\x5c",
                 "text of others between quotes of a log");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_log(&out, SOMA_STR("\"a\"\\\r\x9b"), 0);
     soma_is_str(buf, out.pos - buf, "\"a\"\\\\x0d\\x9b",
                 "and without quotes");
@@ -326,17 +326,17 @@ test_str(void)
             && soma_str_word(&list, &word) && soma_str_is(word, "three")
             && !soma_str_word(&list, &word), "words");
 
-    soma_is_int(soma_parse_hex(str("00aFfF10"), raw, 4), SOMA_OK, "hex");
+    soma_is_int(soma_str_hex(str("00aFfF10"), raw, 4), SOMA_OK, "hex");
     soma_is_mem(raw, 4, "\x00\xaf\xff\x10", 4, "bytes of hex");
-    soma_is_int(soma_parse_hex(str("00aFfF1"), raw, 4), SOMA_ERROR, "odd");
-    soma_is_int(soma_parse_hex(str("00aFfF"), raw, 4), SOMA_ERROR, "short");
-    soma_is_int(soma_parse_hex(str("00aFfF1000"), raw, 4), SOMA_ERROR,
+    soma_is_int(soma_str_hex(str("00aFfF1"), raw, 4), SOMA_ERROR, "odd");
+    soma_is_int(soma_str_hex(str("00aFfF"), raw, 4), SOMA_ERROR, "short");
+    soma_is_int(soma_str_hex(str("00aFfF1000"), raw, 4), SOMA_ERROR,
                 "long");
-    soma_is_int(soma_parse_hex(str("00aFfg10"), raw, 4), SOMA_ERROR,
+    soma_is_int(soma_str_hex(str("00aFfg10"), raw, 4), SOMA_ERROR,
                 "no digit");
 
-    soma_ok(soma_hash("", 0) == 0xcbf29ce484222325u
-            && soma_hash("foobar", 6) == 0x85944171f73967e8u,
+    soma_ok(soma_str_hash("", 0) == 0xcbf29ce484222325u
+            && soma_str_hash("foobar", 6) == 0x85944171f73967e8u,
             "FNV-1a by its own vectors");
 }
 
@@ -352,14 +352,14 @@ test_int(void)
         "9223372036854775808", "99999999999999999999"
     };
 
-    soma_ok(soma_parse_int(str("0"), &n) == SOMA_OK && n == 0, "0");
-    soma_ok(soma_parse_int(str("0042"), &n) == SOMA_OK && n == 42, "0042");
-    soma_ok(soma_parse_int(str("9223372036854775807"), &n) == SOMA_OK
+    soma_ok(soma_number_int(str("0"), &n) == SOMA_OK && n == 0, "0");
+    soma_ok(soma_number_int(str("0042"), &n) == SOMA_OK && n == 42, "0042");
+    soma_ok(soma_number_int(str("9223372036854775807"), &n) == SOMA_OK
             && n == INT64_MAX, "the largest");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         n = 7;
-        soma_ok(soma_parse_int(str(bad[i]), &n) == SOMA_ERROR && n == 7,
+        soma_ok(soma_number_int(str(bad[i]), &n) == SOMA_ERROR && n == 7,
                 "no integer: \"%s\"", bad[i]);
     }
 }
@@ -415,7 +415,7 @@ test_decimal(void)
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         n = -1;
-        soma_ok(soma_parse_decimal(str(good[i].text), good[i].scale, &n)
+        soma_ok(soma_number_decimal(str(good[i].text), good[i].scale, &n)
                 == SOMA_OK && n == good[i].value,
                 "%s at scale %d is %lld", good[i].text, good[i].scale,
                 (long long) good[i].value);
@@ -423,7 +423,7 @@ test_decimal(void)
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         n = 7;
-        soma_ok(soma_parse_decimal(str(bad[i]), 0, &n) == SOMA_ERROR
+        soma_ok(soma_number_decimal(str(bad[i]), 0, &n) == SOMA_ERROR
                 && n == 7, "no decimal: \"%s\"", bad[i]);
     }
 }
@@ -442,12 +442,12 @@ test_decimal_round(void)
 
     for (i = 0; i < 200000; i++) {
         n = (int64_t) (soma_rnd() >> (1 + soma_rnd() % 63));
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_usd(&out, n);
         text.data = buf;
         text.len = (size_t) (out.pos - buf);
 
-        fails += (soma_parse_decimal(text, 9, &back) != SOMA_OK || back != n);
+        fails += (soma_number_decimal(text, 9, &back) != SOMA_OK || back != n);
     }
 
     soma_is_int(fails, 0, "money there and back");
@@ -476,13 +476,13 @@ test_duration(void)
     };
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        soma_ok(soma_parse_duration(str(good[i].text), &n) == SOMA_OK
+        soma_ok(soma_number_duration(str(good[i].text), &n) == SOMA_OK
                 && n == good[i].ms, "duration %s", good[i].text);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         n = 7;
-        soma_ok(soma_parse_duration(str(bad[i]), &n) == SOMA_ERROR && n == 7,
+        soma_ok(soma_number_duration(str(bad[i]), &n) == SOMA_ERROR && n == 7,
                 "no duration: \"%s\"", bad[i]);
     }
 }
@@ -504,37 +504,38 @@ test_calendar(void)
         gmtime_r(&t, &tm);
         ms = d * DAY_MS + (int64_t) (soma_rnd() % DAY_MS);
 
-        soma_civil(ms, &year, &month, &day);
+        soma_time_civil(ms, &year, &month, &day);
 
         fails += (year != tm.tm_year + 1900 || month != tm.tm_mon + 1
                   || day != tm.tm_mday);
-        fails += (soma_day_start(ms) != d * DAY_MS);
-        fails += (soma_next_day_start(ms) != (d + 1) * DAY_MS);
-        fails += (soma_day_ms(ms) != ms - d * DAY_MS);
+        fails += (soma_time_day_start(ms) != d * DAY_MS);
+        fails += (soma_time_next_day_start(ms) != (d + 1) * DAY_MS);
+        fails += (soma_time_day_ms(ms) != ms - d * DAY_MS);
 
         if (day == 1) {
-            fails += (soma_month_start(ms) != d * DAY_MS);
+            fails += (soma_time_month_start(ms) != d * DAY_MS);
             fails += (d != FIRST
-                      && soma_next_month_start(d * DAY_MS - 1)
+                      && soma_time_next_month_start(d * DAY_MS - 1)
                          != d * DAY_MS);
         } else {
-            fails += (soma_month_start(ms)
-                      != soma_month_start((d - 1) * DAY_MS));
+            fails += (soma_time_month_start(ms)
+                      != soma_time_month_start((d - 1) * DAY_MS));
         }
     }
 
     soma_is_int(fails, 0, "every day of 9999 years");
 
-    soma_civil(INT64_MIN, &year, &month, &day);
+    soma_time_civil(INT64_MIN, &year, &month, &day);
     soma_ok(year == 1 && month == 1 && day == 1, "the beginning of time");
-    soma_civil(INT64_MAX, &year, &month, &day);
+    soma_time_civil(INT64_MAX, &year, &month, &day);
     soma_ok(year == 9999 && month == 12 && day == 31, "the end of time");
-    soma_ok(soma_next_month_start(INT64_MAX) > soma_month_start(INT64_MAX),
+    soma_ok(soma_time_next_month_start(INT64_MAX)
+            > soma_time_month_start(INT64_MAX),
             "even the last month ends");
 
-    soma_is_int(soma_month_start(1709164800000), 1706745600000,
+    soma_is_int(soma_time_month_start(1709164800000), 1706745600000,
                 "2024-02-29 is in February");
-    soma_is_int(soma_next_month_start(1709164800000), 1709251200000,
+    soma_is_int(soma_time_next_month_start(1709164800000), 1709251200000,
                 "a leap day's next month");
 }
 
@@ -577,7 +578,7 @@ test_time_text(void)
         "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"
     };
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_put_day(&out, 1795230245678);
     soma_put_char(&out, ' ');
     soma_put_hour(&out, 1795230245678);
@@ -589,13 +590,13 @@ test_time_text(void)
                 "2026-11-21T03:04:05.678Z 1969-12-31T23:59:59.999Z", "times");
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        soma_ok(soma_parse_time(str(good[i].text), &n) == SOMA_OK
+        soma_ok(soma_time_parse(str(good[i].text), &n) == SOMA_OK
                 && n == good[i].ms, "time %s", good[i].text);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         n = 7;
-        soma_ok(soma_parse_time(str(bad[i]), &n) == SOMA_ERROR && n == 7,
+        soma_ok(soma_time_parse(str(bad[i]), &n) == SOMA_ERROR && n == 7,
                 "no time: \"%s\"", bad[i]);
     }
 
@@ -603,12 +604,12 @@ test_time_text(void)
 
     for (i = 0; i < 100000; i++) {
         n = (int64_t) (soma_rnd() % 253402300800000u);
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_time(&out, n);
         text.data = buf;
         text.len = (size_t) (out.pos - buf);
 
-        fails += (soma_parse_time(text, &back) != SOMA_OK || back != n);
+        fails += (soma_time_parse(text, &back) != SOMA_OK || back != n);
     }
 
     soma_is_int(fails, 0, "times there and back");
@@ -622,11 +623,11 @@ test_muldiv(void)
     wide_t   want;
     int64_t  a, b, c;
 
-    soma_is_int(soma_muldiv(INT64_MAX, INT64_MAX, INT64_MAX), INT64_MAX,
+    soma_is_int(soma_number_muldiv(INT64_MAX, INT64_MAX, INT64_MAX), INT64_MAX,
                 "the product does not overflow");
-    soma_is_int(soma_muldiv(INT64_MAX, 2, 1), INT64_MAX, "too large");
-    soma_is_int(soma_muldiv(INT64_MAX, -2, 1), INT64_MIN, "too small");
-    soma_is_int(soma_muldiv(-7, 1, 2), -3, "towards 0");
+    soma_is_int(soma_number_muldiv(INT64_MAX, 2, 1), INT64_MAX, "too large");
+    soma_is_int(soma_number_muldiv(INT64_MAX, -2, 1), INT64_MIN, "too small");
+    soma_is_int(soma_number_muldiv(-7, 1, 2), -3, "towards 0");
 
     fails = 0;
 
@@ -638,7 +639,7 @@ test_muldiv(void)
         want = want > INT64_MAX ? INT64_MAX : want;
         want = want < INT64_MIN ? INT64_MIN : want;
 
-        fails += (soma_muldiv(a, b, c) != want);
+        fails += (soma_number_muldiv(a, b, c) != want);
     }
 
     soma_is_int(fails, 0, "random products");

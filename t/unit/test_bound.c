@@ -142,7 +142,7 @@ test_bound_spaces(void)
 
     soma_test_arena_fail(arena, 1);
     t.ask.max_tokens = 6;
-    soma_is_int(soma_openai.encode(&t.ask, STR("m"), arena, soma_test_value,
+    soma_is_int(soma_openai.splice(&t.ask, STR("m"), arena, soma_test_value,
                                    &t.body, &t.edits),
                 SOMA_ERROR, "without memory nothing is told");
     soma_test_arena_fail(arena, 0);

@@ -27,7 +27,7 @@ change_read(soma_change_t *change, soma_arena_t *arena, const char *body,
     soma_out_t   error;
     static char  buf[SOMA_CHANGE_ERROR_MAX + 1];
 
-    soma_out_init(&error, buf, SOMA_CHANGE_ERROR_MAX);
+    soma_put_init(&error, buf, SOMA_CHANGE_ERROR_MAX);
 
     if (soma_change_read(change, arena, str(body), kind, NOW, &error)
         == SOMA_OK)
@@ -283,8 +283,8 @@ test_secret(void)
         random[i] = (unsigned char) (i * 8 + 3);
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_secret(&out, random);
+    soma_put_init(&out, buf, sizeof(buf));
+    soma_change_secret(&out, random);
 
     soma_is_str(buf, (size_t) (out.pos - buf),
                 "sk-soma-AwsTGyMrMztDS1NbY2tze4OLk5ujq7O7w8vT2-Pr8_s",
@@ -316,44 +316,46 @@ test_entries(void)
     e.hex = str(HEX);
     e.created = NOW;
 
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_entry_by_id(&out, &e);
+    soma_put_init(&out, buf, sizeof(buf));
+    soma_change_entry_by_id(&out, &e);
     soma_is_str(buf, (size_t) (out.pos - buf),
                 "id bot acme " HEX " 1795230245678", "by id");
-    soma_ok(soma_entry_parse(&back, (soma_str_t) { (size_t) (out.pos - buf),
+    soma_ok(soma_change_entry_parse(&back,
+                                    (soma_str_t) { (size_t) (out.pos - buf),
                                                    buf })
             == SOMA_OK && soma_str_is(back.id, "bot")
             && soma_str_is(back.tenant, "acme") && back.created == NOW,
             "and back");
 
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_entry_by_tenant(&out, &e);
+    soma_put_init(&out, buf, sizeof(buf));
+    soma_change_entry_by_tenant(&out, &e);
     soma_is_str(buf, (size_t) (out.pos - buf),
                 "tenant acme bot " HEX " 1795230245678", "by tenant");
-    soma_ok(soma_entry_parse(&back, (soma_str_t) { (size_t) (out.pos - buf),
+    soma_ok(soma_change_entry_parse(&back,
+                                    (soma_str_t) { (size_t) (out.pos - buf),
                                                    buf })
             == SOMA_OK && soma_str_is(back.id, "bot")
             && soma_str_is(back.tenant, "acme"), "and back");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        soma_ok(soma_entry_parse(&back, str(bad[i])) == SOMA_ERROR,
+        soma_ok(soma_change_entry_parse(&back, str(bad[i])) == SOMA_ERROR,
                 "no entry: \"%s\"", bad[i]);
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_entry_cursor(&out, &e);
+    soma_put_init(&out, buf, sizeof(buf));
+    soma_change_entry_cursor(&out, &e);
     soma_is_str(buf, (size_t) (out.pos - buf), "acme/bot/3a1e50c3c1b80395",
                 "a cursor");
 
-    soma_out_init(&out, buf, sizeof(buf));
-    soma_ok(soma_entry_after(&out, str("acme/bot/3a1e50c3c1b80395"))
+    soma_put_init(&out, buf, sizeof(buf));
+    soma_ok(soma_change_entry_after(&out, str("acme/bot/3a1e50c3c1b80395"))
             == SOMA_OK, "and back");
     soma_is_str(buf, (size_t) (out.pos - buf),
                 "(tenant acme bot 3a1e50c3c1b80395~", "behind it");
 
     for (i = 0; i < sizeof(cursors) / sizeof(cursors[0]); i++) {
-        soma_out_init(&out, buf, sizeof(buf));
-        soma_ok(soma_entry_after(&out, str(cursors[i])) == SOMA_ERROR,
+        soma_put_init(&out, buf, sizeof(buf));
+        soma_ok(soma_change_entry_after(&out, str(cursors[i])) == SOMA_ERROR,
                 "no cursor: \"%s\"", cursors[i]);
     }
 }

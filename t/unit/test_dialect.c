@@ -25,23 +25,25 @@ test_names(void)
 
     soma_ok(soma_dialect_find(STR("openai"), &names) == &soma_openai,
             "find openai");
-    soma_ok(soma_dialect_find(STR("echo"), &names) == &soma_echo_dialect,
+    soma_ok(soma_dialect_find(STR("echo"), &names) == &soma_echo,
             "find echo");
     soma_ok(soma_dialect_find(STR("OpenAI"), &names) == NULL,
             "an unknown dialect");
-    soma_is_str(names, strlen(names), "openai, echo", "what is allowed");
+    soma_is_str(names, strlen(names), "openai, anthropic, echo",
+                "what is allowed");
 
-    soma_is_int(soma_estimate_tokens(0), 0, "no text, no tokens");
-    soma_is_int(soma_estimate_tokens(1), 1, "one byte is a token");
-    soma_is_int(soma_estimate_tokens(8), 2, "eight bytes are two");
-    soma_is_int(soma_estimate_tokens(9), 3, "rounded up");
-    soma_is_int(soma_estimate_tokens(INT64_MAX), INT64_MAX / 4 + 1,
+    soma_is_int(soma_dialect_estimate_tokens(0), 0, "no text, no tokens");
+    soma_is_int(soma_dialect_estimate_tokens(1), 1, "one byte is a token");
+    soma_is_int(soma_dialect_estimate_tokens(8), 2, "eight bytes are two");
+    soma_is_int(soma_dialect_estimate_tokens(9), 3, "rounded up");
+    soma_is_int(soma_dialect_estimate_tokens(INT64_MAX), INT64_MAX / 4 + 1,
                 "no overflow");
 
-    soma_is_int(soma_fault_status(SOMA_FAULT_LOCKED), 423, "locked");
-    soma_is_int(soma_fault_status(SOMA_FAULT_QUOTA), 429, "quota");
-    soma_is_int(soma_fault_status(SOMA_FAULT_NO_MODEL), 404, "no model");
-    soma_is_int(soma_fault_status(SOMA_FAULT_TIMEOUT), 504, "timeout");
+    soma_is_int(soma_dialect_fault_status(SOMA_FAULT_LOCKED), 423, "locked");
+    soma_is_int(soma_dialect_fault_status(SOMA_FAULT_QUOTA), 429, "quota");
+    soma_is_int(soma_dialect_fault_status(SOMA_FAULT_NO_MODEL), 404,
+                "no model");
+    soma_is_int(soma_dialect_fault_status(SOMA_FAULT_TIMEOUT), 504, "timeout");
 }
 
 
@@ -94,7 +96,7 @@ test_ask(void)
     soma_is_int(soma_openai.ask(&t.ask, arena, NULL, NULL, &t.error),
                 SOMA_OK, "a form with model");
     soma_is_int(t.ask.n, 1, "asks once");
-    soma_is_int(soma_openai.encode(&t.ask, STR("x"), arena, NULL, NULL,
+    soma_is_int(soma_openai.splice(&t.ask, STR("x"), arena, NULL, NULL,
                                    &t.edits), SOMA_OK, "a form encodes");
     soma_is_int(t.edits.n, 0, "to itself");
 }
@@ -226,7 +228,7 @@ test_encode(void)
                   arena);
     soma_test_arena_fail(arena, 1);
     memset(&t.edits, 0, sizeof(t.edits));
-    soma_is_int(soma_openai.encode(&t.ask, STR("x"), arena, soma_test_value,
+    soma_is_int(soma_openai.splice(&t.ask, STR("x"), arena, soma_test_value,
                                    &t.body, &t.edits),
                 SOMA_ERROR, "encode without memory");
     soma_is_int(soma_test_ask(&t, &soma_openai, SOMA_API_CHAT,
@@ -300,7 +302,7 @@ test_encode_bound(void)
                 "\"model\":\"m\"}", "a large bound");
 
     soma_test_arena_fail(arena, 1);
-    soma_is_int(soma_openai.encode(&t.ask, STR("m"), arena, soma_test_value,
+    soma_is_int(soma_openai.splice(&t.ask, STR("m"), arena, soma_test_value,
                                    &t.body, &t.edits),
                 SOMA_ERROR, "a bound without memory");
     soma_test_arena_fail(arena, 0);
@@ -471,7 +473,7 @@ cut(soma_ask_t *ask, soma_answer_t *answer, const char *want,
     usage.cached_tokens = 2;
     usage.reasoning_tokens = 3;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_openai.cut(&out, ask, answer, &usage, -1);
 
     soma_is_int(out.full, 0, "%s: fits", what);
@@ -667,7 +669,7 @@ test_faults(void)
     soma_answer_t      answer;
     soma_sse_event_t   e;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_openai.fault(&out, SOMA_FAULT_UNAUTHORIZED, STR(""),
                       STR("a \"bad\" key"));
     soma_is_str(buf, out.pos - out.start,
@@ -675,14 +677,14 @@ test_faults(void)
                 "\"invalid_request_error\",\"param\":null,\"code\":"
                 "\"invalid_api_key\"}}", "an unknown key");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_openai.fault(&out, SOMA_FAULT_BAD_REQUEST, STR(""), STR("m"));
     soma_is_str(buf, out.pos - out.start,
                 "{\"error\":{\"message\":\"m\",\"type\":"
                 "\"invalid_request_error\",\"param\":null,\"code\":null}}",
                 "no code is null");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_openai.fault(&out, SOMA_FAULT_QUOTA, STR("cost_day"), STR("m"));
     soma_is_str(buf, out.pos - out.start,
                 "{\"error\":{\"message\":\"m\",\"type\":"
@@ -690,16 +692,17 @@ test_faults(void)
                 "\"cost_day\"}}", "a code of one's own");
 
     for (i = SOMA_FAULT_NONE; i <= SOMA_FAULT_TIMEOUT; i++) {
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_openai.fault(&out, i, STR(""), STR("m\n"));
         doc = yyjson_read(buf, out.pos - out.start, 0);
         soma_ok(!out.full && doc != NULL, "fault %d is JSON", i);
         yyjson_doc_free(doc);
-        soma_ok(soma_fault_status(i) >= 200 && soma_fault_status(i) < 600,
+        soma_ok(soma_dialect_fault_status(i) >= 200
+                && soma_dialect_fault_status(i) < 600,
                 "fault %d has a status", i);
     }
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_openai.fault_event(&out, SOMA_API_CHAT, SOMA_FAULT_UPSTREAM,
                             STR(""), STR("gone"));
     soma_is_str(buf, out.pos - out.start,
@@ -709,7 +712,7 @@ test_faults(void)
                 "an error in a chat stream");
 
     for (i = SOMA_FAULT_NONE; i <= SOMA_FAULT_TIMEOUT; i++) {
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_openai.fault_event(&out, SOMA_API_RESPONSES, i, STR(""),
                                 STR("gone"));
 
@@ -731,7 +734,7 @@ test_faults(void)
                     "and read as an error");
     }
 
-    soma_out_init(&out, buf, 20);
+    soma_put_init(&out, buf, 20);
     soma_openai.fault_event(&out, SOMA_API_CHAT, SOMA_FAULT_UPSTREAM,
                             STR(""), STR("gone"));
     soma_ok(out.full, "a small buffer is full, not passed");

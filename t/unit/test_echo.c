@@ -4,30 +4,71 @@
  */
 
 
+#define _GNU_SOURCE
+#include <string.h>
+
 #include <yyjson.h>
 
 #include "soma_test.h"
 #include "soma_ask_test.h"
-#include "soma_echo_run.h"
+#include "soma_echo.h"
+#include "soma_local.h"
 
 
 #define STR(s)  ((soma_str_t) { strlen(s), (unsigned char *) (s) })
 
 
 typedef struct {
-    soma_arena_t     *arena;
-    soma_test_ask_t   t;
-    soma_echo_t       echo;
-    soma_str_t        out;
-    soma_usage_t      usage;
-    const char       *error;
-    yyjson_doc       *doc;
-    yyjson_val       *root;
+    soma_arena_t         *arena;
+    soma_test_ask_t       t;
+    soma_local_answer_t   answer;
+    soma_str_t            out;
+    soma_usage_t          usage;
+    const char           *error;
+    yyjson_doc           *doc;
+    yyjson_val           *root;
 } run_t;
 
 
+/* the whole way of an answer, again and again */
+
 static int
-run(run_t *r, soma_api_e api, const char *body)
+answer(run_t *r, int64_t cost)
+{
+    int                   rc;
+    soma_local_answer_t  *a;
+
+    a = &r->answer;
+
+    memset(a, 0, sizeof(soma_local_answer_t));
+
+    a->client = &soma_openai;
+    a->target = &soma_echo;
+    a->local.arena = r->arena;
+    a->local.ask = &r->t.ask;
+    a->local.model = r->t.ask.model;
+    a->local.id = SOMA_STR("id-1");
+    a->local.created = 1700000000;
+
+    rc = soma_local_answer(a, r->t.body);
+
+    if (rc == SOMA_OK) {
+        rc = soma_local_end(a, cost);
+    }
+
+    if (rc == SOMA_OK) {
+        rc = soma_pieces_whole(&a->body, &r->out);
+    }
+
+    r->usage = a->usage;
+    r->error = a->error;
+
+    return rc;
+}
+
+
+static int
+run_cost(run_t *r, soma_api_e api, const char *body, int64_t cost)
 {
     int  rc;
 
@@ -35,19 +76,13 @@ run(run_t *r, soma_api_e api, const char *body)
 
     r->arena = soma_test_arena();
 
-    rc = soma_test_ask(&r->t, &soma_echo_dialect, api, STR(body), r->arena);
+    rc = soma_test_ask(&r->t, &soma_openai, api, STR(body), r->arena);
     if (rc != SOMA_OK) {
         r->error = r->t.error;
         return rc;
     }
 
-    r->echo.ask = &r->t.ask;
-    r->echo.body = STR(body);
-    r->echo.model = r->t.ask.model;
-    r->echo.id = SOMA_STR("id-1");
-    r->echo.created = 1700000000;
-
-    rc = soma_echo_answer(&r->echo, r->arena, &r->out, &r->usage, &r->error);
+    rc = answer(r, cost);
 
     if (rc == SOMA_OK && !r->t.ask.stream) {
         r->doc = yyjson_read((char *) r->out.data, r->out.len, 0);
@@ -55,6 +90,13 @@ run(run_t *r, soma_api_e api, const char *body)
     }
 
     return rc;
+}
+
+
+static int
+run(run_t *r, soma_api_e api, const char *body)
+{
+    return run_cost(r, api, body, -1);
 }
 
 
@@ -255,9 +297,23 @@ test_chat(void)
     is_text(&r, "/choices/0/message/content", "", "nothing to say");
     drop(&r);
 
-    soma_is_int(run(&r, SOMA_API_CHAT, "{\"model\":\"m\",\"messages\":[1,"
-                    "null,[],{\"role\":\"user\",\"content\":{}},{\"role\":7},"
-                    "\"x\"]}"), SOMA_OK, "odd messages");
+    soma_is_int(run(&r, SOMA_API_CHAT, "{\"model\":\"m\",\"messages\":[1]}"),
+                SOMA_ERROR, "what is no conversation");
+    soma_ok(r.error && strstr(r.error, "\"messages\"") != NULL, "says: %s",
+            r.error);
+    drop(&r);
+
+    soma_is_int(run(&r, SOMA_API_CHAT, "{\"model\":\"m\",\"messages\":["
+                    "{\"role\":\"user\",\"content\":\"weather?\"},"
+                    "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["
+                    "{\"id\":\"c\",\"type\":\"function\",\"function\":"
+                    "{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":"
+                    "\"tool\",\"tool_call_id\":\"c\","
+                    "\"content\":\"so hot\"}]}"),
+                SOMA_OK, "a tool's result last");
+    is_text(&r, "/choices/0/message/content", "weather?",
+            "is not what the user said");
+    is_number(&r, "/usage/prompt_tokens", 4, "but counts");
     drop(&r);
 }
 
@@ -527,11 +583,6 @@ test_bounds(void)
     soma_is_int(run(&r, SOMA_API_IMAGES, "{\"model\":\"m\"}"), SOMA_DECLINED,
                 "no echo of images");
     drop(&r);
-
-    soma_is_int(run(&r, SOMA_API_CHAT, "{\"model\":\"m\",\"x\":[1,,2]}"),
-                SOMA_ERROR, "what only a parser sees");
-    soma_ok(strstr(r.error, "JSON") != NULL, "says: %s", r.error);
-    drop(&r);
 }
 
 
@@ -540,20 +591,20 @@ test_bounds(void)
 static void
 test_memory(void)
 {
-    int           rc;
-    run_t         r;
-    size_t        i, k;
-    soma_str_t    out;
-    soma_usage_t  usage;
-    const char   *error;
+    int     rc;
+    run_t   r;
+    size_t  i, k;
 
     static const struct {
         soma_api_e   api;
         const char  *body;
     } cases[] = {
         { SOMA_API_CHAT, "{\"model\":\"m\",\"stream\":true,\"messages\":"
-          "[{\"role\":\"user\",\"content\":[\"a\",\"b\"]}]}" },
+          "[{\"role\":\"user\",\"content\":\"a\\nb\"}]}" },
+        { SOMA_API_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"a\"}" },
         { SOMA_API_RESPONSES, "{\"model\":\"m\",\"input\":\"a\"}" },
+        { SOMA_API_RESPONSES, "{\"model\":\"m\",\"input\":\"a\","
+          "\"stream\":true}" },
         { SOMA_API_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"a\"}" }
     };
 
@@ -564,15 +615,15 @@ test_memory(void)
 
         for (k = 1; k < 50; k++) {
             soma_test_arena_fail(r.arena, k);
-            rc = soma_echo_answer(&r.echo, r.arena, &out, &usage, &error);
+            rc = answer(&r, -1);
             soma_test_arena_fail(r.arena, 0);
 
             if (rc == SOMA_OK) {
                 break;
             }
 
-            soma_is_str(error, strlen(error), "no memory",
-                        "allocation %d of case %d fails", (int) k, (int) i);
+            soma_ok(rc == SOMA_ERROR && r.error == NULL,
+                    "allocation %d of case %d fails", (int) k, (int) i);
         }
 
         soma_ok(k > 3 && k < 50, "then it works");
@@ -581,9 +632,60 @@ test_memory(void)
 }
 
 
+/* the end of a stream tells what it cost; without a stream there is a header
+ * for it */
+
+static void
+test_cost(void)
+{
+    size_t  i;
+    run_t   r;
+
+    static const struct {
+        soma_api_e   api;
+        const char  *body;
+        const char  *want;
+    } cases[] = {
+        { SOMA_API_CHAT, "{\"model\":\"m\",\"stream\":true,\"stream_options\":"
+          "{\"include_usage\":true},\"messages\":[]}",
+          "\"completion_tokens_details\":{\"reasoning_tokens\":0},"
+          "\"cost\":0.0000015}}\n\n" },
+        { SOMA_API_COMPLETIONS, "{\"model\":\"m\",\"stream\":true,"
+          "\"stream_options\":{\"include_usage\":true}}",
+          ",\"cost\":0.0000015}}\n\ndata: [DONE]" },
+        { SOMA_API_RESPONSES, "{\"model\":\"m\",\"stream\":true,\"input\":"
+          "\"a\"}", "\"total_tokens\":2,\"cost\":0.0000015},\"user\"" },
+        { SOMA_API_CHAT, "{\"model\":\"m\",\"stream\":true}", NULL },
+        { SOMA_API_CHAT, "{\"model\":\"m\"}", NULL },
+        { SOMA_API_RESPONSES, "{\"model\":\"m\",\"input\":\"a\"}", NULL },
+        { SOMA_API_EMBEDDINGS, "{\"model\":\"m\",\"stream\":true,"
+          "\"input\":\"a\"}", NULL }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        soma_is_int(run_cost(&r, cases[i].api, cases[i].body, 1500), SOMA_OK,
+                    "case %d", (int) i);
+
+        if (cases[i].want != NULL) {
+            soma_ok(memmem(r.out.data, r.out.len, cases[i].want,
+                           strlen(cases[i].want))
+                    != NULL, "a stream's usage says what it cost");
+
+        } else {
+            soma_ok(memmem(r.out.data, r.out.len, "cost", 4) == NULL,
+                    "nothing else does");
+        }
+
+        drop(&r);
+    }
+}
+
+
 int
 main(void)
 {
+    test_cost();
     test_pieces();
     test_chat();
     test_chat_stream();

@@ -13,6 +13,7 @@
 
 #include "soma_test.h"
 #include "soma_factor.h"
+#include "soma_openai.h"
 #include "soma_prompt.h"
 
 
@@ -91,8 +92,9 @@ exchange(const soma_bpe_t *bpe, yyjson_val *root)
     }
 
     tools = (memmem(body.data, body.len, "\"tools\":[", 9) != NULL);
-    bytes = soma_prompt_tokens(NULL, api, 0, body);
-    bound = soma_factor_bound(factor, soma_prompt_tokens(bpe, api, 0, body),
+    bytes = soma_prompt_tokens(&soma_openai_prompt, NULL, api, 0, body);
+    bound = soma_factor_bound(factor, soma_prompt_tokens(&soma_openai_prompt,
+                                                         bpe, api, 0, body),
                               soma_factor_foreign(body), bytes, tools);
     used = yyjson_get_sint(yyjson_obj_get(usage, "total_input_tokens"));
 

@@ -228,6 +228,67 @@ test_probe(void)
 }
 
 
+static int
+may(const soma_retry_t *retry, soma_fail_e fail, int status)
+{
+    soma_retry_facts_t  facts = { retry, fail, status, 1, 0 };
+
+    return soma_retry_may(&facts);
+}
+
+
+static int
+early(const soma_retry_t *retry, soma_fail_e fail, int status, unsigned left)
+{
+    soma_retry_facts_t  facts = { retry, fail, status, left, 0 };
+
+    return soma_retry_early(&facts);
+}
+
+
+static void
+test_facts(void)
+{
+    soma_retry_t        r;
+    soma_retry_facts_t  facts;
+
+    memset(&r, 0, sizeof(r));
+    memset(&facts, 0, sizeof(facts));
+
+    r.error = 1;
+    facts.retry = &r;
+    facts.fail = SOMA_FAIL_LOST;
+
+    soma_ok(!soma_retry_may(&facts) && !soma_retry_left(&facts),
+            "no target is left");
+    facts.left = 2;
+    soma_ok(soma_retry_may(&facts) && soma_retry_left(&facts), "two are");
+    facts.gone = 1;
+    soma_ok(!soma_retry_may(&facts) && !soma_retry_left(&facts),
+            "a client that has left is asked for nowhere else");
+
+    soma_ok(early(&r, SOMA_FAIL_ANSWER, 204, 0),
+            "what is no answer needs no look");
+    soma_ok(early(&r, SOMA_FAIL_AUTH, 401, 0)
+            && early(&r, SOMA_FAIL_AUTH, 402, 1), "nor does a refused key");
+    soma_ok(!early(&r, SOMA_FAIL_AUTH, 403, 1),
+            "the body of a 403 may speak of the request");
+    soma_ok(!early(&r, SOMA_FAIL_STATUS, 429, 1),
+            "an error for the client has to be read");
+
+    (void) soma_retry_parse(&r, str("http_403"));
+    (void) soma_retry_parse(&r, str("http_429"));
+
+    soma_ok(early(&r, SOMA_FAIL_AUTH, 403, 1)
+            && early(&r, SOMA_FAIL_STATUS, 429, 1),
+            "what retry_on names moves on at once");
+    soma_ok(!early(&r, SOMA_FAIL_AUTH, 403, 0)
+            && !early(&r, SOMA_FAIL_STATUS, 429, 0),
+            "but not from the last target");
+    soma_ok(!early(&r, SOMA_FAIL_NONE, 200, 1), "a good one stays");
+}
+
+
 static void
 test_meaning(void)
 {
@@ -252,24 +313,24 @@ test_meaning(void)
             && soma_retry_fail(400) == SOMA_FAIL_STATUS
             && soma_retry_fail(599) == SOMA_FAIL_STATUS, "errors");
 
-    soma_ok(soma_retry_may(&r, SOMA_FAIL_AUTH, 401),
+    soma_ok(may(&r, SOMA_FAIL_AUTH, 401),
             "a refused key moves on without a word of retry_on");
-    soma_ok(!soma_retry_may(&r, SOMA_FAIL_CONNECT, 0)
-            && !soma_retry_may(&r, SOMA_FAIL_TIMEOUT, 0)
-            && !soma_retry_may(&r, SOMA_FAIL_ANSWER, 200)
-            && !soma_retry_may(&r, SOMA_FAIL_STATUS, 500)
-            && !soma_retry_may(&r, SOMA_FAIL_NONE, 0), "nothing else does");
+    soma_ok(!may(&r, SOMA_FAIL_CONNECT, 0)
+            && !may(&r, SOMA_FAIL_TIMEOUT, 0)
+            && !may(&r, SOMA_FAIL_ANSWER, 200)
+            && !may(&r, SOMA_FAIL_STATUS, 500)
+            && !may(&r, SOMA_FAIL_NONE, 0), "nothing else does");
 
     r.error = 1;
-    soma_ok(soma_retry_may(&r, SOMA_FAIL_CONNECT, 0)
-            && soma_retry_may(&r, SOMA_FAIL_LOST, 0)
-            && soma_retry_may(&r, SOMA_FAIL_ANSWER, 200)
-            && !soma_retry_may(&r, SOMA_FAIL_TIMEOUT, 0), "error");
+    soma_ok(may(&r, SOMA_FAIL_CONNECT, 0)
+            && may(&r, SOMA_FAIL_LOST, 0)
+            && may(&r, SOMA_FAIL_ANSWER, 200)
+            && !may(&r, SOMA_FAIL_TIMEOUT, 0), "error");
     r.timeout = 1;
-    soma_ok(soma_retry_may(&r, SOMA_FAIL_TIMEOUT, 0), "timeout");
+    soma_ok(may(&r, SOMA_FAIL_TIMEOUT, 0), "timeout");
     r.http_5xx = 1;
-    soma_ok(soma_retry_may(&r, SOMA_FAIL_STATUS, 500)
-            && !soma_retry_may(&r, SOMA_FAIL_STATUS, 429), "a status");
+    soma_ok(may(&r, SOMA_FAIL_STATUS, 500)
+            && !may(&r, SOMA_FAIL_STATUS, 429), "a status");
 
     soma_ok(soma_retry_evidence(SOMA_FAIL_CONNECT, 0) == SOMA_EVIDENCE_ALL
             && soma_retry_evidence(SOMA_FAIL_AUTH, 401) == SOMA_EVIDENCE_ALL,
@@ -356,6 +417,7 @@ main(void)
     test_retry_after();
     test_tenants();
     test_probe();
+    test_facts();
     test_meaning();
     test_retry();
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include "soma_test.h"
-#include "soma_journal.h"
+#include "soma_segment.h"
 
 
 #define WRITER    "0123456789abcdef"
@@ -691,7 +691,7 @@ test_names(void)
         WRITER "-99999999999999999999.soma", "../../../../../../x.soma"
     };
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_segment_name(&out, str(WRITER), 42);
     soma_is_str(buf, out.pos - out.start, WRITER "-00000042.soma", "a name");
 
@@ -702,7 +702,7 @@ test_names(void)
     soma_is_str(writer.data, writer.len, WRITER, "its writer");
     soma_is_int(number, 42, "its number");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_segment_name(&out, str(WRITER), 1234567890123);
     name.data = out.start;
     name.len = (size_t) (out.pos - out.start);

@@ -737,19 +737,20 @@ test_marks(void)
     soma_json_scan_t  scan;
 
     static const char *const  texts[] = {
-        "{\"image_url\":1}", "{\"input_audio\":{}}", "[\"file\"]",
+        "[\"document\"]", "{\"image_url\":1}", "{\"input_audio\":{}}", "[\"file\"]",
         "{\"a\":1,\"file_id\":1}", "{\"file_data\":1}",
         "{\"i\\u006dage_url\":1}", "{\"file\\u005Fid\":1}",
         "{\"\\u0066ile\":1}",
         "\"image_ur\"", "\"image_urls\"", "\"input_image\"", "\"fil\"",
         "\"files\"", "\"file-id\"", "\"a file\"", "\"if (i)\"",
         "\"\\\"file\\\"\"", "\"\\\\file\"", "\"\\n\\u04f6\"",
-        "{\"id\":1,\"function\":\"input\"}"
+        "{\"id\":1,\"function\":\"input\"}", "\"documents\"",
+        "{\"dicom\":\"kind\",\"fold\":\"local\"}"
     };
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         found = NULL;
-        want = i < 8;
+        want = i < 9;
 
         for (pad = 0; pad < 140; pad++) {
             len = (size_t) sprintf(body, "{\"file\":[\"%*s\",%s,\"%*s\"]}",
@@ -774,6 +775,109 @@ test_marks(void)
 
         soma_ok(found == NULL, "%s is seen, or is none: %s", texts[i],
                 found ? found : "by all");
+    }
+}
+
+
+/* how strings end, wherever in a block or a piece they do */
+
+static void
+test_ends(void)
+{
+    int               want, rc;
+    char              body[512];
+    size_t            i, k, pad, cut, len;
+    const char       *found;
+    soma_json_scan_t  scan;
+
+    static const char *const  texts[] = {
+        "{\"file_url\":1}", "{\"_url\" :1}", "{\"a\":{\"\\\"b_url\":[]}}",
+        "{\"my_image_url\":1}",
+        "{\"image_url\":1}", "[\"file_url\"]", "{\"a\":\"file_url\"}",
+        "{\"file_urls\":1}", "{\"url\":1}", "\"\\\"file_url\\\":\""
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        found = NULL;
+        want = i < 4;
+
+        for (pad = 0; pad < 140; pad++) {
+            len = (size_t) sprintf(body, "{\"n\":{\"file_url\":1},\"messages\":"
+                                         "[\"%*s\",%s,\"%*s\"]}",
+                                   (int) pad, "", texts[i],
+                                   (int) (140 - pad), "");
+
+            for (k = 0; k < ORACLE_KINDS; k++) {
+                if (soma_json_scan_use(oracle_kinds[k]) != SOMA_OK) {
+                    continue;
+                }
+
+                rc = oracle_scan(&scan, (unsigned char *) body, len, NULL, 0);
+
+                if (rc != SOMA_OK || scan.span[4].type != SOMA_JSON_ARRAY
+                    || soma_json_scan_ended(&scan, 4) != want
+                    || !soma_json_scan_ended(&scan, 3))
+                {
+                    found = oracle_kinds[k];
+                }
+
+                for (cut = 20; want && cut < len; cut += 1 + pad % 3) {
+                    (void) oracle_scan(&scan, (unsigned char *) body, len,
+                                       &cut, 1);
+
+                    if (!soma_json_scan_ended(&scan, 4)) {
+                        found = "a cut one";
+                    }
+                }
+            }
+        }
+
+        soma_ok(found == NULL, "%s ends so, or not: %s", texts[i],
+                found ? found : "by all");
+    }
+}
+
+
+/* what cannot be looked for is taken to be there */
+
+static void
+test_watch(void)
+{
+    size_t             i;
+    soma_json_scan_t   scan;
+    soma_str_t         mark[2] = { soma_str_null, soma_str_null };
+    soma_json_marks_t  marks = { mark, soma_str_null, soma_str_null, 0 };
+
+    static const struct {
+        const char  *mark;
+        const char  *end;
+        int          able;
+    } cases[] = {
+        { "image\"", "", 1 },
+        { "image\"", "url\"", 1 },
+        { "", "url\"", 1 },
+        { "", "", 1 },
+        { "source", "", 0 },
+        { "fox\"", "", 0 },
+        { "id\"", "", 0 },
+        { "image\"", "uri\"", 0 },
+        { "image\"", "url", 0 }
+    };
+
+    soma_json_scan_init(&scan, oracle_want, ORACLE_NWANT);
+    soma_ok(soma_json_scan_marked(&scan) && soma_json_scan_ended(&scan, 4),
+            "who watches for nothing is told that it is there");
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        mark[0] = str(cases[i].mark);
+        marks.end = str(cases[i].end);
+
+        soma_json_scan_init(&scan, oracle_want, ORACLE_NWANT);
+        soma_json_scan_watch(&scan, &marks);
+
+        soma_is_int(soma_json_scan_marked(&scan), !cases[i].able,
+                    "\"%s and %s can be found, or not", cases[i].mark,
+                    cases[i].end);
     }
 }
 
@@ -809,6 +913,8 @@ main(void)
     test_depth();
     test_generated();
     test_marks();
+    test_ends();
+    test_watch();
     test_kinds();
 
     return soma_done();

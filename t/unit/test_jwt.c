@@ -229,12 +229,12 @@ test_base64url(void)
     };
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        soma_is_int(soma_base64url(str(bad[i]), out, &len), SOMA_ERROR,
+        soma_is_int(soma_jwt_base64url(str(bad[i]), out, &len), SOMA_ERROR,
                     "no base64url: %zu", i);
     }
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        soma_is_int(soma_base64url(str(good[i].text), out, &len), SOMA_OK,
+        soma_is_int(soma_jwt_base64url(str(good[i].text), out, &len), SOMA_OK,
                     "base64url: %s", good[i].text);
         soma_is_str(out, len, good[i].bytes, "its bytes");
     }

@@ -111,14 +111,14 @@ test_capabilities(void)
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         bits = 99;
-        soma_ok(soma_capabilities_parse(str(good[i].text), &bits) == SOMA_OK
+        soma_ok(soma_key_capabilities_parse(str(good[i].text), &bits) == SOMA_OK
                 && bits == good[i].bits, "capabilities \"%s\"",
                 good[i].text);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         bits = 99;
-        soma_ok(soma_capabilities_parse(str(bad[i]), &bits) == SOMA_ERROR
+        soma_ok(soma_key_capabilities_parse(str(bad[i]), &bits) == SOMA_ERROR
                 && bits == 99, "no capabilities: \"%s\"", bad[i]);
     }
 }
@@ -127,7 +127,7 @@ test_capabilities(void)
 static int
 set(soma_identity_t *identity, const char *name, const char *value)
 {
-    return soma_identity_set(identity, str(name), str(value));
+    return soma_key_identity_set(identity, str(name), str(value));
 }
 
 
@@ -241,18 +241,19 @@ test_pack(void)
         id.capabilities = (unsigned) soma_rnd();
         id.expires = (int64_t) soma_rnd();
 
-        len = soma_identity_pack(&id, buf, sizeof(buf));
+        len = soma_key_identity_pack(&id, buf, sizeof(buf));
 
         /* on the heap, so that a byte too far is seen */
         exact = malloc(len);
         memcpy(exact, buf, len);
 
         fails += (len == 0
-                  || soma_identity_unpack(&back, exact, len) != SOMA_OK
+                  || soma_key_identity_unpack(&back, exact, len) != SOMA_OK
                   || !same(&id, &back));
-        fails += (soma_identity_unpack(&back, exact, len - 1) != SOMA_ERROR);
-        fails += (soma_identity_pack(&id, buf, len - 1) != 0);
-        fails += (soma_identity_pack(&id, buf, len) != len);
+        fails += (soma_key_identity_unpack(&back, exact,
+                                           len - 1) != SOMA_ERROR);
+        fails += (soma_key_identity_pack(&id, buf, len - 1) != 0);
+        fails += (soma_key_identity_pack(&id, buf, len) != len);
 
         free(exact);
     }
@@ -260,23 +261,24 @@ test_pack(void)
     soma_is_int(fails, 0, "identities there and back");
 
     memset(&id, 0, sizeof(id));
-    len = soma_identity_pack(&id, buf, sizeof(buf));
-    soma_ok(len != 0 && soma_identity_unpack(&back, buf, len) == SOMA_OK
+    len = soma_key_identity_pack(&id, buf, sizeof(buf));
+    soma_ok(len != 0 && soma_key_identity_unpack(&back, buf, len) == SOMA_OK
             && same(&id, &back), "an empty identity");
 
-    soma_is_int(soma_identity_unpack(&back, buf, len + 1), SOMA_ERROR,
+    soma_is_int(soma_key_identity_unpack(&back, buf, len + 1), SOMA_ERROR,
                 "a byte too many");
-    soma_is_int(soma_identity_unpack(&back, buf, 0), SOMA_ERROR, "nothing");
+    soma_is_int(soma_key_identity_unpack(&back, buf, 0), SOMA_ERROR, "nothing");
 
     memset(buf, 0xff, sizeof(buf));
-    soma_is_int(soma_identity_unpack(&back, buf, sizeof(buf)), SOMA_ERROR,
+    soma_is_int(soma_key_identity_unpack(&back, buf, sizeof(buf)), SOMA_ERROR,
                 "lengths that lead outside");
 
     id.user.data = buf;
     id.user.len = SOMA_IDENTITY_MAX;
-    soma_is_int(soma_identity_pack(&id, buf, sizeof(buf)), 0, "too long");
+    soma_is_int(soma_key_identity_pack(&id, buf, sizeof(buf)), 0, "too long");
     id.user.len = 70000;
-    soma_is_int(soma_identity_pack(&id, buf, sizeof(buf)), 0, "far too long");
+    soma_is_int(soma_key_identity_pack(&id, buf, sizeof(buf)), 0,
+                "far too long");
 }
 
 
@@ -311,8 +313,8 @@ test_models(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        soma_is_int(soma_models_allow(str(cases[i].list),
-                                      str(cases[i].model)), cases[i].rc,
+        soma_is_int(soma_key_models_allow(str(cases[i].list),
+                                          str(cases[i].model)), cases[i].rc,
                     "\"%s\" in \"%s\"", cases[i].model, cases[i].list);
     }
 }

@@ -19,6 +19,10 @@
 #define ROUNDS     60
 #define DAY        86400000
 
+/* as in soma_lease.lua */
+#define NEAR       4
+#define IDLE_PART  128
+
 
 typedef struct {
     int64_t            seq;
@@ -243,11 +247,15 @@ model_sync(world_t *w, int me, const soma_lease_item_t *item,
         reply->flags = SOMA_LEASE_MENDS;
 
     } else if (free > 0) {
-        share = live > 1 ? free / (2 * live) : free;
+        share = free / (2 * live);
 
-        if (calendar(w) && item->ahead * live * atoi(SOMA_LEASE_NEAR) > free) {
+        if (w->limit.amount == SOMA_CONCURRENCY) {
+            share = min64(share, max64(0, w->limit.limit / (2 * live) - held));
+        }
+
+        if (calendar(w) && item->ahead * live * NEAR > free) {
             share = min64(share, w->limit.limit
-                                 / (atoi(SOMA_LEASE_IDLE_PART) * live));
+                                 / (IDLE_PART * live));
         }
 
         reply->grant = min64(free, max64(item->need,
@@ -542,6 +550,84 @@ test_spendable(void)
 
     soma_ok(w.used <= 1000000 && w.used >= 999600,
             "one node spends what is left: %lld", (long long) w.used);
+}
+
+
+/* one that takes as much as it may at once, without a pause */
+static unsigned
+newcomer_turn(world_t *w, unsigned most)
+{
+    unsigned   waits;
+    node_t    *node;
+
+    node = &w->node[0];
+    w->now += STEP;
+    waits = 0;
+
+    do {
+        waits += (node->nflying < most
+                  && soma_lease_check(&node->lease, w->now, 1, UINT64_MAX)
+                     != SOMA_OK);
+        node_turn(w, 0, node->nflying < most);
+    } while (node->nflying < most);
+
+    return waits;
+}
+
+
+/*
+ * A node that is alone has no more of a small limit ahead than the half: one
+ * that comes is served by its first call, whenever that is.  And the first
+ * one does not wait for what it had before.
+ */
+static void
+test_newcomer(void)
+{
+    int       step, good, took;
+    int64_t   limit;
+    world_t   w, with;
+    unsigned  most, waits, late;
+
+    good = 0;
+    took = 0;
+    waits = 0;
+    late = 0;
+
+    for (limit = 2; limit <= 2 * FLYING; limit++) {
+
+        for (most = 1; most <= FLYING && most <= limit; most++) {
+            world_init(&w, make(SOMA_CONCURRENCY, SOMA_WINDOW_NONE, limit), 0);
+
+            for (step = 0; step < 1200; step++) {
+                waits += newcomer_turn(&w, most);
+
+                if (step == 600) {
+                    late -= waits;
+                }
+
+                if (step % 7) {
+                    continue;
+                }
+
+                with = w;
+                took++;
+                with.node[1].want = max64(1, min64(limit - most,
+                                                   (limit + 1) / 2));
+                with.node[1].want = min64(with.node[1].want, limit - most);
+                soma_lease_need(&with.node[1].lease, w.now,
+                                with.node[1].want, with.node[1].want);
+                node_sync(&with, 1);
+                good += (with.node[1].lease.avail >= with.node[1].want);
+            }
+
+            late += waits;
+        }
+    }
+
+    soma_is_int(good, took, "served by the first call");
+    soma_is_int(late, 0, "a steady one does not wait");
+    soma_ok(waits <= 2 * FLYING * FLYING * FLYING,
+            "one that grows waits once a step: %u", waits);
 }
 
 
@@ -960,13 +1046,13 @@ test_key(void)
     soma_str_t     t;
     unsigned char  small[16];
 
-    soma_out_init(&tag, small, sizeof(small));
+    soma_put_init(&tag, small, sizeof(small));
     soma_lease_tag(&tag, SOMA_STR("tenant:acme"), SOMA_STR("acme"));
     t.data = tag.start;
     t.len = (size_t) (tag.pos - tag.start);
     soma_is_str(t.data, t.len, "acme", "tag of a tenant");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lease_key(&out, t, SOMA_STR("tenant:acme"),
                    SOMA_STR("requests/minute"), SOMA_STR("user"),
                    SOMA_STR("acme"), SOMA_STR("al {ice}:x"));
@@ -974,7 +1060,7 @@ test_key(void)
                 "soma:{acme}:quota:requests/minute:user:acme:"
                 "al_%7Bice%7D%3Ax", "key of a user");
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lease_key(&out, t, SOMA_STR("key:0a1b"),
                    SOMA_STR("cost/month from=15 tz=Europe/Berlin"),
                    SOMA_STR("key"), SOMA_STR("acme"), SOMA_STR("0a1b"));
@@ -982,12 +1068,12 @@ test_key(void)
                 "soma:{acme}:quota:key:0a1b:cost/month_from=15_"
                 "tz=Europe/Berlin:key:acme:0a1b", "key of a key");
 
-    soma_out_init(&tag, buf, sizeof(buf));
+    soma_put_init(&tag, buf, sizeof(buf));
     soma_lease_tag(&tag, SOMA_STR("provider:o}p"), SOMA_STR("acme"));
     soma_is_str(tag.start, tag.pos - tag.start, "provider:o%7Dp",
                 "tag of a provider");
 
-    soma_out_init(&out, small, sizeof(small));
+    soma_put_init(&out, small, sizeof(small));
     soma_lease_key(&out, t, SOMA_STR("tenant:acme"), SOMA_STR("cost/day"),
                    SOMA_STR("tenant"), SOMA_STR("acme"), SOMA_STR(""));
     soma_ok(out.full, "too long a key is told");
@@ -1066,7 +1152,7 @@ test_args(void)
     item.state = 2;
     item.edge[3] = SOMA_WINDOW_NEVER;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lease_args(&out, &item, argv, len);
     soma_ok(!out.full, "the largest fit");
     soma_is_str(argv[0], len[0], "w", "a window of the calendar");
@@ -1100,6 +1186,7 @@ main(void)
     test_calls();
     test_spendable();
     test_many();
+    test_newcomer();
     test_need();
 
     return soma_done();

@@ -23,7 +23,7 @@ used(const char *limit, const char *const *field)
 
     memset(&hash, 0, sizeof(hash));
 
-    if (soma_limits_parse(l, 1, &n, str(limit), SOMA_SCOPE_TENANT, &error)
+    if (soma_limit_list_parse(l, 1, &n, str(limit), SOMA_SCOPE_TENANT, &error)
         != SOMA_OK)
     {
         return -1;

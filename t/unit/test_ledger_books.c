@@ -53,7 +53,7 @@ text(const char *id, int64_t time, int64_t cost)
     record.usage.output_tokens = 5;
     record.cost.total = cost;
 
-    soma_out_init(&out, json, sizeof(json));
+    soma_put_init(&out, json, sizeof(json));
     soma_record_json(&out, &record);
 
     return (soma_str_t) { (size_t) (out.pos - json), json };
@@ -77,7 +77,7 @@ differ(soma_sum_e sum)
 static int
 sum(const char *field, const char *value)
 {
-    return soma_books_sum(&books, 0, soma_day_of(TIME),
+    return soma_books_sum(&books, 0, soma_aggregate_day_of(TIME),
         (soma_str_t) { strlen(field), (unsigned char *) field },
         (soma_str_t) { strlen(value), (unsigned char *) value });
 }
@@ -168,7 +168,7 @@ streams(void)
 
     books.tenant[0].cut = 1;
     books.tenant[0].first_ms = TIME + 5;
-    books.tenant[0].first_day = soma_day_of(TIME);
+    books.tenant[0].first_day = soma_aggregate_day_of(TIME);
 
     soma_books_balance(&books, &count);
     soma_is_int(count.missing, 0, "which is none when the stream was cut");

@@ -164,7 +164,7 @@ test_bounds(void)
                 "the longest request");
 
     lock.enabled_at = NOW;
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lock_json(&out, &lock);
     soma_ok(!out.full, "fits");
 
@@ -214,7 +214,7 @@ test_json(void)
     lock.reason = str("night run");
     lock.enabled_at = NOW;
 
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_lock_json(&out, &lock);
     soma_is_str(buf, out.pos - buf, "{\"tenant\":\"acme\",\"user\":\"a\\\"b\","
                 "\"reason\":\"night run\","
@@ -325,15 +325,16 @@ test_tenant(void)
         "", " ", "a b", "a:b", "{a}", "a*", "a\n", "\xc3\xa4", "a/b", "a?"
     };
 
-    soma_ok(soma_tenant_valid(str("a")) && soma_tenant_valid(str("A-z_0.9")),
+    soma_ok(soma_lock_tenant_valid(str("a"))
+            && soma_lock_tenant_valid(str("A-z_0.9")),
             "tenants");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        soma_ok(!soma_tenant_valid(str(bad[i])), "no tenant: \"%s\"",
+        soma_ok(!soma_lock_tenant_valid(str(bad[i])), "no tenant: \"%s\"",
                 bad[i]);
     }
 
-    soma_ok(!soma_tenant_valid(SOMA_STR("a\0")), "no tenant with a NUL");
+    soma_ok(!soma_lock_tenant_valid(SOMA_STR("a\0")), "no tenant with a NUL");
 }
 
 

@@ -6,6 +6,7 @@
  */
 
 
+#include "soma_openai.h"
 #include "soma_prompt.h"
 #include "soma_bpe_test.h"
 #include "soma_test.h"
@@ -158,11 +159,15 @@ prompts(const soma_bpe_t *bpe)
                                  "\"content\":\"%s\"}],\"tools\":[\"%s\"]}",
                                  content, content);
 
-        n = soma_prompt_tokens(bpe, SOMA_API_CHAT, 0, s);
-        wrong += soma_prompt_recall(&memo, bpe, SOMA_API_CHAT, 0, s) != n;
-        known += soma_prompt_recall(&memo, bpe, SOMA_API_CHAT, 0, s) == n;
-        wrong += soma_prompt_recall(&memo, NULL, SOMA_API_CHAT, 0, s)
-                 != soma_prompt_tokens(NULL, SOMA_API_CHAT, 0, s);
+        n = soma_prompt_tokens(&soma_openai_prompt, bpe, SOMA_API_CHAT, 0, s);
+        wrong += soma_prompt_recall(&soma_openai_prompt, &memo, bpe,
+                                    SOMA_API_CHAT, 0, s) != n;
+        known += soma_prompt_recall(&soma_openai_prompt, &memo, bpe,
+                                    SOMA_API_CHAT, 0, s) == n;
+        wrong += soma_prompt_recall(&soma_openai_prompt, &memo, NULL,
+                                    SOMA_API_CHAT, 0, s)
+                 != soma_prompt_tokens(&soma_openai_prompt, NULL, SOMA_API_CHAT,
+                                       0, s);
     }
 
     soma_is_int(wrong, 0, "prompts come to the same");

@@ -41,8 +41,9 @@ unlock(void *data)
 static soma_table_t *
 table(unsigned max, unsigned labels, unsigned values)
 {
-    return soma_table_init(calloc(1, soma_table_size(max, values)), max,
-                           labels, values);
+    return soma_metrics_table_init(calloc(1, soma_metrics_table_size(max,
+                                                                  values)), max,
+                                   labels, values);
 }
 
 
@@ -53,8 +54,9 @@ make(soma_metrics_t *m, unsigned max)
     m->timings = table(max, 4, SOMA_HIST_VALUES);
     m->refused = table(max, 2, 1);
     m->attempts = table(max, 2, 1);
-    m->usage = soma_usage_table_init(calloc(1, soma_usage_table_size(max)),
-                                     max);
+    m->usage = soma_aggregate_table_init(calloc(1,
+                                                soma_aggregate_table_size(max)),
+                                         max);
     m->lock = lock;
     m->unlock = unlock;
     m->data = NULL;
@@ -125,7 +127,7 @@ more(void *data, soma_out_t *out)
         *end += out->pos - out->start;
     }
 
-    soma_out_init(out, *end, SOMA_TEXT_LINE_MAX);
+    soma_put_init(out, *end, SOMA_TEXT_LINE_MAX);
 
     return SOMA_OK;
 }
@@ -370,11 +372,11 @@ test_bounds(void)
     soma_is_int(end, SOMA_HIST_VALUES, "all values are somebody's");
 
     memset(values, 0, sizeof(values));
-    soma_hist_add(values, SOMA_HIST_INPUT, -5);
-    soma_hist_add(values, SOMA_HIST_INPUT, 1);
-    soma_hist_add(values, SOMA_HIST_INPUT, 2);
-    soma_hist_add(values, SOMA_HIST_INPUT, 67108864);
-    soma_hist_add(values, SOMA_HIST_INPUT, 67108865);
+    soma_metrics_hist_add(values, SOMA_HIST_INPUT, -5);
+    soma_metrics_hist_add(values, SOMA_HIST_INPUT, 1);
+    soma_metrics_hist_add(values, SOMA_HIST_INPUT, 2);
+    soma_metrics_hist_add(values, SOMA_HIST_INPUT, 67108864);
+    soma_metrics_hist_add(values, SOMA_HIST_INPUT, 67108865);
     i = soma_hist[SOMA_HIST_INPUT].offset;
     soma_is_int(values[i], 2, "at or below the first bound");
     soma_is_int(values[i + 1], 1, "above it");

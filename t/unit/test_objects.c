@@ -106,10 +106,10 @@ test_objects_named(void)
             continue;
         }
 
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
 
         for (k = 0; k < t.ask.nids; k++) {
-            soma_put_str(&out, soma_openai_objects[t.ask.ids[k].kind]);
+            soma_put_str(&out, soma_policy_objects[t.ask.ids[k].kind]);
             soma_put_char(&out, ' ');
             soma_put_str(&out, t.ask.ids[k].id);
             soma_put_char(&out, ' ');
@@ -132,7 +132,7 @@ test_objects_many(void)
 
     for (n = SOMA_ASK_IDS_MAX; n <= SOMA_ASK_IDS_MAX + 1; n++) {
 
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_cstr(&out, "{\"model\":\"m\",\"input\":[");
 
         for (k = 0; k < n; k++) {

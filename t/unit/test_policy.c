@@ -25,7 +25,7 @@ noted(const uint64_t *others, const char *name)
 {
     int  i;
 
-    i = soma_openai_policy((const unsigned char *) name, strlen(name));
+    i = soma_policy_find((const unsigned char *) name, strlen(name));
 
     return i >= 0 && ((others[i / 64] >> (i % 64)) & 1);
 }
@@ -60,15 +60,15 @@ test_policy_table(void)
     int          i, k;
     soma_str_t  *name, loud;
 
-    for (i = 0; i < SOMA_OPENAI_POLICIES; i++) {
-        name = (soma_str_t *) &soma_openai_policies[i].name;
+    for (i = 0; i < SOMA_POLICIES; i++) {
+        name = (soma_str_t *) &soma_policies[i].name;
 
-        soma_is_int(soma_openai_policy(name->data, name->len), i,
+        soma_is_int(soma_policy_find(name->data, name->len), i,
                     "%s is found", name->data);
         soma_is_int(name->data[name->len], 0, "and ends where it says");
 
         loud = loud_of(*name);
-        soma_is_int(soma_openai_policy(loud.data, loud.len), i,
+        soma_is_int(soma_policy_find(loud.data, loud.len), i,
                     "so is %s", loud.data);
 
         for (k = 0; k < SOMA_ASK_TOTAL; k++) {
@@ -77,9 +77,9 @@ test_policy_table(void)
         }
     }
 
-    soma_is_int(soma_openai_policy((unsigned char *) "temperature", 11), -1,
+    soma_is_int(soma_policy_find((unsigned char *) "temperature", 11), -1,
                 "others are not");
-    soma_is_int(soma_openai_policy((unsigned char *) "", 0), -1, "nor none");
+    soma_is_int(soma_policy_find((unsigned char *) "", 0), -1, "nor none");
 }
 
 
@@ -147,7 +147,7 @@ test_policy_form(void)
     form.want = want;
     form.nwant = 2;
     form.span = span;
-    form.other = soma_openai_policy;
+    form.other = soma_policy_find;
 
     soma_is_int(soma_multipart_form(body, STR("B"), &form), SOMA_OK,
                 "a form with four fields");
@@ -233,7 +233,7 @@ test_policy_tools(void)
             continue;
         }
 
-        soma_out_init(&out, names, sizeof(names));
+        soma_put_init(&out, names, sizeof(names));
 
         for (k = 0; k < t.ask.nhosted; k++) {
             soma_put_str(&out, t.ask.hosted[k]);

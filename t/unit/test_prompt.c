@@ -10,6 +10,7 @@
 
 #include <yyjson.h>
 
+#include "soma_openai.h"
 #include "soma_prompt.h"
 #include "soma_bpe_test.h"
 #include "soma_test.h"
@@ -131,17 +132,19 @@ test_prompts(const soma_bpe_t *bpe)
         soma_ok(p->bound <= soma_prompt_bound(strlen(p->body), 1)
                 || strstr(p->body, "image") || strstr(p->body, "file")
                 || strstr(p->body, "\\u00"), "%s, by its length", p->text);
-        soma_is_int(soma_prompt_tokens(bpe, p->api, 0, str(p->body)),
+        soma_is_int(soma_prompt_tokens(&soma_openai_prompt, bpe, p->api, 0,
+                                       str(p->body)),
                     p->tokens, "%s, counted", p->text);
-        soma_is_int(soma_prompt_tokens(NULL, p->api, 0, str(p->body)),
+        soma_is_int(soma_prompt_tokens(&soma_openai_prompt, NULL, p->api, 0,
+                                       str(p->body)),
                     p->bound, "%s, at most", p->text);
     }
 
-    soma_is_int(soma_prompt_tokens(bpe, SOMA_API_CHAT,
+    soma_is_int(soma_prompt_tokens(&soma_openai_prompt, bpe, SOMA_API_CHAT,
                                    soma_prompt_traits(str("gpt-oss:20b")),
                                    str("{}")),
                 3 + 64, "gpt-oss begins with a message of its own");
-    soma_is_int(soma_prompt_tokens(bpe, SOMA_API_CHAT,
+    soma_is_int(soma_prompt_tokens(&soma_openai_prompt, bpe, SOMA_API_CHAT,
                                    soma_prompt_traits(
                                                    str("openai/gpt-4o-mini")),
                                    str(prompts[5].body)),
@@ -169,8 +172,8 @@ test_escapes(const soma_bpe_t *bpe)
 
         want = soma_bpe_count(bpe, plain);
 
-        soma_is_int(soma_prompt_tokens(bpe, SOMA_API_EMBEDDINGS, 0,
-                                       str(body)),
+        soma_is_int(soma_prompt_tokens(&soma_openai_prompt, bpe,
+                                       SOMA_API_EMBEDDINGS, 0, str(body)),
                     want, "escapes in \"%s\"", escapes[i].escaped);
     }
 }
@@ -206,7 +209,8 @@ test_long(const soma_bpe_t *bpe)
         plain.len += n - i;
 
         want = soma_bpe_count(bpe, plain);
-        wrong += (soma_prompt_tokens(bpe, SOMA_API_EMBEDDINGS, 0, str(body))
+        wrong += (soma_prompt_tokens(&soma_openai_prompt, bpe,
+                                     SOMA_API_EMBEDDINGS, 0, str(body))
                   != want);
     }
 
@@ -225,7 +229,8 @@ test_long(const soma_bpe_t *bpe)
 
     strcpy(p + i, "\",\"hello\"]}");
 
-    soma_is_int(soma_prompt_tokens(bpe, SOMA_API_COMPLETIONS, 0, str(body)),
+    soma_is_int(soma_prompt_tokens(&soma_openai_prompt, bpe,
+                                   SOMA_API_COMPLETIONS, 0, str(body)),
                 SOMA_PROMPT_COUNT_MAX / 8 * 4 + 1000 + 5,
                 "beyond the bound a token a byte");
     free(body);
@@ -324,13 +329,14 @@ test_request(const soma_bpe_t *bpe, yyjson_val *root)
         return SOMA_DECLINED;
     }
 
-    got = soma_prompt_tokens(&bpe[family], api, soma_prompt_traits(model),
-                             body);
+    got = soma_prompt_tokens(&soma_openai_prompt, &bpe[family], api,
+                             soma_prompt_traits(model), body);
 
     soma_ok(got >= want && got <= want + OVER_MAX,
             "%s: %d tokens, and its provider says %d", id, (int) got,
             (int) want);
-    soma_ok(soma_prompt_tokens(NULL, api, soma_prompt_traits(model), body)
+    soma_ok(soma_prompt_tokens(&soma_openai_prompt, NULL, api,
+                               soma_prompt_traits(model), body)
             >= want, "%s: the bound is one", id);
 
     return got == want ? SOMA_OK : SOMA_AGAIN;
@@ -410,12 +416,7 @@ test_fetches(void)
         s.data = (unsigned char *) cases[i].list;
         s.len = strlen(cases[i].list);
 
-        if (cases[i].fetches) {
-            soma_is_int(soma_prompt_named(s), 1, "%s is worth a look",
-                        cases[i].list);
-        }
-
-        soma_is_int(soma_prompt_fetches(s), cases[i].fetches, "%s %s",
+        soma_is_int(soma_prompt_fetches(&soma_openai_prompt, s), cases[i].fetches, "%s %s",
                     cases[i].list, cases[i].fetches ? "has something fetched"
                                                     : "has nothing fetched");
     }

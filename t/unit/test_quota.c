@@ -198,40 +198,42 @@ test_parse_list(void)
     const char    *error;
     soma_limit_t   l[SOMA_LIMITS_MAX];
 
-    soma_ok(soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
-                              str(" requests 10/minute ;cost 5/day per=user"),
-                              SOMA_SCOPE_KEY, &error) == SOMA_OK && n == 2,
+    soma_ok(soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n,
+                                str(" requests 10/minute ;cost 5/day per=user"),
+                                SOMA_SCOPE_KEY, &error) == SOMA_OK && n == 2,
             "two in one text");
     soma_is_str(l[0].text.data, l[0].text.len, "requests 10/minute",
                 "the first one's text");
     soma_ok(l[0].per == SOMA_SCOPE_KEY && l[1].per == SOMA_SCOPE_USER
             && l[1].amount == SOMA_COST && l[1].limit == 5000000000,
             "their scopes");
-    soma_ok(soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
-                              str("concurrency 1; "), SOMA_SCOPE_KEY, &error)
+    soma_ok(soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n,
+                                 str("concurrency 1; "), SOMA_SCOPE_KEY, &error)
             == SOMA_OK && n == 1, "a semicolon at the end");
-    soma_ok(soma_limits_parse(l, SOMA_LIMITS_MAX, &n, str("  "),
-                              SOMA_SCOPE_KEY, &error) == SOMA_OK && n == 0,
+    soma_ok(soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n, str("  "),
+                                  SOMA_SCOPE_KEY, &error) == SOMA_OK && n == 0,
             "none");
-    soma_is_int(soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
-                                  str("concurrency 1;;concurrency 2"),
-                                  SOMA_SCOPE_KEY, &error), SOMA_ERROR,
+    soma_is_int(soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n,
+                                      str("concurrency 1;;concurrency 2"),
+                                      SOMA_SCOPE_KEY, &error), SOMA_ERROR,
                 "an empty one in between");
-    soma_is_int(soma_limits_parse(l, 1, &n, str("concurrency 1;concurrency 2"),
-                                  SOMA_SCOPE_KEY, &error), SOMA_ERROR,
+    soma_is_int(soma_limit_list_parse(l, 1, &n,
+                                      str("concurrency 1;concurrency 2"),
+                                      SOMA_SCOPE_KEY, &error), SOMA_ERROR,
                 "one too many");
-    soma_is_int(soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
-                                  str("requests 1/day per=key a b c d"),
-                                  SOMA_SCOPE_KEY, &error), SOMA_ERROR,
+    soma_is_int(soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n,
+                                      str("requests 1/day per=key a b c d"),
+                                      SOMA_SCOPE_KEY, &error), SOMA_ERROR,
                 "words too many");
 
-    soma_ok(strcmp(soma_amount_name(SOMA_COST), "cost") == 0
-            && strcmp(soma_window_name(SOMA_WINDOW_MONTH), "month") == 0
-            && strcmp(soma_scope_name(SOMA_SCOPE_PROVIDER), "provider") == 0,
+    soma_ok(strcmp(soma_limit_amount_name(SOMA_COST), "cost") == 0
+            && strcmp(soma_limit_window_name(SOMA_WINDOW_MONTH), "month") == 0
+            && strcmp(soma_limit_scope_name(SOMA_SCOPE_PROVIDER),
+                      "provider") == 0,
             "names");
-    soma_ok(strcmp(soma_amount_name((soma_amount_e) 77), "none") == 0
-            && strcmp(soma_window_name((soma_window_e) 77), "none") == 0
-            && strcmp(soma_scope_name((soma_scope_e) 77), "none") == 0,
+    soma_ok(strcmp(soma_limit_amount_name((soma_amount_e) 77), "none") == 0
+            && strcmp(soma_limit_window_name((soma_window_e) 77), "none") == 0
+            && strcmp(soma_limit_scope_name((soma_scope_e) 77), "none") == 0,
             "names of nothing");
 }
 
@@ -591,14 +593,14 @@ test_calendar(void)
 
     soma_ok(soma_quota_check(&l, &q, NOW, 60, &v) == SOMA_OK
             && v.remaining == 40
-            && v.reset_ms == soma_next_day_start(NOW) - NOW,
+            && v.reset_ms == soma_time_next_day_start(NOW) - NOW,
             "a day is untouched");
     window = soma_quota_take(&l, &q, 60);
-    soma_is_int(window, soma_day_start(NOW), "the window's start");
+    soma_is_int(window, soma_time_day_start(NOW), "the window's start");
 
     soma_ok(soma_quota_check(&l, &q, NOW, 41, &v) == SOMA_DECLINED
             && v.remaining == 40
-            && v.retry_ms == soma_next_day_start(NOW) - NOW,
+            && v.retry_ms == soma_time_next_day_start(NOW) - NOW,
             "over it: tomorrow");
     soma_ok(soma_quota_check(&l, &q, NOW, 101, &v) == SOMA_DECLINED
             && v.retry_ms == -1, "more than a day ever has");
@@ -613,18 +615,18 @@ test_calendar(void)
             && v.remaining == 0, "is seen");
     soma_is_int(soma_quota_check(&l, &q, NOW, 0, &v), SOMA_OK, "nothing");
 
-    soma_ok(soma_quota_check(&l, &q, soma_next_day_start(NOW), 100, &v)
+    soma_ok(soma_quota_check(&l, &q, soma_time_next_day_start(NOW), 100, &v)
             == SOMA_OK && q.level == 0, "a new day");
     soma_quota_take(&l, &q, 30);
     soma_quota_settle(&l, &q, NOW + DAY, window, 200, 0);
     soma_is_int(q.level, 30, "what yesterday gives back is yesterday's");
 
-    (void) soma_quota_check(&l, &q, soma_next_day_start(NOW) - 1, 1, &v);
-    soma_ok(q.level == 30 && q.since == soma_next_day_start(NOW),
+    (void) soma_quota_check(&l, &q, soma_time_next_day_start(NOW) - 1, 1, &v);
+    soma_ok(q.level == 30 && q.since == soma_time_next_day_start(NOW),
             "a clock a ms behind turns nothing back");
     (void) soma_quota_check(&l, &q, NOW - 40 * (int64_t) DAY, 1, &v);
     soma_ok(q.level == 30
-            && q.since == soma_day_start(NOW - 40 * (int64_t) DAY),
+            && q.since == soma_time_day_start(NOW - 40 * (int64_t) DAY),
             "a clock set back takes along what was used");
 
     memset(&q, 0, sizeof(q));
@@ -706,7 +708,7 @@ test_calendar_sum(void)
 
         for (k = 0; k < STEPS; k++) {
             now += pick(DAY / 50);
-            start = soma_day_start(now);
+            start = soma_time_day_start(now);
 
             if (start != day) {
                 day = start;
@@ -773,42 +775,42 @@ test_shared(void)
     soma_limit_t    l[SOMA_LIMITS_MAX], back;
     unsigned char   buf[SOMA_RULE_MAX];
 
-    (void) soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
-                             str("cost 20/day;cost 50/day until=2026-12-24;"
-                                 "cost 30/day;cost 5/day per=user;"
-                                 "cost 60/day until=2026-12-26;"
-                                 "cost 20/day"),
-                             SOMA_SCOPE_TENANT, &error);
+    (void) soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n,
+                                 str("cost 20/day;cost 50/day until=2026-12-24;"
+                                     "cost 30/day;cost 5/day per=user;"
+                                     "cost 60/day until=2026-12-26;"
+                                     "cost 20/day"),
+                                 SOMA_SCOPE_TENANT, &error);
     end = l[1].until;
     soma_ok(n == 6 && l[0].shares && l[1].shares && !l[3].shares,
             "those of one count are told");
 
     for (held = 0, i = 0; i < n; i++) {
-        held |= (unsigned) soma_limit_holds(l, n, i, end - 1) << i;
+        held |= (unsigned) soma_rule_holds(l, n, i, end - 1) << i;
     }
 
     soma_is_int(held, 1 << 1 | 1 << 3, "one that ends takes the others' place,"
                 " the tightest of them");
 
     for (held = 0, i = 0; i < n; i++) {
-        held |= (unsigned) soma_limit_holds(l, n, i, end) << i;
+        held |= (unsigned) soma_rule_holds(l, n, i, end) << i;
     }
 
     soma_is_int(held, 1 << 3 | 1 << 4, "then the next");
 
     for (held = 0, i = 0; i < n; i++) {
-        held |= (unsigned) soma_limit_holds(l, n, i, l[4].until) << i;
+        held |= (unsigned) soma_rule_holds(l, n, i, l[4].until) << i;
     }
 
     soma_is_int(held, 1 << 0 | 1 << 3, "then the tightest of the others, "
                 "once");
 
-    (void) soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
-                             str("cost 20/month tz=Europe/Berlin from=15 "
-                                 "per=user until=2026-12-24;"
-                                 "cost 9/month from=1 tz=UTC;cost 9/month;"
-                                 "concurrency 5;tokens 1m/ever"),
-                             SOMA_SCOPE_TENANT, &error);
+    (void) soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n,
+                                 str("cost 20/month tz=Europe/Berlin from=15 "
+                                     "per=user until=2026-12-24;"
+                                     "cost 9/month from=1 tz=UTC;cost 9/month;"
+                                     "concurrency 5;tokens 1m/ever"),
+                                 SOMA_SCOPE_TENANT, &error);
 
     for (i = 0; i < n; i++) {
         static const char *const  rules[] = {
@@ -816,19 +818,19 @@ test_shared(void)
             "cost/month", "concurrency", "tokens/ever"
         };
 
-        soma_out_init(&out, buf, sizeof(buf));
-        soma_limit_rule(&out, &l[i]);
+        soma_put_init(&out, buf, sizeof(buf));
+        soma_rule_of(&out, &l[i]);
         soma_is_str(out.start, out.pos - out.start, rules[i], "its rule");
-        soma_ok(soma_limit_of_rule(&back, str(rules[i])) == SOMA_OK
+        soma_ok(soma_rule_limit(&back, str(rules[i])) == SOMA_OK
                 && back.amount == l[i].amount && back.window == l[i].window
                 && back.from == l[i].from && soma_str_eq(back.tz, l[i].tz),
                 "and back from there");
     }
 
     soma_ok(l[1].shares && l[2].shares, "the same in other words is the same");
-    soma_is_int(soma_limit_of_rule(&back, str("cost/eon")), SOMA_ERROR,
+    soma_is_int(soma_rule_limit(&back, str("cost/eon")), SOMA_ERROR,
                 "no rule");
-    soma_is_int(soma_limit_of_rule(&back, str("")), SOMA_ERROR, "nor this");
+    soma_is_int(soma_rule_limit(&back, str("")), SOMA_ERROR, "nor this");
 }
 
 
@@ -955,8 +957,8 @@ test_left(void)
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         (void) parse(&l, cases[i].text, &bad, &error);
-        soma_out_init(&out, buf, sizeof(buf));
-        soma_limit_left(&out, &l, cases[i].left);
+        soma_put_init(&out, buf, sizeof(buf));
+        soma_rule_left(&out, &l, cases[i].left);
         soma_is_str(out.start, out.pos - out.start, cases[i].words,
                     "its unit is told");
         soma_ok(!out.full, "and fits");

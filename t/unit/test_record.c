@@ -428,7 +428,7 @@ test_long(void)
     soma_is_int(soma_record_decode(&back, buf, len), SOMA_OK, "and decode");
     soma_is_int(back.tags.len, 255, "to 255 bytes");
 
-    soma_out_init(&out, json, sizeof(json));
+    soma_put_init(&out, json, sizeof(json));
     soma_record_json(&out, &back);
     soma_ok(!out.full, "the longest JSON fits in SOMA_RECORD_JSON_MAX (%zu)",
             (size_t) (out.pos - out.start));
@@ -436,7 +436,7 @@ test_long(void)
     soma_ok(doc != NULL, "and is JSON");
     yyjson_doc_free(doc);
 
-    soma_out_init(&out, json, 100);
+    soma_put_init(&out, json, 100);
     soma_record_json(&out, &back);
     soma_ok(out.full, "a small buffer is full, not passed");
 
@@ -559,12 +559,12 @@ test_text(void)
             v = (int64_t) (((uint64_t) 1 << i) + n - 1);
             snprintf(want, sizeof(want), "%lld", (long long) v);
 
-            soma_out_init(&out, json, sizeof(json));
+            soma_put_init(&out, json, sizeof(json));
             soma_put_int(&out, v);
             wrong += ((size_t) (out.pos - out.start) != strlen(want)
                       || memcmp(json, want, strlen(want)) != 0);
 
-            soma_out_init(&out, json, strlen(want));
+            soma_put_init(&out, json, strlen(want));
             soma_put_int(&out, v);
             wrong += (out.full || memcmp(json, want, strlen(want)) != 0);
         }
@@ -589,7 +589,7 @@ test_text(void)
                          : (char [2]) { odd[k], 0 },
                          i == n ? 0 : (int) (n - i - 1), text + i + 1);
 
-                soma_out_init(&out, json, strlen(want));
+                soma_put_init(&out, json, strlen(want));
                 soma_put_json_str(&out, (soma_str_t) { n, text });
                 wrong += (out.full || out.pos != out.end
                           || memcmp(json, want, strlen(want)) != 0);
@@ -609,7 +609,7 @@ test_json(void)
 
     fill(&r);
 
-    soma_out_init(&out, json, sizeof(json));
+    soma_put_init(&out, json, sizeof(json));
     soma_record_json(&out, &r);
     soma_is_str(json, out.pos - out.start,
         "{\"id\":\"req-1\",\"time\":1795232184123,\"node\":\"node-2\","
@@ -641,7 +641,7 @@ test_json(void)
     r.usage.estimated = 1;
     r.usage.basis = SOMA_BASIS_RESERVED;
 
-    soma_out_init(&out, json, sizeof(json) - 1);
+    soma_put_init(&out, json, sizeof(json) - 1);
     soma_record_json(&out, &r);
     *out.pos = '\0';
     soma_ok(strstr((char *) json, ",\"estimated\":true,"
@@ -656,7 +656,7 @@ test_json(void)
     r.first_token_ms = -1;
     r.usage.estimated = 1;
 
-    soma_out_init(&out, json, sizeof(json));
+    soma_put_init(&out, json, sizeof(json));
     soma_record_json(&out, &r);
     soma_is_str(json, out.pos - out.start,
         "{\"id\":\"\",\"time\":0,\"node\":\"\",\"tenant\":\"\","
@@ -695,7 +695,7 @@ test_next(void)
     wrong = 0;
 
     fill(&r);
-    soma_out_init(&out, all, sizeof(all));
+    soma_put_init(&out, all, sizeof(all));
 
     for (i = 0; i < 40; i++) {
 
@@ -716,7 +716,7 @@ test_next(void)
         n = (size_t) (out.pos - out.start);
         soma_record_json_next(&out, &back, &memo);
 
-        soma_out_init(&plain, text, sizeof(text));
+        soma_put_init(&plain, text, sizeof(text));
         soma_record_json(&plain, &back);
 
         wrong += (plain.pos - plain.start != out.pos - out.start - (long) n)
@@ -727,7 +727,7 @@ test_next(void)
 
     n = memo.who.len;
     soma_ok(n != 0 && !out.full, "is all there");
-    soma_out_init(&out, text, 300);
+    soma_put_init(&out, text, 300);
     soma_record_json_next(&out, &back, &memo);
     soma_ok(out.full && memo.who.len == 0,
             "what did not fit is not remembered");
@@ -768,7 +768,7 @@ test_speed(const char *name, const soma_record_t *record)
     start = clock();
 
     for (i = 0; i < ROUNDS / 10; i++) {
-        soma_out_init(&out, json, sizeof(json));
+        soma_put_init(&out, json, sizeof(json));
         soma_record_json(&out, &back);
     }
 

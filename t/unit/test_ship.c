@@ -258,9 +258,9 @@ run(unsigned trouble)
     now += 50;
     n = 0;
 
-    rc = soma_ship_gather(&w, &scratch, now);
+    rc = soma_ship_writer_gather(&w, &scratch, now);
 
-    while (soma_ship_next(&w, &scratch, &t) == SOMA_OK) {
+    while (soma_ship_writer_next(&w, &scratch, &t) == SOMA_OK) {
         tenant = tenant_of(t);
         calls[n] = t;
         reply[n] = 0;
@@ -286,17 +286,17 @@ run(unsigned trouble)
     if (emptied && n != 0) {
         emptied = 0;
         memset(&redis, 0, sizeof(redis));
-        soma_ship_check(&w);
+        soma_ship_writer_check(&w);
     }
 
     /* replies may come in any order when connections change in between */
 
     for (i = n; i > 0; i--) {
         if (outcome[i - 1] == 0) {
-            soma_ship_reply(&w, calls[i - 1], reply[i - 1]);
+            soma_ship_writer_reply(&w, calls[i - 1], reply[i - 1]);
 
         } else {
-            soma_ship_failed(&w, calls[i - 1], now, outcome[i - 1] == 3);
+            soma_ship_writer_failed(&w, calls[i - 1], now, outcome[i - 1] == 3);
         }
     }
 
@@ -305,7 +305,7 @@ run(unsigned trouble)
     }
 
     if (w.lost) {
-        soma_ship_check(&w);
+        soma_ship_writer_check(&w);
     }
 
     return rc;
@@ -319,7 +319,7 @@ settled(void)
 
     for (i = 0; i < 5000; i++) {
         if (run(0) == SOMA_DONE && w.nheld == 0
-            && soma_ship_acked(&w) == nkept)
+            && soma_ship_writer_acked(&w) == nkept)
         {
             return 1;
         }
@@ -471,7 +471,7 @@ test_trouble(soma_arena_t *arena)
             if (dice(30) == 0) {
                 /* a failover: what came after "saved" is gone */
                 redis = saved;
-                soma_ship_check(&w);
+                soma_ship_writer_check(&w);
             }
 
             if (dice(60) == 0) {
@@ -482,7 +482,7 @@ test_trouble(soma_arena_t *arena)
             (void) run(dice(2) ? 0 : 30);
         }
 
-        soma_ship_check(&w);
+        soma_ship_writer_check(&w);
         now += 60000;
         held = settled() && exact(1) && bad_calls == 0;
     }
@@ -505,7 +505,7 @@ test_lost_answers(soma_arena_t *arena)
 
         if (dice(20) == 0) {
             (void) run(40);
-            soma_ship_check(&w);
+            soma_ship_writer_check(&w);
         }
     }
 
@@ -573,7 +573,8 @@ test_poison(soma_arena_t *arena)
     }
 
     soma_is_int(others, 3000, "a poisoned tenant keeps nobody waiting");
-    soma_is_int(soma_ship_acked(&w), 0, "its records are not acknowledged");
+    soma_is_int(soma_ship_writer_acked(&w), 0,
+                "its records are not acknowledged");
 
     redis.books[0].poisoned = 0;
     now += SOMA_SHIP_BACKOFF_MAX;
@@ -597,7 +598,7 @@ test_trim(soma_arena_t *arena)
     soma_is_int(redis.books[1].applied, 50, "Redis knows the first");
 
     first_kept = 51;
-    soma_ship_trim(&w, first_kept);
+    soma_ship_writer_trim(&w, first_kept);
     (void) run(0);
 
     soma_is_int(redis.books[1].applied, 0, "trimmed: its field is gone");

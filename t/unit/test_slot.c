@@ -54,8 +54,8 @@ move(const char *text, soma_slot_move_e kind, unsigned slot, const char *host,
 int
 main(void)
 {
-    soma_is_int(soma_crc16("123456789", 9), 0x31c3, "CRC-16/XMODEM");
-    soma_is_int(soma_crc16("", 0), 0, "of nothing");
+    soma_is_int(soma_slot_crc16("123456789", 9), 0x31c3, "CRC-16/XMODEM");
+    soma_is_int(soma_slot_crc16("", 0), 0, "of nothing");
 
     /* what CLUSTER KEYSLOT of Redis 7.0 says */
     slot("foo", 12182);
@@ -66,15 +66,15 @@ main(void)
     slot("", 0);
 
     soma_is_int(soma_slot(str("foo{}{bar}")),
-                soma_crc16("foo{}{bar}", 10) % SOMA_SLOTS, "an empty tag");
+                soma_slot_crc16("foo{}{bar}", 10) % SOMA_SLOTS, "an empty tag");
     soma_is_int(soma_slot(str("foo{{bar}}zap")),
                 soma_slot(str("{bar")), "a tag ends at the first brace");
     soma_is_int(soma_slot(str("foo{bar}{zap}")), soma_slot(str("bar")),
                 "the first tag counts");
     soma_is_int(soma_slot(str("foo{bar")),
-                soma_crc16("foo{bar", 7) % SOMA_SLOTS, "no end of a tag");
+                soma_slot_crc16("foo{bar", 7) % SOMA_SLOTS, "no end of a tag");
     soma_is_int(soma_slot(str("foo{")),
-                soma_crc16("foo{", 4) % SOMA_SLOTS, "a brace at the end");
+                soma_slot_crc16("foo{", 4) % SOMA_SLOTS, "a brace at the end");
     soma_is_int(soma_slot(str("soma:{acme}:events")),
                 soma_slot(str("soma:{acme}:applied")),
                 "a tenant's keys are in one slot");

@@ -38,7 +38,7 @@ test_tags_list(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_cstr(&out, cases[i].key);
         soma_tags_list(&out, STR(cases[i].list));
 
@@ -72,7 +72,7 @@ test_tags_object(soma_arena_t *arena)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        soma_out_init(&out, buf, sizeof(buf));
+        soma_put_init(&out, buf, sizeof(buf));
         soma_put_cstr(&out, "k");
         soma_tags_object(&out, STR(cases[i].object), arena);
 

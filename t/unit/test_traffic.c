@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * Recorded traffic of OpenAI-compatible providers through the dialect: the
+ * Recorded traffic of providers through their dialect: the
  * usage of each exchange must be what an independent program read from it,
  * whole and in pieces of one byte, and what a client gets must be the
  * provider's bytes.  See t/traffic/README.md for the file.
@@ -13,10 +13,7 @@
 
 #include "soma_test.h"
 #include "soma_ask_test.h"
-#include "soma_openai.h"
-
-
-#define TRAFFIC      "t/traffic/openai.jsonl"
+#include "soma_dialect.h"
 
 
 typedef struct {
@@ -39,8 +36,9 @@ typedef struct {
 } tally_t;
 
 
-static soma_arena_t  *arena;
-static tally_t        tally;
+static soma_arena_t          *arena;
+static const soma_dialect_t  *dialect;
+static tally_t                tally;
 
 
 static size_t
@@ -120,7 +118,7 @@ api_of(exchange_t *x)
 
     path = yyjson_get_str(yyjson_ptr_get(x->root, "/request/path"));
 
-    surface = soma_openai.surface((soma_str_t) { strlen(path),
+    surface = dialect->surface((soma_str_t) { strlen(path),
                                                  (unsigned char *) path },
                                   &id);
 
@@ -176,8 +174,8 @@ stream(exchange_t *x, soma_ask_t *ask, size_t step, size_t max,
             }
 
             verdict = (rc == SOMA_OK)
-                      ? soma_openai.event(answer, ask, &e)
-                      : soma_openai.part(answer, ask, &reader, &e);
+                      ? dialect->event(answer, ask, &e)
+                      : dialect->part(answer, ask, &reader, &e);
 
             if (verdict == SOMA_EVENT_DROP) {
                 (*drops)++;
@@ -194,11 +192,11 @@ stream(exchange_t *x, soma_ask_t *ask, size_t step, size_t max,
     rc = soma_sse_end(&sse, &e);
 
     if (rc == SOMA_DECLINED) {
-        (void) soma_openai.part(answer, ask, &reader, &e);
+        (void) dialect->part(answer, ask, &reader, &e);
 
     } else if (rc == SOMA_OK) {
 
-        if (soma_openai.event(answer, ask, &e) == SOMA_EVENT_DROP) {
+        if (dialect->event(answer, ask, &e) == SOMA_EVENT_DROP) {
             (*drops)++;
 
         } else {
@@ -231,7 +229,7 @@ whole(exchange_t *x, size_t step, soma_answer_t *answer)
 
         piece = malloc(n);
         memcpy(piece, x->body + pos, n);
-        rc = soma_openai.body(answer, &reader, piece, n);
+        rc = dialect->body(answer, &reader, piece, n);
         free(piece);
     }
 
@@ -287,6 +285,13 @@ check_usage(exchange_t *x, soma_answer_t *answer)
     ok &= check_count(x, e, "cached_input_tokens", u->cached_tokens);
     ok &= check_count(x, e, "cache_write_tokens", u->cache_write_tokens);
     ok &= check_count(x, e, "reasoning_tokens", u->reasoning_tokens);
+    ok &= check_count(x, e, "cache_write_1h_tokens",
+                      u->cache_write_1h_tokens);
+
+    if (dialect == &soma_anthropic) {
+        ok &= check_count(x, e, "web_search_requests", u->queries);
+    }
+
     ok &= check_count(x, e, "audio_input_tokens", u->audio_input_tokens);
     ok &= check_count(x, e, "audio_output_tokens", u->audio_output_tokens);
 
@@ -301,6 +306,7 @@ same_usage(soma_usage_t *a, soma_usage_t *b)
            && a->output_tokens == b->output_tokens
            && a->cached_tokens == b->cached_tokens
            && a->cache_write_tokens == b->cache_write_tokens
+           && a->cache_write_1h_tokens == b->cache_write_1h_tokens
            && a->reasoning_tokens == b->reasoning_tokens
            && a->tier == b->tier
            && a->queries == b->queries
@@ -408,7 +414,7 @@ test_stream(exchange_t *x)
 
         ask.usage_asked = asked;
         drops = 0;
-        soma_out_init(&kept, buf, x->len);
+        soma_put_init(&kept, buf, x->len);
         stream(x, &ask, x->len, 0, &one, &kept, &drops);
 
         if (asked) {
@@ -434,7 +440,7 @@ test_stream(exchange_t *x)
         tally.dropped += drops;
 
         drops = 0;
-        soma_out_init(&kept, buf, x->len);
+        soma_put_init(&kept, buf, x->len);
         stream(x, &ask, 1, 0, &pieces, &kept, &drops);
 
         soma_ok(drops == want_drops
@@ -446,7 +452,7 @@ test_stream(exchange_t *x)
         /* all of its events too long to be kept */
 
         drops = 0;
-        soma_out_init(&kept, buf, x->len);
+        soma_put_init(&kept, buf, x->len);
         stream(x, &ask, 1, 1, &pieces, &kept, &drops);
 
         soma_ok(drops == 0 && (size_t) (kept.pos - kept.start) == x->len
@@ -526,7 +532,7 @@ test_request(exchange_t *x)
 
     tally.requests++;
 
-    rc = soma_test_ask(&t, &soma_openai, x->api, body, arena);
+    rc = soma_test_ask(&t, dialect, x->api, body, arena);
 
     if (yyjson_is_true(yyjson_obj_get(yyjson_doc_get_root(was),
                                       "background")))
@@ -550,7 +556,7 @@ test_request(exchange_t *x)
     t.ask.newer_bound = yyjson_obj_get(yyjson_doc_get_root(was),
                                        "max_completion_tokens") != NULL;
 
-    s = soma_test_encode(&t, &soma_openai, t.ask.model, arena);
+    s = soma_test_encode(&t, dialect, t.ask.model, arena);
 
     if (!stream || t.ask.usage_asked
         || (x->api != SOMA_API_CHAT && x->api != SOMA_API_COMPLETIONS))
@@ -558,7 +564,7 @@ test_request(exchange_t *x)
         soma_ok(soma_str_eq(s, body), "%s: encodes to itself", x->id);
     }
 
-    s = soma_test_encode(&t, &soma_openai, SOMA_STR("some \"other\""), arena);
+    s = soma_test_encode(&t, dialect, SOMA_STR("some \"other\""), arena);
     is = yyjson_read((char *) s.data, s.len, 0);
     v = yyjson_doc_get_root(is);
 
@@ -567,8 +573,8 @@ test_request(exchange_t *x)
                <= 1,
             "%s: renamed", x->id);
 
-    if (stream && (x->api == SOMA_API_CHAT
-                   || x->api == SOMA_API_COMPLETIONS))
+    if (stream && dialect == &soma_openai
+        && (x->api == SOMA_API_CHAT || x->api == SOMA_API_COMPLETIONS))
     {
         soma_ok(yyjson_is_true(yyjson_obj_get(yyjson_obj_get(v,
                                "stream_options"), "include_usage")),
@@ -619,15 +625,17 @@ test_exchange(yyjson_val *root)
 }
 
 
-int
-main(void)
+static void
+test_traffic(const char *path, const soma_dialect_t *of)
 {
     char        *file, *line, *end;
     size_t       len;
     yyjson_doc  *doc;
 
-    arena = soma_test_arena();
-    file = soma_file(TRAFFIC, &len);
+    dialect = of;
+    memset(&tally, 0, sizeof(tally));
+
+    file = soma_file(path, &len);
 
     for (line = file; line < file + len; line = end + 1) {
 
@@ -638,7 +646,7 @@ main(void)
 
         doc = yyjson_read(line, end - line, 0);
 
-        if (soma_ok(doc != NULL, "a line of %s", TRAFFIC)) {
+        if (soma_ok(doc != NULL, "a line of %s", path)) {
             test_exchange(yyjson_doc_get_root(doc));
         }
 
@@ -646,7 +654,6 @@ main(void)
     }
 
     free(file);
-    soma_test_arena_free(arena);
 
     printf("# %d exchanges, %d requests, %d streams (%d with text); "
            "%d of %d usages matched; %d usage chunks dropped\n",
@@ -654,7 +661,21 @@ main(void)
            tally.matched, tally.usages, tally.dropped);
 
     soma_is_int(tally.matched, tally.usages, "every usage matched");
+}
+
+
+int
+main(void)
+{
+    arena = soma_test_arena();
+
+    test_traffic("t/traffic/openai.jsonl", &soma_openai);
     soma_ok(tally.exchanges > 400 && tally.dropped > 0, "traffic was read");
+
+    test_traffic("t/traffic/anthropic.jsonl", &soma_anthropic);
+    soma_ok(tally.exchanges > 50 && tally.dropped == 0, "and Anthropic's");
+
+    soma_test_arena_free(arena);
 
     return soma_done();
 }

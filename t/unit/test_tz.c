@@ -99,7 +99,7 @@ at(const char *text)
 {
     int64_t  ms;
 
-    return soma_parse_time(str(text), &ms) == SOMA_OK ? ms : -1;
+    return soma_time_parse(str(text), &ms) == SOMA_OK ? ms : -1;
 }
 
 
@@ -386,14 +386,14 @@ test_until(void)
 
     berlin = zone("CET-1CEST,M3.5.0,M10.5.0/3", 3600);
 
-    soma_ok(soma_limits_parse(l, SOMA_LIMITS_MAX, &n,
-                              str("cost 1/day until=2026-12-24;"
-                                  "cost 1/week until=2026-12-24T18:00:00;"
-                                  "cost 1/month until=2026-12-24T18:00:00Z "
-                                  "tz=Europe/Berlin;"
-                                  "cost 2/day until=2026-07-24 "
-                                  "tz=Europe/Berlin"),
-                              SOMA_SCOPE_TENANT, &error) == SOMA_OK && n == 4,
+    soma_ok(soma_limit_list_parse(l, SOMA_LIMITS_MAX, &n,
+                                str("cost 1/day until=2026-12-24;"
+                                    "cost 1/week until=2026-12-24T18:00:00;"
+                                    "cost 1/month until=2026-12-24T18:00:00Z "
+                                    "tz=Europe/Berlin;"
+                                    "cost 2/day until=2026-07-24 "
+                                    "tz=Europe/Berlin"),
+                                SOMA_SCOPE_TENANT, &error) == SOMA_OK && n == 4,
             "limits that end");
     soma_limit_zone(&l[2], &berlin);
     soma_limit_zone(&l[3], &berlin);

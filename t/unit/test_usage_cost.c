@@ -40,7 +40,7 @@ priced(soma_arena_t *arena, soma_api_e api, const char *stream, size_t step,
     sse.arena = arena;
 
     p = arena->alloc(arena->data, OUT_MAX);
-    soma_out_init(&out, p, OUT_MAX);
+    soma_put_init(&out, p, OUT_MAX);
 
     for (pos = 0; pos < strlen(stream); pos += n) {
 
@@ -183,7 +183,7 @@ is_spliced(const char *usage, int64_t cost, const char *want)
         return;
     }
 
-    soma_out_init(&out, to, sizeof(to));
+    soma_put_init(&out, to, sizeof(to));
 
     if (rc == SOMA_OK) {
         soma_put(&out, usage, edit.start);
@@ -278,14 +278,14 @@ test_cut(void)
     ask.api = SOMA_API_CHAT;
     ask.n = 1;
 
-    soma_out_init(&out, buf, sizeof(buf) - 1);
+    soma_put_init(&out, buf, sizeof(buf) - 1);
     soma_openai.cut(&out, &ask, &answer, &usage, 5850);
     *out.pos = '\0';
     soma_ok(strstr((char *) buf, "cost") == NULL,
             "a chat that did not ask is not told the cost");
 
     ask.usage_asked = 1;
-    soma_out_init(&out, buf, sizeof(buf) - 1);
+    soma_put_init(&out, buf, sizeof(buf) - 1);
     soma_openai.cut(&out, &ask, &answer, &usage, 5850);
     *out.pos = '\0';
     soma_ok(strstr((char *) buf, "\"total_tokens\":0,\"cost\":0.00000585}}"
@@ -293,7 +293,7 @@ test_cut(void)
             "one that did is");
 
     ask.api = SOMA_API_RESPONSES;
-    soma_out_init(&out, buf, sizeof(buf));
+    soma_put_init(&out, buf, sizeof(buf));
     soma_openai.cut(&out, &ask, &answer, &usage, 0);
     text.len = sizeof("\"total_tokens\":0,\"cost\":0}}}\n\n") - 1;
     text.data = out.pos - text.len;

@@ -8,7 +8,7 @@
 
 
 #include "soma_dialect.h"
-#include "soma_wait.h"
+#include "soma_silence.h"
 #include "soma_test.h"
 #include "soma_arena_malloc.h"
 
@@ -336,8 +336,8 @@ test_statuses(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        soma_is_int(soma_fault_of(cases[i].status, &client), cases[i].fault,
-                    "the fault of %d", cases[i].status);
+        soma_is_int(soma_dialect_fault_of(cases[i].status, &client),
+                    cases[i].fault, "the fault of %d", cases[i].status);
         soma_is_int(client, cases[i].client, "and what clients are told");
     }
 }
@@ -353,18 +353,19 @@ test_wait(void)
     w.answer = 600000;
     w.total = 1000000;
 
-    soma_is_int(soma_wait(&w, SOMA_WAIT_FIRST, 500000), 120000,
+    soma_is_int(soma_silence(&w, SOMA_WAIT_FIRST, 500000), 120000,
                 "each sign of life restarts the wait for a first token");
-    soma_is_int(soma_wait(&w, SOMA_WAIT_FIRST, 950000), 50000,
+    soma_is_int(soma_silence(&w, SOMA_WAIT_FIRST, 950000), 50000,
                 "until all of the time is over");
-    soma_is_int(soma_wait(&w, SOMA_WAIT_TEXT, 5000), 60000, "within a stream");
-    soma_is_int(soma_wait(&w, SOMA_WAIT_PLAIN, 100000), 500000,
+    soma_is_int(soma_silence(&w, SOMA_WAIT_TEXT, 5000), 60000,
+                "within a stream");
+    soma_is_int(soma_silence(&w, SOMA_WAIT_PLAIN, 100000), 500000,
                 "a plain answer has a time of its own");
-    soma_is_int(soma_wait(&w, SOMA_WAIT_BODY, 100000), 60000,
+    soma_is_int(soma_silence(&w, SOMA_WAIT_BODY, 100000), 60000,
                 "and does not stop within");
-    soma_is_int(soma_wait(&w, SOMA_WAIT_BODY, 590000), 10000,
+    soma_is_int(soma_silence(&w, SOMA_WAIT_BODY, 590000), 10000,
                 "nor go on for longer");
-    soma_is_int(soma_wait(&w, SOMA_WAIT_TEXT, 2000000), 1,
+    soma_is_int(soma_silence(&w, SOMA_WAIT_TEXT, 2000000), 1,
                 "a timer is never set to no time");
 }
 

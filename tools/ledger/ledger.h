@@ -16,7 +16,7 @@
 #include <hiredis/hiredis.h>
 
 #include "soma_base.h"
-#include "soma_journal.h"
+#include "soma_segment.h"
 #include "soma_record.h"
 #include "soma_check.h"
 

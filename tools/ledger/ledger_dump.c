@@ -107,7 +107,7 @@ ledger_dump_record(void *data, const ledger_record_t *r)
     writer.data = (unsigned char *) r->file->writer;
     writer.len = SOMA_WRITER_LEN;
 
-    soma_out_init(&out, dump->json, sizeof(dump->json));
+    soma_put_init(&out, dump->json, sizeof(dump->json));
     soma_put_cstr(&out, "{\"writer\":");
     soma_put_json_str(&out, writer);
     soma_put_cstr(&out, ",\"number\":");

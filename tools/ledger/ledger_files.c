@@ -505,7 +505,8 @@ ledger_each_file(const ledger_file_t *file, const ledger_opt_t *opt,
 
         if ((opt->tenant.len
              && !soma_str_eq(opt->tenant, record.record.tenant))
-            || (opt->has_day && soma_day_of(record.record.time) != opt->day))
+            || (opt->has_day
+                && soma_aggregate_day_of(record.record.time) != opt->day))
         {
             continue;
         }

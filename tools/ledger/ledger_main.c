@@ -174,7 +174,7 @@ ledger_put_name(FILE *out, soma_str_t name)
         return;
     }
 
-    soma_out_init(&json, buf, sizeof(buf));
+    soma_put_init(&json, buf, sizeof(buf));
     soma_put_json_str(&json, name);
     (void) fwrite(buf, 1, (size_t) (json.pos - buf), out);
 }
@@ -186,8 +186,8 @@ ledger_put_day(FILE *out, int32_t day)
     soma_out_t     text;
     unsigned char  buf[16];
 
-    soma_out_init(&text, buf, sizeof(buf));
-    soma_put_day(&text, soma_day_to_ms(day));
+    soma_put_init(&text, buf, sizeof(buf));
+    soma_put_day(&text, soma_aggregate_day_to_ms(day));
     (void) fwrite(buf, 1, (size_t) (text.pos - buf), out);
 }
 
@@ -200,7 +200,7 @@ ledger_seconds(const char *name, const char *value, int64_t max, int64_t *n)
     s.data = (unsigned char *) value;
     s.len = strlen(value);
 
-    if (soma_parse_int(s, n) != SOMA_OK || *n > max) {
+    if (soma_number_int(s, n) != SOMA_OK || *n > max) {
         return ledger_error("--%s=%s: a number from 0 to %lld is wanted",
                             name, value, (long long) max);
     }
@@ -214,7 +214,7 @@ ledger_writer(ledger_opt_t *opt, soma_str_t value)
 {
     unsigned char  id[SOMA_WRITER_LEN / 2];
 
-    if (soma_parse_hex(value, id, sizeof(id)) != SOMA_OK) {
+    if (soma_str_hex(value, id, sizeof(id)) != SOMA_OK) {
         return ledger_error("--writer=%s: 16 hex digits are wanted",
                             (char *) value.data);
     }
@@ -244,7 +244,7 @@ ledger_value(ledger_opt_t *opt, soma_str_t name, char *value)
 
     } else if (soma_str_is(name, "day")) {
 
-        if (soma_day_parse(s, &opt->day) != SOMA_OK) {
+        if (soma_aggregate_day_parse(s, &opt->day) != SOMA_OK) {
             return ledger_error("--day=%s: there is no such day; it is "
                                 "written YYYY-MM-DD", value);
         }

@@ -169,7 +169,7 @@ ledger_reconcile_journal(void *data, const ledger_record_t *r)
     id.data = (unsigned char *) r->file->writer;
     id.len = SOMA_WRITER_LEN;
 
-    soma_out_init(&out, b->json, sizeof(b->json));
+    soma_put_init(&out, b->json, sizeof(b->json));
     soma_record_json(&out, &r->record);
     json.data = b->json;
     json.len = (size_t) (out.pos - out.start);
@@ -291,7 +291,7 @@ ledger_reconcile_key(ledger_books_t *b, soma_str_t key)
     /* the hash of an hour ends in T and the hour, and is no day */
 
     if (memcmp(name.data + name.len, tail, sizeof("}:usage:") - 1) != 0
-        || soma_day_parse(date, &day) != SOMA_OK
+        || soma_aggregate_day_parse(date, &day) != SOMA_OK
         || (b->opt->has_day && day != b->opt->day)
         || (b->opt->tenant.len && !soma_str_eq(b->opt->tenant, name)))
     {
@@ -423,8 +423,9 @@ ledger_reconcile_snapshot(ledger_books_t *b, uint32_t tenant)
     for (i = 0; reply && i < b->books.tenant[tenant].ndays; i++) {
         freeReplyObject(reply);
 
-        soma_out_init(&out, day, sizeof(day));
-        soma_put_day(&out, soma_day_to_ms(b->books.tenant[tenant].day[i]));
+        soma_put_init(&out, day, sizeof(day));
+        soma_put_day(&out,
+                     soma_aggregate_day_to_ms(b->books.tenant[tenant].day[i]));
 
         reply = ledger_redis("HGETALL soma:{%b}:usage:%b", name.data,
                              name.len, day, (size_t) (out.pos - out.start));
@@ -467,7 +468,7 @@ ledger_reconcile_applied(ledger_books_t *b, uint32_t tenant,
         value.data = (unsigned char *) reply->element[i + 1]->str;
         value.len = reply->element[i + 1]->len;
 
-        if (soma_parse_int(value, &seq) != SOMA_OK) {
+        if (soma_number_int(value, &seq) != SOMA_OK) {
             b->strange++;
             continue;
         }
@@ -572,7 +573,7 @@ ledger_reconcile_info(ledger_books_t *b, uint32_t tenant,
             json = ledger_usage_of(value);
 
             if (json.data && soma_books_time(json, &ms) == SOMA_OK) {
-                t->first_day = soma_day_of(ms);
+                t->first_day = soma_aggregate_day_of(ms);
             }
         }
     }
@@ -627,7 +628,7 @@ ledger_reconcile_stream(ledger_books_t *b, uint32_t tenant, const char *last)
     name = b->books.tenant[tenant].name;
 
     if (b->opt->has_day) {
-        long long  ms = soma_day_to_ms(b->opt->day) - LEDGER_SKEW;
+        long long  ms = soma_aggregate_day_to_ms(b->opt->day) - LEDGER_SKEW;
 
         (void) snprintf(from, sizeof(from), "%lld", ms < 0 ? 0 : ms);
     }
@@ -728,7 +729,7 @@ ledger_reconcile_row(ledger_books_t *b, const soma_books_row_t *row)
         ledger_put_name(stdout, row->provider);
         printf("/");
         ledger_put_name(stdout, row->model);
-        printf(" %s: %lld in Redis", soma_sum_name(i),
+        printf(" %s: %lld in Redis", soma_aggregate_sum_name(i),
                (long long) row->redis[i]);
 
         if (beyond) {

@@ -463,7 +463,8 @@ ledger_replay_look(ledger_replay_t *r)
         }
 
         if (!t->known) {
-            ledger_ids_add(&t->ids, soma_hash(record.id.data, record.id.len));
+            ledger_ids_add(&t->ids, soma_str_hash(record.id.data,
+                                                  record.id.len));
         }
     }
 
@@ -584,8 +585,8 @@ ledger_replay_page(const ledger_tenant_t *t, const redisReply *reply,
         for (k = 0; k + 1 < fields->elements; k += 2) {
             if (strcmp(fields->element[k]->str, "id") == 0) {
                 has += ledger_ids_has(&t->ids,
-                           soma_hash(fields->element[k + 1]->str,
-                                     fields->element[k + 1]->len));
+                           soma_str_hash(fields->element[k + 1]->str,
+                                         fields->element[k + 1]->len));
             }
         }
 
@@ -673,13 +674,13 @@ ledger_replay_rounds(ledger_replay_t *r)
 
         /* no time passes: a tenant that was refused is not tried again */
 
-        rc = soma_ship_gather(&r->ship, r->scratch, 0);
+        rc = soma_ship_writer_gather(&r->ship, r->scratch, 0);
 
         if (rc == SOMA_DONE) {
             return LEDGER_OK;
         }
 
-        while (soma_ship_next(&r->ship, r->scratch, &t) == SOMA_OK) {
+        while (soma_ship_writer_next(&r->ship, r->scratch, &t) == SOMA_OK) {
             if (ledger_replay_send(r, t) != LEDGER_OK) {
                 return LEDGER_TROUBLE;
             }
@@ -704,7 +705,7 @@ ledger_replay_send(ledger_replay_t *r, soma_ship_tenant_t *t)
     (void) snprintf(nkeys, sizeof(nkeys), "%u", batch->nkeys);
 
     argv[0] = "EVAL";
-    argv[1] = soma_ship_script;
+    argv[1] = soma_ship_lua;
     argv[2] = nkeys;
     argc = 3;
 
@@ -726,7 +727,7 @@ ledger_replay_send(ledger_replay_t *r, soma_ship_tenant_t *t)
     }
 
     if (reply->type == REDIS_REPLY_INTEGER) {
-        soma_ship_reply(&r->ship, t, reply->integer < 0 ? 0
+        soma_ship_writer_reply(&r->ship, t, reply->integer < 0 ? 0
                                      : (uint64_t) reply->integer);
 
     } else {
@@ -735,7 +736,7 @@ ledger_replay_send(ledger_replay_t *r, soma_ship_tenant_t *t)
                             (int) t->len, t->name,
                             reply->str ? reply->str : "no number");
         r->refused++;
-        soma_ship_failed(&r->ship, t, 0, 1);
+        soma_ship_writer_failed(&r->ship, t, 0, 1);
     }
 
     freeReplyObject(reply);

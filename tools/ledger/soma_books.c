@@ -164,7 +164,7 @@ soma_books_grow(soma_books_t *books, void *items, uint32_t *room, uint32_t n,
 static uint64_t
 soma_books_hash_name(soma_str_t name)
 {
-    return soma_hash(name.data, name.len);
+    return soma_str_hash(name.data, name.len);
 }
 
 
@@ -291,10 +291,10 @@ soma_books_hash_key(uint32_t tenant, int32_t day, soma_str_t provider,
 
     part[0] = tenant;
     part[1] = (uint64_t) day;
-    part[2] = soma_hash(provider.data, provider.len);
-    part[3] = soma_hash(model.data, model.len);
+    part[2] = soma_str_hash(provider.data, provider.len);
+    part[3] = soma_str_hash(model.data, model.len);
 
-    return soma_hash(part, sizeof(part));
+    return soma_str_hash(part, sizeof(part));
 }
 
 
@@ -409,7 +409,8 @@ soma_books_facts(soma_books_facts_t *facts, yyjson_val *root)
     facts->time = yyjson_get_sint(val);
 
     for (i = 0; i < SOMA_BOOKS_COUNTED; i++) {
-        val = yyjson_obj_get(root, soma_sum_name(soma_books_counted[i]));
+        val = yyjson_obj_get(root,
+                             soma_aggregate_sum_name(soma_books_counted[i]));
 
         if (!yyjson_is_int(val)) {
             return SOMA_DECLINED;
@@ -429,9 +430,9 @@ soma_books_facts(soma_books_facts_t *facts, yyjson_val *root)
 
     id = soma_books_member(root, "id");
     node = soma_books_member(root, "node");
-    part[0] = soma_hash(id.data, id.len);
-    part[1] = soma_hash(node.data, node.len);
-    facts->hash = soma_hash(part, sizeof(part));
+    part[0] = soma_str_hash(id.data, id.len);
+    part[1] = soma_str_hash(node.data, node.len);
+    facts->hash = soma_str_hash(part, sizeof(part));
 
     return SOMA_OK;
 }
@@ -485,7 +486,7 @@ soma_books_add(soma_books_t *books, uint32_t tenant,
     n = books->nrecords;
 
     if (n == SOMA_BOOKS_RECORDS_MAX
-        || soma_books_row(books, tenant, soma_day_of(facts->time),
+        || soma_books_row(books, tenant, soma_aggregate_day_of(facts->time),
                           facts->provider, facts->model, &row) != SOMA_OK
         || soma_books_index_room(books, &books->records,
                                  soma_books_hash_record) != SOMA_OK)
@@ -622,7 +623,10 @@ soma_books_stream(soma_books_t *books, uint32_t tenant, soma_str_t json)
 
     t = &books->tenant[tenant];
 
-    for (i = 0; i < t->ndays && t->day[i] != soma_day_of(facts.time); i++) {
+    for (i = 0;
+         i < t->ndays && t->day[i] != soma_aggregate_day_of(facts.time);
+         i++)
+    {
         /* void */
     }
 
@@ -700,7 +704,7 @@ soma_books_number(soma_str_t s, int64_t *n)
         s.len--;
     }
 
-    if (soma_parse_int(s, n) != SOMA_OK) {
+    if (soma_number_int(s, n) != SOMA_OK) {
         return SOMA_DECLINED;
     }
 
@@ -748,7 +752,7 @@ soma_books_sum(soma_books_t *books, uint32_t tenant, int32_t day,
 
     for (i = 0; i < SOMA_SUMS; i++) {
 
-        if (!soma_str_is(name, soma_sum_name(i))) {
+        if (!soma_str_is(name, soma_aggregate_sum_name(i))) {
             continue;
         }
 

@@ -17,7 +17,7 @@
 
 #include "soma_base.h"
 #include "soma_aggregate.h"
-#include "soma_journal.h"
+#include "soma_segment.h"
 
 
 #define SOMA_BOOKS_RECORDS_MAX  (8 * 1024 * 1024)

@@ -11,7 +11,7 @@
 #define SOMA_CHECK_H
 
 
-#include "soma_journal.h"
+#include "soma_segment.h"
 
 
 typedef enum {

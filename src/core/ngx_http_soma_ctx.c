@@ -1,0 +1,125 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The beginning of a request: its context, its id, what it belongs to.
+ */
+
+
+#include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_trace.h"
+
+
+static ngx_uint_t ngx_http_soma_plain_token(ngx_str_t *s, size_t max);
+
+
+static ngx_str_t  ngx_http_soma_request_id = ngx_string("x-request-id");
+static ngx_str_t  ngx_http_soma_session_id = ngx_string("x-session-id");
+
+
+ngx_http_soma_ctx_t *
+ngx_http_soma_ctx_create(ngx_http_request_t *r)
+{
+    ngx_str_t            *value, path;
+    ngx_http_cleanup_t   *cln;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->request = r;
+    ctx->main = ngx_http_get_module_main_conf(r, ngx_http_soma_module);
+    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
+    ctx->arena = ngx_http_soma_arena(r->pool);
+    ctx->start = (int64_t) r->start_sec * 1000 + r->start_msec;
+    ctx->start_msec = ngx_current_msec;
+
+    path = ngx_http_soma_path(r);
+    ctx->client = soma_dialect_client(ngx_http_soma_str(path), &ctx->surface,
+                                      &ctx->stored);
+
+    value = ngx_http_soma_header_in(r, &ngx_http_soma_request_id);
+
+    if (value && ngx_http_soma_plain_token(value, NGX_HTTP_SOMA_ID_MAX)) {
+        ctx->id = *value;
+
+    } else if (ngx_http_soma_trace_id(r->pool, &ctx->id) != NGX_OK) {
+        return NULL;
+    }
+
+    value = ngx_http_soma_header_in(r, &ngx_http_soma_session_id);
+
+    if (value && ngx_http_soma_plain_token(value, NGX_HTTP_SOMA_SESSION_MAX)) {
+        ctx->session = *value;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_soma_settle_cleanup;
+    cln->data = ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_soma_module);
+    ngx_http_soma_metrics_inflight(ctx->main, 1);
+
+    return ctx;
+}
+
+
+ngx_str_t *
+ngx_http_soma_header_in(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == name->len
+            && h[i].lowcase_key[0] == name->data[0]
+            && soma_same(h[i].lowcase_key, name->data, name->len))
+        {
+            return &h[i].value;
+        }
+    }
+}
+
+
+/* what may be sent back in a header and stand in a log as it is */
+static ngx_uint_t
+ngx_http_soma_plain_token(ngx_str_t *s, size_t max)
+{
+    size_t  i;
+
+    if (s->len == 0 || s->len > max) {
+        return 0;
+    }
+
+    for (i = 0; i < s->len; i++) {
+        if (s->data[i] <= ' ' || s->data[i] >= 0x7f || s->data[i] == '"'
+            || s->data[i] == '\\')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}

@@ -1,0 +1,198 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Tools and the choice among them for a request of the Messages API.
+ */
+
+
+#include "soma_anthropic_request.h"
+#include "soma_write.h"
+
+
+static int soma_anthropic_write_tool(soma_pieces_t *out,
+    const soma_inner_toolset_t *tool, soma_inner_loss_t *loss);
+static unsigned soma_anthropic_write_allowed(
+    const soma_inner_request_t *request, const soma_inner_toolset_t *tool);
+static int soma_anthropic_write_choice(soma_pieces_t *out,
+    const soma_inner_request_t *request, unsigned thinking,
+    soma_inner_loss_t *loss);
+
+
+int
+soma_anthropic_write_tools(soma_pieces_t *out,
+    const soma_inner_request_t *request, unsigned thinking,
+    soma_inner_loss_t *loss)
+{
+    unsigned                     i, n;
+    const soma_inner_toolset_t  *tool;
+
+    n = 0;
+
+    for (i = 0; i < request->ntools; i++) {
+        tool = &request->tools[i];
+
+        if (!soma_anthropic_write_allowed(request, tool)) {
+            continue;
+        }
+
+        if (tool->kind == SOMA_INNER_HOSTED
+            && soma_str_is(tool->maker, SOMA_ANTHROPIC_MAKER))
+        {
+            soma_pieces_cstr(out, n++ == 0 ? ",\"tools\":[" : ",");
+            soma_pieces_str(out, tool->raw);
+            continue;
+        }
+
+        if (tool->kind == SOMA_INNER_HOSTED) {
+            if (soma_inner_lose(loss, tool->type, SOMA_ANTHROPIC_WHY)
+                != SOMA_OK)
+            {
+                return SOMA_DECLINED;
+            }
+
+            continue;
+        }
+
+        soma_pieces_cstr(out, n++ == 0 ? ",\"tools\":[" : ",");
+
+        if (soma_anthropic_write_tool(out, tool, loss) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+    }
+
+    if (n == 0) {
+        return SOMA_OK;
+    }
+
+    soma_pieces_char(out, ']');
+
+    return soma_anthropic_write_choice(out, request, thinking, loss);
+}
+
+
+/* a tool that takes free text takes an object with that text here */
+
+static int
+soma_anthropic_write_tool(soma_pieces_t *out,
+    const soma_inner_toolset_t *tool, soma_inner_loss_t *loss)
+{
+    soma_str_t         type;
+    soma_json_value_t  format;
+
+    soma_pieces_char(out, '{');
+    soma_write_quoted(out, "name", tool->name);
+
+    if (tool->about.len != 0) {
+        soma_write_text(out, "description", tool->about);
+    }
+
+    if (tool->kind == SOMA_INNER_CUSTOM) {
+        soma_pieces_cstr(out, ",\"input_schema\":{\"type\":\"object\","
+                              "\"properties\":{\"input\":{\"type\":"
+                              "\"string\"}},\"required\":[\"input\"]}");
+
+        format.text = tool->grammar;
+
+        if (tool->grammar.data != NULL
+            && soma_fill_text(format.text, "type", &type) == SOMA_OK
+            && !soma_str_is(type, "text")
+            && soma_inner_lose(loss, SOMA_STR("tools.custom.format"),
+                               SOMA_ANTHROPIC_WHY)
+               != SOMA_OK)
+        {
+            return SOMA_DECLINED;
+        }
+
+    } else {
+        soma_write_raw(out, "input_schema",
+                       tool->schema.len ? tool->schema
+                       : SOMA_STR("{\"type\":\"object\",\"properties\":{}}"));
+    }
+
+    if (tool->strict_said && tool->strict) {
+        soma_pieces_cstr(out, ",\"strict\":true");
+    }
+
+    soma_anthropic_write_cache(out, tool->cache);
+    soma_pieces_char(out, '}');
+
+    return SOMA_OK;
+}
+
+
+/* where only some tools may be called, the others are not told of */
+
+static unsigned
+soma_anthropic_write_allowed(const soma_inner_request_t *request,
+    const soma_inner_toolset_t *tool)
+{
+    unsigned  i;
+
+    if (request->choice != SOMA_INNER_CHOICE_SOME) {
+        return 1;
+    }
+
+    for (i = 0; i < request->nnames; i++) {
+        if (soma_str_eq(request->names[i], tool->name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+soma_anthropic_write_choice(soma_pieces_t *out,
+    const soma_inner_request_t *request, unsigned thinking,
+    soma_inner_loss_t *loss)
+{
+    unsigned              forced;
+    soma_inner_choice_e   choice;
+
+    choice = request->choice;
+
+    if (choice == SOMA_INNER_CHOICE_SOME) {
+        choice = request->must ? SOMA_INNER_CHOICE_ANY
+                               : SOMA_INNER_CHOICE_AUTO;
+    }
+
+    forced = (choice == SOMA_INNER_CHOICE_ANY
+              || choice == SOMA_INNER_CHOICE_ONE);
+
+    if (forced && thinking) {
+        if (soma_inner_lose(loss, request->choice_name, "cannot force a call "
+                            "beside reasoning in a request of Anthropic's "
+                            "API")
+            != SOMA_OK)
+        {
+            return SOMA_DECLINED;
+        }
+
+        choice = SOMA_INNER_CHOICE_AUTO;
+    }
+
+    if (choice == SOMA_INNER_CHOICE_UNSET && !request->one_call) {
+        return SOMA_OK;
+    }
+
+    soma_pieces_cstr(out, ",\"tool_choice\":{");
+
+    soma_write_word(out, "type",
+                    choice == SOMA_INNER_CHOICE_NONE ? "none"
+                    : choice == SOMA_INNER_CHOICE_ANY ? "any"
+                    : choice == SOMA_INNER_CHOICE_ONE ? "tool" : "auto");
+
+    if (choice == SOMA_INNER_CHOICE_ONE) {
+        soma_write_quoted(out, "name", request->names[0]);
+    }
+
+    if (request->one_call && choice != SOMA_INNER_CHOICE_NONE) {
+        soma_pieces_cstr(out, ",\"disable_parallel_tool_use\":true");
+    }
+
+    soma_pieces_char(out, '}');
+
+    return SOMA_OK;
+}

@@ -1,0 +1,598 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The conversation for a request of the Messages API.
+ *
+ * What the API wants of it: no empty text; results of tools directly behind
+ * their calls, all of them in one turn and first in it; no blanks at the end
+ * of a last turn of the assistant's; documents in a user's turn.  The
+ * system's words later on are a user's text in a frame,
+ *
+ *     <system>
+ *     ...
+ *     </system>
+ */
+
+
+#include "soma_anthropic_request.h"
+#include "soma_write.h"
+
+
+#define SOMA_ANTHROPIC_ID_MAX  64   /* bytes of a call's id */
+
+
+static int soma_anthropic_write_system(soma_pieces_t *out,
+    const soma_inner_request_t *request, soma_inner_loss_t *loss);
+static const soma_inner_turn_t *soma_anthropic_write_run(
+    const soma_inner_turn_t *turn);
+static int soma_anthropic_write_turn(soma_pieces_t *out,
+    const soma_inner_turn_t *turn, const soma_inner_turn_t *end,
+    soma_inner_loss_t *loss);
+static int soma_anthropic_write_blocks(soma_pieces_t *out,
+    const soma_inner_turn_t *turn, unsigned results,
+    soma_inner_loss_t *loss);
+static void soma_anthropic_write_text(soma_pieces_t *out,
+    const soma_inner_block_t *block, soma_str_t text);
+static void soma_anthropic_write_framed(soma_pieces_t *out,
+    const soma_inner_block_t *block);
+static int soma_anthropic_write_call(soma_pieces_t *out,
+    const soma_inner_block_t *block, soma_inner_loss_t *loss);
+static int soma_anthropic_write_result(soma_pieces_t *out,
+    const soma_inner_block_t *block, soma_inner_loss_t *loss);
+static void soma_anthropic_write_reasoning(soma_pieces_t *out,
+    const soma_inner_block_t *block);
+static void soma_anthropic_write_id(soma_pieces_t *out, const char *name,
+    soma_str_t id);
+static soma_str_t soma_anthropic_write_trim(soma_str_t text);
+
+
+int
+soma_anthropic_write_turns(soma_pieces_t *out,
+    const soma_inner_request_t *request, soma_inner_loss_t *loss)
+{
+    const soma_inner_turn_t  *turn, *end;
+
+    if (soma_anthropic_write_system(out, request, loss) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    soma_write_name(out, "messages");
+    soma_pieces_char(out, '[');
+
+    for (turn = request->turns; turn; turn = end) {
+        end = soma_anthropic_write_run(turn);
+
+        if (soma_anthropic_write_turn(out, turn, end, loss) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+    }
+
+    /* the API wants one turn, and so does whoever asks */
+
+    if (out->tail == '[') {
+        loss->refused = SOMA_STR("messages");
+        loss->why = "has nothing in it for a request of Anthropic's API, "
+                    "which knows no empty text";
+        return SOMA_DECLINED;
+    }
+
+    soma_pieces_char(out, ']');
+
+    return SOMA_OK;
+}
+
+
+void
+soma_anthropic_write_cache(soma_pieces_t *out, soma_inner_cache_e cache)
+{
+    if (cache == SOMA_INNER_CACHE_5M) {
+        soma_write_raw(out, "cache_control",
+                       SOMA_STR("{\"type\":\"ephemeral\"}"));
+
+    } else if (cache == SOMA_INNER_CACHE_1H) {
+        soma_write_raw(out, "cache_control",
+                       SOMA_STR("{\"type\":\"ephemeral\",\"ttl\":\"1h\"}"));
+    }
+}
+
+
+void
+soma_anthropic_write_comma(soma_pieces_t *out)
+{
+    if (out->tail != '[') {
+        soma_pieces_char(out, ',');
+    }
+}
+
+
+/* an object of any kind has to be asked for in words */
+
+static int
+soma_anthropic_write_system(soma_pieces_t *out,
+    const soma_inner_request_t *request, soma_inner_loss_t *loss)
+{
+    unsigned                   n;
+    const soma_inner_block_t  *block;
+
+    n = 0;
+
+    for (block = request->system; block; block = block->next) {
+
+        if (block->kind != SOMA_INNER_TEXT) {
+            if (soma_inner_lose(loss, SOMA_STR("a part of the system that is "
+                                               "no text"),
+                                SOMA_ANTHROPIC_WHY)
+                != SOMA_OK)
+            {
+                return SOMA_DECLINED;
+            }
+
+            continue;
+        }
+
+        if (soma_inner_blank(block->text)) {
+            continue;
+        }
+
+        soma_pieces_cstr(out, n++ == 0 ? ",\"system\":[" : ",");
+        soma_anthropic_write_text(out, block, block->text);
+    }
+
+    if (request->format == SOMA_INNER_FORMAT_OBJECT) {
+        soma_pieces_cstr(out, n++ == 0 ? ",\"system\":[" : ",");
+        soma_pieces_cstr(out, "{\"type\":\"text\",\"text\":\"Answer with one "
+                              "JSON object and nothing else: no words "
+                              "around it and no code fence.\"}");
+    }
+
+    if (n != 0) {
+        soma_pieces_char(out, ']');
+    }
+
+    return SOMA_OK;
+}
+
+
+/* where the turns end that are one for the API: those up to the assistant's
+ * next where there are results among them */
+
+static const soma_inner_turn_t *
+soma_anthropic_write_run(const soma_inner_turn_t *turn)
+{
+    const soma_inner_turn_t   *end;
+    const soma_inner_block_t  *block;
+
+    for (end = turn; end && end->role != SOMA_INNER_ASSISTANT;
+         end = end->next)
+    {
+        for (block = end->blocks; block; block = block->next) {
+
+            if (block->kind != SOMA_INNER_RESULT) {
+                continue;
+            }
+
+            while (end && end->role != SOMA_INNER_ASSISTANT) {
+                end = end->next;
+            }
+
+            return end;
+        }
+    }
+
+    return turn->next;
+}
+
+
+static int
+soma_anthropic_write_turn(soma_pieces_t *out, const soma_inner_turn_t *turn,
+    const soma_inner_turn_t *end, soma_inner_loss_t *loss)
+{
+    unsigned                   says;
+    const soma_inner_turn_t   *each;
+    const soma_inner_block_t  *block;
+
+    says = 0;
+
+    for (each = turn; each != end; each = each->next) {
+
+        if (each->name.len != 0
+            && soma_inner_lose(loss, SOMA_STR("messages.name"),
+                               SOMA_ANTHROPIC_WHY)
+               != SOMA_OK)
+        {
+            return SOMA_DECLINED;
+        }
+
+        for (block = each->blocks; block; block = block->next) {
+            says += soma_anthropic_write_says(block);
+        }
+    }
+
+    if (says == 0) {
+        return SOMA_OK;
+    }
+
+    soma_anthropic_write_comma(out);
+    soma_pieces_char(out, '{');
+    soma_write_word(out, "role", turn->role == SOMA_INNER_ASSISTANT
+                                 ? "assistant" : "user");
+
+    block = turn->blocks;
+
+    if (turn->string && turn->next == end && turn->role == SOMA_INNER_USER
+        && block->next == NULL && block->cache == SOMA_INNER_CACHE_NONE
+        && block->kind == SOMA_INNER_TEXT)
+    {
+        soma_write_text(out, "content", block->text);
+        soma_pieces_char(out, '}');
+        return SOMA_OK;
+    }
+
+    soma_write_name(out, "content");
+    soma_pieces_char(out, '[');
+
+    for (each = turn; each != end; each = each->next) {
+        if (soma_anthropic_write_blocks(out, each, 1, loss) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+    }
+
+    for (each = turn; each != end; each = each->next) {
+        if (soma_anthropic_write_blocks(out, each, 0, loss) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+    }
+
+    soma_pieces_cstr(out, "]}");
+
+    return SOMA_OK;
+}
+
+
+/* whether there is something of it to write */
+
+unsigned
+soma_anthropic_write_says(const soma_inner_block_t *block)
+{
+    switch (block->kind) {
+
+    case SOMA_INNER_TEXT:
+    case SOMA_INNER_REFUSAL:
+        return !soma_inner_blank(block->text);
+
+    case SOMA_INNER_REASONING:
+        return soma_anthropic_write_own(block)
+               && (block->signature.len != 0 || block->opaque.len != 0);
+
+    case SOMA_INNER_OPAQUE:
+        return soma_anthropic_write_own(block);
+
+    default:
+        return 1;
+    }
+}
+
+
+static int
+soma_anthropic_write_blocks(soma_pieces_t *out, const soma_inner_turn_t *turn,
+    unsigned results, soma_inner_loss_t *loss)
+{
+    unsigned                   last;
+    const soma_inner_block_t  *block;
+
+    for (block = turn->blocks; block; block = block->next) {
+
+        if ((block->kind == SOMA_INNER_RESULT) != results) {
+            continue;
+        }
+
+        if (!soma_anthropic_write_says(block)) {
+
+            if (block->kind == SOMA_INNER_OPAQUE
+                && soma_inner_lose(loss, block->type, SOMA_ANTHROPIC_WHY)
+                   != SOMA_OK)
+            {
+                return SOMA_DECLINED;
+            }
+
+            continue;
+        }
+
+        if (turn->role <= SOMA_INNER_DEVELOPER
+            && block->kind == SOMA_INNER_TEXT)
+        {
+            soma_anthropic_write_comma(out);
+            soma_anthropic_write_framed(out, block);
+            continue;
+        }
+
+        last = (turn->role == SOMA_INNER_ASSISTANT && turn->next == NULL
+                && block->next == NULL);
+
+        if (soma_anthropic_write_block(out, block, last, loss) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+    }
+
+    return SOMA_OK;
+}
+
+
+int
+soma_anthropic_write_block(soma_pieces_t *out,
+    const soma_inner_block_t *block, unsigned trim, soma_inner_loss_t *loss)
+{
+    switch (block->kind) {
+
+    case SOMA_INNER_TEXT:
+    case SOMA_INNER_REFUSAL:
+        soma_anthropic_write_comma(out);
+        soma_anthropic_write_text(out, block,
+                                  trim ? soma_anthropic_write_trim(block->text)
+                                       : block->text);
+        return SOMA_OK;
+
+    case SOMA_INNER_IMAGE:
+        if (block->detail.len != 0 && !soma_str_is(block->detail, "auto")) {
+            soma_inner_drop(loss, SOMA_STR("image_url.detail"));
+        }
+
+        return soma_anthropic_write_source(out, block, loss);
+
+    case SOMA_INNER_DOCUMENT:
+        return soma_anthropic_write_source(out, block, loss);
+
+    case SOMA_INNER_CALL:
+        return soma_anthropic_write_call(out, block, loss);
+
+    case SOMA_INNER_RESULT:
+        return soma_anthropic_write_result(out, block, loss);
+
+    case SOMA_INNER_REASONING:
+        soma_anthropic_write_comma(out);
+        soma_anthropic_write_reasoning(out, block);
+        return SOMA_OK;
+
+    case SOMA_INNER_SEARCH_RESULT:
+    case SOMA_INNER_OPAQUE:
+        soma_anthropic_write_comma(out);
+
+        if (soma_anthropic_write_own(block)) {
+            soma_pieces_str(out, block->raw);
+
+        } else {
+            soma_anthropic_write_text(out, block, block->text);
+        }
+
+        return SOMA_OK;
+
+    case SOMA_INNER_AUDIO:
+        return soma_inner_lose(loss, SOMA_STR("input_audio"),
+                               SOMA_ANTHROPIC_WHY);
+
+    default:
+        return soma_inner_lose(loss, SOMA_STR("video"), SOMA_ANTHROPIC_WHY);
+    }
+}
+
+
+static void
+soma_anthropic_write_text(soma_pieces_t *out, const soma_inner_block_t *block,
+    soma_str_t text)
+{
+    soma_pieces_char(out, '{');
+    soma_write_word(out, "type", "text");
+    soma_write_text(out, "text", text);
+
+    if (block->kind == SOMA_INNER_TEXT) {
+        soma_write_raw(out, "citations", block->raw);
+    }
+
+    soma_anthropic_write_cache(out, block->cache);
+    soma_pieces_char(out, '}');
+}
+
+
+static void
+soma_anthropic_write_framed(soma_pieces_t *out,
+    const soma_inner_block_t *block)
+{
+    soma_pieces_cstr(out, "{\"type\":\"text\",\"text\":\"<system>\\n");
+    soma_pieces_str(out, block->text);
+    soma_pieces_cstr(out, "\\n</system>\"");
+    soma_anthropic_write_cache(out, block->cache);
+    soma_pieces_char(out, '}');
+}
+
+
+static int
+soma_anthropic_write_call(soma_pieces_t *out, const soma_inner_block_t *block,
+    soma_inner_loss_t *loss)
+{
+    if (block->broken) {
+        loss->refused = SOMA_STR("tool_calls.function.arguments");
+        loss->why = "must be a JSON object in a request of Anthropic's API";
+        return SOMA_DECLINED;
+    }
+
+    soma_anthropic_write_comma(out);
+    soma_pieces_char(out, '{');
+    soma_write_word(out, "type", "tool_use");
+    soma_anthropic_write_id(out, "id", block->id);
+    soma_write_quoted(out, "name", block->name);
+
+    if (block->tool == SOMA_INNER_CUSTOM) {
+        soma_write_name(out, "input");
+        soma_pieces_char(out, '{');
+        soma_write_text(out, "input", block->text.data ? block->text
+                                                       : SOMA_STR(""));
+        soma_pieces_char(out, '}');
+
+    } else {
+        soma_write_raw(out, "input", block->arguments);
+    }
+
+    soma_anthropic_write_cache(out, block->cache);
+    soma_pieces_char(out, '}');
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_anthropic_write_result(soma_pieces_t *out,
+    const soma_inner_block_t *block, soma_inner_loss_t *loss)
+{
+    unsigned                   n;
+    const soma_inner_block_t  *part;
+
+    soma_anthropic_write_comma(out);
+    soma_pieces_char(out, '{');
+    soma_write_word(out, "type", "tool_result");
+    soma_anthropic_write_id(out, "tool_use_id", block->id);
+
+    part = block->content;
+    n = 0;
+
+    if (part != NULL && part->next == NULL && part->kind == SOMA_INNER_TEXT
+        && part->cache == SOMA_INNER_CACHE_NONE && part->raw.data == NULL)
+    {
+        soma_write_text(out, "content", part->text);
+        part = NULL;
+    }
+
+    for ( /* void */ ; part; part = part->next) {
+
+        if (!soma_anthropic_write_says(part)) {
+            continue;
+        }
+
+        if (n++ == 0) {
+            soma_write_name(out, "content");
+            soma_pieces_char(out, '[');
+        }
+
+        if (soma_anthropic_write_block(out, part, 0, loss) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+    }
+
+    if (n != 0) {
+        soma_pieces_char(out, ']');
+    }
+
+    if (block->error) {
+        soma_pieces_cstr(out, ",\"is_error\":true");
+    }
+
+    soma_anthropic_write_cache(out, block->cache);
+    soma_pieces_char(out, '}');
+
+    return SOMA_OK;
+}
+
+
+static void
+soma_anthropic_write_reasoning(soma_pieces_t *out,
+    const soma_inner_block_t *block)
+{
+    soma_pieces_char(out, '{');
+
+    if (block->opaque.len != 0) {
+        soma_write_word(out, "type", "redacted_thinking");
+        soma_write_text(out, "data", block->opaque);
+
+    } else {
+        soma_write_word(out, "type", "thinking");
+        soma_write_text(out, "thinking", block->text.data ? block->text
+                                                          : SOMA_STR(""));
+        soma_write_text(out, "signature", block->signature);
+    }
+
+    soma_pieces_char(out, '}');
+}
+
+
+/* ids of others may have letters that the API refuses: such an id becomes
+ * its hash, which is the same in the call and in its result */
+
+static void
+soma_anthropic_write_id(soma_pieces_t *out, const char *name, soma_str_t id)
+{
+    size_t         i;
+    soma_str_t     other;
+    unsigned char  c, text[sizeof("call_") - 1 + 16];
+
+    for (i = 0; i < id.len; i++) {
+        c = id.data[i];
+
+        if ((c < '0' || c > '9') && ((c | 0x20) < 'a' || (c | 0x20) > 'z')
+            && c != '_' && c != '-')
+        {
+            break;
+        }
+    }
+
+    if (i == id.len && id.len != 0 && id.len <= SOMA_ANTHROPIC_ID_MAX) {
+        soma_write_quoted(out, name, id);
+        return;
+    }
+
+    memcpy(text, "call_", sizeof("call_") - 1);
+    (void) soma_put_hex64(text + sizeof("call_") - 1, soma_str_hash(id.data,
+                                                                    id.len));
+
+    other.data = text;
+    other.len = sizeof(text);
+    soma_write_quoted(out, name, other);
+}
+
+
+/* without blanks at the end, be they escaped */
+
+static soma_str_t
+soma_anthropic_write_trim(soma_str_t text)
+{
+    size_t  n;
+
+    while (text.len != 0) {
+
+        if (text.data[text.len - 1] == ' ') {
+            text.len--;
+            continue;
+        }
+
+        if (strchr("nrt", text.data[text.len - 1]) == NULL) {
+            break;
+        }
+
+        /* an odd number of backslashes before it: the last one escapes */
+
+        for (n = 0; n < text.len - 1 && text.data[text.len - 2 - n] == '\\';
+             n++)
+        {
+            /* void */
+        }
+
+        if (n % 2 == 0) {
+            break;
+        }
+
+        text.len -= 2;
+    }
+
+    return text;
+}
+
+
+unsigned
+soma_anthropic_write_own(const soma_inner_block_t *block)
+{
+    size_t  len;
+
+    len = sizeof(SOMA_ANTHROPIC_MAKER) - 1;
+
+    return block->maker.len >= len
+           && memcmp(block->maker.data, SOMA_ANTHROPIC_MAKER, len) == 0;
+}

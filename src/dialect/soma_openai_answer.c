@@ -1,0 +1,529 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Writes answers of the chat and completions APIs out of the inner form: what
+ * each event is to a stream.
+ */
+
+
+#include "soma_openai_answer.h"
+#include "soma_write.h"
+
+
+static int soma_openai_answer_begin(soma_openai_answer_t *answer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_answer_delta(soma_openai_answer_t *answer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static void soma_openai_answer_words(soma_openai_open_t *open,
+    soma_pieces_t *out, soma_str_t text);
+static void soma_openai_answer_close(soma_openai_answer_t *answer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static void soma_openai_answer_finish(soma_openai_answer_t *answer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_answer_failed(soma_openai_answer_t *answer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_answer_end(soma_openai_answer_t *answer,
+    soma_pieces_t *out);
+static soma_openai_open_t *soma_openai_answer_open(
+    soma_openai_answer_t *answer, const soma_inner_event_t *event);
+static soma_str_t soma_openai_answer_quote(soma_arena_t *arena,
+    soma_str_t s);
+static int soma_openai_answer_head(soma_openai_answer_t *answer);
+static void soma_openai_answer_chunk(soma_openai_answer_t *answer,
+    soma_pieces_t *out, unsigned choice);
+static void soma_openai_answer_chunk_end(soma_openai_answer_t *answer,
+    soma_pieces_t *out, const char *finish);
+static void soma_openai_answer_role(soma_openai_answer_t *answer,
+    soma_pieces_t *out, unsigned choice);
+
+
+int
+soma_openai_answer_write(soma_openai_answer_t *answer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int  rc;
+
+    if (answer->done || answer->failed) {
+        return SOMA_OK;
+    }
+
+    if (event->choice >= SOMA_INNER_CHOICES_MAX) {
+        return SOMA_DECLINED;
+    }
+
+    if (answer->choices <= event->choice) {
+        answer->choices = event->choice + 1;
+    }
+
+    rc = SOMA_OK;
+
+    switch (event->event) {
+
+    case SOMA_INNER_START:
+        if (event->id.len != 0) {
+            answer->id = soma_str_dup(answer->arena, event->id);
+        }
+
+        if (event->name.len != 0) {
+            answer->model = soma_str_dup(answer->arena, event->name);
+        }
+
+        if (event->created != 0) {
+            answer->created = event->created;
+        }
+
+        break;
+
+    case SOMA_INNER_BEGIN:
+        rc = soma_openai_answer_begin(answer, out, event);
+        break;
+
+    case SOMA_INNER_DELTA:
+        rc = soma_openai_answer_delta(answer, out, event);
+        break;
+
+    case SOMA_INNER_CLOSE:
+        soma_openai_answer_close(answer, out, event);
+        break;
+
+    case SOMA_INNER_USAGE:
+        answer->usage = *event->usage;
+        break;
+
+    case SOMA_INNER_FINISH:
+        soma_openai_answer_finish(answer, out, event);
+        break;
+
+    case SOMA_INNER_FAILED:
+        rc = soma_openai_answer_failed(answer, out, event);
+        break;
+
+    case SOMA_INNER_END:
+        rc = soma_openai_answer_end(answer, out);
+        break;
+
+    default:
+
+        /* citations, signatures and media have no place in a chat */
+
+        break;
+    }
+
+    return (rc == SOMA_OK && out->failed) ? SOMA_ERROR : rc;
+}
+
+
+static int
+soma_openai_answer_begin(soma_openai_answer_t *answer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    soma_openai_open_t  *open;
+
+    open = answer->spare;
+
+    if (open != NULL) {
+        answer->spare = open->next;
+
+    } else if (answer->nopen++ == SOMA_INNER_OPEN_MAX && answer->stream) {
+        return SOMA_DECLINED;
+
+    } else {
+        open = answer->arena->alloc(answer->arena->data,
+                                    sizeof(soma_openai_open_t));
+        if (open == NULL) {
+            return SOMA_ERROR;
+        }
+    }
+
+    memset(open, 0, sizeof(soma_openai_open_t));
+
+    open->choice = event->choice;
+    open->block = event->block;
+    open->kind = event->kind;
+    open->tool = event->tool;
+    soma_pieces_init(&open->text, answer->arena);
+
+    if (answer->open == NULL) {
+        answer->last = &answer->open;
+    }
+
+    *answer->last = open;
+    answer->last = &open->next;
+
+    if (event->kind != SOMA_INNER_CALL || answer->completions) {
+        return SOMA_OK;
+    }
+
+    open->index = answer->calls[event->choice]++;
+
+    if (!answer->stream) {
+        open->id = soma_openai_answer_quote(answer->arena, event->id);
+        open->name = soma_openai_answer_quote(answer->arena, event->name);
+
+        return (open->id.data && open->name.data) ? SOMA_OK : SOMA_ERROR;
+    }
+
+    soma_openai_answer_role(answer, out, event->choice);
+    soma_openai_answer_chunk(answer, out, event->choice);
+    soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
+    soma_pieces_int(out, open->index);
+    soma_write_quoted(out, "id", event->id);
+
+    if (event->tool == SOMA_INNER_CUSTOM) {
+        soma_pieces_cstr(out, ",\"type\":\"custom\",\"custom\":{");
+        soma_write_quoted(out, "name", event->name);
+        soma_pieces_cstr(out, ",\"input\":\"\"}}]}");
+
+    } else {
+        soma_pieces_cstr(out, ",\"type\":\"function\",\"function\":{");
+        soma_write_quoted(out, "name", event->name);
+        soma_pieces_cstr(out, ",\"arguments\":\"\"}}]}");
+    }
+
+    soma_openai_answer_chunk_end(answer, out, NULL);
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    soma_openai_open_t  *open;
+
+    open = soma_openai_answer_open(answer, event);
+
+    if (open == NULL || event->text.len == 0) {
+        return SOMA_OK;
+    }
+
+    if (!answer->stream) {
+        soma_pieces_put(&open->text, event->text.data, event->text.len);
+        return open->text.failed ? SOMA_ERROR : SOMA_OK;
+    }
+
+    if (open->kind != SOMA_INNER_TEXT
+        && (answer->completions
+            || (open->kind != SOMA_INNER_REASONING
+                && open->kind != SOMA_INNER_REFUSAL
+                && open->kind != SOMA_INNER_CALL)))
+    {
+        return SOMA_OK;
+    }
+
+    soma_openai_answer_role(answer, out, event->choice);
+    soma_openai_answer_chunk(answer, out, event->choice);
+
+    if (answer->completions) {
+        soma_write_copy(out, "text", event->text);
+
+    } else {
+        soma_openai_answer_words(open, out, event->text);
+    }
+
+    soma_openai_answer_chunk_end(answer, out, NULL);
+
+    return SOMA_OK;
+}
+
+
+/* more words of a block, as a delta */
+
+static void
+soma_openai_answer_words(soma_openai_open_t *open, soma_pieces_t *out,
+    soma_str_t text)
+{
+    soma_pieces_char(out, '{');
+
+    switch (open->kind) {
+
+    case SOMA_INNER_REASONING:
+        soma_write_copy(out, "reasoning_content", text);
+        break;
+
+    case SOMA_INNER_REFUSAL:
+        soma_write_copy(out, "refusal", text);
+        break;
+
+    case SOMA_INNER_CALL:
+        soma_pieces_cstr(out, "\"tool_calls\":[{\"index\":");
+        soma_pieces_int(out, open->index);
+        soma_pieces_cstr(out, open->tool == SOMA_INNER_CUSTOM
+                              ? ",\"custom\":{" : ",\"function\":{");
+        soma_write_copy(out, open->tool == SOMA_INNER_CUSTOM
+                             ? "input" : "arguments", text);
+        soma_pieces_cstr(out, "}}]");
+        open->said = 1;
+        break;
+
+    default:
+        soma_write_copy(out, "content", text);
+    }
+
+    soma_pieces_char(out, '}');
+}
+
+
+/* a call without arguments has none that is no JSON: clients parse them */
+
+static void
+soma_openai_answer_close(soma_openai_answer_t *answer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    soma_openai_open_t  *open, **link;
+
+    if (!answer->stream) {
+        return;
+    }
+
+    open = soma_openai_answer_open(answer, event);
+
+    if (open == NULL) {
+        return;
+    }
+
+    if (open->kind == SOMA_INNER_CALL && open->tool == SOMA_INNER_FUNCTION
+        && !open->said && !answer->completions)
+    {
+        soma_openai_answer_chunk(answer, out, event->choice);
+        soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
+        soma_pieces_int(out, open->index);
+        soma_pieces_cstr(out, ",\"function\":{\"arguments\":\"{}\"}}]}");
+        soma_openai_answer_chunk_end(answer, out, NULL);
+    }
+
+    for (link = &answer->open; *link != open; link = &(*link)->next) {
+        /* void */
+    }
+
+    *link = open->next;
+
+    if (answer->last == &open->next) {
+        answer->last = link;
+    }
+
+    open->next = answer->spare;
+    answer->spare = open;
+}
+
+
+/* a call makes a stop a call's, whatever the provider says of it */
+
+static void
+soma_openai_answer_finish(soma_openai_answer_t *answer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    unsigned             choice;
+    soma_inner_finish_e  finish;
+
+    choice = event->choice;
+    finish = event->finish;
+
+    if (answer->calls[choice] != 0
+        && (finish == SOMA_INNER_STOP || finish == SOMA_INNER_OTHER))
+    {
+        finish = SOMA_INNER_TOOL_CALLS;
+    }
+
+    answer->finish[choice] = finish;
+
+    if (answer->ended[choice / 64] >> (choice % 64) & 1) {
+        return;
+    }
+
+    answer->ended[choice / 64] |= (uint64_t) 1 << (choice % 64);
+
+    if (answer->stream) {
+        soma_openai_answer_role(answer, out, choice);
+        soma_openai_answer_chunk(answer, out, choice);
+        soma_pieces_cstr(out, answer->completions ? ",\"text\":\"\"" : "{}");
+        soma_openai_answer_chunk_end(answer, out,
+                                     soma_openai_answer_reason(finish));
+    }
+}
+
+
+static int
+soma_openai_answer_end(soma_openai_answer_t *answer, soma_pieces_t *out)
+{
+    answer->done = 1;
+
+    if (!answer->stream) {
+        soma_openai_answer_whole(answer, out);
+        return SOMA_OK;
+    }
+
+    if (answer->usage_asked) {
+
+        if (soma_openai_answer_head(answer) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+        soma_pieces_put(out, answer->head.data, answer->head.len);
+        soma_pieces_cstr(out, "],\"usage\":");
+        soma_openai_answer_usage(answer, out);
+        soma_pieces_cstr(out, "}\n\n");
+    }
+
+    soma_pieces_cstr(out, "data: [DONE]\n\n");
+
+    return SOMA_OK;
+}
+
+
+/* of a stream; a whole answer that failed is an error with its status, which
+ * is the business of whoever has the header to write */
+
+static int
+soma_openai_answer_failed(soma_openai_answer_t *answer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    answer->failed = 1;
+
+    if (!answer->stream) {
+        return SOMA_OK;
+    }
+
+    soma_pieces_cstr(out, "data: {\"error\":{");
+    soma_write_copy(out, "message", event->text);
+    soma_write_quoted(out, "type", event->type.len
+                                   ? event->type : SOMA_STR("server_error"));
+    soma_pieces_cstr(out, ",\"param\":null");
+
+    if (event->code.len != 0) {
+        soma_write_quoted(out, "code", event->code);
+
+    } else {
+        soma_pieces_cstr(out, ",\"code\":null");
+    }
+
+    soma_pieces_cstr(out, "}}\n\n");
+
+    return SOMA_OK;
+}
+
+
+static soma_openai_open_t *
+soma_openai_answer_open(soma_openai_answer_t *answer,
+    const soma_inner_event_t *event)
+{
+    soma_openai_open_t  *open, *found;
+
+    found = NULL;
+
+    for (open = answer->open; open; open = open->next) {
+        if (open->choice == event->choice && open->block == event->block) {
+            found = open;
+        }
+    }
+
+    return found;
+}
+
+
+static soma_str_t
+soma_openai_answer_quote(soma_arena_t *arena, soma_str_t s)
+{
+    soma_str_t     quoted;
+    soma_pieces_t  out;
+
+    soma_pieces_init(&out, arena);
+    soma_pieces_quote(&out, s);
+
+    if (soma_pieces_whole(&out, &quoted) != SOMA_OK) {
+        quoted.len = 0;
+        quoted.data = NULL;
+    }
+
+    return quoted;
+}
+
+
+/* what begins each chunk of a stream is written once */
+
+static int
+soma_openai_answer_head(soma_openai_answer_t *answer)
+{
+    soma_pieces_t  out;
+
+    if (answer->head.data != NULL) {
+        return SOMA_OK;
+    }
+
+    soma_pieces_init(&out, answer->arena);
+    soma_pieces_cstr(&out, "data: {");
+    soma_write_quoted(&out, "id", answer->id);
+    soma_write_word(&out, "object", answer->completions
+                                    ? "text_completion"
+                                    : "chat.completion.chunk");
+    soma_write_int(&out, "created", answer->created);
+    soma_write_quoted(&out, "model", answer->model);
+    soma_pieces_cstr(&out, ",\"choices\":[");
+
+    return soma_pieces_whole(&out, &answer->head);
+}
+
+
+/* up to the value of "delta"; of completions, to where "text" is to come */
+
+static void
+soma_openai_answer_chunk(soma_openai_answer_t *answer, soma_pieces_t *out,
+    unsigned choice)
+{
+    if (soma_openai_answer_head(answer) != SOMA_OK) {
+        out->failed = 1;
+        return;
+    }
+
+    soma_pieces_put(out, answer->head.data, answer->head.len);
+    soma_pieces_cstr(out, "{\"index\":");
+    soma_pieces_int(out, choice);
+
+    if (!answer->completions) {
+        soma_pieces_cstr(out, ",\"delta\":");
+    }
+}
+
+
+static void
+soma_openai_answer_chunk_end(soma_openai_answer_t *answer, soma_pieces_t *out,
+    const char *finish)
+{
+    soma_pieces_cstr(out, ",\"logprobs\":null,\"finish_reason\":");
+
+    if (finish != NULL) {
+        soma_pieces_char(out, '"');
+        soma_pieces_cstr(out, finish);
+        soma_pieces_char(out, '"');
+
+    } else {
+        soma_pieces_cstr(out, "null");
+    }
+
+    /* as OpenAI does for those who ask */
+
+    soma_pieces_cstr(out, answer->usage_asked ? "}],\"usage\":null}\n\n"
+                                              : "}]}\n\n");
+}
+
+
+/* the first chunk of a choice says whose words follow */
+
+static void
+soma_openai_answer_role(soma_openai_answer_t *answer, soma_pieces_t *out,
+    unsigned choice)
+{
+    if (answer->completions
+        || answer->begun[choice / 64] >> (choice % 64) & 1)
+    {
+        return;
+    }
+
+    answer->begun[choice / 64] |= (uint64_t) 1 << (choice % 64);
+
+    soma_openai_answer_chunk(answer, out, choice);
+    soma_pieces_cstr(out, "{\"role\":\"assistant\",\"content\":\"\"}");
+    soma_openai_answer_chunk_end(answer, out, NULL);
+}

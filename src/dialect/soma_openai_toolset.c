@@ -1,0 +1,349 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * The tools of a request, and which of them may be called.
+ */
+
+
+#include "soma_openai_request.h"
+
+
+static int soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
+    unsigned flat);
+static int soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
+    soma_str_t text, unsigned flat);
+static int soma_openai_toolset_chosen(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_str_t choice);
+static int soma_openai_toolset_some(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_str_t choice);
+static int soma_openai_toolset_other(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_str_t choice);
+
+
+int
+soma_openai_toolset(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    (void) member;
+
+    return soma_openai_toolset_list(r, value, 0);
+}
+
+
+int
+soma_openai_toolset_flat(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    (void) member;
+
+    return soma_openai_toolset_list(r, value, 1);
+}
+
+
+static int
+soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
+    unsigned flat)
+{
+    int                    rc;
+    size_t                 size;
+    soma_str_t             name;
+    soma_json_iter_t       it;
+    soma_json_value_t      tool;
+    soma_inner_request_t  *request;
+    soma_inner_toolset_t  *last;
+
+    if (value->type != SOMA_JSON_ARRAY
+        || soma_json_first(&it, value->text) != SOMA_OK)
+    {
+        *r->error = "\"tools\" must be an array";
+        return SOMA_ERROR;
+    }
+
+    for (size = 0; soma_json_next(&it, &name, &tool) == SOMA_OK; size++) {
+        /* void */
+    }
+
+    if (size == 0) {
+        return SOMA_OK;
+    }
+
+    request = r->request;
+    size += request->ntools;
+
+    if (size > SOMA_INNER_TOOLS_MAX) {
+        *r->error = "\"tools\" has more than 1024 tools";
+        return SOMA_ERROR;
+    }
+
+    size *= sizeof(soma_inner_toolset_t);
+
+    last = r->arena->alloc(r->arena->data, size);
+    if (last == NULL) {
+        return SOMA_ERROR;
+    }
+
+    memset(last, 0, size);
+
+    /* more of them than there were */
+
+    if (request->ntools != 0) {
+        memcpy(last, request->tools,
+               request->ntools * sizeof(soma_inner_toolset_t));
+    }
+
+    request->tools = last;
+
+    (void) soma_json_first(&it, value->text);
+
+    while ((rc = soma_json_next(&it, &name, &tool)) == SOMA_OK) {
+
+        last = &request->tools[request->ntools++];
+
+        if (soma_openai_toolset_tool(r, last, tool.text, flat) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+    }
+
+    if (rc != SOMA_DONE) {
+        *r->error = "\"tools\" is malformed";
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
+    soma_str_t text, unsigned flat)
+{
+    soma_json_value_t  function, value;
+
+    (void) soma_fill_name(r, text, "type", &tool->type);
+
+    if (soma_str_is(tool->type, "custom")) {
+        tool->kind = SOMA_INNER_CUSTOM;
+
+    } else if (!soma_str_is(tool->type, "function")) {
+        tool->kind = SOMA_INNER_HOSTED;
+        tool->raw = text;
+        tool->maker = SOMA_STR("openai");
+        return SOMA_OK;
+    }
+
+    function.text = text;
+
+    if (!flat
+        && soma_json_get(text, tool->kind == SOMA_INNER_CUSTOM ? "custom"
+                                                               : "function",
+                         &function)
+           != SOMA_OK)
+    {
+        function.text = SOMA_STR("{}");
+    }
+
+    if (soma_fill_name(r, function.text, "name", &tool->name) != SOMA_OK) {
+        *r->error = flat ? "each of \"tools\" must have a \"name\""
+                         : "each of \"tools\" must have a \"function\" with "
+                           "a \"name\"";
+        return SOMA_ERROR;
+    }
+
+    (void) soma_fill_text(function.text, "description", &tool->about);
+
+    if (soma_json_get(function.text, "parameters", &value) == SOMA_OK
+        && value.type != SOMA_JSON_NULL)
+    {
+        tool->schema = value.text;
+    }
+
+    if (soma_json_get(function.text, "format", &value) == SOMA_OK) {
+        tool->grammar = value.text;
+    }
+
+    if (soma_json_get(function.text, "strict", &value) == SOMA_OK
+        && value.type != SOMA_JSON_NULL)
+    {
+        tool->strict_said = 1;
+        tool->strict = (value.type == SOMA_JSON_TRUE);
+    }
+
+    tool->cache = soma_fill_cache(text);
+
+    return SOMA_OK;
+}
+
+
+int
+soma_openai_toolset_choice(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    soma_str_t             word;
+    soma_inner_request_t  *request;
+
+    request = r->request;
+    request->choice_name = member->name;
+
+    if (soma_fill_inside(value, &word) != SOMA_OK) {
+        return soma_openai_toolset_chosen(r, member, value->text);
+    }
+
+    request->choice = soma_str_is(word, "auto") ? SOMA_INNER_CHOICE_AUTO
+                    : soma_str_is(word, "none") ? SOMA_INNER_CHOICE_NONE
+                    : soma_str_is(word, "required")
+                    ? SOMA_INNER_CHOICE_ANY : SOMA_INNER_CHOICE_UNSET;
+
+    if (request->choice == SOMA_INNER_CHOICE_UNSET) {
+        *r->error = "\"tool_choice\" must be \"auto\", \"none\", "
+                    "\"required\" or an object";
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
+}
+
+
+/* one tool, or some of them; its members may be in an object within, as a
+ * chat has them */
+
+static int
+soma_openai_toolset_chosen(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_str_t choice)
+{
+    soma_str_t             type;
+    soma_json_value_t      inner;
+    soma_inner_request_t  *request;
+
+    request = r->request;
+
+    (void) soma_fill_text(choice, "type", &type);
+
+    if (soma_str_is(type, "allowed_tools")) {
+        return soma_openai_toolset_some(r, member, choice);
+    }
+
+    if (type.len != 0 && !soma_str_is(type, "function")
+        && !soma_str_is(type, "custom"))
+    {
+        return soma_openai_toolset_other(r, member, choice);
+    }
+
+    if (soma_json_get(choice, "function", &inner) != SOMA_OK
+        && soma_json_get(choice, "custom", &inner) != SOMA_OK)
+    {
+        inner.text = choice;
+    }
+
+    request->choice = SOMA_INNER_CHOICE_ONE;
+    request->nnames = 1;
+    request->names = r->arena->alloc(r->arena->data, sizeof(soma_str_t));
+
+    if (request->names == NULL) {
+        return SOMA_ERROR;
+    }
+
+    if (soma_fill_name(r, inner.text, "name", request->names) != SOMA_OK) {
+        return soma_fill_fail(r, "\"", member->name, "\" names no tool");
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_toolset_some(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_str_t choice)
+{
+    size_t                 n;
+    soma_str_t             name, mode;
+    soma_json_iter_t       it;
+    soma_json_value_t      inner, tools, tool;
+    soma_inner_request_t  *request;
+
+    request = r->request;
+
+    if (soma_json_get(choice, "allowed_tools", &inner) != SOMA_OK) {
+        inner.text = choice;
+    }
+
+    if (soma_json_get(inner.text, "tools", &tools) != SOMA_OK
+        || tools.type != SOMA_JSON_ARRAY
+        || soma_json_first(&it, tools.text) != SOMA_OK)
+    {
+        return soma_fill_fail(r, "\"", member->name, "\" names no tool");
+    }
+
+    for (n = 0; soma_json_next(&it, &name, &tool) == SOMA_OK; n++) {
+        /* void */
+    }
+
+    if (n == 0 || n > SOMA_INNER_TOOLS_MAX) {
+        return soma_fill_fail(r, "\"", member->name,
+                              "\" must name from 1 to 1024 tools");
+    }
+
+    request->names = r->arena->alloc(r->arena->data, n * sizeof(soma_str_t));
+    if (request->names == NULL) {
+        return SOMA_ERROR;
+    }
+
+    (void) soma_json_first(&it, tools.text);
+
+    while (soma_json_next(&it, &name, &tool) == SOMA_OK) {
+
+        if (soma_json_get(tool.text, "function", &inner) != SOMA_OK
+            && soma_json_get(tool.text, "custom", &inner) != SOMA_OK)
+        {
+            inner.text = tool.text;
+        }
+
+        if (soma_fill_name(r, inner.text, "name",
+                           &request->names[request->nnames])
+            != SOMA_OK)
+        {
+            request->nnames = 0;
+            return soma_openai_toolset_other(r, member, choice);
+        }
+
+        request->nnames++;
+    }
+
+    if (soma_json_get(choice, "allowed_tools", &inner) != SOMA_OK) {
+        inner.text = choice;
+    }
+
+    (void) soma_fill_text(inner.text, "mode", &mode);
+
+    request->choice = SOMA_INNER_CHOICE_SOME;
+    request->must = soma_str_is(mode, "required");
+
+    return SOMA_OK;
+}
+
+
+/* a tool of the provider's own is nothing that another one can be told */
+
+static int
+soma_openai_toolset_other(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_str_t choice)
+{
+    if (soma_inner_other(r->request, member->name, choice) != SOMA_OK) {
+        *r->error = "the request has more than 64 members that are not known";
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
+}
+
+
+int
+soma_openai_toolset_parallel(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    (void) member;
+
+    r->request->one_call = (value->type == SOMA_JSON_FALSE);
+
+    return SOMA_OK;
+}

@@ -1,0 +1,321 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Between OpenAI's APIs and the inner form: which reader and which writer an
+ * API has, with the room they need.
+ */
+
+
+#include "soma_openai.h"
+#include "soma_openai_answer.h"
+#include "soma_openai_embeddings.h"
+#include "soma_openai_events.h"
+#include "soma_openai_request.h"
+#include "soma_openai_responses.h"
+
+
+static int soma_openai_translate_chat(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_translate_responses(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_translate_embeddings(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_openai_translate_state(soma_writer_t *writer, size_t size);
+static int soma_openai_translate_id(soma_writer_t *writer,
+    const char *prefix, soma_str_t *id);
+static soma_openai_events_t *soma_openai_translate_decoder(
+    soma_decoder_t *decoder);
+
+
+int
+soma_openai_read_request(soma_inner_request_t *request, soma_api_e api,
+    soma_arena_t *arena, soma_str_t body, const char **error)
+{
+    switch (api) {
+
+    case SOMA_API_CHAT:
+        return soma_openai_request_read(request, arena, body, error);
+
+    case SOMA_API_COMPLETIONS:
+        return soma_openai_completions_read(request, arena, body, error);
+
+    case SOMA_API_RESPONSES:
+        return soma_openai_responses_read(request, arena, body, error);
+
+    case SOMA_API_EMBEDDINGS:
+        return soma_openai_embeddings_read(request, arena, body, error);
+
+    default:
+        return SOMA_DECLINED;
+    }
+}
+
+
+int
+soma_openai_write_event(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int  rc;
+
+    switch (writer->ask->api) {
+
+    case SOMA_API_CHAT:
+    case SOMA_API_COMPLETIONS:
+        rc = soma_openai_translate_chat(writer, out, event);
+        break;
+
+    case SOMA_API_RESPONSES:
+        rc = soma_openai_translate_responses(writer, out, event);
+        break;
+
+    case SOMA_API_EMBEDDINGS:
+        rc = soma_openai_translate_embeddings(writer, out, event);
+        break;
+
+    default:
+        writer->error = "this API has no answer of another provider";
+        return SOMA_DECLINED;
+    }
+
+    if (rc == SOMA_DECLINED) {
+        writer->error = "the answer has more in it than is taken";
+    }
+
+    return rc;
+}
+
+
+static int
+soma_openai_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int                    rc;
+    soma_openai_answer_t  *answer;
+
+    rc = soma_openai_translate_state(writer, sizeof(soma_openai_answer_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->model = writer->model;
+        answer->created = writer->created;
+        answer->stream = writer->ask->stream;
+        answer->usage_asked = writer->ask->usage_asked;
+        answer->completions = (writer->ask->api == SOMA_API_COMPLETIONS);
+
+        if (soma_openai_translate_id(writer, answer->completions
+                                             ? "cmpl-" : "chatcmpl-",
+                                     &answer->id)
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+    }
+
+    answer->cost = writer->cost;
+
+    return soma_openai_answer_write(answer, out, event);
+}
+
+
+static int
+soma_openai_translate_responses(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int                       rc;
+    soma_openai_responses_t  *answer;
+
+    rc = soma_openai_translate_state(writer, sizeof(soma_openai_responses_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->id = writer->id;
+        answer->model = writer->model;
+        answer->created = writer->created;
+        answer->max_tokens = writer->ask->max_tokens;
+        answer->stream = writer->ask->stream;
+    }
+
+    answer->cost = writer->cost;
+
+    return soma_openai_responses_write(answer, out, event);
+}
+
+
+static int
+soma_openai_translate_embeddings(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int                        rc;
+    soma_openai_embeddings_t  *answer;
+
+    rc = soma_openai_translate_state(writer,
+                                     sizeof(soma_openai_embeddings_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->model = writer->model;
+    }
+
+    return soma_openai_embeddings_write(answer, out, event);
+}
+
+
+/* SOMA_OK: zeroed, to be filled in; SOMA_DECLINED: it is there already */
+
+static int
+soma_openai_translate_state(soma_writer_t *writer, size_t size)
+{
+    if (writer->state != NULL) {
+        return SOMA_DECLINED;
+    }
+
+    writer->state = writer->arena->alloc(writer->arena->data, size);
+    if (writer->state == NULL) {
+        return SOMA_ERROR;
+    }
+
+    memset(writer->state, 0, size);
+
+    return SOMA_OK;
+}
+
+
+/* an answer's id that is made here says of which API it is, as OpenAI's do */
+
+static int
+soma_openai_translate_id(soma_writer_t *writer, const char *prefix,
+    soma_str_t *id)
+{
+    size_t          len;
+    unsigned char  *p;
+
+    len = strlen(prefix);
+
+    p = writer->arena->alloc(writer->arena->data, len + writer->id.len);
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    memcpy(p, prefix, len);
+
+    if (writer->id.len != 0) {
+        memcpy(p + len, writer->id.data, writer->id.len);
+    }
+
+    id->data = p;
+    id->len = len + writer->id.len;
+
+    return SOMA_OK;
+}
+
+
+soma_str_t
+soma_openai_path(soma_arena_t *arena, soma_str_t model, unsigned stream)
+{
+    (void) arena;
+    (void) model;
+    (void) stream;
+
+    return SOMA_STR("/chat/completions");
+}
+
+
+int
+soma_openai_write_request(soma_pieces_t *out,
+    const soma_inner_request_t *request, soma_ask_t *ask,
+    soma_inner_loss_t *loss)
+{
+    soma_str_t  bound;
+
+    bound = SOMA_STR("max_tokens");
+
+    if (ask->newer_bound || soma_openai_bound_newer(request->model)) {
+        bound = SOMA_STR("max_completion_tokens");
+    }
+
+    return soma_openai_request_write(out, request, bound, !ask->usage_left,
+                                     loss);
+}
+
+
+static soma_openai_events_t *
+soma_openai_translate_decoder(soma_decoder_t *decoder)
+{
+    soma_arena_t          *arena;
+    soma_openai_events_t  *events;
+
+    if (decoder->state != NULL) {
+        return decoder->state;
+    }
+
+    arena = decoder->arena;
+
+    events = arena->alloc(arena->data, sizeof(soma_openai_events_t));
+    if (events == NULL) {
+        return NULL;
+    }
+
+    memset(events, 0, sizeof(soma_openai_events_t));
+
+    events->events.arena = arena;
+    events->events.sink = decoder->sink;
+    events->events.data = decoder->data;
+    events->events.seed = decoder->seed;
+
+    decoder->state = events;
+
+    return events;
+}
+
+
+int
+soma_openai_read_whole(soma_decoder_t *decoder, soma_str_t body)
+{
+    soma_openai_events_t  *events;
+
+    events = soma_openai_translate_decoder(decoder);
+
+    return events ? soma_openai_events_whole(events, body) : SOMA_ERROR;
+}
+
+
+int
+soma_openai_read_event(soma_decoder_t *decoder, soma_sse_event_t *event)
+{
+    soma_openai_events_t  *events;
+
+    events = soma_openai_translate_decoder(decoder);
+
+    return events ? soma_openai_events_event(events, event->data)
+                  : SOMA_ERROR;
+}
+
+
+int
+soma_openai_read_end(soma_decoder_t *decoder)
+{
+    soma_openai_events_t  *events;
+
+    events = soma_openai_translate_decoder(decoder);
+
+    return events ? soma_openai_events_end(events) : SOMA_ERROR;
+}

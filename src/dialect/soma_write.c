@@ -1,0 +1,241 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "soma_write.h"
+
+
+static int soma_write_task(const soma_inner_request_t *request,
+    const char *why, soma_inner_loss_t *loss);
+static int soma_write_others(const soma_inner_request_t *request,
+    const char *why, soma_inner_loss_t *loss);
+
+
+/* members that change nothing but speed, price or what is logged, whoever's
+ * they are */
+static const soma_str_t  soma_write_hints[] = {
+    soma_string("prompt_cache_retention"),
+    soma_string("prompt_cache_options"),
+    soma_string("keep_alive"),
+    soma_string("inference_geo"),
+    soma_string("speed"),
+    soma_string("include_obfuscation")
+};
+
+
+void
+soma_write_name(soma_pieces_t *out, const char *name)
+{
+    if (out->tail != '{') {
+        soma_pieces_char(out, ',');
+    }
+
+    soma_pieces_char(out, '"');
+    soma_pieces_cstr(out, name);
+    soma_pieces_put(out, "\":", 2);
+}
+
+
+void
+soma_write_text(soma_pieces_t *out, const char *name, soma_str_t text)
+{
+    if (text.data != NULL) {
+        soma_write_name(out, name);
+        soma_pieces_text(out, text);
+    }
+}
+
+
+void
+soma_write_copy(soma_pieces_t *out, const char *name, soma_str_t text)
+{
+    soma_write_name(out, name);
+    soma_pieces_char(out, '"');
+    soma_pieces_put(out, text.data, text.len);
+    soma_pieces_char(out, '"');
+}
+
+
+void
+soma_write_quoted(soma_pieces_t *out, const char *name, soma_str_t s)
+{
+    if (s.data != NULL) {
+        soma_write_name(out, name);
+        soma_pieces_quote(out, s);
+    }
+}
+
+
+void
+soma_write_word(soma_pieces_t *out, const char *name, const char *word)
+{
+    soma_write_name(out, name);
+    soma_pieces_char(out, '"');
+    soma_pieces_cstr(out, word);
+    soma_pieces_char(out, '"');
+}
+
+
+void
+soma_write_raw(soma_pieces_t *out, const char *name, soma_str_t raw)
+{
+    if (raw.data != NULL) {
+        soma_write_name(out, name);
+        soma_pieces_str(out, raw);
+    }
+}
+
+
+void
+soma_write_int(soma_pieces_t *out, const char *name, int64_t n)
+{
+    soma_write_name(out, name);
+    soma_pieces_int(out, n);
+}
+
+
+void
+soma_write_escaped(soma_pieces_t *out, const char *name, soma_str_t raw)
+{
+    soma_write_name(out, name);
+    soma_pieces_quote(out, raw);
+}
+
+
+int
+soma_write_members(soma_pieces_t *out, const soma_inner_request_t *request,
+    const soma_write_member_t *table, const char *why,
+    soma_inner_loss_t *loss)
+{
+    unsigned                   i;
+    const soma_inner_value_t  *value;
+
+    if (soma_write_task(request, why, loss) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    for (i = 0; i < SOMA_INNER_MEMBERS; i++) {
+        value = &request->member[i];
+
+        if (value->raw.data == NULL) {
+            continue;
+        }
+
+        switch (table[i].how) {
+
+        case SOMA_WRITE_MEMBER:
+            soma_write_raw(out, table[i].name, value->raw);
+            break;
+
+        case SOMA_WRITE_OWN:
+            break;
+
+        case SOMA_WRITE_HINT:
+            if (!soma_write_default(i, value->raw)) {
+                soma_inner_drop(loss, value->name);
+            }
+
+            break;
+
+        default:
+            if (!soma_write_default(i, value->raw)
+                && soma_inner_lose(loss, value->name, why) != SOMA_OK)
+            {
+                return SOMA_DECLINED;
+            }
+        }
+    }
+
+    return soma_write_others(request, why, loss);
+}
+
+
+/* one prompt is what a user says; several are no conversation, and nothing
+ * that may be left out makes them one */
+
+static int
+soma_write_task(const soma_inner_request_t *request, const char *why,
+    soma_inner_loss_t *loss)
+{
+    if (request->task == SOMA_INNER_CONVERSATION
+        || (request->task == SOMA_INNER_PROMPTS && request->nturns <= 1))
+    {
+        return SOMA_OK;
+    }
+
+    loss->refused = (request->task == SOMA_INNER_PROMPTS)
+                    ? SOMA_STR("prompt") : SOMA_STR("input");
+    loss->why = why;
+
+    return SOMA_DECLINED;
+}
+
+
+static int
+soma_write_others(const soma_inner_request_t *request, const char *why,
+    soma_inner_loss_t *loss)
+{
+    size_t    k;
+    unsigned  i;
+
+    for (i = 0; i < request->nothers; i++) {
+
+        for (k = 0; k < sizeof(soma_write_hints) / sizeof(soma_str_t); k++) {
+            if (soma_str_eq(request->other[i].name, soma_write_hints[k])) {
+                break;
+            }
+        }
+
+        if (k < sizeof(soma_write_hints) / sizeof(soma_str_t)) {
+            soma_inner_drop(loss, request->other[i].name);
+            continue;
+        }
+
+        if (soma_inner_lose(loss, request->other[i].name, why) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+    }
+
+    return SOMA_OK;
+}
+
+
+int
+soma_write_default(soma_inner_member_e member, soma_str_t raw)
+{
+    size_t  i;
+
+    static const struct {
+        soma_inner_member_e   member;
+        const char           *raw;
+    } defaults[] = {
+        { SOMA_INNER_TEMPERATURE,       "1" },
+        { SOMA_INNER_TEMPERATURE,       "1.0" },
+        { SOMA_INNER_TOP_P,             "1" },
+        { SOMA_INNER_TOP_P,             "1.0" },
+        { SOMA_INNER_FREQUENCY_PENALTY, "0" },
+        { SOMA_INNER_FREQUENCY_PENALTY, "0.0" },
+        { SOMA_INNER_PRESENCE_PENALTY,  "0" },
+        { SOMA_INNER_PRESENCE_PENALTY,  "0.0" },
+        { SOMA_INNER_N,                 "1" },
+        { SOMA_INNER_LOGPROBS,          "false" },
+        { SOMA_INNER_TOP_LOGPROBS,      "0" },
+        { SOMA_INNER_LOGIT_BIAS,        "{}" },
+        { SOMA_INNER_STORE,             "false" },
+        { SOMA_INNER_TRUNCATION,        "\"disabled\"" },
+        { SOMA_INNER_TIER,              "\"auto\"" },
+        { SOMA_INNER_TIER,              "\"default\"" },
+        { SOMA_INNER_VERBOSITY,         "\"medium\"" }
+    };
+
+    for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+        if (defaults[i].member == member && soma_str_is(raw, defaults[i].raw))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

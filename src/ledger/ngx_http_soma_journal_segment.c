@@ -1,0 +1,684 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Segment files: made, mapped, noted, removed; and a writer's files as one
+ * run of records.
+ */
+
+
+#include "ngx_http_soma_journal.h"
+
+
+static int ngx_http_soma_segment_open(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, int flags);
+static ngx_int_t ngx_http_soma_segment_aside(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, const char *error);
+static void ngx_http_soma_segment_keep(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s);
+static ngx_uint_t ngx_http_soma_journal_damaged(void);
+static ngx_uint_t ngx_http_soma_segment_zero(u_char *p, size_t size);
+static void ngx_http_soma_segment_drop(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s);
+static int ngx_http_soma_writer_next(void *data, uint64_t *seq,
+    soma_str_t *payload);
+static void ngx_http_soma_writer_back(void *data);
+static void ngx_http_soma_writer_seek(void *data, uint64_t seq);
+
+
+static int
+ngx_http_soma_segment_open(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, int flags)
+{
+    return ngx_http_soma_journal_open(
+                   ngx_http_soma_journal_path(writer->id, s->number, ""),
+                   flags);
+}
+
+
+/* room is taken from the disk now: a write to a mapped page that finds the
+ * disk full would be the end of the process */
+ngx_http_soma_segment_t *
+ngx_http_soma_journal_segment_new(ngx_http_soma_writer_t *writer,
+    uint64_t number)
+{
+    int                       fd, err;
+    ngx_http_soma_segment_t  *s;
+
+    s = ngx_calloc(sizeof(ngx_http_soma_segment_t),
+                   ngx_http_soma_journal.log);
+    if (s == NULL) {
+        ngx_set_errno(NGX_ENOMEM);
+        return NULL;
+    }
+
+    s->number = number;
+    s->size = ngx_http_soma_journal.smcf->ledger.segment;
+
+    fd = ngx_http_soma_segment_open(writer, s, O_RDWR|O_CREAT|O_EXCL);
+
+    if (fd == -1) {
+        err = ngx_errno;
+        ngx_free(s);
+        ngx_set_errno(err);
+        return NULL;
+    }
+
+    err = posix_fallocate(fd, 0, (off_t) s->size);
+
+    if (err == 0) {
+        s->base = mmap(NULL, s->size, PROT_READ|PROT_WRITE, MAP_SHARED, fd,
+                       0);
+
+        if (s->base == MAP_FAILED) {
+            s->base = NULL;
+            err = ngx_errno;
+        }
+    }
+
+    (void) close(fd);
+
+    if (err) {
+        (void) unlink((char *) ngx_http_soma_journal_path(writer->id, number,
+                                                          ""));
+        ngx_free(s);
+        ngx_set_errno(err);
+        return NULL;
+    }
+
+    return s;
+}
+
+
+/*
+ * Written to the file, pages come into memory many at a time; written through
+ * the map, each would be a fault of its own, of some 4 us.
+ */
+ngx_int_t
+ngx_http_soma_journal_segment_warm(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, size_t offset, size_t len)
+{
+    int      fd, err;
+    ssize_t  n;
+
+    static const u_char  zeros[NGX_HTTP_SOMA_JOURNAL_ZEROS];
+
+    fd = ngx_http_soma_segment_open(writer, s, O_WRONLY);
+
+    if (fd == -1) {
+        return NGX_ERROR;
+    }
+
+    while (len > 0) {
+        n = pwrite(fd, zeros, ngx_min(len, sizeof(zeros)), (off_t) offset);
+
+        if (n <= 0) {
+            err = ngx_errno;
+            (void) close(fd);
+            ngx_set_errno(err);
+            return NGX_ERROR;
+        }
+
+        offset += (size_t) n;
+        len -= (size_t) n;
+    }
+
+    (void) close(fd);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_soma_journal_segment_map(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s)
+{
+    int           fd;
+    size_t        torn;
+    const char   *error;
+    struct stat   sb;
+
+    if (s->base) {
+        return NGX_OK;
+    }
+
+    fd = ngx_http_soma_segment_open(writer, s, O_RDWR);
+
+    if (fd == -1 || fstat(fd, &sb) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_http_soma_journal.log, ngx_errno,
+                      "soma ledger: cannot open \"%s\"",
+                      ngx_http_soma_journal_path(writer->id, s->number, ""));
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
+        return NGX_ERROR;
+    }
+
+    if (sb.st_size < SOMA_SEGMENT_HEADER) {
+        (void) close(fd);
+        return ngx_http_soma_segment_aside(writer, s, "it is too short");
+    }
+
+    s->size = (size_t) sb.st_size;
+    s->base = mmap(NULL, s->size, PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
+
+    (void) close(fd);
+
+    if (s->base == MAP_FAILED) {
+        s->base = NULL;
+        ngx_log_error(NGX_LOG_ALERT, ngx_http_soma_journal.log, ngx_errno,
+                      "soma ledger: cannot map \"%s\"",
+                      ngx_http_soma_journal_path(writer->id, s->number, ""));
+        return NGX_ERROR;
+    }
+
+    if (soma_segment_open(&s->segment, s->base, s->size, &torn, &error)
+        != SOMA_OK)
+    {
+        if (ngx_http_soma_segment_zero(s->base, SOMA_SEGMENT_HEADER)) {
+            ngx_http_soma_journal_segment_unmap(s);
+            (void) unlink((char *) ngx_http_soma_journal_path(writer->id,
+                                                              s->number, ""));
+            return NGX_DECLINED;
+        }
+
+        return ngx_http_soma_segment_aside(writer, s, error);
+    }
+
+    s->first_seq = s->segment.first_seq;
+
+    if (torn && !writer->own) {
+        ngx_log_error(NGX_LOG_WARN, ngx_http_soma_journal.log, 0,
+                      "soma ledger: \"%s\" has %uz bytes behind its last "
+                      "whole record, number %uL",
+                      ngx_http_soma_journal_path(writer->id, s->number, ""),
+                      torn, s->segment.seq);
+
+        if (soma_segment_damaged(&s->segment, torn)) {
+            ngx_http_soma_segment_keep(writer, s);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a second name for the file, which outlives its removal: nothing is copied,
+ * and what is before the damage is shipped as ever */
+
+static void
+ngx_http_soma_segment_keep(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s)
+{
+    u_char      path[NGX_MAX_PATH + NGX_HTTP_SOMA_JOURNAL_NAME + 16], *aside;
+    ngx_log_t  *log;
+
+    log = ngx_http_soma_journal.log;
+
+    ngx_cpystrn(path, ngx_http_soma_journal_path(writer->id, s->number, ""),
+                sizeof(path));
+    aside = ngx_http_soma_journal_path(writer->id, s->number, ".damaged");
+
+    if (access((char *) aside, F_OK) == 0) {
+        return;
+    }
+
+    if (ngx_http_soma_journal_damaged() >= NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "soma ledger: \"%s\" is damaged and not put aside, for "
+                      "there are %d *.damaged already: move them elsewhere, "
+                      "and copy this one before it is removed", path,
+                      NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX);
+        return;
+    }
+
+    if (link((char *) path, (char *) aside) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "soma ledger: cannot put \"%s\" aside", path);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "soma ledger: \"%s\" is damaged behind record %uL: it is "
+                  "kept as \"%s\"", path, s->segment.seq, aside);
+}
+
+
+/* how many there are: as many as are allowed when that cannot be told */
+
+static ngx_uint_t
+ngx_http_soma_journal_damaged(void)
+{
+    u_char      path[NGX_MAX_PATH + 1], *name;
+    size_t      len;
+    ngx_dir_t   dir;
+    ngx_str_t   of;
+    ngx_uint_t  n;
+
+    static const char  suffix[] = ".damaged";
+
+    of = ngx_http_soma_journal.smcf->ledger.path;
+    ngx_cpystrn(path, of.data, ngx_min(of.len + 1, sizeof(path)));
+    of.data = path;
+
+    if (ngx_open_dir(&of, &dir) == NGX_ERROR) {
+        return NGX_HTTP_SOMA_JOURNAL_DAMAGED_MAX;
+    }
+
+    n = 0;
+
+    while (ngx_read_dir(&dir) == NGX_OK) {
+        name = ngx_de_name(&dir);
+        len = ngx_de_namelen(&dir);
+
+        if (len >= sizeof(suffix)
+            && ngx_memcmp(name + len - (sizeof(suffix) - 1), suffix,
+                          sizeof(suffix) - 1)
+               == 0)
+        {
+            n++;
+        }
+    }
+
+    (void) ngx_close_dir(&dir);
+
+    return n;
+}
+
+
+static ngx_int_t
+ngx_http_soma_segment_aside(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, const char *error)
+{
+    u_char  path[NGX_MAX_PATH + NGX_HTTP_SOMA_JOURNAL_NAME + 16];
+
+    ngx_http_soma_journal_segment_unmap(s);
+
+    ngx_cpystrn(path, ngx_http_soma_journal_path(writer->id, s->number, ""),
+                sizeof(path));
+
+    ngx_log_error(NGX_LOG_ERR, ngx_http_soma_journal.log, 0,
+                  "soma ledger: \"%s\" cannot be read: %s; it is kept as "
+                  "*.bad", path, error);
+
+    (void) rename((char *) path,
+                  (char *) ngx_http_soma_journal_path(writer->id, s->number,
+                                                      ".bad"));
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_http_soma_segment_zero(u_char *p, size_t size)
+{
+    while (size--) {
+        if (*p++) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+void
+ngx_http_soma_journal_segment_unmap(ngx_http_soma_segment_t *s)
+{
+    if (s->base) {
+        (void) munmap(s->base, s->size);
+        s->base = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_http_soma_journal_segment_peek(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s)
+{
+    int             fd;
+    size_t          torn;
+    ssize_t         n;
+    uint64_t        header[SOMA_SEGMENT_HEADER / sizeof(uint64_t)];
+    const char     *error;
+    struct stat     sb;
+    soma_segment_t  segment;
+
+    fd = ngx_http_soma_segment_open(writer, s, O_RDONLY);
+    if (fd == -1) {
+        return NGX_DECLINED;
+    }
+
+    n = pread(fd, header, sizeof(header), 0);
+
+    if (n == -1 || fstat(fd, &sb) == -1) {
+        (void) close(fd);
+        return NGX_DECLINED;
+    }
+
+    (void) close(fd);
+
+    if (n != (ssize_t) sizeof(header)) {
+        return ngx_http_soma_segment_aside(writer, s, "it is too short");
+    }
+
+    if (soma_segment_open(&segment, (u_char *) header, sizeof(header), &torn,
+                          &error)
+        != SOMA_OK)
+    {
+        if (ngx_http_soma_segment_zero((u_char *) header, sizeof(header))) {
+            (void) unlink((char *) ngx_http_soma_journal_path(writer->id,
+                                                              s->number, ""));
+            return NGX_DECLINED;
+        }
+
+        return ngx_http_soma_segment_aside(writer, s, error);
+    }
+
+    s->first_seq = segment.first_seq;
+
+    /* Redis had all of it, says a process before us: the file's time is of
+     * that moment.  Without Redis it is of the last record, about */
+    if (soma_segment_acked(&segment) == UINT64_MAX
+        || !ngx_http_soma_journal.ships)
+    {
+        s->acked = sb.st_mtime;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_segment_drop(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s)
+{
+    ngx_http_soma_journal_segment_unmap(s);
+
+    if (writer->at == s) {
+        writer->at = NULL;
+    }
+
+    ngx_queue_remove(&s->queue);
+    writer->nsegments--;
+
+    ngx_free(s);
+}
+
+
+void
+ngx_http_soma_journal_segment_remove(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s)
+{
+    if (unlink((char *) ngx_http_soma_journal_path(writer->id, s->number, ""))
+        == -1)
+    {
+        ngx_log_error(NGX_LOG_ALERT, ngx_http_soma_journal.log, ngx_errno,
+                      "soma ledger: cannot remove \"%s\"",
+                      ngx_http_soma_journal_path(writer->id, s->number, ""));
+    }
+
+    ngx_http_soma_segment_drop(writer, s);
+}
+
+
+void
+ngx_http_soma_journal_segment_note(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s, uint64_t seq, ngx_uint_t whole)
+{
+    int              fd;
+    u_char          *base;
+    soma_segment_t   segment;
+
+    if (!whole) {
+        if (s->base) {
+            soma_segment_ack(&s->segment, seq);
+        }
+
+        return;
+    }
+
+    s->acked = ngx_time();
+
+    fd = ngx_http_soma_segment_open(writer, s, O_RDWR);
+    if (fd == -1) {
+        return;
+    }
+
+    base = s->base ? s->base : mmap(NULL, SOMA_SEGMENT_HEADER,
+                                    PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (base != MAP_FAILED) {
+        ngx_memzero(&segment, sizeof(soma_segment_t));
+        segment.base = base;
+
+        soma_segment_ack(&segment, UINT64_MAX);
+
+        if (base != s->base) {
+            (void) munmap(base, SOMA_SEGMENT_HEADER);
+        }
+    }
+
+    (void) futimens(fd, NULL);
+    (void) close(fd);
+}
+
+
+ngx_http_soma_segment_t *
+ngx_http_soma_journal_segment_after(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s)
+{
+    ngx_queue_t  *q;
+
+    q = s ? ngx_queue_next(&s->queue) : ngx_queue_head(&writer->segments);
+
+    if (q == ngx_queue_sentinel(&writer->segments)) {
+        return NULL;
+    }
+
+    return ngx_queue_data(q, ngx_http_soma_segment_t, queue);
+}
+
+
+void
+ngx_http_soma_journal_writer_source(ngx_http_soma_writer_t *writer,
+    soma_ship_source_t *source)
+{
+    source->next = ngx_http_soma_writer_next;
+    source->back = ngx_http_soma_writer_back;
+    source->seek = ngx_http_soma_writer_seek;
+    source->data = writer;
+}
+
+
+static int
+ngx_http_soma_writer_next(void *data, uint64_t *seq, soma_str_t *payload)
+{
+    ngx_http_soma_writer_t *writer = data;
+
+    ngx_int_t                 rc;
+    ngx_http_soma_segment_t  *s, *after;
+
+    writer->before_at = writer->at;
+    writer->before = writer->cursor;
+
+    if (writer->at == NULL) {
+        writer->at = ngx_http_soma_journal_segment_after(writer, NULL);
+        ngx_memzero(&writer->cursor, sizeof(soma_segment_cursor_t));
+    }
+
+    while (writer->at) {
+
+        s = writer->at;
+        rc = ngx_http_soma_journal_segment_map(writer, s);
+
+        if (rc == NGX_ERROR) {
+            return SOMA_ERROR;
+        }
+
+        if (rc == NGX_OK
+            && soma_segment_next(&s->segment, &writer->cursor, seq, payload)
+               == SOMA_OK)
+        {
+            return SOMA_OK;
+        }
+
+        after = ngx_http_soma_journal_segment_after(writer, s);
+
+        if (rc == NGX_DECLINED) {
+            if (writer->before_at == s) {
+                writer->before_at = after;
+                ngx_memzero(&writer->before, sizeof(soma_segment_cursor_t));
+            }
+
+            ngx_http_soma_segment_drop(writer, s);
+
+        } else if (after == NULL) {
+            return SOMA_DONE;
+
+        } else {
+            s->left = 1;
+        }
+
+        writer->at = after;
+        ngx_memzero(&writer->cursor, sizeof(soma_segment_cursor_t));
+    }
+
+    return SOMA_DONE;
+}
+
+
+static void
+ngx_http_soma_writer_back(void *data)
+{
+    ngx_http_soma_writer_t *writer = data;
+
+    writer->at = writer->before_at;
+    writer->cursor = writer->before;
+}
+
+
+static void
+ngx_http_soma_writer_seek(void *data, uint64_t seq)
+{
+    ngx_http_soma_writer_t *writer = data;
+
+    uint64_t                  got;
+    soma_str_t                payload;
+    ngx_http_soma_segment_t  *s, *after;
+
+    s = ngx_http_soma_journal_segment_after(writer, NULL);
+
+    while (s) {
+        after = ngx_http_soma_journal_segment_after(writer, s);
+
+        if (after == NULL || after->first_seq > seq) {
+            break;
+        }
+
+        s = after;
+    }
+
+    writer->at = s;
+    ngx_memzero(&writer->cursor, sizeof(soma_segment_cursor_t));
+
+    while (ngx_http_soma_writer_next(writer, &got, &payload) == SOMA_OK) {
+        if (got >= seq) {
+            ngx_http_soma_writer_back(writer);
+            break;
+        }
+    }
+}
+
+
+void
+ngx_http_soma_journal_writer_unmap(ngx_http_soma_writer_t *writer)
+{
+    ngx_queue_t              *q;
+    ngx_http_soma_segment_t  *s;
+
+    for (q = ngx_queue_head(&writer->segments);
+         q != ngx_queue_sentinel(&writer->segments);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_http_soma_segment_t, queue);
+
+        if (s->base && s != writer->at && !s->open) {
+            ngx_http_soma_journal_segment_unmap(s);
+        }
+    }
+}
+
+
+void
+ngx_http_soma_journal_writer_acked(ngx_http_soma_writer_t *writer)
+{
+    time_t                    now;
+    uint64_t                  first;
+    ngx_uint_t                kept;
+    ngx_http_soma_segment_t  *s, *after;
+
+    now = ngx_time();
+    kept = 0;
+
+    if (!ngx_http_soma_journal.ships) {
+        kept = writer->nsegments - (writer->own ? 1 : 0);
+        goto remove;
+    }
+
+    for (s = ngx_http_soma_journal_segment_after(writer, NULL); s; s = after) {
+
+        after = ngx_http_soma_journal_segment_after(writer, s);
+
+        if (after == NULL && writer->own) {
+            ngx_http_soma_journal_segment_note(writer, s, writer->acked, 0);
+            break;
+        }
+
+        first = after ? after->first_seq : writer->last + 1;
+
+        if (writer->acked + 1 < first) {
+            break;
+        }
+
+        if (s->acked == 0) {
+            ngx_http_soma_journal_segment_note(writer, s, writer->acked, 1);
+        }
+
+        kept++;
+    }
+
+remove:
+
+    if (ngx_http_soma_journal.forever) {
+        return;
+    }
+
+    for (s = ngx_http_soma_journal_segment_after(writer, NULL);
+         s && kept != 0;
+         s = after, kept--)
+    {
+        after = ngx_http_soma_journal_segment_after(writer, s);
+
+        /* the clock was set back: what is in the future is of now */
+
+        if (s->acked > now) {
+            s->acked = now;
+        }
+
+        if ((kept <= NGX_HTTP_SOMA_JOURNAL_KEPT_MAX
+             || !ngx_http_soma_journal.ships)
+            && (ngx_msec_t) (now - s->acked) * 1000
+               < ngx_http_soma_journal.keep)
+        {
+            break;
+        }
+
+        ngx_http_soma_journal_segment_remove(writer, s);
+
+        soma_ship_writer_trim(&writer->ship,
+                              after ? after->first_seq : writer->last + 1);
+    }
+}
