@@ -31,7 +31,6 @@ my $n = soma_nginx(workers => 2, http => <<"END", server => <<'END2');
     soma_provider p {
         dialect openai;
         endpoint http://127.0.0.1:$ENV{TEST_NGINX_UPSTREAM_PORT}/v1;
-        timeout connect=300ms first_token=300ms idle=300ms;
     }
     soma_provider e { dialect echo; }
     soma_model m provider=p input=10 output=10;
