@@ -309,7 +309,8 @@ soma_openai_answer_close(soma_openai_answer_t *answer, soma_pieces_t *out,
 }
 
 
-/* a call makes a stop a call's, whatever the provider says of it */
+/* a call makes a stop a call's, whatever the provider says of it; completions
+ * know no calls */
 
 static void
 soma_openai_answer_finish(soma_openai_answer_t *answer, soma_pieces_t *out,
@@ -325,6 +326,10 @@ soma_openai_answer_finish(soma_openai_answer_t *answer, soma_pieces_t *out,
         && (finish == SOMA_INNER_STOP || finish == SOMA_INNER_OTHER))
     {
         finish = SOMA_INNER_TOOL_CALLS;
+    }
+
+    if (answer->completions && finish == SOMA_INNER_TOOL_CALLS) {
+        finish = SOMA_INNER_STOP;
     }
 
     answer->finish[choice] = finish;

@@ -27,8 +27,9 @@ typedef struct {
 static const through_t  throughs[] = {
 
     { RESPONSES, ANTHROPIC,
-      "{\"model\":\"x\",\"instructions\":\"Be \\\"brief\\\".\",\"input\":\"Hi\","
-      "\"max_output_tokens\":50,\"temperature\":0.5,\"user\":\"u\","
+      "{\"model\":\"x\",\"instructions\":\"Be \\\"brief\\\".\","
+      "\"input\":\"Hi\",\"max_output_tokens\":50,\"temperature\":0.5,"
+      "\"user\":\"u\","
       "\"store\":false,\"background\":false,\"truncation\":\"disabled\","
       "\"parallel_tool_calls\":true,\"stream\":true}",
       "{\"model\":\"m\",\"max_tokens\":50,\"system\":[{\"type\":\"text\","
