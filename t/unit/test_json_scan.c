@@ -861,6 +861,7 @@ test_watch(void)
         { "fox\"", "", 0 },
         { "id\"", "", 0 },
         { "image\"", "uri\"", 0 },
+        { "image\"", "all\"", 0 },
         { "image\"", "url", 0 }
     };
 
