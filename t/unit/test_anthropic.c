@@ -16,8 +16,8 @@
 
 
 #define HEAD   "{\"model\":\"m\",\"max_tokens\":9"
-#define START  "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\","     \
-               "\"type\":\"message\",\"role\":\"assistant\",\"content\":[],"    \
+#define START  "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\","   \
+               "\"type\":\"message\",\"role\":\"assistant\",\"content\":[],"  \
                "\"model\":\"claude-x\",\"stop_reason\":null,"                  \
                "\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":"   \
                "100,\"cache_creation_input_tokens\":20,\"cache_creation\":"    \
@@ -229,9 +229,9 @@ test_objects(void)
         { "\"container\":{\"skills\":7}", -1, 0, "", 0 },
         { "\"container\":{\"id\":7}", -1, 0, "", 0 },
         { "\"container\":null", 0, 0, "", 0 },
-        { "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\","
-          "\"source\":{\"type\":\"file\",\"file_id\":\"file_1\"}}]}]", 1,
-          SOMA_OBJECT_FILE, "file_1", 0 },
+        { "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+          "\"document\",\"source\":{\"type\":\"file\",\"file_id\":"
+          "\"file_1\"}}]}]", 1, SOMA_OBJECT_FILE, "file_1", 0 },
         { "\"messages\":[{\"content\":[{\"type\":\"container_upload\","
           "\"file\\u005fid\":\"file_2\"}]}]", 1, SOMA_OBJECT_FILE, "file_2",
           0 },
@@ -395,9 +395,8 @@ heard(void *data, unsigned channel, const unsigned char *p, size_t len)
 static void
 test_event(void)
 {
-    char               said[512];
-    soma_answer_t      a;
-    soma_sse_event_t   e;
+    char           said[512];
+    soma_answer_t  a;
 
     memset(&a, 0, sizeof(a));
     said[0] = 0;
@@ -462,6 +461,14 @@ test_event(void)
     soma_is_int(tell(&a, "{\"type\":\"what\",\"ever\":[{}]}"),
                 SOMA_EVENT_PASS, "what is not known passes");
 
+}
+
+
+static void
+test_event_usage(void)
+{
+    soma_answer_t  a;
+
     /* with tools of its own the provider reads more than it said first */
 
     memset(&a, 0, sizeof(a));
@@ -494,8 +501,14 @@ test_event(void)
     (void) tell(&a, "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
                 "\"end_turn\"}}");
     soma_ok(a.finished && !a.usage.known, "its first word is not believed");
+}
 
-    /* errors */
+
+static void
+test_event_error(void)
+{
+    soma_answer_t     a;
+    soma_sse_event_t  e;
 
     memset(&a, 0, sizeof(a));
     (void) tell(&a, START);
@@ -1059,6 +1072,8 @@ main(void)
     test_splice();
     test_fault();
     test_event();
+    test_event_usage();
+    test_event_error();
     test_part();
     test_body();
     test_cut();
