@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <yyjson.h>
-#include "soma_json.h"
+#include "soma_dialect.h"
 
 
 #define ROUNDS    15
@@ -208,6 +208,7 @@ run_scan(body_t *b)
     soma_json_scan_t  scan;
 
     soma_json_scan_init(&scan, want, sizeof(want) / sizeof(want[0]));
+    soma_json_scan_watch(&scan, soma_openai.prompt->marks);
 
     if (soma_json_scan(&scan, b->p, b->len) != SOMA_OK
         || soma_json_scan_end(&scan) != SOMA_OK)
@@ -228,6 +229,7 @@ run_pieces(body_t *b)
     soma_json_scan_t  scan;
 
     soma_json_scan_init(&scan, want, sizeof(want) / sizeof(want[0]));
+    soma_json_scan_watch(&scan, soma_openai.prompt->marks);
 
     for (i = 0; i < b->len; i += n) {
         n = (b->len - i < 4096) ? b->len - i : 4096;

@@ -67,8 +67,8 @@ typedef int (*soma_json_other_pt)(const unsigned char *name, size_t len);
  * first and one of "aclnpr" third, which is what is looked for in blocks of
  * bytes.  The last one is empty.
  *
- * "end" is how another one ends, with its closing quote, behind an "l"; "but"
- * is one of those that is not meant, with both quotes.  Empty: there is none.
+ * "end" is how another one ends, with its closing quote, behind "rl"; "but" is
+ * one of those that is not meant, with both quotes.  Empty: there is none.
  */
 typedef struct {
     const soma_str_t  *mark;

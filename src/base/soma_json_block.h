@@ -324,7 +324,7 @@ soma_block_marks(soma_json_skip_t *skip, soma_json_block_t *b,
 }
 
 
-/* strings that close, "end" may be how; of them an "l" is the last letter */
+/* strings that close; those meant have "rl" for their last letters */
 SOMA_BLOCK_INLINE void
 soma_block_ends(soma_json_skip_t *skip, soma_json_block_t *b,
     uint64_t closing, const unsigned char *at, const unsigned char *start,
@@ -333,6 +333,12 @@ soma_block_ends(soma_json_skip_t *skip, soma_json_block_t *b,
     uint64_t  left;
 
     left = closing & (soma_block_eq(b->block, 'l') << 1 | 1);
+
+    if (left == 0) {
+        return;
+    }
+
+    left &= soma_block_eq(b->block, 'r') << 2 | 3;
 
     for ( /* void */ ; left != 0; left &= left - 1) {
         soma_json_skip_mark_end(skip, at + __builtin_ctzll(left), start, end);

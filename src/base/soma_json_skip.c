@@ -86,8 +86,8 @@ soma_json_skip_able(const soma_json_marks_t *marks)
     }
 
     return marks->end.len == 0
-           || (marks->end.len >= 2
-               && memcmp(marks->end.data + marks->end.len - 2, "l\"", 2)
+           || (marks->end.len >= 3
+               && memcmp(marks->end.data + marks->end.len - 3, "rl\"", 3)
                   == 0);
 }
 
@@ -102,6 +102,13 @@ soma_json_skip_mark_string(soma_json_skip_t *skip, const unsigned char *p,
     len = (size_t) (end - p);
 
     for (mark = skip->marks->mark; mark->len != 0; mark++) {
+
+        /* most differ in the first four, which all have */
+
+        if (len >= 4 && memcmp(mark->data, p, 4) != 0) {
+            continue;
+        }
+
         n = mark->len < len ? mark->len : len;
 
         if (memcmp(mark->data, p, n) == 0) {
@@ -224,7 +231,7 @@ soma_json_skip_nest(soma_json_skip_t *skip, const unsigned char *p,
                 return i;
             }
 
-            if (!skip->quoted) {
+            if (!skip->quoted && (i < 2 || p[i - 2] == 'l')) {
                 soma_json_skip_mark_end(skip, p + i - 1, p, p + len);
             }
 

@@ -62,6 +62,10 @@ int64_t soma_prompt_recall(const soma_prompt_names_t *names,
     soma_memo_t *memo, const soma_bpe_t *bpe, soma_api_e api, unsigned traits,
     soma_str_t body);
 
+/* of a text, for soma_prompt.c; escapes: they are undone first */
+int64_t soma_prompt_text_tokens(const soma_bpe_t *bpe, soma_str_t text,
+    int escapes);
+
 /*
  * Whether messages or items name what the provider is to fetch, other than
  * images: as much as the model can read may come of it.  Names that have

@@ -65,10 +65,11 @@ soma_prompt_ends(const soma_json_marks_t *marks, const unsigned char *start,
 
 
 /*
- * A name that ends so, like audio_url, and is none of an image's: what stands there is
- * for the provider to fetch, unless it is the thing itself.  In a text that
- * speaks of such a name its quotes would be escaped.  Quotes are looked for,
- * since a long text has none: the search passes over it as fast as memory is.
+ * A name that ends so, like audio_url, and is none of an image's: what stands
+ * there is for the provider to fetch, unless it is the thing itself.  In a text
+ * that speaks of such a name its quotes would be escaped.  Quotes are looked
+ * for, since a long text has none: the search passes over it as fast as memory
+ * is.
  */
 
 static int

@@ -3,7 +3,7 @@
  * Copyright (C) The ngx_soma authors
  *
  * The first byte says what the rest is: a stream, a whole answer, a form, or a
- * request.
+ * request; of Anthropic's where it is a capital letter.
  */
 
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "soma_ask_test.h"
-#include "soma_openai.h"
+#include "soma_dialect.h"
 #include "soma_multipart.h"
 #include "soma_usage_cost.h"
 
@@ -22,6 +22,9 @@
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static const soma_dialect_t  *dialect;
 
 
 typedef struct {
@@ -70,8 +73,8 @@ usage_of(soma_answer_t *answer, soma_str_t usage)
 
     memset(&reader, 0, sizeof(reader));
 
-    (void) soma_openai.body(answer, &reader, (uint8_t *) "{\"usage\":", 9);
-    (void) soma_openai.body(answer, &reader, usage.data, usage.len);
+    (void) dialect->body(answer, &reader, (uint8_t *) "{\"usage\":", 9);
+    (void) dialect->body(answer, &reader, usage.data, usage.len);
 }
 
 
@@ -147,13 +150,14 @@ event(played_t *p, soma_ask_t *ask, soma_sse_event_t *e)
 {
     int  rc;
 
-    rc = e->part ? soma_openai.part(&p->answer, ask, &p->reader, e)
-                 : soma_openai.event(&p->answer, ask, e);
+    rc = e->part ? dialect->part(&p->answer, ask, &p->reader, e)
+                 : dialect->event(&p->answer, ask, e);
 
     CHECK(rc == SOMA_EVENT_PASS || rc == SOMA_EVENT_DROP
           || rc == SOMA_EVENT_ERROR);
     CHECK(rc != SOMA_EVENT_ERROR || p->answer.failed);
     CHECK(rc != SOMA_EVENT_DROP || !(ask->usage_asked || e->part));
+    CHECK(rc != SOMA_EVENT_DROP || dialect == &soma_openai);
 
     /* the LF of a CRLF that was cut may come as blank lines of its own */
 
@@ -183,7 +187,7 @@ check_cut(played_t *p, soma_ask_t *ask)
     soma_arena_t      *arena;
     soma_sse_event_t   e;
 
-    if (soma_openai.bounds(ask->api) == NULL) {
+    if (dialect->bounds(ask->api) == NULL) {
         return;
     }
 
@@ -192,7 +196,7 @@ check_cut(played_t *p, soma_ask_t *ask)
     CHECK(buf != NULL);
 
     soma_put_init(&out, buf, size);
-    soma_openai.cut(&out, ask, &p->answer, &p->answer.usage,
+    dialect->cut(&out, ask, &p->answer, &p->answer.usage,
                     ask->n & 1 ? INT64_MAX : -1);
     CHECK(!out.full);
 
@@ -210,7 +214,7 @@ check_cut(played_t *p, soma_ask_t *ask)
             break;
         }
 
-        CHECK(soma_openai.event(&answer, ask, &e) != SOMA_EVENT_ERROR);
+        CHECK(dialect->event(&answer, ask, &e) != SOMA_EVENT_ERROR);
     }
 
     CHECK(rc == SOMA_AGAIN && soma_sse_end(&sse, &e) == SOMA_DONE);
@@ -306,7 +310,8 @@ fuzz_stream(const uint8_t *data, size_t size, unsigned how)
 
     memset(&ask, 0, sizeof(ask));
 
-    ask.api = how % (SOMA_API_MODELS + 1);
+    ask.api = (dialect == &soma_anthropic) ? SOMA_API_CHAT
+              : how % (SOMA_API_MODELS + 1);
     ask.usage_asked = (how >> 6) & 1;
     ask.stream = 1;
     ask.n = 1 + (how >> 4);
@@ -349,7 +354,7 @@ fuzz_body(const uint8_t *data, size_t size, unsigned how)
     two.answer.text_data = &two;
 
     memset(&reader, 0, sizeof(reader));
-    rc = soma_openai.body(&one.answer, &reader, data, size);
+    rc = dialect->body(&one.answer, &reader, data, size);
 
     memset(&reader, 0, sizeof(reader));
     last = SOMA_AGAIN;
@@ -361,7 +366,7 @@ fuzz_body(const uint8_t *data, size_t size, unsigned how)
         piece = malloc(n);
         CHECK(piece != NULL);
         memcpy(piece, data + pos, n);
-        last = soma_openai.body(&two.answer, &reader, piece, n);
+        last = dialect->body(&two.answer, &reader, piece, n);
         free(piece);
     }
 
@@ -429,8 +434,9 @@ fuzz_ask(const uint8_t *data, size_t size, unsigned how)
     body.len = size;
 
     if (size == 0
-        || soma_test_ask(&t, &soma_openai,
-                         how & 1 ? SOMA_API_CHAT : SOMA_API_RESPONSES,
+        || soma_test_ask(&t, dialect,
+                         how & 1 || dialect == &soma_anthropic
+                         ? SOMA_API_CHAT : SOMA_API_RESPONSES,
                          body, arena)
            != SOMA_OK)
     {
@@ -445,10 +451,10 @@ fuzz_ask(const uint8_t *data, size_t size, unsigned how)
 
     /* what the provider gets asks for the same, of another model */
 
-    body = soma_test_encode(&t, &soma_openai, SOMA_STR("a\"b\n"), arena);
+    body = soma_test_encode(&t, dialect, SOMA_STR("a\"b\n"), arena);
     CHECK(body.data != NULL);
 
-    CHECK(soma_test_ask(&again, &soma_openai, t.ask.api, body, arena)
+    CHECK(soma_test_ask(&again, dialect, t.ask.api, body, arena)
           == SOMA_OK);
     CHECK(soma_str_is(again.ask.model, "a\"b\n"));
     CHECK(again.ask.stream == t.ask.stream && again.ask.n == t.ask.n);
@@ -472,8 +478,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     how = data[1];
+    dialect = (data[0] & 0x20) ? &soma_openai : &soma_anthropic;
 
-    switch (data[0]) {
+    switch (data[0] | 0x20) {
 
     case 's':
         fuzz_stream(data + 2, size - 2, how);

@@ -737,7 +737,8 @@ test_marks(void)
     soma_json_scan_t  scan;
 
     static const char *const  texts[] = {
-        "[\"document\"]", "{\"image_url\":1}", "{\"input_audio\":{}}", "[\"file\"]",
+        "[\"document\"]", "{\"image_url\":1}", "{\"input_audio\":{}}",
+        "[\"file\"]",
         "{\"a\":1,\"file_id\":1}", "{\"file_data\":1}",
         "{\"i\\u006dage_url\":1}", "{\"file\\u005Fid\":1}",
         "{\"\\u0066ile\":1}",
@@ -861,6 +862,7 @@ test_watch(void)
         { "fox\"", "", 0 },
         { "id\"", "", 0 },
         { "image\"", "uri\"", 0 },
+        { "image\"", "all\"", 0 },
         { "image\"", "url", 0 }
     };
 

@@ -416,7 +416,8 @@ test_fetches(void)
         s.data = (unsigned char *) cases[i].list;
         s.len = strlen(cases[i].list);
 
-        soma_is_int(soma_prompt_fetches(&soma_openai_prompt, s), cases[i].fetches, "%s %s",
+        soma_is_int(soma_prompt_fetches(&soma_openai_prompt, s),
+                    cases[i].fetches, "%s %s",
                     cases[i].list, cases[i].fetches ? "has something fetched"
                                                     : "has nothing fetched");
     }
