@@ -5,226 +5,25 @@
 
 
 #include "ngx_http_soma_admit.h"
-#include "ngx_http_soma_api.h"
-#include "ngx_http_soma_cors.h"
-#include "ngx_http_soma_identify.h"
-#include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_quota.h"
-#include "ngx_http_soma_redis.h"
 #include "ngx_http_soma_tz.h"
-#include "ngx_http_soma_user.h"
 #include "ngx_http_soma_vocabulary.h"
 
 
 #define NGX_HTTP_SOMA_OWNER_MAX  (SOMA_TENANT_MAX + 64)
 
 
-static ngx_int_t ngx_http_soma_page_check(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx);
-static ngx_int_t ngx_http_soma_enter(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx, ngx_http_soma_loc_conf_t *slcf);
 static void ngx_http_soma_want(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_model_t *model, int64_t *want);
 static ngx_int_t ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx,
     const char *kind, soma_str_t name, ngx_array_t *limits);
 static ngx_int_t ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx,
-    ngx_uint_t waits);
+    ngx_uint_t lacks);
 static ngx_uint_t ngx_http_soma_runs_api(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_admit_targets(ngx_http_soma_ctx_t *ctx);
-static void ngx_http_soma_admit_again(ngx_http_soma_ctx_t *ctx);
 static soma_str_t ngx_http_soma_owner(u_char *buf, const char *kind,
     soma_str_t name);
 static ngx_array_t *ngx_http_soma_key_limits(ngx_http_soma_ctx_t *ctx);
-
-
-ngx_int_t
-ngx_http_soma_admit_access(ngx_http_request_t *r)
-{
-    ngx_int_t                  rc;
-    ngx_http_soma_ctx_t       *ctx;
-    ngx_http_soma_loc_conf_t  *slcf;
-
-    slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
-
-    if (!(slcf->pass || slcf->access || slcf->api) || r != r->main) {
-        return NGX_DECLINED;
-    }
-
-    if (slcf->api && ngx_http_soma_api_open(r)) {
-        return NGX_DECLINED;
-    }
-
-    if (slcf->cors && ngx_http_soma_cors_preflight(r) != NGX_DECLINED) {
-        return NGX_HTTP_NO_CONTENT;
-    }
-
-    ctx = ngx_http_soma_get_ctx(r);
-
-    if (ctx == NULL) {
-        ctx = ngx_http_soma_ctx_create(r);
-
-        if (ctx == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    if (r->error_page && ctx->error.fault != SOMA_FAULT_NONE) {
-        return ngx_http_soma_page_check(r, ctx);
-    }
-
-    if (ctx->waiting) {
-        return NGX_AGAIN;
-    }
-
-    rc = ngx_http_soma_enter(r, ctx, slcf);
-
-    /* what comes next may be a page of another service */
-
-    if (ctx->identified && !ctx->stripped && rc != NGX_AGAIN
-        && !slcf->pass_key && (slcf->access || slcf->error_page)
-        && ngx_http_soma_credential_strip(r, ctx) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return rc;
-}
-
-
-/*
- * The page for a fault of ours, in a location of ours again.  Another way of
- * serving who was let in is welcome there; a refusal stays one: only a file
- * that the configuration names may say it in other words.
- */
-static ngx_int_t
-ngx_http_soma_page_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (ctx->admitted
-        && soma_dialect_fault_status(ctx->error.fault)
-           >= NGX_HTTP_INTERNAL_SERVER_ERROR)
-    {
-        return NGX_DECLINED;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    if (r->content_handler == NULL && clcf->handler == NULL && !clcf->named
-        && !ctx->conf->page_varies)
-    {
-        ctx->page = r->err_status;
-        return NGX_DECLINED;
-    }
-
-    return soma_dialect_fault_status(ctx->error.fault);
-}
-
-
-static ngx_int_t
-ngx_http_soma_enter(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_loc_conf_t *slcf)
-{
-    ngx_int_t   rc;
-    ngx_str_t   path;
-    ngx_uint_t  lock;
-
-    rc = ngx_http_soma_redis_first(r);
-
-    if (rc != NGX_OK) {
-        ctx->waiting = (rc == NGX_AGAIN);
-        return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_soma_identify(r, ctx);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    /* the lock's own endpoints work while it holds */
-
-    path = ngx_http_soma_path(r);
-    lock = slcf->training_lock && !slcf->api && !ctx->unlocked
-           && !(slcf->pass && ngx_http_soma_path_begins(&path, "/training/"));
-
-    if (lock) {
-
-        /* who is refused anyway has nothing asked about his tenant */
-
-        rc = ngx_http_soma_lock_known(ctx);
-
-        if (rc != NGX_OK && rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    rc = ngx_http_soma_tenant_find_begin(r, ctx);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (lock && !ctx->unlocked) {
-        rc = ngx_http_soma_lock_check(r, ctx);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    rc = ngx_http_soma_tenant_find_end(r, ctx);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_soma_user_head(r, ctx);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (!slcf->pass && !ctx->admitted
-        && (!slcf->api || ngx_http_soma_api_limited(r)))
-    {
-        rc = ngx_http_soma_admit(ctx);
-
-        if (rc == NGX_AGAIN) {
-
-            if (ngx_http_soma_admit_wait(ctx, ngx_http_soma_admit_again)
-                != NGX_OK)
-            {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            ctx->waiting = 1;
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static void
-ngx_http_soma_admit_again(ngx_http_soma_ctx_t *ctx)
-{
-    ctx->waiting = 0;
-    ctx->request->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(ctx->request);
-}
-
-
-ngx_int_t
-ngx_http_soma_admit_wait(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler)
-{
-    return ctx->in_line ? ngx_http_soma_quota_wait(ctx, handler)
-                        : ngx_http_soma_lease_wait(ctx, handler);
-}
 
 
 /*
@@ -235,9 +34,9 @@ ngx_int_t
 ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t   rc;
-    ngx_uint_t  waits;
+    ngx_uint_t  lacks;
 
-    waits = 0;
+    lacks = 0;
 
     if (!ctx->tenant_admitted && ctx->tenant && ctx->tenant->limits.nelts
         && !ngx_http_soma_runs_api(ctx))
@@ -245,40 +44,40 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
         rc = ngx_http_soma_reserve(ctx, "tenant:", ctx->identity.tenant,
                                    &ctx->tenant->limits);
 
+        if (rc == NGX_BUSY) {
+            return ngx_http_soma_quota_wait(ctx);
+        }
+
         if (rc != NGX_OK && rc != NGX_AGAIN) {
             return rc;
         }
 
-        waits = (rc == NGX_AGAIN);
-        ctx->tenant_admitted = !waits;
-    }
-
-    if (waits && ctx->in_line) {
-        return NGX_AGAIN;
+        lacks = (rc == NGX_AGAIN);
+        ctx->tenant_admitted = !lacks;
     }
 
     if (!ctx->key_admitted && ctx->identity.limits.len) {
-        rc = ngx_http_soma_admit_key(ctx, waits);
+        rc = ngx_http_soma_admit_key(ctx, lacks);
+
+        if (rc == NGX_BUSY) {
+            return ngx_http_soma_quota_wait(ctx);
+        }
 
         if (rc != NGX_OK && rc != NGX_AGAIN) {
             return rc;
         }
 
-        waits |= (rc == NGX_AGAIN);
-    }
-
-    if (waits && ctx->in_line) {
-        return NGX_AGAIN;
+        lacks |= (rc == NGX_AGAIN);
     }
 
     if (ctx->main->redis.set && ctx->route != NULL
         && ngx_http_soma_admit_targets(ctx) == NGX_AGAIN)
     {
-        waits = 1;
+        lacks = 1;
     }
 
-    if (waits) {
-        return NGX_AGAIN;
+    if (lacks) {
+        return ngx_http_soma_lease_wait(ctx);
     }
 
     ctx->admitted = 1;
@@ -302,9 +101,9 @@ ngx_http_soma_runs_api(ngx_http_soma_ctx_t *ctx)
 }
 
 
-/* waits: the tenant's limits are waited for, nothing is taken yet */
+/* lacks: the tenant's limits are waited for, nothing is taken yet */
 static ngx_int_t
-ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx, ngx_uint_t waits)
+ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx, ngx_uint_t lacks)
 {
     u_char        buf[NGX_HTTP_SOMA_OWNER_MAX];
     int64_t       want[SOMA_AMOUNTS];
@@ -319,7 +118,7 @@ ngx_http_soma_admit_key(ngx_http_soma_ctx_t *ctx, ngx_uint_t waits)
                : soma_dialect_fault_status(ctx->error.fault);
     }
 
-    if (waits) {
+    if (lacks) {
 
         if (ctx->input_bound == 0 && ctx->ask.api != SOMA_API_NONE) {
             ngx_http_soma_vocabulary_bound(ctx);
@@ -404,6 +203,8 @@ ngx_http_soma_owner(u_char *buf, const char *kind, soma_str_t name)
 }
 
 
+/* NGX_OK; NGX_AGAIN: a lease is lacking; NGX_BUSY: it stands in line for what
+ * others hold; or an HTTP status, the fault noted */
 static ngx_int_t
 ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
     soma_str_t name, ngx_array_t *limits)
@@ -421,8 +222,7 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
     }
 
     if (rc == NGX_BUSY && refusal.waits) {
-        ctx->in_line = 1;
-        return NGX_AGAIN;
+        return NGX_BUSY;
     }
 
     ngx_http_soma_quota_leave(ctx);

@@ -29,20 +29,13 @@
                                                lowered: hold's limits, races */
 
 
-/* access phase of every location of ours: identify, lock; and for a service
- * behind soma_access the quotas as well */
-ngx_int_t ngx_http_soma_admit_access(ngx_http_request_t *r);
-
 /*
- * Quotas of a request whose route is known: reserves under the limits of the
- * tenant and of the key.  NGX_OK, or an HTTP status with the fault noted.
+ * Quotas of a request whose route is known, or of a service: reserves under
+ * the limits of the tenant and of the key.  NGX_OK; NGX_AGAIN: it waits, for
+ * leases or for its place in a line, and is to be called again by ctx->walk;
+ * or an HTTP status with the fault noted.
  */
 ngx_int_t ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx);
-
-/* for what ngx_http_soma_admit() returned NGX_AGAIN for; then the handler is
- * called, and calls it again.  NGX_ERROR */
-ngx_int_t ngx_http_soma_admit_wait(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler);
 
 /* what a request may cost at most with that model, and so many tokens of
  * answer */

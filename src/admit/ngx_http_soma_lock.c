@@ -94,10 +94,6 @@ ngx_http_soma_lock_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    if (ctx->waiting) {
-        return NGX_AGAIN;
-    }
-
     rc = ngx_http_soma_lock_known(ctx);
 
     if (rc != NGX_DECLINED) {
@@ -248,15 +244,7 @@ ngx_http_soma_lock_ask(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_soma_suspend(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ctx->waiting = 1;
-
-    return NGX_AGAIN;
+    return ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_LOCK, ctx->walk);
 }
 
 
@@ -264,6 +252,7 @@ static void
 ngx_http_soma_lock_handler(ngx_http_request_t *r, redisReply *reply)
 {
     int64_t                       now;
+    ngx_int_t                     rc;
     ngx_uint_t                    fresh;
     ngx_http_soma_ctx_t          *ctx;
     ngx_http_soma_lock_answer_t   answer;
@@ -273,13 +262,11 @@ ngx_http_soma_lock_handler(ngx_http_request_t *r, redisReply *reply)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "soma lock from redis: %d", reply ? reply->type : -1);
 
-    ctx->waiting = 0;
     now = ngx_http_soma_now();
 
-    if (ngx_http_soma_lock_redis_answer(reply, ctx->identity.tenant, now,
-                                        &answer)
-        != NGX_OK)
-    {
+    rc = ngx_http_soma_lock_redis_answer(reply, ctx->identity.tenant, now,
+                                         &answer);
+    if (rc != NGX_OK) {
         (void) ngx_http_soma_lock_down(ctx);
 
     } else {
@@ -299,7 +286,7 @@ ngx_http_soma_lock_handler(ngx_http_request_t *r, redisReply *reply)
         }
     }
 
-    ngx_http_soma_proceed(r);
+    ngx_http_soma_wake(ctx, rc == NGX_OK ? NGX_OK : NGX_BUSY);
 }
 
 

@@ -23,8 +23,8 @@
 ngx_int_t ngx_http_soma_lock_known(ngx_http_soma_ctx_t *ctx);
 
 /*
- * NGX_OK: not locked (ctx->unlocked is set).  NGX_AGAIN: Redis is asked,
- * phases are run again when it has answered.  Else an HTTP status with the
+ * NGX_OK: not locked (ctx->unlocked is set).  NGX_AGAIN: Redis is asked, and
+ * ctx->walk goes on when it has answered.  Else an HTTP status with the
  * fault noted: 423, or 503 when Redis is away and soma_on_redis_down deny.
  */
 ngx_int_t ngx_http_soma_lock_check(ngx_http_request_t *r,

@@ -29,6 +29,8 @@ static ngx_int_t ngx_http_soma_live_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_allow(ngx_http_request_t *r,
     const char *methods);
+static void ngx_http_soma_endpoint_resume(ngx_http_soma_ctx_t *ctx,
+    ngx_int_t rc);
 static void ngx_http_soma_state_cleanup(void *data);
 
 
@@ -347,13 +349,13 @@ ngx_http_soma_endpoint_arg(ngx_http_request_t *r, const char *name,
 
 
 ngx_int_t
-ngx_http_soma_wait(ngx_http_request_t *r)
+ngx_http_soma_endpoint_wait(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_soma_suspend(r);
+    rc = ngx_http_soma_endpoint_sleep(r);
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_AGAIN) {
         return rc;
     }
 
@@ -363,12 +365,26 @@ ngx_http_soma_wait(ngx_http_request_t *r)
 }
 
 
-void
-ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc)
+ngx_int_t
+ngx_http_soma_endpoint_sleep(ngx_http_request_t *r)
 {
-    r->read_event_handler = ngx_http_block_reading;
+    return ngx_http_soma_wait(ngx_http_soma_get_ctx(r),
+                              NGX_HTTP_SOMA_WAIT_ENDPOINT,
+                              ngx_http_soma_endpoint_resume);
+}
 
-    ngx_http_finalize_request(r, rc);
+
+void
+ngx_http_soma_endpoint_end(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_soma_wake(ngx_http_soma_get_ctx(r), rc);
+}
+
+
+static void
+ngx_http_soma_endpoint_resume(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_finalize_request(ctx->request, rc);
 }
 
 

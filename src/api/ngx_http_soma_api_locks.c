@@ -85,7 +85,7 @@ ngx_http_soma_api_locks_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return ngx_http_soma_locks_local(r, st);
     }
 
-    return ngx_http_soma_wait(r);
+    return ngx_http_soma_endpoint_wait(r);
 }
 
 
@@ -135,7 +135,7 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
         || reply->element[0]->type != REDIS_REPLY_STRING
         || reply->element[1]->type != REDIS_REPLY_ARRAY)
     {
-        ngx_http_soma_resume(r, ngx_http_soma_locks_local(r, st));
+        ngx_http_soma_endpoint_end(r, ngx_http_soma_locks_local(r, st));
         return;
     }
 
@@ -157,7 +157,7 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
         }
 
         if (rc != NGX_DONE) {
-            ngx_http_soma_resume(r, ngx_http_soma_locks_local(r, st));
+            ngx_http_soma_endpoint_end(r, ngx_http_soma_locks_local(r, st));
             return;
         }
 
@@ -168,7 +168,7 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
     rc = ngx_http_soma_locks_ask(r, st);
 
     if (rc != NGX_AGAIN) {
-        ngx_http_soma_resume(r, rc);
+        ngx_http_soma_endpoint_end(r, rc);
     }
 }
 
@@ -301,12 +301,13 @@ ngx_http_soma_locks_value(ngx_http_request_t *r, redisReply *reply)
     }
 
     if (st->failed) {
-        ngx_http_soma_resume(r, ngx_http_soma_locks_local(r, st));
+        ngx_http_soma_endpoint_end(r, ngx_http_soma_locks_local(r, st));
         return;
     }
 
-    ngx_http_soma_resume(r, ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
-                                              ngx_http_soma_locks_write, st));
+    ngx_http_soma_endpoint_end(r,
+                  ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                                ngx_http_soma_locks_write, st));
 }
 
 

@@ -69,7 +69,7 @@ ngx_http_soma_api_usage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     rc = ngx_http_soma_api_usage_ask(r, st);
 
-    return (rc == NGX_AGAIN) ? ngx_http_soma_wait(r) : rc;
+    return (rc == NGX_AGAIN) ? ngx_http_soma_endpoint_wait(r) : rc;
 }
 
 
@@ -329,8 +329,9 @@ ngx_http_soma_usage_reply(ngx_http_request_t *r, redisReply *reply)
         }
     }
 
-    ngx_http_soma_resume(r, st->failed ? ngx_http_soma_api_usage_local(r, st)
-                                       : ngx_http_soma_usage_send(r, st));
+    ngx_http_soma_endpoint_end(r, st->failed
+                                  ? ngx_http_soma_api_usage_local(r, st)
+                                  : ngx_http_soma_usage_send(r, st));
 }
 
 

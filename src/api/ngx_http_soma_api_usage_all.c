@@ -109,7 +109,7 @@ ngx_http_soma_api_usage_index(ngx_http_request_t *r,
         return ngx_http_soma_api_usage_local(r, st);
     }
 
-    return ngx_http_soma_wait(r);
+    return ngx_http_soma_endpoint_wait(r);
 }
 
 
@@ -133,7 +133,7 @@ ngx_http_soma_usage_indexed(ngx_http_request_t *r, redisReply *reply)
     }
 
     if (rc != NGX_AGAIN) {
-        ngx_http_soma_resume(r, rc);
+        ngx_http_soma_endpoint_end(r, rc);
     }
 }
 

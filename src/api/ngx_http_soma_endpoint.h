@@ -57,10 +57,15 @@ ngx_int_t ngx_http_soma_endpoint_args(ngx_http_request_t *r,
 ngx_int_t ngx_http_soma_endpoint_arg(ngx_http_request_t *r, const char *name,
     soma_str_t *value);
 
-/* a handler waits for Redis and returns what this does (NGX_DONE, a client
- * that leaves is noticed); then it ends with what a handler would return */
-ngx_int_t ngx_http_soma_wait(ngx_http_request_t *r);
-void ngx_http_soma_resume(ngx_http_request_t *r, ngx_int_t rc);
+/*
+ * A handler waits for Redis and returns what this does (NGX_DONE, a client
+ * that leaves is noticed); then it ends with what a handler would return.
+ * sleep: the same for who has counted the request already, NGX_AGAIN or an
+ * HTTP status.
+ */
+ngx_int_t ngx_http_soma_endpoint_wait(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_endpoint_sleep(ngx_http_request_t *r);
+void ngx_http_soma_endpoint_end(ngx_http_request_t *r, ngx_int_t rc);
 
 /* what a waiting endpoint remembers of its request: "size" zeroed bytes */
 void *ngx_http_soma_endpoint_state_create(ngx_http_request_t *r, size_t size);

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma_cache.h"
+#include "ngx_http_soma_endpoint.h"
 #include "ngx_http_soma_lock_redis.h"
 #include "ngx_http_soma_lock_table.h"
 
@@ -431,9 +432,7 @@ ngx_http_soma_training_ask(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_soma_suspend(r);
-
-    return (rc == NGX_OK) ? NGX_AGAIN : rc;
+    return ngx_http_soma_endpoint_sleep(r);
 }
 
 
@@ -445,8 +444,6 @@ ngx_http_soma_training_reply(ngx_http_request_t *r, redisReply *reply)
     ngx_http_soma_lock_answer_t   answer;
 
     t = ngx_http_soma_training_get(r);
-
-    r->read_event_handler = ngx_http_block_reading;
 
     /* an answer that was lost may have been a yes: telling Redis again later
      * does no harm then, the value is the same */
@@ -464,7 +461,7 @@ ngx_http_soma_training_reply(ngx_http_request_t *r, redisReply *reply)
         rc = ngx_http_soma_training_send(r, t);
     }
 
-    ngx_http_finalize_request(r, rc);
+    ngx_http_soma_endpoint_end(r, rc);
 }
 
 

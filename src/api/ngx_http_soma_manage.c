@@ -128,7 +128,7 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     rc = ngx_http_soma_manage_wait(r, m);
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_AGAIN) {
         r->main->count++;
         return NGX_DONE;
     }
@@ -140,14 +140,15 @@ ngx_http_soma_manage_handler(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 static ngx_int_t
 ngx_http_soma_manage_wait(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    if (!m->alone) {
-        return ngx_http_soma_suspend(r);
+    ngx_int_t  rc;
+
+    rc = ngx_http_soma_endpoint_sleep(r);
+
+    if (m->alone) {
+        r->read_event_handler = ngx_http_block_reading;
     }
 
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -250,10 +251,10 @@ ngx_http_soma_manage_body(ngx_http_request_t *r)
 
     if (rc == NGX_AGAIN) {
         rc = ngx_http_soma_manage_wait(r, m);
+    }
 
-        if (rc == NGX_OK) {
-            return;
-        }
+    if (rc == NGX_AGAIN) {
+        return;
     }
 
     ngx_http_finalize_request(r, rc);
@@ -656,7 +657,7 @@ ngx_http_soma_manage_replied(ngx_http_request_t *r, redisReply *reply)
     }
 
     if (rc != NGX_AGAIN) {
-        ngx_http_soma_resume(r, rc);
+        ngx_http_soma_endpoint_end(r, rc);
     }
 }
 

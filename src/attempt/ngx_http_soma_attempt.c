@@ -14,17 +14,19 @@
 
 /* until a provider's name has an address */
 typedef struct {
-    ngx_http_soma_attempt_t  *attempt;
+    ngx_http_soma_ctx_t      *ctx;
+    ngx_http_soma_peers_t    *peers;
     ngx_msec_t                until;
     ngx_event_t               event;
     ngx_connection_t          dummy;    /* for debug logs of events */
-} ngx_http_soma_pause_t;
+} ngx_http_soma_address_t;
 
 
-static void ngx_http_soma_upstream_init(ngx_http_request_t *r);
-static void ngx_http_soma_wait(ngx_http_soma_attempt_t *a);
-static void ngx_http_soma_wait_handler(ngx_event_t *ev);
-static void ngx_http_soma_wait_cleanup(void *data);
+static ngx_int_t ngx_http_soma_address_wait(ngx_http_soma_attempt_t *a);
+static void ngx_http_soma_address_handler(ngx_event_t *ev);
+static void ngx_http_soma_address_over(ngx_http_soma_ctx_t *ctx);
+static void ngx_http_soma_upstream_init(ngx_http_soma_ctx_t *ctx,
+    ngx_int_t rc);
 static ngx_int_t ngx_http_soma_upstream_create(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_request_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_reinit_handler(ngx_http_request_t *r);
@@ -85,53 +87,38 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
             return ngx_http_soma_all_failed(ctx, NGX_HTTP_BAD_GATEWAY);
         }
 
-        return ngx_http_soma_send(r, ctx->reply.status,
-                                  (char *) ctx->reply.type.data,
-                                  &ctx->reply.body);
+        return NGX_DONE;
     }
 
     /* this target is chosen: the balancer's first answer is it */
 
     a->again = 1;
-    ctx->ready = 1;
 
-    return NGX_DONE;
+    return NGX_OK;
 }
 
 
 void
 ngx_http_soma_attempt_begin(ngx_http_soma_ctx_t *ctx)
 {
+    ngx_int_t                 rc;
     ngx_http_soma_peers_t    *peers;
     ngx_http_soma_attempt_t  *a;
 
-    ctx->ready = 0;
-
+    rc = NGX_OK;
     a = ctx->attempt;
     peers = a->provider->peers;
 
     if (peers->resolver && peers->naddrs == 0 && peers->resolving) {
-        ngx_http_soma_wait(a);
-        return;
+        rc = ngx_http_soma_address_wait(a);
     }
 
-    ngx_http_soma_upstream_init(ctx->request);
-}
+    if (rc == NGX_OK) {
+        ngx_http_soma_upstream_init(ctx, rc);
 
-
-static void
-ngx_http_soma_upstream_init(ngx_http_request_t *r)
-{
-    ngx_http_soma_ctx_t  *ctx;
-
-    ctx = ngx_http_soma_get_ctx(r);
-
-    if (ngx_http_soma_drain_watch(ctx->attempt) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+    } else if (rc != NGX_AGAIN) {
+        ngx_http_finalize_request(ctx->request, rc);
     }
-
-    ngx_http_upstream_init(r);
 }
 
 
@@ -139,76 +126,94 @@ ngx_http_soma_upstream_init(ngx_http_request_t *r)
  * Only in the first moments of a worker: the name is being asked for and has
  * never been known.
  */
-static void
-ngx_http_soma_wait(ngx_http_soma_attempt_t *a)
+static ngx_int_t
+ngx_http_soma_address_wait(ngx_http_soma_attempt_t *a)
 {
-    ngx_http_cleanup_t     *cln;
-    ngx_http_request_t     *r;
-    ngx_http_soma_pause_t  *pause;
+    ngx_int_t                 rc;
+    ngx_http_soma_ctx_t      *ctx;
+    ngx_http_soma_address_t  *address;
 
-    r = a->ctx->request;
+    ctx = a->ctx;
 
-    pause = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_pause_t));
-    cln = ngx_http_cleanup_add(r, 0);
-
-    if (pause == NULL || cln == NULL || ngx_http_soma_suspend(r) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+    address = ngx_pcalloc(ctx->request->pool,
+                          sizeof(ngx_http_soma_address_t));
+    if (address == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    cln->handler = ngx_http_soma_wait_cleanup;
-    cln->data = pause;
+    rc = ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_ADDRESS,
+                            ngx_http_soma_upstream_init);
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
 
-    pause->attempt = a;
-    pause->until = ngx_current_msec + a->provider->connect_timeout;
-    pause->dummy.fd = (ngx_socket_t) -1;
-    pause->dummy.data = pause;
-    pause->event.data = &pause->dummy;
-    pause->event.log = r->connection->log;
-    pause->event.handler = ngx_http_soma_wait_handler;
+    ctx->wait.data = address;
+    ctx->wait.over = ngx_http_soma_address_over;
 
-    ngx_add_timer(&pause->event, NGX_HTTP_SOMA_RESOLVE_POLL);
+    address->ctx = ctx;
+    address->peers = a->provider->peers;
+    address->until = ngx_current_msec + a->provider->connect_timeout;
+    address->dummy.fd = (ngx_socket_t) -1;
+    address->dummy.data = address;
+    address->event.data = &address->dummy;
+    address->event.log = ctx->request->connection->log;
+    address->event.handler = ngx_http_soma_address_handler;
+
+    ngx_add_timer(&address->event, NGX_HTTP_SOMA_RESOLVE_POLL);
+
+    return NGX_AGAIN;
 }
 
 
 static void
-ngx_http_soma_wait_handler(ngx_event_t *ev)
+ngx_http_soma_address_handler(ngx_event_t *ev)
 {
-    ngx_connection_t         *c, *rc;
-    ngx_http_request_t       *r;
-    ngx_http_soma_pause_t    *pause;
     ngx_http_soma_peers_t    *peers;
-    ngx_http_soma_attempt_t  *a;
+    ngx_http_soma_address_t  *address;
 
-    c = ev->data;
-    pause = c->data;
-    a = pause->attempt;
-    r = a->ctx->request;
-    rc = r->connection;
-    peers = a->provider->peers;
-
-    ngx_http_set_log_request(rc->log, r);
+    address = ((ngx_connection_t *) ev->data)->data;
+    peers = address->peers;
 
     if (peers->naddrs == 0 && peers->resolving
-        && (ngx_msec_int_t) (pause->until - ngx_current_msec) > 0)
+        && (ngx_msec_int_t) (address->until - ngx_current_msec) > 0)
     {
         ngx_add_timer(ev, NGX_HTTP_SOMA_RESOLVE_POLL);
         return;
     }
 
-    ngx_http_soma_upstream_init(r);
-    ngx_http_run_posted_requests(rc);
+    ngx_http_soma_wake(address->ctx, peers->naddrs ? NGX_OK : NGX_BUSY);
 }
 
 
 static void
-ngx_http_soma_wait_cleanup(void *data)
+ngx_http_soma_address_over(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_soma_pause_t  *pause = data;
+    ngx_http_soma_address_t  *address;
 
-    if (pause->event.timer_set) {
-        ngx_del_timer(&pause->event);
+    address = ctx->wait.data;
+
+    if (address->event.timer_set) {
+        ngx_del_timer(&address->event);
     }
+}
+
+
+/* without an address the attempt fails, and the next target may have one */
+static void
+ngx_http_soma_upstream_init(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_request_t  *r;
+
+    (void) rc;
+
+    r = ctx->request;
+
+    if (ngx_http_soma_drain_watch(ctx->attempt) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_upstream_init(r);
 }
 
 

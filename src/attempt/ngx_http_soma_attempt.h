@@ -204,19 +204,12 @@ typedef struct {
 } ngx_http_soma_attempt_t;
 
 
-/* content handler of soma_pass */
-ngx_int_t ngx_http_soma_pass_handler(ngx_http_request_t *r);
-
 /*
  * The body out of its Content-Encoding.  NGX_DECLINED: it has none; NGX_OK;
- * NGX_DONE: "next" will be called, with NGX_OK or a status; or a status, the
- * fault noted.
+ * NGX_AGAIN: it waits, and ctx->walk goes on with NGX_OK or a status; or a
+ * status, the fault noted.
  */
-typedef void (*ngx_http_soma_unpacked_pt)(ngx_http_soma_ctx_t *ctx,
-    ngx_int_t rc);
-
-ngx_int_t ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_unpacked_pt next);
+ngx_int_t ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx);
 
 /* what the body asks, into ctx->ask: NGX_OK, or a status */
 ngx_int_t ngx_http_soma_read(ngx_http_soma_ctx_t *ctx);
@@ -226,18 +219,14 @@ ngx_int_t ngx_http_soma_read(ngx_http_soma_ctx_t *ctx);
 ngx_int_t ngx_http_soma_policy(ngx_http_soma_ctx_t *ctx);
 
 /*
- * Whether the tenant was given what it names of a provider's: NGX_OK, NGX_DONE
- * (it waits, and will go on), or a status with the fault noted.  Of a request
- * for a stored response it finds the route as well.
+ * Whether the tenant was given what it names of a provider's: NGX_OK,
+ * NGX_AGAIN (it waits, and ctx->walk goes on), or a status with the fault
+ * noted.  Of a request for a stored response it finds the route as well.
  */
-ngx_int_t ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx);
 ngx_int_t ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx);
 
 /* of a plan, what leads to who keeps what is named: NGX_OK, or a status */
 ngx_int_t ngx_http_soma_stored_keeper(ngx_http_soma_ctx_t *ctx);
-
-/* from where a request may have waited; as ngx_http_soma_pass_run() */
-ngx_int_t ngx_http_soma_pass_go_on(ngx_http_soma_ctx_t *ctx);
 
 /* "allow" and "tools" of soma_provider, "tools" of soma_route (of soma_str_t):
  * the words of cf->args */
@@ -259,20 +248,10 @@ ngx_chain_t *ngx_http_soma_body_chain(ngx_http_soma_ctx_t *ctx,
 
 
 /*
- * From a request whose body is there to one that can be sent: admit, plan,
- * attempt.  What a content handler returns; NGX_DONE with ctx->ready: now
- * ngx_http_soma_attempt_begin() sends it, NGX_DONE: it waits.  ran() takes
- * either on its way.
+ * Chooses the first target, makes its request.  NGX_OK: now begin() sends it;
+ * NGX_DONE: it was the echo, whose answer stands in ctx->reply; or a status,
+ * the fault noted.
  */
-ngx_int_t ngx_http_soma_pass_run(ngx_http_soma_ctx_t *ctx);
-void ngx_http_soma_pass_ran(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
-
-/* the same for all requests of one turn of nginx's loop together.
- * NGX_DECLINED: not this one, it is to run alone */
-ngx_int_t ngx_http_soma_turn_join(ngx_http_soma_ctx_t *ctx);
-void ngx_http_soma_turn_leave(ngx_http_soma_ctx_t *ctx);
-
-/* chooses the first target, makes its request; as ngx_http_soma_pass_run() */
 ngx_int_t ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx);
 void ngx_http_soma_attempt_begin(ngx_http_soma_ctx_t *ctx);
 

@@ -14,6 +14,8 @@
 
 
 static ngx_int_t ngx_http_soma_object(ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_stored_response(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_object_known(ngx_http_soma_ctx_t *ctx,
     ngx_int_t rc);
 static ngx_int_t ngx_http_soma_object_take(ngx_http_soma_ctx_t *ctx,
@@ -31,6 +33,17 @@ static ngx_http_soma_model_t *ngx_http_soma_stored_only(
 
 
 ngx_int_t
+ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx)
+{
+    if (ctx->surface->body == SOMA_BODY_NONE) {
+        return ngx_http_soma_stored_response(ctx);
+    }
+
+    return ngx_http_soma_stored_objects(ctx);
+}
+
+
+static ngx_int_t
 ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t  rc;
@@ -47,11 +60,13 @@ ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    do {
-        rc = ngx_http_soma_object(ctx);
-    } while (rc == NGX_OK && ctx->own_at < ctx->ask.nids);
+    rc = NGX_OK;
 
-    return rc == NGX_AGAIN ? NGX_DONE : rc;
+    while (rc == NGX_OK && ctx->own_at < ctx->ask.nids) {
+        rc = ngx_http_soma_object(ctx);
+    }
+
+    return rc;
 }
 
 
@@ -82,17 +97,7 @@ ngx_http_soma_object(ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_object_known(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 {
-    rc = ngx_http_soma_object_take(ctx, rc);
-
-    if (rc == NGX_OK && ctx->own_at < ctx->ask.nids) {
-        rc = ngx_http_soma_stored_objects(ctx);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_soma_pass_go_on(ctx);
-    }
-
-    ngx_http_soma_pass_ran(ctx, rc);
+    ctx->walk(ctx, ngx_http_soma_object_take(ctx, rc));
 }
 
 
@@ -230,10 +235,14 @@ ngx_http_soma_stored_keeper(ngx_http_soma_ctx_t *ctx)
 }
 
 
-ngx_int_t
-ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx)
+static ngx_int_t
+ngx_http_soma_stored_response(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    if (ctx->route != NULL) {
+        return NGX_OK;
+    }
 
     ctx->ask.body_len = 0;
     ctx->ask.max_tokens = -1;
@@ -242,26 +251,14 @@ ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx)
 
     rc = ngx_http_soma_own_find(ctx, ctx->stored, ngx_http_soma_stored_known);
 
-    if (rc == NGX_AGAIN) {
-        return NGX_DONE;
-    }
-
-    rc = ngx_http_soma_stored_route(ctx, rc);
-
-    return (rc == NGX_OK) ? ngx_http_soma_pass_go_on(ctx) : rc;
+    return (rc == NGX_AGAIN) ? NGX_AGAIN : ngx_http_soma_stored_route(ctx, rc);
 }
 
 
 static void
 ngx_http_soma_stored_known(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 {
-    rc = ngx_http_soma_stored_route(ctx, rc);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_soma_pass_go_on(ctx);
-    }
-
-    ngx_http_soma_pass_ran(ctx, rc);
+    ctx->walk(ctx, ngx_http_soma_stored_route(ctx, rc));
 }
 
 

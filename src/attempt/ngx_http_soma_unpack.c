@@ -24,7 +24,6 @@
 
 typedef struct {
     ngx_http_soma_ctx_t       *ctx;
-    ngx_http_soma_unpacked_pt  next;
     ngx_http_soma_encoding_e   encoding;
     z_stream                   zs;
     ngx_chain_t               *in;
@@ -52,7 +51,7 @@ static void ngx_http_soma_unpack_cleanup(void *data);
 
 
 ngx_int_t
-ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_unpacked_pt next)
+ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t                  rc;
     ngx_str_t                 *value;
@@ -91,7 +90,6 @@ ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_unpacked_pt next)
     cln->data = u;
 
     u->ctx = ctx;
-    u->next = next;
     u->encoding = encoding;
     u->last = &u->out;
 
@@ -102,8 +100,7 @@ ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx, ngx_http_soma_unpacked_pt next)
     }
 
     if (rc == NGX_AGAIN) {
-        rc = ngx_http_soma_suspend(r);
-        return rc == NGX_OK ? NGX_DONE : rc;
+        return ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_BODY, ctx->walk);
     }
 
     return rc;
@@ -389,21 +386,19 @@ static void
 ngx_http_soma_unpack_handler(ngx_event_t *ev)
 {
     ngx_int_t                rc;
-    ngx_connection_t        *c;
+    ngx_http_request_t      *r;
     ngx_http_soma_unpack_t  *u;
 
     u = ((ngx_connection_t *) ev->data)->data;
-    c = u->ctx->request->connection;
+    r = u->ctx->request;
 
-    ngx_http_set_log_request(c->log, u->ctx->request);
+    ngx_http_set_log_request(r->connection->log, r);
 
     rc = ngx_http_soma_unpack_step(u);
 
     if (rc != NGX_AGAIN) {
-        u->next(u->ctx, rc);
+        ngx_http_soma_wake(u->ctx, rc);
     }
-
-    ngx_http_run_posted_requests(c);
 }
 
 

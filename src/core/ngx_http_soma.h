@@ -15,6 +15,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_soma_wait.h"
 #include "soma_base.h"
 #include "soma_bpe.h"
 #include "soma_factor.h"
@@ -51,9 +52,8 @@ typedef struct ngx_http_soma_model_s      ngx_http_soma_model_t;
 typedef struct ngx_http_soma_route_s      ngx_http_soma_route_t;
 typedef struct ngx_http_soma_tenant_s     ngx_http_soma_tenant_t;
 typedef struct ngx_http_soma_jwt_s        ngx_http_soma_jwt_t;
-typedef struct ngx_http_soma_ctx_s        ngx_http_soma_ctx_t;
 typedef struct ngx_http_soma_hold_s       ngx_http_soma_hold_t;
-typedef struct ngx_http_soma_wait_s       ngx_http_soma_wait_t;
+typedef struct ngx_http_soma_lease_wait_s ngx_http_soma_lease_wait_t;
 typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
 typedef struct ngx_http_soma_meter_s      ngx_http_soma_meter_t;
 typedef struct ngx_http_soma_doubt_s      ngx_http_soma_doubt_t;
@@ -71,9 +71,6 @@ typedef struct {
 #define NGX_HTTP_SOMA_USAGE_AUTO    0
 #define NGX_HTTP_SOMA_USAGE_ON      1
 #define NGX_HTTP_SOMA_USAGE_OFF     2
-
-/* what was asked of the store about an id is known */
-typedef void (*ngx_http_soma_own_pt)(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
 
 
 struct ngx_http_soma_provider_s {
@@ -333,12 +330,21 @@ typedef struct {
 } ngx_http_soma_reply_t;
 
 
+typedef void (*ngx_http_soma_ctx_over_pt)(ngx_http_soma_ctx_t *ctx);
+
+
 struct ngx_http_soma_ctx_s {
     ngx_http_request_t             *request;    /* the main one */
     ngx_http_soma_main_conf_t      *main;
     ngx_http_soma_loc_conf_t       *conf;
     soma_arena_t                    arena;      /* over request->pool */
     const soma_dialect_t           *client;     /* what the caller speaks */
+
+    ngx_http_soma_wait_t            wait;       /* what it waits for */
+    ngx_http_soma_resume_pt         walk;       /* goes on with the steps: rc
+                                                   is NGX_OK, or a status that
+                                                   ends the request */
+    ngx_http_soma_ctx_over_pt       over;
 
     /* identify */
     soma_identity_t                 identity;
@@ -359,7 +365,7 @@ struct ngx_http_soma_ctx_s {
     /* admit */
     ngx_http_soma_hold_t           *hold;           /* of who asks */
     ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
-    ngx_http_soma_wait_t           *wait;           /* for a lease */
+    ngx_http_soma_lease_wait_t     *lease_wait;     /* NULL: never yet */
     void                           *quota_wait;     /* for what others hold */
     uint64_t                        lease_after;    /* what is told later
                                                        is an answer to us */
@@ -394,7 +400,6 @@ struct ngx_http_soma_ctx_s {
     soma_str_t                      keeper;     /* provider that keeps what is
                                                    gone on from; or empty */
     unsigned                        own_at;     /* ids of ask that are known */
-    ngx_http_soma_own_pt            own_next;
     ngx_http_soma_route_t          *route;
     unsigned                        order[SOMA_TARGETS_MAX];
     ngx_uint_t                      norder;
@@ -404,7 +409,6 @@ struct ngx_http_soma_ctx_s {
     ngx_http_soma_model_t          *model;      /* tried now, or that
                                                    answered */
     void                           *attempt;    /* private to that step */
-    ngx_queue_t                     turn;       /* of its turn's requests */
     ngx_uint_t                      attempts;
     soma_answer_t                   answer;
     ngx_http_soma_meter_t          *meter;      /* NULL: nothing is metered */
@@ -434,21 +438,17 @@ struct ngx_http_soma_ctx_s {
     unsigned                        tenant_known:1; /* what limits it */
     unsigned                        tenant_asked:1; /* Redis, no answer yet */
     unsigned                        tenant_failed:1;    /* it cannot tell */
-    unsigned                        tenant_waits:1; /* phases wait for it */
     unsigned                        user_asked:1;   /* by the headers */
     unsigned                        unlocked:1; /* lock was checked */
     unsigned                        tenant_admitted:1;
     unsigned                        key_admitted:1;
     unsigned                        lease_late:1;   /* no more waiting */
-    unsigned                        in_line:1;  /* for what others hold */
     unsigned                        lease_silent:1; /* no answer: denied */
     unsigned                        admitted:1; /* quotas hold something */
     unsigned                        metered:1;  /* tokens or cost among it */
-    unsigned                        waiting:1;  /* for Redis, for keys */
-    unsigned                        jwt_waited:1;
+    unsigned                        asked:1;    /* what the body asks is
+                                                   known */
     unsigned                        probing:1;  /* all targets are closed */
-    unsigned                        in_turn:1;  /* waits for its end */
-    unsigned                        ready:1;    /* to be sent */
     unsigned                        answered:1; /* a target's answer began */
     unsigned                        complete:1; /* answer came to its end */
     unsigned                        cut:1;      /* by us: a budget ended */
@@ -472,7 +472,14 @@ struct ngx_http_soma_ctx_s {
 extern ngx_module_t  ngx_http_soma_module;
 
 
-/* base: the context of the main request, whatever redirects it went
+/*
+ * A request's context, and its end: then "over" is called, once, which may
+ * find the request in any state; NULL: no memory.
+ */
+ngx_http_soma_ctx_t *ngx_http_soma_ctx_create(ngx_http_request_t *r,
+    ngx_http_soma_ctx_over_pt over);
+
+/* the context of the main request, whatever redirects it went
  * through; NULL when there is none yet */
 ngx_http_soma_ctx_t *ngx_http_soma_get_ctx(ngx_http_request_t *r);
 
@@ -524,16 +531,26 @@ void ngx_http_soma_vlog(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 ngx_str_t ngx_http_soma_path(ngx_http_request_t *r);
 ngx_uint_t ngx_http_soma_path_begins(ngx_str_t *path, const char *prefix);
 
+/* the door to wait, see ngx_http_soma_wait.h */
+
 /*
- * The request waits for something that is not nginx's: suspend sees to it
- * that a client who leaves meanwhile ends it (also one whose socket was never
- * waited on, its request having come with the connection).  NGX_OK, or an
- * HTTP status.  proceed runs its phases on from where it stopped; wake does so
- * from an event that is not the request's, and ends ctx->waiting.
+ * Puts the request to sleep until ngx_http_soma_wake() calls "resume".  A
+ * client that leaves meanwhile ends the request (also one whose socket was
+ * never waited on, its request having come with the connection).  NGX_AGAIN,
+ * or an HTTP status: then it does not sleep.
  */
-ngx_int_t ngx_http_soma_suspend(ngx_http_request_t *r);
-void ngx_http_soma_proceed(ngx_http_request_t *r);
-void ngx_http_soma_wake(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_wait(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_wait_e what, ngx_http_soma_resume_pt resume);
+
+/*
+ * From any event: the wait is over, and the request goes on under its own log
+ * context.  rc is handed to "resume"; NGX_BUSY says that what was waited for
+ * did not come, of which the log gets a line.
+ */
+void ngx_http_soma_wake(ngx_http_soma_ctx_t *ctx, ngx_int_t rc);
+
+/* the wait is over, nobody is to wake the request any more */
+void ngx_http_soma_wait_end(ngx_http_soma_ctx_t *ctx);
 
 /* sends a whole answer of our own (headers and body); for content handlers:
  * returns what they return */

@@ -5,7 +5,6 @@
 
 
 #include "ngx_http_soma.h"
-#include "ngx_http_soma_settle.h"
 
 
 static void *ngx_http_soma_pool_alloc(void *data, size_t size);
@@ -13,84 +12,6 @@ static ngx_int_t ngx_http_soma_cmp_str(const u_char *a, size_t alen,
     const u_char *b, size_t blen);
 static int ngx_libc_cdecl ngx_http_soma_cmp_names(const void *one,
     const void *two);
-
-
-/*
- * An internal redirect (error_page) clears every module's context; the
- * cleanup that settles the request still knows ours.
- */
-ngx_http_soma_ctx_t *
-ngx_http_soma_get_ctx(ngx_http_request_t *r)
-{
-    ngx_http_cleanup_t   *cln;
-    ngx_http_soma_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r->main, ngx_http_soma_module);
-
-    if (ctx != NULL || !(r->main->internal || r->main->filter_finalize
-                         || r->main->uri_changed))
-    {
-        return ctx;
-    }
-
-    for (cln = r->main->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_soma_settle_cleanup) {
-            ctx = cln->data;
-
-            /* another answer begins: what stood in for the last is void */
-
-            ctx->replaced = 0;
-            ctx->replaced_sent = 0;
-
-            ngx_http_set_ctx(r->main, ctx, ngx_http_soma_module);
-
-            return ctx;
-        }
-    }
-
-    return NULL;
-}
-
-
-ngx_int_t
-ngx_http_soma_suspend(ngx_http_request_t *r)
-{
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_soma_proceed(ngx_http_request_t *r)
-{
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-}
-
-
-void
-ngx_http_soma_wake(ngx_http_request_t *r)
-{
-    ngx_connection_t     *c;
-    ngx_http_soma_ctx_t  *ctx;
-
-    c = r->connection;
-    ctx = ngx_http_soma_get_ctx(r);
-    ctx->waiting = 0;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_soma_proceed(r);
-    ngx_http_run_posted_requests(c);
-}
 
 
 void *

@@ -2,15 +2,15 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * The beginning of a request: its context, its id, what it belongs to.
+ * The beginning of a request and its end: its context, its id, what it
+ * belongs to.
  */
 
 
-#include "ngx_http_soma_identify.h"
-#include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_trace.h"
 
 
+static void ngx_http_soma_ctx_cleanup(void *data);
 static ngx_uint_t ngx_http_soma_plain_token(ngx_str_t *s, size_t max);
 
 
@@ -19,7 +19,7 @@ static ngx_str_t  ngx_http_soma_session_id = ngx_string("x-session-id");
 
 
 ngx_http_soma_ctx_t *
-ngx_http_soma_ctx_create(ngx_http_request_t *r)
+ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
 {
     ngx_str_t            *value, path;
     ngx_http_cleanup_t   *cln;
@@ -31,6 +31,7 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r)
     }
 
     ctx->request = r;
+    ctx->over = over;
     ctx->main = ngx_http_get_module_main_conf(r, ngx_http_soma_module);
     ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
     ctx->arena = ngx_http_soma_arena(r->pool);
@@ -61,13 +62,65 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    cln->handler = ngx_http_soma_settle_cleanup;
+    cln->handler = ngx_http_soma_ctx_cleanup;
     cln->data = ctx;
 
     ngx_http_set_ctx(r, ctx, ngx_http_soma_module);
-    ngx_http_soma_metrics_inflight(ctx->main, 1);
 
     return ctx;
+}
+
+
+static void
+ngx_http_soma_ctx_cleanup(void *data)
+{
+    ngx_http_soma_ctx_t  *ctx = data;
+
+    ngx_http_soma_wait_end(ctx);
+
+    ctx->over(ctx);
+
+    /* nginx logs after its cleanups, and an internal redirect may have
+     * cleared what the variables look at */
+
+    ngx_http_set_ctx(ctx->request, ctx, ngx_http_soma_module);
+}
+
+
+/*
+ * An internal redirect (error_page) clears every module's context; the
+ * request's cleanup still knows ours.
+ */
+ngx_http_soma_ctx_t *
+ngx_http_soma_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t   *cln;
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_soma_module);
+
+    if (ctx != NULL || !(r->main->internal || r->main->filter_finalize
+                         || r->main->uri_changed))
+    {
+        return ctx;
+    }
+
+    for (cln = r->main->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_soma_ctx_cleanup) {
+            ctx = cln->data;
+
+            /* another answer begins: what stood in for the last is void */
+
+            ctx->replaced = 0;
+            ctx->replaced_sent = 0;
+
+            ngx_http_set_ctx(r->main, ctx, ngx_http_soma_module);
+
+            return ctx;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -12,6 +12,7 @@
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_filter.h"
+#include "ngx_http_soma_walk.h"
 #include "ngx_http_soma_api.h"
 #include "ngx_http_soma_settle.h"
 
@@ -341,7 +342,7 @@ ngx_http_soma_conf_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    *h = ngx_http_soma_admit_access;
+    *h = ngx_http_soma_access_handler;
 
     if (ngx_http_soma_filter_init(cf) != NGX_OK) {
         return NGX_ERROR;

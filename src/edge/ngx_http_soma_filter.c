@@ -12,6 +12,7 @@
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_walk.h"
 
 
 #define NGX_HTTP_SOMA_VALUES     256    /* bytes of all that is written */
@@ -123,7 +124,7 @@ ngx_http_soma_header_filter(ngx_http_request_t *r)
             return ngx_http_next_header_filter(r);
         }
 
-        ctx = ngx_http_soma_ctx_create(r);
+        ctx = ngx_http_soma_walk_begin(r);
         if (ctx == NULL) {
             return NGX_ERROR;
         }

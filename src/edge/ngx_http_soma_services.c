@@ -13,6 +13,7 @@
 #include "ngx_http_soma_block.h"
 #include "ngx_http_soma_file.h"
 #include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_walk.h"
 
 
 #define NGX_HTTP_SOMA_PRICES_MAX  (64 * 1024 * 1024)

@@ -480,22 +480,14 @@ ngx_http_soma_ask_redis(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
     }
 
-    rc = ngx_http_soma_suspend(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ctx->waiting = 1;
-
-    return NGX_AGAIN;
+    return ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_KEY, ctx->walk);
 }
 
 
 static void
 ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
 {
-    ngx_int_t             rc;
+    ngx_int_t             rc, came;
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = ngx_http_soma_get_ctx(r);
@@ -503,8 +495,8 @@ ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "soma key from redis: %d", reply ? reply->type : -1);
 
-    ctx->waiting = 0;
     rc = ngx_http_soma_read_key(ctx, reply);
+    came = (rc == NGX_DECLINED) ? NGX_BUSY : NGX_OK;
 
     if (rc == NGX_BUSY) {
         ngx_http_soma_strange_note(r);
@@ -531,7 +523,7 @@ ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
         ctx->candidate = ngx_http_soma_next(r, ctx);
     }
 
-    ngx_http_soma_proceed(r);
+    ngx_http_soma_wake(ctx, came);
 }
 
 

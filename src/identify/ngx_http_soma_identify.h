@@ -25,12 +25,9 @@
 #define NGX_HTTP_SOMA_KEY_FRESH  60000      /* ms a cached key is good */
 
 
-/* the context of this request, made and put on its cleanups; NULL: memory */
-ngx_http_soma_ctx_t *ngx_http_soma_ctx_create(ngx_http_request_t *r);
-
 /*
- * NGX_OK: ctx->identity is filled.  NGX_AGAIN: Redis is asked, phases are
- * run again when it has answered.  Else an HTTP status, the fault noted.
+ * NGX_OK: ctx->identity is filled.  NGX_AGAIN: Redis is asked, and ctx->walk
+ * goes on when it has answered.  Else an HTTP status, the fault noted.
  */
 ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
@@ -44,8 +41,7 @@ ngx_int_t ngx_http_soma_identify(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_soma_tenant_find_begin(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
-ngx_int_t ngx_http_soma_tenant_find_end(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx);
+ngx_int_t ngx_http_soma_tenant_find_end(ngx_http_soma_ctx_t *ctx);
 void ngx_http_soma_tenant_find_exit_worker(void);
 
 /*

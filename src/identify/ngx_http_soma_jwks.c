@@ -31,14 +31,11 @@ typedef struct {
 
 
 typedef struct {
-    ngx_queue_t                 queue;
-    ngx_http_request_t         *request;
-    ngx_http_cleanup_t         *cleanup;
     ngx_http_soma_jwks_slot_t  *slot;
     ngx_uint_t                 *strangers;  /* that it is one of, or NULL */
     ngx_uint_t                  rounds;     /* when it began to wait */
     ngx_msec_t                  until;
-} ngx_http_soma_jwks_waiter_t;
+} ngx_http_soma_jwks_wait_t;
 
 
 static void ngx_http_soma_jwks_load(ngx_http_soma_jwks_worker_t *w);
@@ -49,14 +46,14 @@ static void ngx_http_soma_jwks_fetched(ngx_http_soma_fetched_t *fetched,
     void *data);
 static ngx_uint_t ngx_http_soma_jwks_check(ngx_str_t *text,
     const char **error);
-static void ngx_http_soma_jwks_unwait(void *data);
+static void ngx_http_soma_jwks_over(ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_jwks_poll(ngx_event_t *ev);
 
 
 static ngx_http_soma_jwks_worker_t  *ngx_http_soma_jwks_workers;
 
 static struct {
-    ngx_queue_t        queue;
+    ngx_queue_t        queue;       /* of ctx->wait */
     ngx_uint_t         count;
     ngx_event_t        timer;
     ngx_connection_t   dummy;       /* for the timers' debug log */
@@ -367,12 +364,11 @@ ngx_http_soma_jwks_check(ngx_str_t *text, const char **error)
 
 
 ngx_int_t
-ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
+ngx_http_soma_jwks_wait(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt)
 {
     ngx_int_t                     rc;
-    ngx_http_cleanup_t           *cln;
+    ngx_http_soma_jwks_wait_t    *wait;
     ngx_http_soma_jwks_worker_t  *w;
-    ngx_http_soma_jwks_waiter_t  *waiter;
 
     w = &ngx_http_soma_jwks_workers[jwt->index];
 
@@ -382,19 +378,15 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
         return NGX_BUSY;
     }
 
-    cln = ngx_http_cleanup_add(r, 0);
-    waiter = ngx_palloc(r->pool, sizeof(ngx_http_soma_jwks_waiter_t));
-
-    if (cln == NULL || waiter == NULL) {
+    wait = ngx_palloc(ctx->request->pool, sizeof(ngx_http_soma_jwks_wait_t));
+    if (wait == NULL) {
         return NGX_DECLINED;
     }
 
-    waiter->request = r;
-    waiter->cleanup = cln;
-    waiter->slot = jwt->slot;
-    waiter->strangers = w->set ? &w->strangers : NULL;
-    waiter->rounds = jwt->slot->rounds;
-    waiter->until = ngx_current_msec + NGX_HTTP_SOMA_JWKS_WAIT;
+    wait->slot = jwt->slot;
+    wait->strangers = w->set ? &w->strangers : NULL;
+    wait->rounds = jwt->slot->rounds;
+    wait->until = ngx_current_msec + NGX_HTTP_SOMA_JWKS_WAIT;
 
     rc = ngx_http_soma_jwks_slot_lease(w->main, jwt, w->set != NULL, 1);
 
@@ -406,17 +398,19 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
         ngx_http_soma_jwks_fetch(w);
     }
 
-    if (ngx_http_soma_suspend(r) != NGX_OK) {
+    if (ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_ISSUER, ctx->walk)
+        != NGX_AGAIN)
+    {
         return NGX_DECLINED;
     }
 
-    cln->handler = ngx_http_soma_jwks_unwait;
-    cln->data = waiter;
+    ctx->wait.data = wait;
+    ctx->wait.over = ngx_http_soma_jwks_over;
 
-    ngx_queue_insert_tail(&ngx_http_soma_jwks_waiting.queue, &waiter->queue);
+    ngx_queue_insert_tail(&ngx_http_soma_jwks_waiting.queue, &ctx->wait.queue);
     ngx_http_soma_jwks_waiting.count++;
 
-    if (waiter->strangers) {
+    if (wait->strangers) {
         w->strangers++;
     }
 
@@ -430,15 +424,16 @@ ngx_http_soma_jwks_wait(ngx_http_request_t *r, ngx_http_soma_jwt_t *jwt)
 
 
 static void
-ngx_http_soma_jwks_unwait(void *data)
+ngx_http_soma_jwks_over(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_soma_jwks_waiter_t *waiter = data;
+    ngx_http_soma_jwks_wait_t  *wait;
 
-    ngx_queue_remove(&waiter->queue);
+    wait = ctx->wait.data;
+
     ngx_http_soma_jwks_waiting.count--;
 
-    if (waiter->strangers) {
-        (*waiter->strangers)--;
+    if (wait->strangers) {
+        (*wait->strangers)--;
     }
 }
 
@@ -446,8 +441,10 @@ ngx_http_soma_jwks_unwait(void *data)
 static void
 ngx_http_soma_jwks_poll(ngx_event_t *ev)
 {
-    ngx_queue_t                  *q, *next, done;
-    ngx_http_soma_jwks_waiter_t  *waiter;
+    ngx_int_t                   rc;
+    ngx_queue_t                *q, *next, done;
+    ngx_http_soma_ctx_t        *ctx;
+    ngx_http_soma_jwks_wait_t  *wait;
 
     ngx_queue_init(&done);
 
@@ -456,10 +453,11 @@ ngx_http_soma_jwks_poll(ngx_event_t *ev)
          q = next)
     {
         next = ngx_queue_next(q);
-        waiter = ngx_queue_data(q, ngx_http_soma_jwks_waiter_t, queue);
+        ctx = ngx_queue_data(q, ngx_http_soma_ctx_t, wait.queue);
+        wait = ctx->wait.data;
 
-        if (waiter->slot->rounds != waiter->rounds
-            || ngx_http_soma_jwks_due(ngx_current_msec, waiter->until))
+        if (wait->slot->rounds != wait->rounds
+            || ngx_http_soma_jwks_due(ngx_current_msec, wait->until))
         {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&done, q);
@@ -471,12 +469,12 @@ ngx_http_soma_jwks_poll(ngx_event_t *ev)
 
     while (!ngx_queue_empty(&done)) {
         q = ngx_queue_head(&done);
-        waiter = ngx_queue_data(q, ngx_http_soma_jwks_waiter_t, queue);
+        ctx = ngx_queue_data(q, ngx_http_soma_ctx_t, wait.queue);
+        wait = ctx->wait.data;
 
-        waiter->cleanup->handler = NULL;
-        ngx_http_soma_jwks_unwait(waiter);
+        rc = (wait->slot->rounds != wait->rounds) ? NGX_OK : NGX_BUSY;
 
-        ngx_http_soma_wake(waiter->request);
+        ngx_http_soma_wake(ctx, rc);
     }
 
     if (!ngx_queue_empty(&ngx_http_soma_jwks_waiting.queue)

@@ -17,8 +17,8 @@ static ngx_int_t ngx_http_soma_jwt_look(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, soma_str_t token, soma_arena_t *arena);
 static ngx_http_soma_jwt_t *ngx_http_soma_jwt_find(
     ngx_http_soma_main_conf_t *smcf, soma_str_t issuer);
-static ngx_int_t ngx_http_soma_jwt_wait(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt);
+static ngx_int_t ngx_http_soma_jwt_wait(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_jwt_t *jwt);
 static void ngx_http_soma_jwt_remember(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_jwt_t *jwt, ngx_uint_t version, soma_jwt_error_e error);
 static ngx_int_t ngx_http_soma_jwt_refuse(ngx_http_soma_ctx_t *ctx,
@@ -132,7 +132,7 @@ ngx_http_soma_jwt_look(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     set = ngx_http_soma_jwks(jwt, &version);
 
     if (set == NULL) {
-        rc = ngx_http_soma_jwt_wait(r, ctx, jwt);
+        rc = ngx_http_soma_jwt_wait(ctx, jwt);
 
         return rc == NGX_AGAIN ? rc : ngx_http_soma_jwt_away(ctx);
     }
@@ -147,7 +147,7 @@ ngx_http_soma_jwt_look(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     {
         /* its issuer may have a new key */
 
-        rc = ngx_http_soma_jwt_wait(r, ctx, jwt);
+        rc = ngx_http_soma_jwt_wait(ctx, jwt);
 
         if (rc == NGX_AGAIN) {
             return rc;
@@ -210,23 +210,15 @@ ngx_http_soma_jwt_find(ngx_http_soma_main_conf_t *smcf, soma_str_t issuer)
 
 
 static ngx_int_t
-ngx_http_soma_jwt_wait(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_jwt_t *jwt)
+ngx_http_soma_jwt_wait(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt)
 {
-    ngx_int_t  rc;
+    /* once a request, or one that nobody has the keys for would not end */
 
-    if (ctx->jwt_waited) {
+    if (ngx_http_soma_waited_for(ctx, NGX_HTTP_SOMA_WAIT_ISSUER)) {
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_soma_jwks_wait(r, jwt);
-
-    if (rc == NGX_AGAIN) {
-        ctx->jwt_waited = 1;
-        ctx->waiting = 1;
-    }
-
-    return rc;
+    return ngx_http_soma_jwks_wait(ctx, jwt);
 }
 
 

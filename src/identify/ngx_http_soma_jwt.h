@@ -142,8 +142,8 @@ void ngx_http_soma_jwt_exit_worker(void);
 
 /*
  * Whose token is it?  ctx->key_hash is its hash.  NGX_OK: ctx->identity is
- * filled.  NGX_AGAIN: the issuer's keys are waited for, phases are run again.
- * Else an HTTP status, the fault noted.
+ * filled.  NGX_AGAIN: the issuer's keys are waited for.  Else an HTTP status,
+ * the fault noted.
  */
 ngx_int_t ngx_http_soma_jwt_identify(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, soma_str_t token);
@@ -155,11 +155,11 @@ soma_jwks_t *ngx_http_soma_jwks(ngx_http_soma_jwt_t *jwt,
     ngx_uint_t *version);
 
 /*
- * The request waits until the keys were fetched anew.  NGX_AGAIN: phases are
- * run again; NGX_DECLINED: they were asked for too short a time ago; NGX_BUSY:
- * too many wait.
+ * The request waits until the keys were fetched anew.  NGX_AGAIN: ctx->walk
+ * goes on then; NGX_DECLINED: they were asked for too short a time ago;
+ * NGX_BUSY: too many wait.
  */
-ngx_int_t ngx_http_soma_jwks_wait(ngx_http_request_t *r,
+ngx_int_t ngx_http_soma_jwks_wait(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_jwt_t *jwt);
 
 void ngx_http_soma_jwks_state(ngx_http_soma_main_conf_t *smcf,

@@ -140,21 +140,10 @@ ngx_http_soma_tenant_find_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_soma_tenant_find_end(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_tenant_find_end(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
     if (ctx->tenant_asked) {
-        rc = ngx_http_soma_suspend(r);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        ctx->tenant_waits = 1;
-        ctx->waiting = 1;
-
-        return NGX_AGAIN;
+        return ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_TENANT, ctx->walk);
     }
 
     if (!ctx->tenant_known) {
@@ -260,6 +249,7 @@ ngx_http_soma_tenant_ask(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_tenant_handler(ngx_http_request_t *r, redisReply *reply)
 {
+    ngx_int_t             rc;
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = ngx_http_soma_get_ctx(r);
@@ -269,21 +259,17 @@ ngx_http_soma_tenant_handler(ngx_http_request_t *r, redisReply *reply)
 
     ctx->tenant_asked = 0;
 
-    if (ngx_http_soma_tenant_read(ctx, reply) != NGX_OK) {
+    rc = ngx_http_soma_tenant_read(ctx, reply);
+
+    if (rc != NGX_OK) {
         ngx_http_soma_tenant_down(ctx);
     }
 
-    if (!ctx->tenant_waits) {
+    /* where its lock was asked for after it, the lock's answer goes on */
 
-        /* the lock was asked for after the tenant, and its answer goes on */
-
-        return;
+    if (ngx_http_soma_waits_for(ctx, NGX_HTTP_SOMA_WAIT_TENANT)) {
+        ngx_http_soma_wake(ctx, rc == NGX_OK ? NGX_OK : NGX_BUSY);
     }
-
-    ctx->tenant_waits = 0;
-    ctx->waiting = 0;
-
-    ngx_http_soma_proceed(r);
 }
 
 

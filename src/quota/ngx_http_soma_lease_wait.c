@@ -11,27 +11,28 @@
 #include "ngx_http_soma_lease.h"
 
 
-struct ngx_http_soma_wait_s {
+struct ngx_http_soma_lease_wait_s {
     ngx_queue_t                 queue;      /* oldest first */
     ngx_http_soma_ctx_t        *ctx;
-    ngx_http_soma_wait_pt       handler;
+    ngx_http_soma_lease_pt      handler;    /* of a stream */
     uint64_t                    groups;     /* bits of those it waits for */
     uint32_t                    news;       /* the sum of their counters */
     ngx_msec_t                  until;
     unsigned                    queued:1;
-    unsigned                    held:1;     /* a stream: nginx goes on with
-                                               its events */
+    unsigned                    stream:1;   /* nginx goes on with its events,
+                                               the request does not wait */
 };
 
 
-static ngx_http_soma_wait_t *ngx_http_soma_lease_wait_get(
+static ngx_http_soma_lease_wait_t *ngx_http_soma_lease_wait_get(
     ngx_http_soma_ctx_t *ctx);
-static void ngx_http_soma_lease_wait_queue(ngx_http_soma_wait_t *wait,
-    ngx_http_soma_wait_pt handler);
+static void ngx_http_soma_lease_wait_queue(ngx_http_soma_lease_wait_t *wait);
+static void ngx_http_soma_lease_wait_resume(ngx_http_soma_ctx_t *ctx,
+    ngx_int_t rc);
 static void ngx_http_soma_lease_wait_cleanup(void *data);
 static void ngx_http_soma_lease_poll(ngx_event_t *ev);
 static uint32_t ngx_http_soma_lease_news(uint64_t groups);
-static void ngx_http_soma_lease_resume(ngx_http_soma_wait_t *wait);
+static void ngx_http_soma_lease_wait_stream(ngx_http_soma_lease_wait_t *wait);
 
 
 static ngx_queue_t                 ngx_http_soma_waits;
@@ -68,40 +69,56 @@ ngx_http_soma_lease_wait_init(ngx_http_soma_main_conf_t *smcf)
 
 
 ngx_int_t
-ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler)
+ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_soma_wait_t  *wait;
+    ngx_int_t                    rc;
+    ngx_http_soma_lease_wait_t  *wait;
 
     wait = ngx_http_soma_lease_wait_get(ctx);
-
-    if (wait == NULL || ngx_http_soma_suspend(ctx->request) != NGX_OK) {
-        return NGX_ERROR;
+    if (wait == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_soma_lease_wait_queue(wait, handler);
+    rc = ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_LEASE,
+                            ngx_http_soma_lease_wait_resume);
 
-    return NGX_OK;
+    if (rc == NGX_AGAIN) {
+        ngx_http_soma_lease_wait_queue(wait);
+    }
+
+    return rc;
+}
+
+
+/* what a lease that did not come means, its limit decides */
+static void
+ngx_http_soma_lease_wait_resume(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
+{
+    (void) rc;
+
+    ctx->walk(ctx, NGX_OK);
 }
 
 
 ngx_int_t
 ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler)
+    ngx_http_soma_lease_pt handler)
 {
-    ngx_http_soma_wait_t  *wait;
+    ngx_http_soma_lease_wait_t  *wait;
 
     wait = ngx_http_soma_lease_wait_get(ctx);
     if (wait == NULL) {
         return NGX_ERROR;
     }
 
-    if (!wait->held) {
-        wait->held = 1;
+    if (!wait->stream) {
+        wait->stream = 1;
         wait->until = ngx_current_msec + ctx->main->redis.timeout;
     }
 
-    ngx_http_soma_lease_wait_queue(wait, handler);
+    wait->handler = handler;
+
+    ngx_http_soma_lease_wait_queue(wait);
 
     return NGX_OK;
 }
@@ -110,9 +127,9 @@ ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
 void
 ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx)
 {
-    if (ctx->wait != NULL) {
-        ngx_http_soma_lease_wait_cleanup(ctx->wait);
-        ctx->wait->held = 0;
+    if (ctx->lease_wait != NULL) {
+        ngx_http_soma_lease_wait_cleanup(ctx->lease_wait);
+        ctx->lease_wait->stream = 0;
     }
 
     ctx->lease_late = 0;
@@ -129,27 +146,27 @@ ngx_http_soma_lease_renew(ngx_http_soma_ctx_t *ctx)
     ctx->lease_news = 0;
     ctx->lease_late = 0;
 
-    if (ctx->wait != NULL) {
-        ctx->wait->until = ngx_current_msec + ctx->main->redis.timeout;
+    if (ctx->lease_wait != NULL) {
+        ctx->lease_wait->until = ngx_current_msec + ctx->main->redis.timeout;
     }
 }
 
 
-static ngx_http_soma_wait_t *
+static ngx_http_soma_lease_wait_t *
 ngx_http_soma_lease_wait_get(ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_cleanup_t    *cln;
     ngx_http_request_t    *r;
-    ngx_http_soma_wait_t  *wait;
+    ngx_http_soma_lease_wait_t  *wait;
 
-    if (ctx->wait != NULL) {
-        return ctx->wait;
+    if (ctx->lease_wait != NULL) {
+        return ctx->lease_wait;
     }
 
     r = ctx->request;
 
     cln = ngx_http_cleanup_add(r, 0);
-    wait = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_wait_t));
+    wait = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_lease_wait_t));
 
     if (cln == NULL || wait == NULL) {
         return NULL;
@@ -160,21 +177,19 @@ ngx_http_soma_lease_wait_get(ngx_http_soma_ctx_t *ctx)
 
     wait->ctx = ctx;
     wait->until = ngx_current_msec + ctx->main->redis.timeout;
-    ctx->wait = wait;
+    ctx->lease_wait = wait;
 
     return wait;
 }
 
 
 static void
-ngx_http_soma_lease_wait_queue(ngx_http_soma_wait_t *wait,
-    ngx_http_soma_wait_pt handler)
+ngx_http_soma_lease_wait_queue(ngx_http_soma_lease_wait_t *wait)
 {
     ngx_http_soma_ctx_t  *ctx;
 
     ctx = wait->ctx;
 
-    wait->handler = handler;
     wait->groups = ctx->lease_groups;
     wait->news = ctx->lease_news;
     wait->queued = 1;
@@ -193,7 +208,7 @@ ngx_http_soma_lease_wait_queue(ngx_http_soma_wait_t *wait,
 static void
 ngx_http_soma_lease_wait_cleanup(void *data)
 {
-    ngx_http_soma_wait_t  *wait = data;
+    ngx_http_soma_lease_wait_t  *wait = data;
 
     if (wait->queued) {
         wait->queued = 0;
@@ -240,7 +255,7 @@ ngx_http_soma_lease_wake(void)
 {
     ngx_uint_t             late;
     ngx_queue_t           *q, seen;
-    ngx_http_soma_wait_t  *wait;
+    ngx_http_soma_lease_wait_t  *wait;
 
     ngx_queue_init(&seen);
 
@@ -251,7 +266,7 @@ ngx_http_soma_lease_wake(void)
 
     while (!ngx_queue_empty(&seen)) {
         q = ngx_queue_head(&seen);
-        wait = ngx_queue_data(q, ngx_http_soma_wait_t, queue);
+        wait = ngx_queue_data(q, ngx_http_soma_lease_wait_t, queue);
 
         ngx_queue_remove(q);
 
@@ -265,13 +280,18 @@ ngx_http_soma_lease_wake(void)
         wait->queued = 0;
         wait->ctx->lease_late = late;
 
-        ngx_http_soma_lease_resume(wait);
+        if (wait->stream) {
+            ngx_http_soma_lease_wait_stream(wait);
+
+        } else {
+            ngx_http_soma_wake(wait->ctx, late ? NGX_BUSY : NGX_OK);
+        }
     }
 }
 
 
 static void
-ngx_http_soma_lease_resume(ngx_http_soma_wait_t *wait)
+ngx_http_soma_lease_wait_stream(ngx_http_soma_lease_wait_t *wait)
 {
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -280,14 +300,10 @@ ngx_http_soma_lease_resume(ngx_http_soma_wait_t *wait)
     c = r->connection;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "soma lease: request looks again, late:%ui",
+                   "soma lease: stream looks again, late:%ui",
                    (ngx_uint_t) wait->ctx->lease_late);
 
     ngx_http_set_log_request(c->log, r);
-
-    if (!wait->held) {
-        r->read_event_handler = ngx_http_block_reading;
-    }
 
     wait->handler(wait->ctx);
 

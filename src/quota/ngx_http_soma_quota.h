@@ -57,7 +57,7 @@ void ngx_http_soma_lease_file_exit(void);
  * With Redis each limit is shared with other nodes by a lease, see
  * soma_lease.h.  What the leases lack is asked for; then
  *   a hold of who asks (&ctx->hold): NGX_AGAIN, the caller waits with
- *   ngx_http_soma_lease_wait() and calls again; with ctx->loose nothing is
+ *   ngx_http_soma_lease_wait() and reserves again; with ctx->loose nothing is
  *   asked for yet;
  *   a hold of who answers: NGX_BUSY, it cannot wait.
  *
@@ -95,33 +95,33 @@ ngx_int_t ngx_http_soma_quota_ensure(ngx_http_soma_ctx_t *ctx,
     soma_str_t owner, ngx_array_t *limits, const int64_t *want);
 
 /*
- * The request is suspended until leases that it lacked may be there, at most
- * for Redis' timeout in all; then the handler is called.  NGX_ERROR.
+ * The request waits until leases that it lacked may be there, at most for
+ * Redis' timeout in all; then ctx->walk goes on.  NGX_AGAIN, or an HTTP
+ * status.
  */
-typedef void (*ngx_http_soma_wait_pt)(ngx_http_soma_ctx_t *ctx);
-
-ngx_int_t ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler);
+ngx_int_t ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx);
 
 /*
- * The same for a stream: its request stays as it is.  Redis' timeout counts
- * from the first call until ngx_http_soma_lease_release(), which is for
- * those that did wait as for those that do not want to any more.
+ * The same for a stream: its request stays as it is, and the handler is
+ * called.  Redis' timeout counts from the first call until
+ * ngx_http_soma_lease_release(), which is for those that did wait as for
+ * those that do not want to any more.
  */
+typedef void (*ngx_http_soma_lease_pt)(ngx_http_soma_ctx_t *ctx);
+
 ngx_int_t ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler);
+    ngx_http_soma_lease_pt handler);
 void ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx);
 
 /* anew, for a request that will ask as if for the first time */
 void ngx_http_soma_lease_renew(ngx_http_soma_ctx_t *ctx);
 
 /*
- * A request that stands in line is suspended until it is its turn and
- * something has changed, or soma_limit_wait is over; then the handler is
- * called, and it reserves again.  NGX_ERROR.
+ * A request that stands in line waits until it is its turn and something has
+ * changed, or soma_limit_wait is over; then ctx->walk goes on, and it
+ * reserves again.  NGX_AGAIN, or an HTTP status.
  */
-ngx_int_t ngx_http_soma_quota_wait(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler);
+ngx_int_t ngx_http_soma_quota_wait(ngx_http_soma_ctx_t *ctx);
 void ngx_http_soma_quota_wait_init(void);
 
 /* it is refused for good */

@@ -18,7 +18,6 @@ typedef struct {
     ngx_queue_t              queue;     /* of this worker, while suspended */
     ngx_http_soma_ctx_t     *ctx;
     ngx_http_soma_waiter_t  *waiter;    /* NULL: not in line */
-    ngx_http_soma_wait_pt    handler;
     ngx_msec_t               until;
     ngx_msec_t               next;      /* look, though nothing was told */
     uint32_t                 seen;      /* changes of the state */
@@ -33,8 +32,8 @@ static void ngx_http_soma_quota_wait_poll(ngx_event_t *ev);
 static ngx_uint_t ngx_http_soma_quota_wait_look(void);
 static ngx_uint_t ngx_http_soma_quota_wait_ready(
     ngx_http_soma_quota_wait_t *wait);
-static void ngx_http_soma_quota_wait_resume(
-    ngx_http_soma_quota_wait_t *wait);
+static void ngx_http_soma_quota_wait_resume(ngx_http_soma_ctx_t *ctx,
+    ngx_int_t rc);
 
 
 static ngx_queue_t  ngx_http_soma_quota_waits;
@@ -198,19 +197,19 @@ ngx_http_soma_quota_unwait_locked(ngx_http_soma_main_conf_t *smcf,
 
 
 ngx_int_t
-ngx_http_soma_quota_wait(ngx_http_soma_ctx_t *ctx,
-    ngx_http_soma_wait_pt handler)
+ngx_http_soma_quota_wait(ngx_http_soma_ctx_t *ctx)
 {
+    ngx_int_t                    rc;
     ngx_http_soma_quota_wait_t  *wait;
 
     wait = ctx->quota_wait;
 
-    if (wait == NULL || ngx_http_soma_suspend(ctx->request) != NGX_OK) {
-        return NGX_ERROR;
+    rc = ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_LINE,
+                            ngx_http_soma_quota_wait_resume);
+    if (rc != NGX_AGAIN) {
+        return rc;
     }
 
-    ctx->in_line = 0;
-    wait->handler = handler;
     wait->next = ngx_current_msec + NGX_HTTP_SOMA_WAIT_RETRY;
     wait->queued = 1;
 
@@ -221,7 +220,7 @@ ngx_http_soma_quota_wait(ngx_http_soma_ctx_t *ctx,
                       NGX_HTTP_SOMA_WAIT_POLL);
     }
 
-    return NGX_OK;
+    return NGX_AGAIN;
 }
 
 
@@ -372,7 +371,7 @@ ngx_http_soma_quota_wait_look(void)
         wait = ngx_queue_data(q, ngx_http_soma_quota_wait_t, queue);
         wait->queued = 0;
 
-        ngx_http_soma_quota_wait_resume(wait);
+        ngx_http_soma_wake(wait->ctx, NGX_OK);
     }
 
     return any;
@@ -400,31 +399,13 @@ ngx_http_soma_quota_wait_ready(ngx_http_soma_quota_wait_t *wait)
 }
 
 
+/* what Redis said before is no answer to what is asked now */
 static void
-ngx_http_soma_quota_wait_resume(ngx_http_soma_quota_wait_t *wait)
+ngx_http_soma_quota_wait_resume(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_connection_t     *c;
-    ngx_http_request_t   *r;
-    ngx_http_soma_ctx_t  *ctx;
-
-    ctx = wait->ctx;
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "soma quota: request in line looks again");
-
-    ngx_http_set_log_request(c->log, r);
-
-    /* what Redis said before is no answer to what is asked now */
-
     ngx_http_soma_lease_renew(ctx);
 
-    r->read_event_handler = ngx_http_block_reading;
-
-    wait->handler(ctx);
-
-    ngx_http_run_posted_requests(c);
+    ctx->walk(ctx, rc);
 }
 
 

@@ -48,22 +48,6 @@ static const soma_str_t  ngx_http_soma_api_names[] = {
 
 
 void
-ngx_http_soma_settle_cleanup(void *data)
-{
-    ngx_http_soma_ctx_t  *ctx = data;
-
-    ngx_http_soma_turn_leave(ctx);
-    ngx_http_soma_settle(ctx);
-    ngx_http_soma_metrics_inflight(ctx->main, -1);
-
-    /* nginx logs after its cleanups, and an internal redirect may have
-     * cleared what the variables look at */
-
-    ngx_http_set_ctx(ctx->request, ctx, ngx_http_soma_module);
-}
-
-
-void
 ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
 {
     if (ctx->settled) {

@@ -48,9 +48,6 @@ int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
  */
 ngx_int_t ngx_http_soma_settle_query_hash(ngx_http_soma_ctx_t *ctx);
 
-/* the request's cleanup, data is the context: settles what nothing else did */
-void ngx_http_soma_settle_cleanup(void *data);
-
 ngx_int_t ngx_http_soma_variables_add(ngx_conf_t *cf);
 
 

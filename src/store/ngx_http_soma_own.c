@@ -35,7 +35,7 @@ ngx_http_soma_own_alone(ngx_http_soma_ctx_t *ctx)
 
 ngx_int_t
 ngx_http_soma_own_find(ngx_http_soma_ctx_t *ctx, soma_str_t id,
-    ngx_http_soma_own_pt next)
+    ngx_http_soma_resume_pt next)
 {
     size_t       len, argvlen[2];
     u_char       hash[SOMA_OWN_HASH], buf[SOMA_OWN_VALUE_MAX];
@@ -72,16 +72,14 @@ ngx_http_soma_own_find(ngx_http_soma_ctx_t *ctx, soma_str_t id,
     argv[1] = (char *) key;
     argvlen[1] = ngx_http_soma_own_key(ctx, hash, key);
 
-    ctx->own_next = next;
-
     rc = ngx_http_soma_redis_request(ctx->request, ngx_http_soma_own_handler,
                                      2, argv, argvlen);
     if (rc != NGX_OK) {
         return rc == NGX_ERROR ? NGX_ERROR : NGX_BUSY;
     }
 
-    return ngx_http_soma_suspend(ctx->request) == NGX_OK ? NGX_AGAIN
-                                                         : NGX_ERROR;
+    return ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_OWNER, next)
+           == NGX_AGAIN ? NGX_AGAIN : NGX_ERROR;
 }
 
 
@@ -108,7 +106,7 @@ ngx_http_soma_own_handler(ngx_http_request_t *r, redisReply *reply)
         rc = NGX_BUSY;
     }
 
-    ctx->own_next(ctx, rc);
+    ngx_http_soma_wake(ctx, rc);
 }
 
 

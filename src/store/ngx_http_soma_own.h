@@ -27,11 +27,10 @@ ngx_uint_t ngx_http_soma_own_alone(ngx_http_soma_ctx_t *ctx);
 /*
  * Looks for an id that the tenant was given: NGX_OK, ctx->own is set;
  * NGX_DECLINED: it was not; NGX_BUSY: nobody can tell now; NGX_AGAIN: the
- * request is suspended, "next" will be called with one of the others;
- * NGX_ERROR.
+ * request waits, "next" will be called with one of the others; NGX_ERROR.
  */
 ngx_int_t ngx_http_soma_own_find(ngx_http_soma_ctx_t *ctx, soma_str_t id,
-    ngx_http_soma_own_pt next);
+    ngx_http_soma_resume_pt next);
 
 /* the response that the tenant is being given, if it is kept */
 void ngx_http_soma_own_note(ngx_http_soma_ctx_t *ctx);

@@ -69,11 +69,11 @@ void ngx_http_soma_redis_exit_worker(ngx_cycle_t *cycle);
 ngx_uint_t ngx_http_soma_redis_ready(void);
 
 /*
- * NGX_AGAIN: this worker has not heard of Redis yet; the request is suspended
- * and its phases are run again, with ctx->waiting off, when it was, when it
- * cannot be reached, or after the timeout.  NGX_OK: go on.
+ * NGX_AGAIN: this worker has not heard of Redis yet; the request waits until
+ * it was, until it cannot be reached, or for the timeout, and then goes on
+ * with ctx->walk.  NGX_OK: go on.  Else an HTTP status.
  */
-ngx_int_t ngx_http_soma_redis_first(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_redis_first(ngx_http_soma_ctx_t *ctx);
 
 /* why it is not: a constant or a bounded text, for /soma/health */
 const char *ngx_http_soma_redis_error(void);

@@ -12,24 +12,16 @@
 #include "ngx_http_soma_redis_link.h"
 
 
-/* there are no more of them than worker_connections, and streams of HTTP/2 in
- * them, let in */
+/* there are no more early ones than worker_connections, and streams of HTTP/2
+ * in them, let in */
 typedef struct {
-    ngx_queue_t          queue;
-    ngx_http_request_t  *request;
-    ngx_http_cleanup_t  *cleanup;
-} ngx_http_soma_redis_early_t;
-
-
-typedef struct {
-    ngx_queue_t       early;
+    ngx_queue_t       early;        /* of ctx->wait */
     ngx_event_t       event;        /* posted, or their time is over */
     ngx_connection_t  dummy;
     unsigned          heard:1;
 } ngx_http_soma_redis_first_t;
 
 
-static void ngx_http_soma_redis_first_gone(void *data);
 static void ngx_http_soma_redis_first_event(ngx_event_t *ev);
 
 
@@ -56,10 +48,9 @@ ngx_http_soma_redis_first_init(ngx_log_t *log, ngx_uint_t redis)
 
 
 ngx_int_t
-ngx_http_soma_redis_first(ngx_http_request_t *r)
+ngx_http_soma_redis_first(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_cleanup_t           *cln;
-    ngx_http_soma_redis_early_t  *early;
+    ngx_int_t                     rc;
     ngx_http_soma_redis_first_t  *first;
 
     first = &ngx_http_soma_redis_first_word;
@@ -68,35 +59,19 @@ ngx_http_soma_redis_first(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    early = ngx_palloc(r->pool, sizeof(ngx_http_soma_redis_early_t));
-    cln = ngx_http_cleanup_add(r, 0);
+    rc = ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_REDIS, ctx->walk);
 
-    if (early == NULL || cln == NULL || ngx_http_soma_suspend(r) != NGX_OK) {
-        return NGX_ERROR;
+    if (rc != NGX_AGAIN) {
+        return rc;
     }
 
-    early->request = r;
-    early->cleanup = cln;
-
-    cln->handler = ngx_http_soma_redis_first_gone;
-    cln->data = early;
-
-    ngx_queue_insert_tail(&first->early, &early->queue);
+    ngx_queue_insert_tail(&first->early, &ctx->wait.queue);
 
     if (!first->event.timer_set) {
         ngx_add_timer(&first->event, ngx_http_soma_redis_worker.conf->timeout);
     }
 
     return NGX_AGAIN;
-}
-
-
-static void
-ngx_http_soma_redis_first_gone(void *data)
-{
-    ngx_http_soma_redis_early_t  *early = data;
-
-    ngx_queue_remove(&early->queue);
 }
 
 
@@ -123,7 +98,6 @@ static void
 ngx_http_soma_redis_first_event(ngx_event_t *ev)
 {
     ngx_queue_t                  *q;
-    ngx_http_soma_redis_early_t  *early;
     ngx_http_soma_redis_first_t  *first;
 
     first = &ngx_http_soma_redis_first_word;
@@ -137,11 +111,8 @@ ngx_http_soma_redis_first_event(ngx_event_t *ev)
 
     while (!ngx_queue_empty(&first->early)) {
         q = ngx_queue_head(&first->early);
-        early = ngx_queue_data(q, ngx_http_soma_redis_early_t, queue);
 
-        early->cleanup->handler = NULL;
-        ngx_queue_remove(q);
-
-        ngx_http_soma_wake(early->request);
+        ngx_http_soma_wake(ngx_queue_data(q, ngx_http_soma_ctx_t, wait.queue),
+                           NGX_OK);
     }
 }
