@@ -29,8 +29,6 @@ static ngx_int_t ngx_http_soma_live_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_allow(ngx_http_request_t *r,
     const char *methods);
-static void ngx_http_soma_endpoint_resume(ngx_http_soma_ctx_t *ctx,
-    ngx_int_t rc);
 static void ngx_http_soma_state_cleanup(void *data);
 
 
@@ -345,46 +343,6 @@ ngx_http_soma_endpoint_arg(ngx_http_request_t *r, const char *name,
     value->len = p - value->data;
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_soma_endpoint_wait(ngx_http_request_t *r)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_soma_endpoint_sleep(r);
-
-    if (rc != NGX_AGAIN) {
-        return rc;
-    }
-
-    r->main->count++;
-
-    return NGX_DONE;
-}
-
-
-ngx_int_t
-ngx_http_soma_endpoint_sleep(ngx_http_request_t *r)
-{
-    return ngx_http_soma_wait(ngx_http_soma_get_ctx(r),
-                              NGX_HTTP_SOMA_WAIT_ENDPOINT,
-                              ngx_http_soma_endpoint_resume);
-}
-
-
-void
-ngx_http_soma_endpoint_end(ngx_http_request_t *r, ngx_int_t rc)
-{
-    ngx_http_soma_wake(ngx_http_soma_get_ctx(r), rc);
-}
-
-
-static void
-ngx_http_soma_endpoint_resume(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
-{
-    ngx_http_finalize_request(ctx->request, rc);
 }
 
 

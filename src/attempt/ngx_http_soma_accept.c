@@ -63,7 +63,7 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
         /* caught, or without a body: the header may be the end of it */
 
         ctx->complete = 1;
-        ngx_http_soma_settle(ctx);
+        ngx_http_soma_outcome_settle(ctx);
     }
 
     return ngx_http_soma_accept_type(a);

@@ -9,7 +9,6 @@
 
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_plan.h"
-#include "ngx_http_soma_settle.h"
 
 
 /* until a provider's name has an address */

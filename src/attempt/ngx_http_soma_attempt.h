@@ -214,6 +214,12 @@ ngx_int_t ngx_http_soma_unpack(ngx_http_soma_ctx_t *ctx);
 /* what the body asks, into ctx->ask: NGX_OK, or a status */
 ngx_int_t ngx_http_soma_read(ngx_http_soma_ctx_t *ctx);
 
+/*
+ * Tells equal questions apart from others; no secret, no proof.  Taken when
+ * the body has just been read: later it has left the processor's caches.
+ */
+ngx_int_t ngx_http_soma_query_hash(ngx_http_soma_ctx_t *ctx);
+
 /* whether all that may answer allow what is asked beside text: NGX_OK, or 400
  * with the fault noted */
 ngx_int_t ngx_http_soma_policy(ngx_http_soma_ctx_t *ctx);
@@ -455,6 +461,25 @@ ngx_int_t ngx_http_soma_meter(ngx_http_soma_ctx_t *ctx);
 
 /* instead of the event at hand: settles, and gives the stream's end */
 ngx_int_t ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text);
+
+/* tokens of what a metered stream has sent so far */
+int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
+    ngx_uint_t *exact);
+
+/*
+ * ngx_http_soma_outcome.c: how the request has ended.  settle: it has, and is
+ * settled with that, once.  cost: what the usage at hand comes to in nano-USD,
+ * what the record will say if it is the last; -1: nobody asked, or the model
+ * has no price.
+ *
+ * failed: the attempt under way did; "lost": its connection broke or was
+ * silent for too long, "status" as far as one came, or 0.  Where it may have
+ * cost something, used[] of tokens and cost becomes that.
+ */
+void ngx_http_soma_outcome_settle(ngx_http_soma_ctx_t *ctx);
+int64_t ngx_http_soma_outcome_cost(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_outcome_failed(ngx_http_soma_ctx_t *ctx, ngx_uint_t status,
+    ngx_uint_t lost, int64_t *used);
 
 /* ngx_http_soma_end.c: nginx's upstream is done with an answer whose header
  * went out */

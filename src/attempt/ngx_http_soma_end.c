@@ -42,7 +42,7 @@ ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc)
             ctx->complete = 1;
         }
 
-        ngx_http_soma_settle(ctx);
+        ngx_http_soma_outcome_settle(ctx);
         return;
     }
 
@@ -54,11 +54,11 @@ ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc)
         || ctx->cut)
     {
         ctx->complete = 1;
-        ngx_http_soma_settle(ctx);
+        ngx_http_soma_outcome_settle(ctx);
         return;
     }
 
-    ngx_http_soma_settle(ctx);
+    ngx_http_soma_outcome_settle(ctx);
 
     if (rc != NGX_DONE && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST
         && rc != NGX_HTTP_REQUEST_TIME_OUT && !r->connection->error

@@ -58,7 +58,7 @@ ngx_http_soma_local(ngx_http_soma_ctx_t *ctx)
 
     ngx_http_soma_local_answered(ctx, answer);
 
-    if (soma_local_end(answer, ngx_http_soma_settle_usage_cost(ctx))
+    if (soma_local_end(answer, ngx_http_soma_outcome_cost(ctx))
         != SOMA_OK
         || soma_pieces_whole(&answer->body, &body) != SOMA_OK)
     {
@@ -96,5 +96,5 @@ ngx_http_soma_local_answered(ngx_http_soma_ctx_t *ctx,
     ctx->first_token = 1;
     ctx->first_token_msec = ngx_current_msec - ctx->start_msec;
 
-    ngx_http_soma_settle(ctx);
+    ngx_http_soma_outcome_settle(ctx);
 }

@@ -451,7 +451,7 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
     ctx->complete = 1;
     a->ended = 1;
 
-    ngx_http_soma_settle(ctx);
+    ngx_http_soma_outcome_settle(ctx);
 
     if (a->translate) {
         return ngx_http_soma_translate_cut(a, text);
@@ -470,7 +470,7 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
 
     soma_put_init(&out, p, size);
     ctx->client->cut(&out, &ctx->ask, &ctx->answer, &ctx->usage,
-                     ngx_http_soma_settle_usage_cost(ctx));
+                     ngx_http_soma_outcome_cost(ctx));
 
     text->data = p;
     text->len = out.pos - out.start;

@@ -247,7 +247,7 @@ ngx_http_soma_stream_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
         a->whole = 1;
         ctx->complete = 1;
-        ngx_http_soma_settle(ctx);
+        ngx_http_soma_outcome_settle(ctx);
     }
 }
 
@@ -383,7 +383,7 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
         /* the client may go as soon as it has this event */
 
         ctx->complete = 1;
-        ngx_http_soma_settle(ctx);
+        ngx_http_soma_outcome_settle(ctx);
     }
 
     if (a->translate) {
@@ -544,7 +544,7 @@ ngx_http_soma_event_priced(ngx_http_soma_attempt_t *a,
     soma_json_edit_t  edit;
     soma_sse_event_t  head;
 
-    cost = ngx_http_soma_settle_usage_cost(a->ctx);
+    cost = ngx_http_soma_outcome_cost(a->ctx);
 
     if (cost < 0
         || soma_usage_cost(event, a->ctx->answer.usage_text, cost, buf, &edit)
@@ -597,6 +597,6 @@ ngx_http_soma_body_end(ngx_http_soma_attempt_t *a)
 
     if (!a->event_stream || !a->good) {
         a->ctx->complete = 1;
-        ngx_http_soma_settle(a->ctx);
+        ngx_http_soma_outcome_settle(a->ctx);
     }
 }

@@ -404,9 +404,9 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
     ngx_memzero(used, sizeof(used));
     used[SOMA_REQUESTS] = 1;
 
-    ngx_http_soma_bill_failed(ctx, a->status.code,
-                              a->fail == SOMA_FAIL_LOST
-                              || a->fail == SOMA_FAIL_TIMEOUT, used);
+    ngx_http_soma_outcome_failed(ctx, a->status.code,
+                                 a->fail == SOMA_FAIL_LOST
+                                 || a->fail == SOMA_FAIL_TIMEOUT, used);
     ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
 
     a->over = 1;

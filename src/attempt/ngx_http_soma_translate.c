@@ -346,7 +346,7 @@ ngx_http_soma_translate_sink(void *data, const soma_inner_event_t *event)
     if (event->event == SOMA_INNER_END && ctx->settled
         && ctx->conf->usage_cost)
     {
-        t->writer.cost = ngx_http_soma_settle_usage_cost(ctx);
+        t->writer.cost = ngx_http_soma_outcome_cost(ctx);
     }
 
     ngx_http_soma_translate_note(t, event);

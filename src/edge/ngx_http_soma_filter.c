@@ -171,7 +171,7 @@ ngx_http_soma_settle_header(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
                 || r->headers_out.status == NGX_HTTP_NOT_MODIFIED
                 || r->headers_out.content_length_n == 0)))
     {
-        ngx_http_soma_settle(ctx);
+        ngx_http_soma_outcome_settle(ctx);
     }
 }
 
@@ -206,7 +206,7 @@ ngx_http_soma_settle_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     end |= (ctx->passed == r->headers_out.content_length_n);
 
     if (end && size <= NGX_HTTP_SOMA_TAIL_MAX && !r->connection->buffered) {
-        ngx_http_soma_settle(ctx);
+        ngx_http_soma_outcome_settle(ctx);
     }
 }
 

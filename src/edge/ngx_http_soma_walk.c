@@ -279,7 +279,7 @@ ngx_http_soma_walk_asks(ngx_http_soma_ctx_t *ctx)
         rc = ngx_http_soma_user_body(ctx);
     }
 
-    if (rc == NGX_OK && ngx_http_soma_settle_query_hash(ctx) != NGX_OK) {
+    if (rc == NGX_OK && ngx_http_soma_query_hash(ctx) != NGX_OK) {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -365,6 +365,6 @@ ngx_http_soma_walk_unnamed(ngx_http_soma_ctx_t *ctx)
 static void
 ngx_http_soma_walk_over(ngx_http_soma_ctx_t *ctx)
 {
-    ngx_http_soma_settle(ctx);
+    ngx_http_soma_outcome_settle(ctx);
     ngx_http_soma_metrics_inflight(ctx->main, -1);
 }

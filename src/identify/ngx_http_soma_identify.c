@@ -8,7 +8,6 @@
 #include "ngx_http_soma_cache.h"
 #include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_redis.h"
-#include "ngx_http_soma_settle.h"
 
 #include <openssl/evp.h>
 

@@ -2,16 +2,14 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * What the bill of a request is made of: how its attempts ended, what was
- * seen of the answer, and what was reserved for it.  soma_bill.c decides.
+ * The bill of a request, from how it ended and from what was reserved for it.
+ * soma_bill.c decides which of them is due.
  */
 
 
 #include "ngx_http_soma_settle.h"
-#include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_vocabulary.h"
-#include "soma_bill.h"
 
 
 struct ngx_http_soma_doubt_s {
@@ -21,21 +19,18 @@ struct ngx_http_soma_doubt_s {
 };
 
 
-static void ngx_http_soma_bill_counts(ngx_http_soma_ctx_t *ctx,
-    soma_bill_t *bill);
 static void ngx_http_soma_bill_pieces(ngx_http_soma_ctx_t *ctx,
     soma_reservation_t *reserved);
 static void ngx_http_soma_bill_tokens(ngx_http_soma_ctx_t *ctx,
     soma_reservation_t *reserved);
 static int64_t ngx_http_soma_bill_prompt(ngx_http_soma_ctx_t *ctx);
 static int64_t ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx);
-static ngx_uint_t ngx_http_soma_bill_sent(ngx_http_soma_ctx_t *ctx);
 
 
 void
-ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
+ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, const soma_outcome_t *outcome)
 {
-    soma_bill_t            bill;
+    soma_reservation_t      reserved;
     ngx_http_soma_doubt_t  *doubt;
 
     doubt = ctx->doubt;
@@ -49,7 +44,7 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
         return;
     }
 
-    if (!ctx->answered && doubt != NULL) {
+    if (outcome->status == 0 && doubt != NULL) {
 
         /* none came after it, or none that could be tried */
 
@@ -58,70 +53,37 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete)
         ctx->cost = doubt->cost;
 
     } else {
-        ngx_memzero(&bill, sizeof(soma_bill_t));
+        ngx_memzero(&reserved, sizeof(soma_reservation_t));
 
-        bill.status = ctx->answered ? (int) ctx->status : 0;
-        bill.usage = ctx->answer.usage;
-        bill.text_len = ctx->answer.text_len;
-        bill.tier = ctx->ask.tier;
-        bill.sent = ngx_http_soma_bill_sent(ctx);
-        bill.stream = ctx->answer.stream;
-        bill.metered = (ngx_http_soma_bound_written(ctx)
-                        || ngx_http_soma_admit_made(ctx, ctx->model) != 0);
-        bill.complete = (complete || ctx->answer.finished);
-        bill.ended = ctx->answer.done;
-        bill.failed = ctx->answer.failed;
-        bill.cut = (ctx->cut || ctx->held);
-        bill.reasons = ctx->model->price->reasons || ctx->answer.reasoned;
+        ngx_http_soma_bill_pieces(ctx, &reserved);
 
-        /* an endpoint of images makes no text, whether it says so or not */
+        switch (soma_bill_basis(outcome)) {
 
-        if (ctx->ask.work.images && bill.usage.image_output_tokens == 0) {
-            bill.usage.image_output_tokens = bill.usage.output_tokens;
+        case SOMA_BILL_TEXT:
+
+            if (!outcome->usage.known) {
+                reserved.input_tokens = ngx_http_soma_bill_prompt(ctx);
+            }
+
+            break;
+
+        case SOMA_BILL_RESERVED:
+            ngx_http_soma_bill_tokens(ctx, &reserved);
+            break;
+
+        default:
+            break;
         }
 
-        ngx_http_soma_bill_counts(ctx, &bill);
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                       "soma bill: %s", soma_bill_rule(outcome));
 
-        soma_bill(&bill, &ctx->usage);
+        soma_bill(outcome, &reserved, &ctx->usage);
         soma_price_cost(ctx->model->price, &ctx->usage, &ctx->cost);
     }
 
     ctx->cost.retried = ctx->retried_cost;
     ctx->cost.total += ctx->retried_cost;
-}
-
-
-/* what costs time to count is counted where it is asked for */
-static void
-ngx_http_soma_bill_counts(ngx_http_soma_ctx_t *ctx, soma_bill_t *bill)
-{
-    ngx_uint_t  exact;
-
-    ngx_http_soma_bill_pieces(ctx, &bill->reserved);
-
-    switch (soma_bill_basis(bill)) {
-
-    case SOMA_BILL_TEXT:
-        exact = 0;
-
-        bill->counted = ctx->meter != NULL
-                        ? ngx_http_soma_meter_output(ctx, &exact)
-                        : soma_dialect_estimate_tokens(ctx->answer.text_len);
-        bill->exact = exact;
-
-        if (!bill->usage.known) {
-            bill->reserved.input_tokens = ngx_http_soma_bill_prompt(ctx);
-        }
-
-        break;
-
-    case SOMA_BILL_RESERVED:
-        ngx_http_soma_bill_tokens(ctx, &bill->reserved);
-        break;
-
-    default:
-        break;
-    }
 }
 
 
@@ -134,6 +96,7 @@ ngx_http_soma_bill_pieces(ngx_http_soma_ctx_t *ctx,
 
     ngx_http_soma_admit_price_ask(ctx, ctx->model, 0, &ask);
 
+    reserved->tier = ctx->ask.tier;
     reserved->images = ask.images;
     reserved->image_pico = ask.image_pico;
     reserved->characters = ask.characters;
@@ -200,29 +163,14 @@ ngx_http_soma_bill_output(ngx_http_soma_ctx_t *ctx)
 }
 
 
-/* the attempt under way has its request at the provider */
-static ngx_uint_t
-ngx_http_soma_bill_sent(ngx_http_soma_ctx_t *ctx)
-{
-    ngx_http_upstream_t      *u;
-    ngx_http_soma_attempt_t  *a;
-
-    a = ctx->attempt;
-    u = ctx->request->upstream;
-
-    return a != NULL && u != NULL && u->input_filter_ctx == a && !a->over
-           && u->request_body_sent;
-}
-
-
 void
-ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx, ngx_uint_t status,
-    ngx_uint_t lost, int64_t *used)
+ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx,
+    const soma_outcome_t *outcome, int64_t *used)
 {
     soma_reservation_t      reserved;
     ngx_http_soma_doubt_t  *doubt;
 
-    if (!soma_bill_doubt(ngx_http_soma_bill_sent(ctx), (int) status, lost)) {
+    if (!soma_bill_doubt(outcome)) {
         return;
     }
 
@@ -241,7 +189,7 @@ ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx, ngx_uint_t status,
     ctx->prompt = 0;
 
     doubt->model = ctx->model;
-    soma_bill_reserved(&reserved, ctx->ask.tier, &doubt->usage);
+    soma_bill_reserved(&reserved, &doubt->usage);
     soma_price_cost(ctx->model->price, &doubt->usage, &doubt->cost);
 
     used[SOMA_TOKENS] = doubt->usage.input_tokens

@@ -5,27 +5,13 @@
 
 
 #include "ngx_http_soma_settle.h"
-#include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_own.h"
 #include "ngx_http_soma_quota.h"
-#include "ngx_http_soma_trace.h"
-#include "soma_xxh3.h"
-
-
-#define NGX_HTTP_SOMA_HASH_WHOLE  16384     /* a longer body: both its ends */
-#define NGX_HTTP_SOMA_HASH_PARTS  16
-#define NGX_HTTP_SOMA_HASH_MORE   (NGX_HTTP_SOMA_HASH_PARTS + 1)
 
 
 static void ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx);
-static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx);
-static ngx_uint_t ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx);
-static soma_str_t ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx,
-    ngx_uint_t status);
-static unsigned ngx_http_soma_hash_parts(ngx_http_soma_ctx_t *ctx,
-    soma_str_t *part);
-static unsigned ngx_http_soma_hash_range(ngx_http_soma_ctx_t *ctx,
-    soma_str_t *part, unsigned n, size_t start, size_t end);
+static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx,
+    const soma_outcome_t *outcome);
 
 
 static const soma_str_t  ngx_http_soma_api_names[] = {
@@ -48,7 +34,7 @@ static const soma_str_t  ngx_http_soma_api_names[] = {
 
 
 void
-ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx, const soma_outcome_t *outcome)
 {
     if (ctx->settled) {
         return;
@@ -56,13 +42,13 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
 
     ctx->settled = 1;
 
-    if (ctx->error.fault != SOMA_FAULT_NONE && ctx->attempts == 0) {
+    if (outcome->fault.len != 0 && !outcome->tried) {
         ngx_http_soma_metrics_refused(ctx->main, ctx->identity.tenant,
-                                      ctx->error.code);
+                                      outcome->fault);
     }
 
-    if (ctx->model && ctx->attempts) {
-        ngx_http_soma_bill(ctx, ctx->complete);
+    if (ctx->model && outcome->tried) {
+        ngx_http_soma_bill(ctx, outcome);
     }
 
     ngx_http_soma_settle_holds(ctx);
@@ -70,27 +56,12 @@ ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx)
 
     /* what was let in has a record; what was refused has a metric */
 
-    if (ctx->attempts
+    if (outcome->tried
         || (ctx->admitted && ctx->ask.api == SOMA_API_NONE
             && !ctx->conf->api))
     {
-        ngx_http_soma_settle_record(ctx);
+        ngx_http_soma_settle_record(ctx, outcome);
     }
-}
-
-
-int64_t
-ngx_http_soma_settle_usage_cost(ngx_http_soma_ctx_t *ctx)
-{
-    if (!ctx->conf->usage_cost || !ctx->model->price->known) {
-        return -1;
-    }
-
-    if (!ctx->settled) {
-        ngx_http_soma_bill(ctx, 1);
-    }
-
-    return ctx->cost.total;
 }
 
 
@@ -119,10 +90,11 @@ ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx)
 
 
 static void
-ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx,
+    const soma_outcome_t *outcome)
 {
-    u_char           hash[2 * sizeof(uint64_t)];
-    soma_record_t    record;
+    u_char         hash[2 * sizeof(uint64_t)];
+    soma_record_t  record;
 
     ngx_memzero(&record, sizeof(soma_record_t));
 
@@ -150,8 +122,8 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
         record.provider = ngx_http_soma_str(ctx->model->provider->name);
     }
 
-    record.status = (int32_t) ngx_http_soma_settle_status(ctx);
-    record.error = ngx_http_soma_settle_error(ctx, record.status);
+    record.status = outcome->told;
+    record.error = soma_bill_error(outcome);
     record.attempts = (int32_t) ctx->attempts;
     record.latency_ms = ngx_current_msec - ctx->start_msec;
     record.first_token_ms = ctx->first_token
@@ -163,152 +135,4 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx)
 
     (void) ngx_http_soma_journal_append(&record);
     ngx_http_soma_metrics_record(ctx->main, &record);
-}
-
-
-static ngx_uint_t
-ngx_http_soma_settle_status(ngx_http_soma_ctx_t *ctx)
-{
-    if (ctx->status) {
-        return ctx->status;
-    }
-
-    if (ctx->error.fault != SOMA_FAULT_NONE) {
-        return soma_dialect_fault_status(ctx->error.fault);
-    }
-
-    if (ctx->request->err_status) {
-        return ctx->request->err_status;
-    }
-
-    if (ctx->request->headers_out.status) {
-        return ctx->request->headers_out.status;
-    }
-
-    return NGX_HTTP_CLIENT_CLOSED_REQUEST;
-}
-
-
-static soma_str_t
-ngx_http_soma_settle_error(ngx_http_soma_ctx_t *ctx, ngx_uint_t status)
-{
-    if (ctx->error.fault != SOMA_FAULT_NONE && !ctx->answered) {
-        return ctx->error.code;
-    }
-
-    if (ctx->cut) {
-        return ctx->lease_silent ? SOMA_STR("limit_store_unavailable")
-                                 : SOMA_STR("budget_cut");
-    }
-
-    if (ctx->answer.failed) {
-        return SOMA_STR("provider_error_event");
-    }
-
-    if (ctx->attempts == 0) {
-        return SOMA_STR("");
-    }
-
-    if (!ctx->complete) {
-
-        if (ctx->left || ctx->request->connection->error
-            || status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
-        {
-            return SOMA_STR("client_closed");
-        }
-
-        return SOMA_STR("stream_broken");
-    }
-
-    if (status >= NGX_HTTP_BAD_REQUEST) {
-        return SOMA_STR("provider_error");
-    }
-
-    return SOMA_STR("");
-}
-
-
-/* however the body came in pieces, its hash is the same */
-
-ngx_int_t
-ngx_http_soma_settle_query_hash(ngx_http_soma_ctx_t *ctx)
-{
-    unsigned    n;
-    soma_str_t  part[NGX_HTTP_SOMA_HASH_PARTS];
-
-    n = ngx_http_soma_hash_parts(ctx, part);
-
-    if (n == NGX_HTTP_SOMA_HASH_MORE) {
-
-        if (ngx_http_soma_body_whole(ctx) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        n = ngx_http_soma_hash_parts(ctx, part);
-    }
-
-    ctx->query_hash = soma_xxh3(part, n);
-
-    return NGX_OK;
-}
-
-
-static unsigned
-ngx_http_soma_hash_parts(ngx_http_soma_ctx_t *ctx, soma_str_t *part)
-{
-    size_t    len;
-    unsigned  n;
-
-    len = ctx->ask.body_len;
-
-    if (len <= NGX_HTTP_SOMA_HASH_WHOLE) {
-        return ngx_http_soma_hash_range(ctx, part, 0, 0, len);
-    }
-
-    part[0].data = (u_char *) &ctx->ask.body_len;
-    part[0].len = sizeof(ctx->ask.body_len);
-
-    n = ngx_http_soma_hash_range(ctx, part, 1, 0,
-                                 NGX_HTTP_SOMA_HASH_WHOLE / 2);
-
-    return ngx_http_soma_hash_range(ctx, part, n,
-                                    len - NGX_HTTP_SOMA_HASH_WHOLE / 2, len);
-}
-
-
-static unsigned
-ngx_http_soma_hash_range(ngx_http_soma_ctx_t *ctx, soma_str_t *part,
-    unsigned n, size_t start, size_t end)
-{
-    size_t        at, from, to;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    at = 0;
-
-    for (cl = ctx->request->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (!ngx_buf_in_memory(b)) {
-            continue;
-        }
-
-        from = ngx_max(start, at);
-        to = ngx_min(end, at + (b->last - b->pos));
-
-        if (from < to) {
-
-            if (n >= NGX_HTTP_SOMA_HASH_PARTS) {
-                return NGX_HTTP_SOMA_HASH_MORE;
-            }
-
-            part[n].data = b->pos + (from - at);
-            part[n].len = to - from;
-            n++;
-        }
-
-        at += b->last - b->pos;
-    }
-
-    return n;
 }

@@ -13,40 +13,30 @@
 
 
 #include "ngx_http_soma.h"
+#include "soma_bill.h"
 
-
-/* once a request, on whatever way it ends; later calls do nothing */
-void ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx);
 
 /*
- * What the usage at hand comes to in nano-USD: what the record will say if it
- * is the last; -1: nobody asked, or the model has no price.
+ * How a request ended is told by whoever saw it, the attempt or the edge: of
+ * them nothing is asked here.  Once a request, on whatever way it ends; later
+ * calls do nothing.
  */
-int64_t ngx_http_soma_settle_usage_cost(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_settle(ngx_http_soma_ctx_t *ctx,
+    const soma_outcome_t *outcome);
 
 /*
  * The bill (ngx_http_soma_bill.c).  bill: ctx->usage and ctx->cost as they
- * would be if the request ended now, its answer complete or not.
+ * would be if the request ended so.
  *
- * failed: the attempt under way did; "lost": its connection broke or was
- * silent for too long, "status" as far as one came, or 0.  Where it may have
- * cost something, used[] of tokens and cost becomes that.  retried: another
- * one begins, and this is booked beside it.
+ * failed: the attempt under way did.  Where it may have cost something, used[]
+ * of tokens and cost becomes that.  retried: another one begins, and this is
+ * booked beside it.
  */
-void ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, ngx_uint_t complete);
-void ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx, ngx_uint_t status,
-    ngx_uint_t lost, int64_t *used);
+void ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx,
+    const soma_outcome_t *outcome);
+void ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx,
+    const soma_outcome_t *outcome, int64_t *used);
 void ngx_http_soma_bill_retried(ngx_http_soma_ctx_t *ctx);
-
-/* tokens of what a metered stream has sent so far; by the attempt */
-int64_t ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx,
-    ngx_uint_t *exact);
-
-/*
- * Tells equal questions apart from others; no secret, no proof.  Taken when
- * the body has just been read: later it has left the processor's caches.
- */
-ngx_int_t ngx_http_soma_settle_query_hash(ngx_http_soma_ctx_t *ctx);
 
 ngx_int_t ngx_http_soma_variables_add(ngx_conf_t *cf);
 

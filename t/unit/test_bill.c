@@ -18,7 +18,7 @@
 typedef struct {
     const char    *name;
     int            status;
-    const char    *flags;       /* letters of soma_bill_t's, see bill_of() */
+    const char    *flags;       /* letters of an outcome's, see outcome_of() */
     int64_t        text;        /* bytes seen */
     int64_t        in, out;     /* reported, -1: not */
     int64_t        want_in;
@@ -34,8 +34,8 @@ typedef struct {
 #define RESERVED   SOMA_BASIS_RESERVED
 
 
-/* m metered, o sent, s stream, c complete, d ended, f failed, x cut,
- * r reasons, e exact */
+/* m metered, o sent, s stream, c complete, n finished, d ended, f failed,
+ * x cut, h held, r reasons, e exact */
 static const bill_row_t  rows[] = {
 
     /* no answer began */
@@ -78,6 +78,8 @@ static const bill_row_t  rows[] = {
       200, "mo", 100, 11, 7, 11, 7, REPORTED, 0 },
     { "what is not paid by its tokens and says no usage",
       200, "oc", 0, -1, -1, PROMPT, 0, ESTIMATED, 1 },
+    { "the same, cut before its end",
+      200, "o", 0, -1, -1, PROMPT, BOUND, RESERVED, 1 },
 
     /* streams */
 
@@ -85,6 +87,8 @@ static const bill_row_t  rows[] = {
       200, "moscd", 100, 11, 7, 11, 7, REPORTED, 0 },
     { "a whole stream without usage",
       200, "mosc", 100, -1, -1, PROMPT, COUNTED, ESTIMATED, 1 },
+    { "a stream that was left behind its finish and usage",
+      200, "mosn", 100, 11, 7, 11, 7, REPORTED, 0 },
     { "a whole stream without usage, by a vocabulary",
       200, "mosce", 100, -1, -1, PROMPT, COUNTED, COUNT, 1 },
     { "a whole stream without usage and text",
@@ -125,58 +129,104 @@ static const bill_row_t  rows[] = {
     { "a stream is cut before its first text",
       200, "moscx", 0, -1, -1, PROMPT, COUNTED, ESTIMATED, 1 },
     { "a stream of a model that reasons is cut",
-      200, "moscxr", 100, -1, -1, PROMPT, COUNTED, ESTIMATED, 1 }
+      200, "moscxr", 100, -1, -1, PROMPT, COUNTED, ESTIMATED, 1 },
+    { "a stream that waited for a lease until it was over",
+      200, "moshe", 100, -1, -1, PROMPT, COUNTED, COUNT, 0 },
+    { "the same of a model that reasons",
+      200, "moshr", 100, 11, 90, 11, COUNTED, ESTIMATED, 1 }
 };
 
 
-static void
-bill_of(soma_bill_t *bill, const bill_row_t *row)
+static soma_reservation_t
+reservation(void)
 {
-    memset(bill, 0, sizeof(soma_bill_t));
+    soma_reservation_t  reserved;
 
-    bill->status = row->status;
-    bill->text_len = row->text;
-    bill->counted = COUNTED;
-    bill->reserved.input_tokens = PROMPT;
-    bill->reserved.output_tokens = BOUND;
-    bill->tier = SOMA_TIER_PRIORITY;
+    memset(&reserved, 0, sizeof(reserved));
 
-    bill->metered = (strchr(row->flags, 'm') != NULL);
-    bill->sent = (strchr(row->flags, 'o') != NULL);
-    bill->stream = (strchr(row->flags, 's') != NULL);
-    bill->complete = (strchr(row->flags, 'c') != NULL);
-    bill->ended = (strchr(row->flags, 'd') != NULL);
-    bill->failed = (strchr(row->flags, 'f') != NULL);
-    bill->cut = (strchr(row->flags, 'x') != NULL);
-    bill->reasons = (strchr(row->flags, 'r') != NULL);
-    bill->exact = (strchr(row->flags, 'e') != NULL);
+    reserved.input_tokens = PROMPT;
+    reserved.output_tokens = BOUND;
+    reserved.tier = SOMA_TIER_PRIORITY;
+
+    return reserved;
+}
+
+
+static void
+outcome_of(soma_outcome_t *outcome, const bill_row_t *row)
+{
+    memset(outcome, 0, sizeof(soma_outcome_t));
+
+    outcome->status = row->status;
+    outcome->text_len = row->text;
+    outcome->counted = COUNTED;
+
+    outcome->metered = (strchr(row->flags, 'm') != NULL);
+    outcome->sent = (strchr(row->flags, 'o') != NULL);
+    outcome->stream = (strchr(row->flags, 's') != NULL);
+    outcome->complete = (strchr(row->flags, 'c') != NULL);
+    outcome->finished = (strchr(row->flags, 'n') != NULL);
+    outcome->ended = (strchr(row->flags, 'd') != NULL);
+    outcome->failed = (strchr(row->flags, 'f') != NULL);
+    outcome->cut = (strchr(row->flags, 'x') != NULL);
+    outcome->held = (strchr(row->flags, 'h') != NULL);
+    outcome->reasons = (strchr(row->flags, 'r') != NULL);
+    outcome->exact = (strchr(row->flags, 'e') != NULL);
 
     if (row->in >= 0) {
-        bill->usage.known = 1;
-        bill->usage.input_tokens = row->in;
-        bill->usage.output_tokens = row->out;
+        outcome->usage.known = 1;
+        outcome->usage.input_tokens = row->in;
+        outcome->usage.output_tokens = row->out;
     }
+}
+
+
+/* whether that rule is a new one */
+static unsigned
+rule_seen(const char *rule)
+{
+    unsigned            i;
+    static unsigned     n;
+    static const char  *seen[SOMA_BILL_RULES];
+
+    for (i = 0; i < n; i++) {
+        if (strcmp(seen[i], rule) == 0) {
+            return 0;
+        }
+    }
+
+    if (n < SOMA_BILL_RULES) {
+        seen[n++] = rule;
+    }
+
+    return 1;
 }
 
 
 static void
 test_rows(void)
 {
-    size_t        i;
-    soma_bill_t   bill;
-    soma_usage_t  usage;
+    size_t               i;
+    unsigned             rules;
+    soma_usage_t         usage;
+    soma_outcome_t       outcome;
+    soma_reservation_t   reserved;
+
+    rules = 0;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 
-        bill_of(&bill, &rows[i]);
+        outcome_of(&outcome, &rows[i]);
+        reserved = reservation();
 
-        if (!bill.metered && bill.complete) {
-            bill.reserved.output_tokens = 0;
-            bill.counted = 0;
+        if (!outcome.metered && outcome.complete) {
+            reserved.output_tokens = 0;
+            outcome.counted = 0;
         }
 
         memset(&usage, 0xa5, sizeof(usage));
-        soma_bill(&bill, &usage);
+        soma_bill(&outcome, &reserved, &usage);
+        rules += rule_seen(soma_bill_rule(&outcome));
 
         soma_is_int(usage.input_tokens, rows[i].want_in, "%s: prompt",
                     rows[i].name);
@@ -186,6 +236,8 @@ test_rows(void)
         soma_is_int(usage.estimated, rows[i].estimated, "%s: estimated",
                     rows[i].name);
     }
+
+    soma_is_int(rules, SOMA_BILL_RULES, "each rule has decided one of them");
 }
 
 
@@ -193,37 +245,39 @@ test_rows(void)
 static void
 test_pieces(void)
 {
-    soma_bill_t   bill;
-    soma_usage_t  usage;
+    soma_usage_t         usage;
+    soma_outcome_t       outcome;
+    soma_reservation_t   reserved;
 
-    memset(&bill, 0, sizeof(bill));
+    memset(&outcome, 0, sizeof(outcome));
+    memset(&reserved, 0, sizeof(reserved));
 
-    bill.status = 200;
-    bill.complete = 1;
-    bill.sent = 1;
-    bill.reserved.images = 3;
-    bill.reserved.characters = 240;
-    bill.reserved.audio_ms = 5000;
+    outcome.status = 200;
+    outcome.complete = 1;
+    outcome.sent = 1;
+    reserved.images = 3;
+    reserved.characters = 240;
+    reserved.audio_ms = 5000;
 
-    soma_bill(&bill, &usage);
+    soma_bill(&outcome, &reserved, &usage);
     soma_ok(usage.images == 3 && usage.characters == 240
             && usage.audio_ms == 5000 && usage.estimated,
             "pieces are billed where no usage tells them");
 
-    bill.usage.known = 1;
-    bill.usage.images = 2;
-    soma_bill(&bill, &usage);
+    outcome.usage.known = 1;
+    outcome.usage.images = 2;
+    soma_bill(&outcome, &reserved, &usage);
     soma_ok(usage.images == 2 && usage.characters == 240 && usage.known
             && !usage.estimated, "and where it tells, as it says");
 
-    bill.status = 0;
-    soma_bill(&bill, &usage);
+    outcome.status = 0;
+    soma_bill(&outcome, &reserved, &usage);
     soma_ok(usage.images == 3 && usage.audio_ms == 5000
             && usage.basis == SOMA_BASIS_RESERVED,
             "who leaves before the pictures are there pays them");
 
-    bill.sent = 0;
-    soma_bill(&bill, &usage);
+    outcome.sent = 0;
+    soma_bill(&outcome, &reserved, &usage);
     soma_ok(usage.images == 0 && usage.characters == 0,
             "who leaves before they are asked for does not");
 }
@@ -233,41 +287,124 @@ test_pieces(void)
 static void
 test_tier(void)
 {
-    soma_bill_t   bill;
-    soma_usage_t  usage;
+    soma_usage_t         usage;
+    soma_outcome_t       outcome;
+    soma_reservation_t   reserved;
 
-    memset(&bill, 0, sizeof(bill));
+    memset(&outcome, 0, sizeof(outcome));
 
-    bill.tier = SOMA_TIER_PRIORITY;
-    bill.metered = 1;
-    bill.sent = 1;
+    reserved = reservation();
+    outcome.metered = 1;
+    outcome.sent = 1;
 
-    soma_bill(&bill, &usage);
+    soma_bill(&outcome, &reserved, &usage);
     soma_is_int(usage.tier, SOMA_TIER_PRIORITY, "a tier, reserved");
 
-    bill.status = 200;
-    bill.stream = 1;
-    bill.text_len = 9;
-    soma_bill(&bill, &usage);
+    outcome.status = 200;
+    outcome.stream = 1;
+    outcome.text_len = 9;
+    soma_bill(&outcome, &reserved, &usage);
     soma_is_int(usage.tier, SOMA_TIER_PRIORITY, "a tier, counted");
 
-    bill.usage.known = 1;
-    bill.complete = 1;
-    soma_bill(&bill, &usage);
+    outcome.usage.known = 1;
+    outcome.complete = 1;
+    soma_bill(&outcome, &reserved, &usage);
     soma_is_int(usage.tier, SOMA_TIER_DEFAULT, "a tier, as it was told");
 }
 
 
+/* attempts that failed, and may have cost something all the same */
 static void
 test_doubt(void)
 {
-    soma_is_int(soma_bill_doubt(1, 0, 1), 1, "silence may have cost");
-    soma_is_int(soma_bill_doubt(1, 200, 1), 1, "half an answer has cost");
-    soma_is_int(soma_bill_doubt(0, 0, 1), 0, "what was not sent is free");
-    soma_is_int(soma_bill_doubt(1, 0, 0), 0, "what is no answer is free");
-    soma_is_int(soma_bill_doubt(1, 200, 0), 0, "an error of 200 is free");
-    soma_is_int(soma_bill_doubt(1, 503, 1), 0, "half an error is free");
-    soma_is_int(soma_bill_doubt(1, 429, 1), 0, "a refusal is free");
+    size_t          i;
+    soma_outcome_t  outcome;
+
+    static const struct {
+        const char  *name;
+        int          status;
+        unsigned     sent;
+        unsigned     lost;
+        int          doubt;
+    } doubts[] = {
+        { "silence may have cost", 0, 1, 1, 1 },
+        { "half an answer has cost", 200, 1, 1, 1 },
+        { "what was not sent is free", 0, 0, 1, 0 },
+        { "what is no answer is free", 0, 1, 0, 0 },
+        { "an error of 200 is free", 200, 1, 0, 0 },
+        { "half an error is free", 503, 1, 1, 0 },
+        { "a refusal is free", 429, 1, 1, 0 }
+    };
+
+    for (i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {
+        memset(&outcome, 0, sizeof(outcome));
+
+        outcome.status = doubts[i].status;
+        outcome.sent = doubts[i].sent;
+        outcome.lost = doubts[i].lost;
+
+        soma_is_int(soma_bill_doubt(&outcome), doubts[i].doubt, "%s",
+                    doubts[i].name);
+    }
+}
+
+
+/* what the record says: t tried, c complete, f failed, x cut, i silent,
+ * l left, o an error of our own */
+static void
+test_errors(void)
+{
+    size_t           i;
+    soma_str_t       error;
+    soma_outcome_t   outcome;
+
+    static const struct {
+        const char  *name;
+        int          status;
+        int          told;
+        const char  *flags;
+        const char  *error;
+    } errors[] = {
+        { "all is well", 200, 200, "tc", "" },
+        { "a service that was let in", 0, 200, "", "" },
+        { "a service that its client left", 0, 499, "l", "" },
+        { "an error of our own", 0, 502, "to", "our_own" },
+        { "an error of our own, of a client that left", 0, 499, "tol",
+          "our_own" },
+        { "one that came behind an answer is not its error",
+          200, 200, "tco", "" },
+        { "cut for its budget", 200, 200, "tcx", "budget_cut" },
+        { "cut for Redis is silent", 200, 200, "tcxi",
+          "limit_store_unavailable" },
+        { "Redis was silent, and it was not cut", 200, 200, "tci", "" },
+        { "an error event", 200, 200, "tcf", "provider_error_event" },
+        { "its client has gone", 200, 200, "tl", "client_closed" },
+        { "its client has gone behind the end", 200, 200, "tcl", "" },
+        { "it broke off", 200, 200, "t", "stream_broken" },
+        { "its provider refused", 429, 429, "tc", "provider_error" }
+    };
+
+    for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        memset(&outcome, 0, sizeof(outcome));
+
+        outcome.status = errors[i].status;
+        outcome.told = errors[i].told;
+        outcome.tried = (strchr(errors[i].flags, 't') != NULL);
+        outcome.complete = (strchr(errors[i].flags, 'c') != NULL);
+        outcome.failed = (strchr(errors[i].flags, 'f') != NULL);
+        outcome.cut = (strchr(errors[i].flags, 'x') != NULL);
+        outcome.silent = (strchr(errors[i].flags, 'i') != NULL);
+        outcome.left = (strchr(errors[i].flags, 'l') != NULL);
+
+        if (strchr(errors[i].flags, 'o') != NULL) {
+            outcome.fault = SOMA_STR("our_own");
+        }
+
+        error = soma_bill_error(&outcome);
+
+        soma_is_str(error.data, error.len, errors[i].error, "%s",
+                    errors[i].name);
+    }
 }
 
 
@@ -278,6 +415,7 @@ main(void)
     test_pieces();
     test_tier();
     test_doubt();
+    test_errors();
 
     return soma_done();
 }
