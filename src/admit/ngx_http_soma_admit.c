@@ -81,8 +81,8 @@ ngx_http_soma_admit(ngx_http_soma_ctx_t *ctx)
     }
 
     ctx->admitted = 1;
-    ctx->ask_cap = ctx->cap;
-    ctx->ask_input = ctx->input_bound;
+    ctx->caller_cap = ctx->cap;
+    ctx->caller_input = ctx->input_bound;
 
     return NGX_OK;
 }

@@ -23,7 +23,7 @@
 
 #define NGX_HTTP_SOMA_OUTPUT_SLICE  256     /* tokens reserved at a time for
                                                an answer without a bound */
-#define NGX_HTTP_SOMA_TIGHT         64      /* room for fewer requests of its
+#define NGX_HTTP_SOMA_NEARLY_FULL   64      /* room for fewer requests of its
                                                size: prompts are counted */
 #define NGX_HTTP_SOMA_LOWER_MAX     20      /* times that a reservation is
                                                lowered: hold's limits, races */

@@ -14,7 +14,7 @@
 static ngx_uint_t ngx_http_soma_bound_metered(ngx_array_t *limits);
 static void ngx_http_soma_bound_costed(ngx_http_soma_ctx_t *ctx,
     ngx_array_t *limits);
-static ngx_uint_t ngx_http_soma_bound_tight(ngx_http_soma_ctx_t *ctx,
+static ngx_uint_t ngx_http_soma_bound_nearly_full(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t **hold, const int64_t *want);
 static ngx_uint_t ngx_http_soma_bound_open(ngx_http_soma_ctx_t *ctx);
 static int64_t ngx_http_soma_bound_fit(ngx_http_soma_ctx_t *ctx,
@@ -128,7 +128,7 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         ngx_http_soma_vocabulary_bound(ctx);
     }
 
-    if (metered && ngx_http_soma_vocabulary_tight(owner)) {
+    if (metered && ngx_http_soma_vocabulary_nearly_full(owner)) {
         (void) ngx_http_soma_vocabulary_count(ctx);
     }
 
@@ -139,19 +139,19 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         /* who waits has the time to count: what many ask for at once by a
          * bound would be let to few of them, and withheld from the others */
 
-        ctx->loose = (metered && hold == &ctx->hold && !ctx->counted
-                      && ctx->ask.api != SOMA_API_NONE);
+        ctx->count_first = (metered && hold == &ctx->hold && !ctx->counted
+                            && ctx->ask.api != SOMA_API_NONE);
 
         rc = ngx_http_soma_quota_reserve(ctx, hold, owner, limits, want, 0,
                                          refusal);
 
-        if (rc == NGX_AGAIN && ctx->loose) {
+        if (rc == NGX_AGAIN && ctx->count_first) {
             (void) ngx_http_soma_vocabulary_count(ctx);
             continue;
         }
 
         if (rc == NGX_OK && metered
-            && ngx_http_soma_bound_tight(ctx, hold, want)
+            && ngx_http_soma_bound_nearly_full(ctx, hold, want)
             && ngx_http_soma_vocabulary_count(ctx) == NGX_OK)
         {
             /* what a loose bound holds is withheld from others */
@@ -198,7 +198,7 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         ctx->metered |= (rc == NGX_OK);
 
         ngx_http_soma_vocabulary_note(owner, rc == NGX_BUSY
-                                         || ngx_http_soma_bound_tight(ctx,
+                                         || ngx_http_soma_bound_nearly_full(ctx,
                                                                 hold, want));
     }
 
@@ -208,7 +208,7 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
 
 /* whether few more such requests fit under the limits of who asks */
 static ngx_uint_t
-ngx_http_soma_bound_tight(ngx_http_soma_ctx_t *ctx,
+ngx_http_soma_bound_nearly_full(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_hold_t **hold, const int64_t *want)
 {
     ngx_uint_t             i;
@@ -218,7 +218,7 @@ ngx_http_soma_bound_tight(ngx_http_soma_ctx_t *ctx,
         rate = &ctx->rate[i];
 
         if (hold == &ctx->hold && rate->limit != 0
-            && rate->remaining / NGX_HTTP_SOMA_TIGHT < want[i])
+            && rate->remaining / NGX_HTTP_SOMA_NEARLY_FULL < want[i])
         {
             return 1;
         }
@@ -361,7 +361,7 @@ ngx_http_soma_bound_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
     reserved[1] = ngx_http_soma_bound_output(ctx, ctx->model);
 
     cap = ctx->cap;
-    ctx->cap = ctx->ask_cap;
+    ctx->cap = ctx->caller_cap;
     reserved[0] = ngx_http_soma_bound_output(ctx, ctx->model);
     ctx->cap = cap;
 

@@ -229,8 +229,8 @@ ngx_http_soma_lock_ask(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     ngx_int_t                  rc;
     ngx_http_soma_lock_call_t  call;
 
-    ctx->cache_changes = ngx_http_soma_cache_changes(ctx->main,
-                                                     NGX_HTTP_SOMA_CACHE_LOCK);
+    ctx->lock_changes = ngx_http_soma_cache_changes(ctx->main,
+                                                    NGX_HTTP_SOMA_CACHE_LOCK);
 
     ngx_http_soma_lock_redis_get(&call, ctx->identity.tenant);
 
@@ -272,7 +272,7 @@ ngx_http_soma_lock_handler(ngx_http_request_t *r, redisReply *reply)
     } else {
         fresh = (ngx_http_soma_cache_changes(ctx->main,
                                              NGX_HTTP_SOMA_CACHE_LOCK)
-                 == ctx->cache_changes);
+                 == ctx->lock_changes);
 
         ngx_http_soma_lock_redis_learn(ctx->main, ctx->identity.tenant,
                                        answer.json, answer.expires, now, fresh);

@@ -403,8 +403,8 @@ ngx_http_soma_training_ask(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    ctx->cache_changes = ngx_http_soma_cache_changes(ctx->main,
-                                                     NGX_HTTP_SOMA_CACHE_LOCK);
+    ctx->lock_changes = ngx_http_soma_cache_changes(ctx->main,
+                                                    NGX_HTTP_SOMA_CACHE_LOCK);
 
     switch (t->op) {
 
@@ -531,7 +531,7 @@ ngx_http_soma_training_apply(ngx_http_soma_training_t *t,
     fresh = (t->op != NGX_HTTP_SOMA_TRAINING_STATUS
              || ngx_http_soma_cache_changes(ctx->main,
                                             NGX_HTTP_SOMA_CACHE_LOCK)
-                == ctx->cache_changes);
+                == ctx->lock_changes);
 
     json = t->holder;
 

@@ -69,7 +69,7 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (rc == NGX_DECLINED && ctx->probing) {
+    if (rc == NGX_DECLINED && ctx->plan.probing) {
 
         /* others are looking already whether a target is well again */
 

@@ -148,7 +148,7 @@ typedef struct {
     ngx_http_status_t               status;
     ngx_http_chunked_t              chunked;
     soma_sse_t                      sse;
-    ngx_http_soma_held_t            held;       /* while ctx->held */
+    ngx_http_soma_held_t            held;       /* while ctx->event_held */
     soma_reader_t                  *reader;     /* of what comes in pieces */
     ngx_chain_t                    *out_last;   /* of u->out_bufs */
     ngx_chain_t                    *free[NGX_HTTP_SOMA_BUFS];
@@ -453,7 +453,7 @@ ngx_chain_t *ngx_http_soma_pause_held(ngx_http_soma_attempt_t *a);
  * A stream against its budget: from the time that its answer is accepted;
  * before each event; and behind it, NGX_BUSY: its text passes what can be
  * reserved; NGX_AGAIN: it may not go out yet, to be called again behind
- * ngx_http_soma_lease_hold().
+ * ngx_http_soma_lease_wait_stream().
  */
 void ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a);
 void ngx_http_soma_meter_event(ngx_http_soma_ctx_t *ctx);

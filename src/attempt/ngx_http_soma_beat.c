@@ -203,7 +203,7 @@ ngx_http_soma_beat_send(ngx_http_soma_attempt_t *a)
     u = r->upstream;
     b = &a->beat->buf;
 
-    if (a->provider->heartbeat == 0 || a->within || a->ended || ctx->held
+    if (a->provider->heartbeat == 0 || a->within || a->ended || ctx->event_held
         || ctx->cut || ctx->complete || u->out_bufs || u->busy_bufs
         || b->pos != b->last || r->connection->buffered
         || r->connection->error)

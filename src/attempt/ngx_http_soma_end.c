@@ -30,7 +30,7 @@ ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 
     /* it is not held any more, but settled as one that was */
 
-    ngx_http_soma_lease_release(ctx);
+    ngx_http_soma_lease_wait_done(ctx);
 
     if (ctx->cut) {
         return;

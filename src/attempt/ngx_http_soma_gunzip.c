@@ -197,7 +197,7 @@ ngx_http_soma_gunzip_rest(ngx_http_soma_attempt_t *a)
 
     done = 0;
 
-    while (a->gunzip->more && !a->ctx->held && !a->ctx->cut) {
+    while (a->gunzip->more && !a->ctx->event_held && !a->ctx->cut) {
 
         if (done >= NGX_HTTP_SOMA_GUNZIP_PIECE) {
             return ngx_http_soma_pause(a);

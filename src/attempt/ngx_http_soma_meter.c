@@ -88,7 +88,7 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
     soma_bpe_stream_init(&m->stream, bpe);
 
     ngx_http_soma_bound_reserved(ctx, m->reserved, &m->most);
-    ngx_http_soma_meter_slack(ctx, m, 0, ctx->ask_input);
+    ngx_http_soma_meter_slack(ctx, m, 0, ctx->caller_input);
 
     m->exact = (bpe != NULL && ctx->ask.n == 1 && ctx->ask.prompts == 1);
     m->fresh = 1;
@@ -97,7 +97,7 @@ ngx_http_soma_meter_start(ngx_http_soma_attempt_t *a)
 
     /* who waited to be let in waits anew */
 
-    ctx->lease_late = 0;
+    ctx->lease.late = 0;
 
     if (bpe != NULL) {
         ctx->answer.text = ngx_http_soma_meter_text;
@@ -416,7 +416,7 @@ ngx_http_soma_meter_output(ngx_http_soma_ctx_t *ctx, ngx_uint_t *exact)
     m = ctx->meter;
     *exact = m->exact;
 
-    if (ctx->cut || ctx->held) {
+    if (ctx->cut || ctx->event_held) {
         return m->counted;
     }
 
@@ -437,7 +437,7 @@ ngx_http_soma_meter_cut(ngx_http_soma_attempt_t *a, soma_str_t *text)
     ngx_http_soma_log(NGX_LOG_INFO, ctx->request->connection->log, 0,
                       "soma: %s \"%*s\" has nothing left for this stream, "
                       "cut after %L tokens",
-                      ctx->lease_silent
+                      ctx->lease.silent
                           ? "Redis does not answer, and a lease of"
                           : "a limit of",
                       ctx->identity.tenant.len, ctx->identity.tenant.data,

@@ -112,8 +112,8 @@ ngx_http_soma_outcome_answer(ngx_http_soma_ctx_t *ctx,
     outcome->ended = answer->done;
     outcome->failed = answer->failed;
     outcome->cut = ctx->cut;
-    outcome->silent = ctx->lease_silent;
-    outcome->held = ctx->held;
+    outcome->silent = ctx->lease.silent;
+    outcome->held = ctx->event_held;
 
     /* an endpoint of images makes no text, whether it says so or not */
 

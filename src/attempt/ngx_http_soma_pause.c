@@ -69,7 +69,7 @@ ngx_http_soma_pause_go(ngx_http_soma_attempt_t *a)
 ngx_chain_t *
 ngx_http_soma_pause_held(ngx_http_soma_attempt_t *a)
 {
-    if (!a->ctx->held && !a->ctx->paused) {
+    if (!a->ctx->event_held && !a->ctx->answer_paused) {
         return NULL;
     }
 
@@ -114,7 +114,7 @@ ngx_http_soma_pause(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    a->ctx->paused = 1;
+    a->ctx->answer_paused = 1;
 
     if (r->write_event_handler != ngx_http_soma_pause_write) {
         pause->write = r->write_event_handler;
@@ -143,7 +143,8 @@ ngx_http_soma_pause_handler(ngx_event_t *ev)
 
     /* where the client is slow its socket wakes us */
 
-    if (a->ctx->paused && r->write_event_handler == ngx_http_soma_pause_write
+    if (a->ctx->answer_paused
+        && r->write_event_handler == ngx_http_soma_pause_write
         && ngx_http_soma_pause_over(a))
     {
         ngx_http_soma_pause_write(r);
@@ -176,9 +177,9 @@ ngx_http_soma_pause_write(ngx_http_request_t *r)
     a = ctx->attempt;
     write = a->pause->write;
 
-    if (ctx->paused && ngx_http_soma_pause_over(a)) {
+    if (ctx->answer_paused && ngx_http_soma_pause_over(a)) {
 
-        ctx->paused = 0;
+        ctx->answer_paused = 0;
         ngx_http_soma_pause_go(a);
 
         if (ngx_http_soma_gunzip_rest(a) != NGX_OK
@@ -190,7 +191,7 @@ ngx_http_soma_pause_write(ngx_http_request_t *r)
         }
     }
 
-    if (ctx->paused) {
+    if (ctx->answer_paused) {
         ngx_post_event(&a->pause->event, &ngx_posted_next_events);
 
     } else {

@@ -62,7 +62,7 @@ ngx_http_soma_stored_objects(ngx_http_soma_ctx_t *ctx)
 
     rc = NGX_OK;
 
-    while (rc == NGX_OK && ctx->own_at < ctx->ask.nids) {
+    while (rc == NGX_OK && ctx->object.known < ctx->ask.nids) {
         rc = ngx_http_soma_object(ctx);
     }
 
@@ -76,11 +76,11 @@ ngx_http_soma_object(ngx_http_soma_ctx_t *ctx)
     ngx_int_t       rc;
     soma_ask_id_t  *id;
 
-    id = &ctx->ask.ids[ctx->own_at];
+    id = &ctx->ask.ids[ctx->object.known];
 
     if (ngx_http_soma_object_allowed(ctx->route, id->kind)) {
         ctx->ask.window = 1;
-        ctx->own_at++;
+        ctx->object.known++;
         return NGX_OK;
     }
 
@@ -119,11 +119,11 @@ ngx_http_soma_object_take(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->own_at++;
-    ctx->keeper = ctx->own.provider;
+    ctx->object.known++;
+    ctx->object.keeper = ctx->object.own.provider;
 
-    if (ctx->own.tokens > 0) {
-        ctx->ask.before += ctx->own.tokens;
+    if (ctx->object.own.tokens > 0) {
+        ctx->ask.before += ctx->object.own.tokens;
 
     } else {
         ctx->ask.window = 1;
@@ -139,7 +139,7 @@ ngx_http_soma_object_unknown(ngx_http_soma_ctx_t *ctx)
     soma_str_t      name;
     soma_ask_id_t  *id;
 
-    id = &ctx->ask.ids[ctx->own_at];
+    id = &ctx->ask.ids[ctx->object.known];
     name = soma_policy_objects[id->kind];
 
     if (id->kind == SOMA_OBJECT_RESPONSE) {
@@ -205,22 +205,22 @@ ngx_http_soma_stored_keeper(ngx_http_soma_ctx_t *ctx)
     ngx_uint_t               i, n;
     ngx_http_soma_target_t  *target;
 
-    if (ctx->keeper.len == 0) {
+    if (ctx->object.keeper.len == 0) {
         return NGX_OK;
     }
 
     n = 0;
     target = ctx->route->targets.elts;
 
-    for (i = 0; i < ctx->norder; i++) {
-        name = &target[ctx->order[i]].model->provider->name;
+    for (i = 0; i < ctx->plan.n; i++) {
+        name = &target[ctx->plan.order[i]].model->provider->name;
 
-        if (soma_str_eq(ngx_http_soma_str(*name), ctx->keeper)) {
-            ctx->order[n++] = ctx->order[i];
+        if (soma_str_eq(ngx_http_soma_str(*name), ctx->object.keeper)) {
+            ctx->plan.order[n++] = ctx->plan.order[i];
         }
     }
 
-    ctx->norder = n;
+    ctx->plan.n = n;
 
     if (n != 0) {
         return NGX_OK;
@@ -249,7 +249,8 @@ ngx_http_soma_stored_response(ngx_http_soma_ctx_t *ctx)
     ctx->ask.n = 1;
     ctx->ask.prompts = 1;
 
-    rc = ngx_http_soma_own_find(ctx, ctx->stored, ngx_http_soma_stored_known);
+    rc = ngx_http_soma_own_find(ctx, ctx->object.path_id,
+                                ngx_http_soma_stored_known);
 
     return (rc == NGX_AGAIN) ? NGX_AGAIN : ngx_http_soma_stored_route(ctx, rc);
 }
@@ -277,18 +278,19 @@ ngx_http_soma_stored_route(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
     }
 
     if (rc == NGX_OK) {
-        name = ngx_http_soma_ngx(ctx->own.model);
-        ctx->keeper = ctx->own.provider;
+        name = ngx_http_soma_ngx(ctx->object.own.model);
+        ctx->object.keeper = ctx->object.own.provider;
         ctx->route = ngx_http_soma_plan_route(ctx->main, &name);
 
-    } else if (soma_own_id(ctx->stored) && ngx_http_soma_own_alone(ctx)) {
-
+    } else if (soma_own_id(ctx->object.path_id)
+               && ngx_http_soma_own_alone(ctx))
+    {
         /* a tenant that has the gateway to itself, before it was restarted */
 
         model = ngx_http_soma_stored_only(ctx->main);
 
         if (model) {
-            ctx->keeper = ngx_http_soma_str(model->provider->name);
+            ctx->object.keeper = ngx_http_soma_str(model->provider->name);
             ctx->route = ngx_http_soma_plan_route(ctx->main, &model->name);
         }
     }
@@ -301,8 +303,9 @@ ngx_http_soma_stored_route(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND,
                                    "response_not_found",
                                    "there is no response \"%*s\" of yours",
-                                   ngx_min(ctx->stored.len, SOMA_OWN_ID_MAX),
-                                   ctx->stored.data);
+                                   ngx_min(ctx->object.path_id.len,
+                                           SOMA_OWN_ID_MAX),
+                                   ctx->object.path_id.data);
     }
 
     return NGX_OK;

@@ -137,7 +137,7 @@ ngx_http_soma_stream_filter(void *data, ssize_t bytes)
 ngx_int_t
 ngx_http_soma_stream_done(ngx_http_soma_attempt_t *a)
 {
-    if (!a->ended || a->ctx->held || a->ctx->paused) {
+    if (!a->ended || a->ctx->event_held || a->ctx->answer_paused) {
         return NGX_OK;
     }
 
@@ -434,7 +434,8 @@ ngx_http_soma_stream_cut(ngx_http_soma_attempt_t *a)
 static ngx_int_t
 ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 {
-    if (ngx_http_soma_lease_hold(a->ctx, ngx_http_soma_hold_handler) != NGX_OK
+    if (ngx_http_soma_lease_wait_stream(a->ctx, ngx_http_soma_hold_handler)
+        != NGX_OK
         || ngx_http_soma_pause_stop(a) != NGX_OK)
     {
         return NGX_ERROR;
@@ -442,7 +443,7 @@ ngx_http_soma_hold(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
     a->held.rest = p;
     a->held.len = len;
-    a->ctx->held = 1;
+    a->ctx->event_held = 1;
 
     return NGX_OK;
 }
@@ -460,20 +461,21 @@ ngx_http_soma_hold_handler(ngx_http_soma_ctx_t *ctx)
 
     rc = ngx_http_soma_meter(ctx);
 
-    if (rc == NGX_AGAIN && ctx->lease_late) {
+    if (rc == NGX_AGAIN && ctx->lease.late) {
 
         /* this one was not asked for before */
 
-        ngx_http_soma_lease_release(ctx);
+        ngx_http_soma_lease_wait_done(ctx);
     }
 
     if (rc == NGX_AGAIN
-        && ngx_http_soma_lease_hold(ctx, ngx_http_soma_hold_handler) == NGX_OK)
+        && ngx_http_soma_lease_wait_stream(ctx, ngx_http_soma_hold_handler)
+           == NGX_OK)
     {
         return;
     }
 
-    ngx_http_soma_lease_release(ctx);
+    ngx_http_soma_lease_wait_done(ctx);
 
     if (ngx_http_soma_hold_end(a, rc) == NGX_ERROR) {
 
@@ -494,7 +496,7 @@ ngx_http_soma_hold_end(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 
     held = &a->held;
 
-    a->ctx->held = 0;
+    a->ctx->event_held = 0;
     ngx_http_soma_pause_go(a);
 
     rc = (rc == NGX_OK) ? ngx_http_soma_event_good(a, &held->event,

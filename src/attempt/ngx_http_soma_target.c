@@ -40,13 +40,13 @@ ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
     ctx = a->ctx;
     target = ctx->route->targets.elts;
 
-    while (ctx->next < ctx->norder) {
+    while (ctx->plan.next < ctx->plan.n) {
 
-        ctx->model = target[ctx->order[ctx->next++]].model;
-        ctx->cap = ctx->ask_cap;
+        ctx->model = target[ctx->plan.order[ctx->plan.next++]].model;
+        ctx->cap = ctx->caller_cap;
         a->provider = ctx->model->provider;
 
-        if (ctx->probing) {
+        if (ctx->plan.probing) {
 
             if (!ngx_http_soma_health_probe(ctx, ctx->model)) {
                 continue;
@@ -218,7 +218,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
         ngx_http_soma_target_note(a, "it has no price");
         ngx_http_soma_metrics_attempt(ctx->main, a->provider, "unpriced");
 
-        if (ctx->next >= ctx->norder && ctx->attempts == 0) {
+        if (ctx->plan.next >= ctx->plan.n && ctx->attempts == 0) {
             (void) ngx_http_soma_unpriced_refuse(ctx);
         }
 
@@ -238,7 +238,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
 
     /* the next target's whole answer is better than a part of this one's */
 
-    least = ctx->next < ctx->norder ? NGX_HTTP_SOMA_OUTPUT_MAX
+    least = ctx->plan.next < ctx->plan.n ? NGX_HTTP_SOMA_OUTPUT_MAX
                                     : NGX_HTTP_SOMA_OUTPUT_MIN;
 
     rc = ngx_http_soma_bound_reserve(ctx, &ctx->attempt_hold, owner,
@@ -251,7 +251,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
     ngx_http_soma_target_note(a, "its limit is used up");
     ngx_http_soma_metrics_attempt(ctx->main, a->provider, "limit");
 
-    if (ctx->next >= ctx->norder && ctx->attempts == 0) {
+    if (ctx->plan.next >= ctx->plan.n && ctx->attempts == 0) {
         (void) ngx_http_soma_admit_refused(ctx, refusal.limit, refusal.owner,
                                            &refusal.verdict);
     }
@@ -274,7 +274,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->encoding = NULL;
     a->gunzip = NULL;
     a->looked = NULL;
-    a->ctx->paused = 0;
+    a->ctx->answer_paused = 0;
     a->peeked = 0;
     a->skipped = 0;
     a->retry_after_ms = 0;
@@ -338,7 +338,7 @@ ngx_http_soma_target_facts(ngx_http_soma_attempt_t *a,
     facts->retry = &ctx->route->retry;
     facts->fail = a->fail;
     facts->status = (int) a->status.code;
-    facts->left = ctx->norder - ctx->next;
+    facts->left = ctx->plan.n - ctx->plan.next;
     facts->gone = ctx->left;
 }
 

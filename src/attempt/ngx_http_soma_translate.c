@@ -218,7 +218,7 @@ ngx_http_soma_translate_unsaid(ngx_http_soma_attempt_t *a, const char *code,
                       "soma: model \"%V\" of provider \"%V\" is passed over: "
                       "%s", &ctx->model->name, &a->provider->name, why);
 
-    if (ctx->next >= ctx->norder) {
+    if (ctx->plan.next >= ctx->plan.n) {
         (void) ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, code,
                                    "model \"%V\" cannot be asked this: %s",
                                    &ctx->model->name, why);

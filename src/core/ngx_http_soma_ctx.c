@@ -40,7 +40,7 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
 
     path = ngx_http_soma_path(r);
     ctx->client = soma_dialect_client(ngx_http_soma_str(path), &ctx->surface,
-                                      &ctx->stored);
+                                      &ctx->object.path_id);
 
     value = ngx_http_soma_header_in(r, &ngx_http_soma_request_id);
 
@@ -111,8 +111,8 @@ ngx_http_soma_get_ctx(ngx_http_request_t *r)
 
             /* another answer begins: what stood in for the last is void */
 
-            ctx->replaced = 0;
-            ctx->replaced_sent = 0;
+            ctx->edge.replaced = 0;
+            ctx->edge.replaced_sent = 0;
 
             ngx_http_set_ctx(r->main, ctx, ngx_http_soma_module);
 

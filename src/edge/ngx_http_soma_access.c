@@ -59,7 +59,7 @@ ngx_http_soma_access_handler(ngx_http_request_t *r)
 
     /* what comes next may be a page of another service */
 
-    if (ctx->identified && !ctx->stripped && rc != NGX_AGAIN
+    if (ctx->identified && !ctx->key.stripped && rc != NGX_AGAIN
         && !slcf->pass_key && (slcf->access || slcf->error_page)
         && ngx_http_soma_credential_strip(r, ctx) != NGX_OK)
     {
@@ -92,7 +92,7 @@ ngx_http_soma_page_check(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     if (r->content_handler == NULL && clcf->handler == NULL && !clcf->named
         && !ctx->conf->page_varies)
     {
-        ctx->page = r->err_status;
+        ctx->edge.page = r->err_status;
         return NGX_DECLINED;
     }
 

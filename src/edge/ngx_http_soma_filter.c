@@ -131,7 +131,7 @@ ngx_http_soma_header_filter(ngx_http_request_t *r)
     }
 
     if (r->err_status >= NGX_HTTP_BAD_REQUEST
-        && r->err_status != ctx->page
+        && r->err_status != ctx->edge.page
         && (ctx->error.fault != SOMA_FAULT_NONE || ctx->reply.set
             || slcf->pass || slcf->api))
     {
@@ -202,8 +202,8 @@ ngx_http_soma_settle_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 
     /* a client that was told the length needs no other end */
 
-    ctx->passed += size;
-    end |= (ctx->passed == r->headers_out.content_length_n);
+    ctx->edge.passed += size;
+    end |= (ctx->edge.passed == r->headers_out.content_length_n);
 
     if (end && size <= NGX_HTTP_SOMA_TAIL_MAX && !r->connection->buffered) {
         ngx_http_soma_outcome_settle(ctx);
@@ -222,7 +222,7 @@ ngx_http_soma_replace(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         }
     }
 
-    ctx->replaced = 1;
+    ctx->edge.replaced = 1;
 
     r->err_status = ctx->reply.status >= NGX_HTTP_BAD_REQUEST
                     ? ctx->reply.status : 0;
@@ -494,7 +494,7 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    if (ctx->replaced) {
+    if (ctx->edge.replaced) {
 
         if (in == NULL) {
             return ngx_http_next_body_filter(r, in);
@@ -502,11 +502,11 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
         ngx_http_soma_consume(in);
 
-        if (ctx->replaced_sent) {
+        if (ctx->edge.replaced_sent) {
             return NGX_OK;
         }
 
-        ctx->replaced_sent = 1;
+        ctx->edge.replaced_sent = 1;
 
         b = ngx_calloc_buf(r->pool);
         if (b == NULL) {
@@ -529,7 +529,7 @@ ngx_http_soma_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         ngx_http_soma_settle_body(r, ctx, in);
     }
 
-    if ((ctx->held || ctx->paused) && in == NULL && r->out == NULL
+    if ((ctx->event_held || ctx->answer_paused) && in == NULL && r->out == NULL
         && !r->connection->buffered && !r->connection->error)
     {
         /* for nginx there is something on its way, and it looks how far */

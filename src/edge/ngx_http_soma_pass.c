@@ -81,7 +81,7 @@ ngx_http_soma_surface(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     /* error_page may have led here from elsewhere */
 
     ctx->client = soma_dialect_client(ngx_http_soma_str(path), &surface,
-                                      &ctx->stored);
+                                      &ctx->object.path_id);
 
     if (surface == NULL) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND, "unknown_url",

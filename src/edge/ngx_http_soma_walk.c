@@ -162,7 +162,7 @@ ngx_http_soma_walk_body(ngx_http_request_t *r)
 
     ctx->walk = ngx_http_soma_walk_on;
     ctx->asked = 0;
-    ctx->own_at = 0;
+    ctx->object.known = 0;
     ctx->route = NULL;
 
     rc = NGX_OK;

@@ -111,7 +111,7 @@ ngx_http_soma_credential_strip(ngx_http_request_t *r,
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    ctx->stripped = 1;
+    ctx->key.stripped = 1;
 
     for (n = 0; n < NGX_HTTP_SOMA_CREDENTIALS; n++) {
 
@@ -128,7 +128,7 @@ ngx_http_soma_credential_strip(ngx_http_request_t *r,
             h = part->elts;
 
             if (ngx_http_soma_credential_of(&h[i], n, &credential) != NGX_OK
-                || !soma_str_eq(credential, ctx->credential))
+                || !soma_str_eq(credential, ctx->key.credential))
             {
                 i++;
                 continue;

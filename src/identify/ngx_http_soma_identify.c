@@ -88,7 +88,8 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return soma_dialect_fault_status(ctx->error.fault);
     }
 
-    while (ngx_http_soma_credential_find(r, &ctx->candidate, &ctx->credential)
+    while (ngx_http_soma_credential_find(r, &ctx->key.candidate,
+                                         &ctx->key.credential)
            == NGX_OK)
     {
         rc = ngx_http_soma_try(r, ctx);
@@ -97,7 +98,7 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
             return rc;
         }
 
-        ctx->candidate = ngx_http_soma_next(r, ctx);
+        ctx->key.candidate = ngx_http_soma_next(r, ctx);
     }
 
     return ngx_http_soma_nobody(ctx);
@@ -111,12 +112,14 @@ ngx_http_soma_try(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     ngx_int_t         rc;
     soma_identity_t  *identity;
 
-    if (ngx_http_soma_hash_seen(r, ctx->credential, ctx->key_hash) != NGX_OK) {
+    if (ngx_http_soma_hash_seen(r, ctx->key.credential, ctx->key.hash)
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->main->jwt && soma_jwt_like(ctx->credential)) {
-        rc = ngx_http_soma_jwt_identify(r, ctx, ctx->credential);
+    if (ctx->main->jwt && soma_jwt_like(ctx->key.credential)) {
+        rc = ngx_http_soma_jwt_identify(r, ctx, ctx->key.credential);
 
         if (rc == NGX_OK) {
             return ngx_http_soma_known(ctx);
@@ -125,7 +128,7 @@ ngx_http_soma_try(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return rc == NGX_AGAIN ? rc : ngx_http_soma_refuse(r, ctx, rc);
     }
 
-    identity = ngx_http_soma_configured_key(ctx->main, ctx->key_hash);
+    identity = ngx_http_soma_configured_key(ctx->main, ctx->key.hash);
 
     if (identity != NULL) {
         ctx->identity = *identity;
@@ -188,7 +191,7 @@ ngx_http_soma_next(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
 
     return (slcf->access && !slcf->pass && !slcf->api)
-           ? ctx->candidate + 1 : NGX_HTTP_SOMA_CREDENTIALS;
+           ? ctx->key.candidate + 1 : NGX_HTTP_SOMA_CREDENTIALS;
 }
 
 
@@ -211,13 +214,13 @@ ngx_http_soma_refuse(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         return rc;
     }
 
-    if (ctx->refused == NULL) {
-        ctx->refused = ngx_palloc(r->pool, sizeof(ngx_http_soma_error_t));
-        if (ctx->refused == NULL) {
+    if (ctx->key.refused == NULL) {
+        ctx->key.refused = ngx_palloc(r->pool, sizeof(ngx_http_soma_error_t));
+        if (ctx->key.refused == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        *ctx->refused = ctx->error;
+        *ctx->key.refused = ctx->error;
     }
 
     ngx_memzero(&ctx->error, sizeof(ngx_http_soma_error_t));
@@ -229,12 +232,12 @@ ngx_http_soma_refuse(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
 static ngx_int_t
 ngx_http_soma_nobody(ngx_http_soma_ctx_t *ctx)
 {
-    if (ctx->refused) {
-        ctx->error = *ctx->refused;
+    if (ctx->key.refused) {
+        ctx->error = *ctx->key.refused;
         return soma_dialect_fault_status(ctx->error.fault);
     }
 
-    if (ctx->strange) {
+    if (ctx->key.unknown) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
                                    "invalid_api_key",
                                    "this API key is not known here: check "
@@ -423,7 +426,7 @@ ngx_http_soma_cached_key(ngx_http_soma_ctx_t *ctx, int64_t fresh)
     int64_t     expires;
     soma_str_t  name;
 
-    name.data = ctx->key_hash;
+    name.data = ctx->key.hash;
     name.len = SOMA_KEY_HASH;
     len = sizeof(packed);
 
@@ -463,14 +466,14 @@ ngx_http_soma_ask_redis(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 
     p = ngx_cpymem(name, NGX_HTTP_SOMA_KEY_PREFIX,
                    sizeof(NGX_HTTP_SOMA_KEY_PREFIX) - 1);
-    p = ngx_hex_dump(p, ctx->key_hash, SOMA_KEY_HASH);
+    p = ngx_hex_dump(p, ctx->key.hash, SOMA_KEY_HASH);
 
     argv[0] = "HGETALL";
     argvlen[0] = sizeof("HGETALL") - 1;
     argv[1] = (char *) name;
     argvlen[1] = p - name;
 
-    ctx->cache_changes = ngx_http_soma_cache_changes(ctx->main,
+    ctx->key.changes = ngx_http_soma_cache_changes(ctx->main,
                                                  NGX_HTTP_SOMA_CACHE_KEY);
 
     rc = ngx_http_soma_redis_request(r, ngx_http_soma_key_handler, 2, argv,
@@ -519,7 +522,7 @@ ngx_http_soma_key_handler(ngx_http_request_t *r, redisReply *reply)
     }
 
     if (rc == NGX_BUSY) {
-        ctx->candidate = ngx_http_soma_next(r, ctx);
+        ctx->key.candidate = ngx_http_soma_next(r, ctx);
     }
 
     ngx_http_soma_wake(ctx, came);
@@ -567,7 +570,7 @@ ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
                               "soma: field \"%*s\" of soma:key:%*xs.. in Redis "
                               "has a value that is not understood, the key is "
                               "refused", field.len, field.data,
-                              (size_t) 6, ctx->key_hash);
+                              (size_t) 6, ctx->key.hash);
             identity->tenant.len = 0;
             break;
         }
@@ -599,12 +602,12 @@ ngx_http_soma_keep_key(ngx_http_soma_ctx_t *ctx, soma_str_t data,
     /* a change that was heard meanwhile may have overtaken the reply */
 
     if (ngx_http_soma_cache_changes(ctx->main, NGX_HTTP_SOMA_CACHE_KEY)
-        != ctx->cache_changes)
+        != ctx->key.changes)
     {
         return;
     }
 
-    name.data = ctx->key_hash;
+    name.data = ctx->key.hash;
     name.len = SOMA_KEY_HASH;
 
     (void) ngx_http_soma_cache_put(ctx->main, NGX_HTTP_SOMA_CACHE_KEY, name,
@@ -627,7 +630,7 @@ ngx_http_soma_known(ngx_http_soma_ctx_t *ctx)
         }
 
         identity->key.data = p;
-        identity->key.len = ngx_hex_dump(p, ctx->key_hash, 6) - p;
+        identity->key.len = ngx_hex_dump(p, ctx->key.hash, 6) - p;
     }
 
     if (identity->expires && identity->expires <= ctx->start) {
@@ -646,7 +649,7 @@ ngx_http_soma_known(ngx_http_soma_ctx_t *ctx)
 static ngx_int_t
 ngx_http_soma_unknown(ngx_http_soma_ctx_t *ctx)
 {
-    ctx->strange = 1;
+    ctx->key.unknown = 1;
 
     return NGX_BUSY;
 }

@@ -67,7 +67,7 @@ ngx_uint_t ngx_http_soma_credential_header(ngx_table_elt_t *h);
 ngx_int_t ngx_http_soma_credential_find(ngx_http_request_t *r, ngx_uint_t *n,
     soma_str_t *credential);
 
-/* takes every header that carries ctx->credential out of the request, for
+/* takes every header that carries ctx->key.credential out of the request, for
  * good: no handler behind passes on what opens this gateway */
 ngx_int_t ngx_http_soma_credential_strip(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);

@@ -76,13 +76,13 @@ ngx_http_soma_jwt_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     soma_arena_t       arena;
     soma_jwt_error_e   error;
 
-    rc = ngx_http_soma_jwt_cache_get(ctx->key_hash, ctx->start, r->pool,
+    rc = ngx_http_soma_jwt_cache_get(ctx->key.hash, ctx->start, r->pool,
                                      &ctx->identity);
     if (rc == NGX_OK) {
         return NGX_OK;
     }
 
-    if (ngx_http_soma_jwt_cache_refused(ctx->key_hash, ctx->start, &error)
+    if (ngx_http_soma_jwt_cache_refused(ctx->key.hash, ctx->start, &error)
         == NGX_OK)
     {
         return ngx_http_soma_jwt_refuse(ctx, error);
@@ -236,7 +236,7 @@ ngx_http_soma_jwt_remember(ngx_http_soma_ctx_t *ctx,
     case SOMA_JWT_TIMES:
     case SOMA_JWT_NO_EXP:
     case SOMA_JWT_EXPIRED:
-        ngx_http_soma_jwt_cache_refuse(jwt, version, ctx->key_hash,
+        ngx_http_soma_jwt_cache_refuse(jwt, version, ctx->key.hash,
                                        ctx->start, error);
         break;
 
@@ -421,7 +421,7 @@ ngx_http_soma_jwt_keep(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_soma_jwt_cache_put(jwt, version, ctx->key_hash, ctx->start,
+    ngx_http_soma_jwt_cache_put(jwt, version, ctx->key.hash, ctx->start,
                                 identity->expires, packed, len);
 
     return NGX_OK;

@@ -141,7 +141,7 @@ ngx_int_t ngx_http_soma_jwt_init_worker(ngx_cycle_t *cycle,
 void ngx_http_soma_jwt_exit_worker(void);
 
 /*
- * Whose token is it?  ctx->key_hash is its hash.  NGX_OK: ctx->identity is
+ * Whose token is it?  ctx->key.hash is its hash.  NGX_OK: ctx->identity is
  * filled.  NGX_AGAIN: the issuer's keys are waited for.  Else an HTTP status,
  * the fault noted.
  */

@@ -138,7 +138,7 @@ ngx_http_soma_strange_known(ngx_http_soma_ctx_t *ctx)
     int64_t     expires;
     soma_str_t  name;
 
-    name.data = ctx->key_hash;
+    name.data = ctx->key.hash;
     name.len = SOMA_KEY_HASH;
     len = sizeof(packed);
 

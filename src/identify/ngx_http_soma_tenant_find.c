@@ -98,7 +98,7 @@ ngx_http_soma_tenant_find_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     soma_str_t                      name;
     ngx_http_soma_tenant_entry_t  **way;
 
-    if (ctx->tenant_known || ctx->tenant_asked || ctx->tenant_failed) {
+    if (ctx->tenancy.known || ctx->tenancy.asked || ctx->tenancy.failed) {
         return NGX_OK;
     }
 
@@ -107,7 +107,7 @@ ngx_http_soma_tenant_find_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     if (!ctx->main->redis.set) {
         ctx->tenant = ngx_http_soma_names_find(&ctx->main->tenant_names,
                                                name.data, name.len);
-        ctx->tenant_known = 1;
+        ctx->tenancy.known = 1;
         return NGX_OK;
     }
 
@@ -142,11 +142,11 @@ ngx_http_soma_tenant_find_begin(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 ngx_int_t
 ngx_http_soma_tenant_find_end(ngx_http_soma_ctx_t *ctx)
 {
-    if (ctx->tenant_asked) {
+    if (ctx->tenancy.asked) {
         return ngx_http_soma_wait(ctx, NGX_HTTP_SOMA_WAIT_TENANT, ctx->walk);
     }
 
-    if (!ctx->tenant_known) {
+    if (!ctx->tenancy.known) {
 
         if (ctx->conf->api) {
             return NGX_OK;
@@ -231,7 +231,7 @@ ngx_http_soma_tenant_ask(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     argv[1] = (char *) name;
     argvlen[1] = p - name;
 
-    ctx->tenant_changes = ngx_http_soma_cache_changes(ctx->main,
+    ctx->tenancy.changes = ngx_http_soma_cache_changes(ctx->main,
                                                 NGX_HTTP_SOMA_CACHE_TENANT);
 
     rc = ngx_http_soma_redis_request(r, ngx_http_soma_tenant_handler, 2, argv,
@@ -240,7 +240,7 @@ ngx_http_soma_tenant_ask(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
     }
 
-    ctx->tenant_asked = 1;
+    ctx->tenancy.asked = 1;
 
     return NGX_OK;
 }
@@ -257,7 +257,7 @@ ngx_http_soma_tenant_handler(ngx_http_request_t *r, redisReply *reply)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "soma tenant from redis: %d", reply ? reply->type : -1);
 
-    ctx->tenant_asked = 0;
+    ctx->tenancy.asked = 0;
 
     rc = ngx_http_soma_tenant_read(ctx, reply);
 
@@ -306,7 +306,7 @@ ngx_http_soma_tenant_read(ngx_http_soma_ctx_t *ctx, redisReply *reply)
     /* a change that was heard meanwhile may have overtaken the reply */
 
     if (ngx_http_soma_cache_changes(ctx->main, NGX_HTTP_SOMA_CACHE_TENANT)
-        == ctx->tenant_changes)
+        == ctx->tenancy.changes)
     {
         (void) ngx_http_soma_cache_put(ctx->main, NGX_HTTP_SOMA_CACHE_TENANT,
                                        name, data, ngx_http_soma_now(), 0);
@@ -315,7 +315,7 @@ ngx_http_soma_tenant_read(ngx_http_soma_ctx_t *ctx, redisReply *reply)
     block = ngx_http_soma_names_find(&ctx->main->tenant_names, name.data,
                                      name.len);
 
-    return ngx_http_soma_tenant_learn(ctx, block, data, ctx->tenant_changes);
+    return ngx_http_soma_tenant_learn(ctx, block, data, ctx->tenancy.changes);
 }
 
 
@@ -366,7 +366,7 @@ ngx_http_soma_tenant_down(ngx_http_soma_ctx_t *ctx)
     if (ctx->conf->on_redis_down == NGX_HTTP_SOMA_DOWN_DENY
         && !ctx->conf->api)
     {
-        ctx->tenant_failed = 1;
+        ctx->tenancy.failed = 1;
         return;
     }
 
@@ -377,7 +377,7 @@ ngx_http_soma_tenant_down(ngx_http_soma_ctx_t *ctx)
     name = ctx->identity.tenant;
     ctx->tenant = ngx_http_soma_names_find(&ctx->main->tenant_names,
                                            name.data, name.len);
-    ctx->tenant_known = 1;
+    ctx->tenancy.known = 1;
 }
 
 
@@ -538,7 +538,7 @@ ngx_http_soma_tenant_use(ngx_http_soma_ctx_t *ctx,
 
     if (entry->data.len == 0) {
         ctx->tenant = entry->block;
-        ctx->tenant_known = 1;
+        ctx->tenancy.known = 1;
         return NGX_OK;
     }
 
@@ -552,7 +552,7 @@ ngx_http_soma_tenant_use(ngx_http_soma_ctx_t *ctx,
     entry->refs++;
 
     ctx->tenant = &entry->merged;
-    ctx->tenant_known = 1;
+    ctx->tenancy.known = 1;
 
     if (ctx->identity.tags.len == 0) {
         ctx->identity.tags = ngx_http_soma_str(entry->merged.tags);

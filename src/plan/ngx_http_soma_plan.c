@@ -73,12 +73,12 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
         candidate[i].usable = 1;
     }
 
-    ctx->norder = soma_route_order(ctx->route->strategy, candidate, n,
+    ctx->plan.n = soma_route_order(ctx->route->strategy, candidate, n,
                                    n > 1 ? ngx_http_soma_trace_random() : 0,
-                                   ctx->order);
-    ctx->next = 0;
+                                   ctx->plan.order);
+    ctx->plan.next = 0;
 
-    if (ctx->norder) {
+    if (ctx->plan.n) {
         return NGX_OK;
     }
 
@@ -86,15 +86,15 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
         return ngx_http_soma_plan_none(ctx);
     }
 
-    ctx->probing = 1;
+    ctx->plan.probing = 1;
 
     for (i = 0; i < n; i++) {
         candidate[i].usable = (target[i].model->provider->missing.len == 0);
     }
 
-    ctx->norder = soma_route_order(ctx->route->strategy, candidate, n,
+    ctx->plan.n = soma_route_order(ctx->route->strategy, candidate, n,
                                    n > 1 ? ngx_http_soma_trace_random() : 0,
-                                   ctx->order);
+                                   ctx->plan.order);
 
     return NGX_OK;
 }

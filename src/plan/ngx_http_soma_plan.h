@@ -34,7 +34,7 @@ ngx_http_soma_route_t *ngx_http_soma_plan_route(
 ngx_uint_t ngx_http_soma_plan_allowed(ngx_http_soma_ctx_t *ctx,
     ngx_str_t *name);
 
-/* fills ctx->order; NGX_OK, or an HTTP status with the fault noted */
+/* fills ctx->plan.order; NGX_OK, or an HTTP status with the fault noted */
 ngx_int_t ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx);
 
 /* no target can be used: an HTTP status, with the fault noted */

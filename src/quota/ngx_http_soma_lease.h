@@ -96,7 +96,7 @@ void ngx_http_soma_lease_unsave_locked(ngx_http_soma_leased_t *leased);
 
 /* what an answer for that group changes */
 #define ngx_http_soma_lease_bit(hash)                                         \
-    ((uint64_t) 1 << ((hash) % NGX_HTTP_SOMA_NEWS))
+    ((uint64_t) 1 << ((hash) % NGX_HTTP_SOMA_ANSWERS))
 
 
 #endif /* NGX_HTTP_SOMA_LEASE_H */

@@ -608,7 +608,7 @@ ngx_http_soma_lease_book(ngx_http_soma_lease_call_t *call, redisReply *reply)
             p += call->key[i].len;
         }
 
-        zone->news[group->hash % NGX_HTTP_SOMA_NEWS]++;
+        zone->answers[group->hash % NGX_HTTP_SOMA_ANSWERS]++;
 
         if (group->due <= ngx_http_soma_lease_now()) {
             ngx_http_soma_lease_kick();

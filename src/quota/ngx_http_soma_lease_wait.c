@@ -7,7 +7,6 @@
  */
 
 
-#include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_lease.h"
 
 
@@ -16,7 +15,7 @@ struct ngx_http_soma_lease_wait_s {
     ngx_http_soma_ctx_t        *ctx;
     ngx_http_soma_lease_pt      handler;    /* of a stream */
     uint64_t                    groups;     /* bits of those it waits for */
-    uint32_t                    news;       /* the sum of their counters */
+    uint32_t                    answers;    /* the sum of their counters */
     ngx_msec_t                  until;
     unsigned                    queued:1;
     unsigned                    stream:1;   /* nginx goes on with its events,
@@ -31,13 +30,13 @@ static void ngx_http_soma_lease_wait_resume(ngx_http_soma_ctx_t *ctx,
     ngx_int_t rc);
 static void ngx_http_soma_lease_wait_cleanup(void *data);
 static void ngx_http_soma_lease_poll(ngx_event_t *ev);
-static uint32_t ngx_http_soma_lease_news(uint64_t groups);
-static void ngx_http_soma_lease_wait_stream(ngx_http_soma_lease_wait_t *wait);
+static uint32_t ngx_http_soma_lease_answers(uint64_t groups);
+static void ngx_http_soma_lease_wait_look(ngx_http_soma_lease_wait_t *wait);
 
 
-static ngx_queue_t                 ngx_http_soma_waits;
-static ngx_event_t                 ngx_http_soma_wait_event;
-static ngx_http_soma_main_conf_t  *ngx_http_soma_wait_conf;
+static ngx_queue_t                 ngx_http_soma_lease_waits;
+static ngx_event_t                 ngx_http_soma_lease_wait_event;
+static ngx_http_soma_main_conf_t  *ngx_http_soma_lease_wait_conf;
 
 
 void
@@ -47,13 +46,13 @@ ngx_http_soma_lease_wait_init(ngx_http_soma_main_conf_t *smcf)
 
     ngx_event_t  *ev;
 
-    ev = &ngx_http_soma_wait_event;
+    ev = &ngx_http_soma_lease_wait_event;
 
     if (ev->timer_set) {
 
         /* without a master a reload comes here with requests that wait */
 
-        ngx_http_soma_wait_conf = smcf;
+        ngx_http_soma_lease_wait_conf = smcf;
         return;
     }
 
@@ -63,8 +62,8 @@ ngx_http_soma_lease_wait_init(ngx_http_soma_main_conf_t *smcf)
     ev->data = &dummy;
     ev->log = ngx_cycle->log;
 
-    ngx_http_soma_wait_conf = smcf;
-    ngx_queue_init(&ngx_http_soma_waits);
+    ngx_http_soma_lease_wait_conf = smcf;
+    ngx_queue_init(&ngx_http_soma_lease_waits);
 }
 
 
@@ -101,7 +100,7 @@ ngx_http_soma_lease_wait_resume(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 
 
 ngx_int_t
-ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
+ngx_http_soma_lease_wait_stream(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_lease_pt handler)
 {
     ngx_http_soma_lease_wait_t  *wait;
@@ -125,29 +124,29 @@ ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
 
 
 void
-ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_lease_wait_done(ngx_http_soma_ctx_t *ctx)
 {
-    if (ctx->lease_wait != NULL) {
-        ngx_http_soma_lease_wait_cleanup(ctx->lease_wait);
-        ctx->lease_wait->stream = 0;
+    if (ctx->lease.wait != NULL) {
+        ngx_http_soma_lease_wait_cleanup(ctx->lease.wait);
+        ctx->lease.wait->stream = 0;
     }
 
-    ctx->lease_late = 0;
+    ctx->lease.late = 0;
 }
 
 
 void
-ngx_http_soma_lease_renew(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_lease_wait_anew(ngx_http_soma_ctx_t *ctx)
 {
-    ctx->lease_after = 0;
-    ctx->lease_asked = 0;
-    ctx->lease_told = 0;
-    ctx->lease_groups = 0;
-    ctx->lease_news = 0;
-    ctx->lease_late = 0;
+    ctx->lease.after = 0;
+    ctx->lease.asked = 0;
+    ctx->lease.needs = 0;
+    ctx->lease.groups = 0;
+    ctx->lease.answers = 0;
+    ctx->lease.late = 0;
 
-    if (ctx->lease_wait != NULL) {
-        ctx->lease_wait->until = ngx_current_msec + ctx->main->redis.timeout;
+    if (ctx->lease.wait != NULL) {
+        ctx->lease.wait->until = ngx_current_msec + ctx->main->redis.timeout;
     }
 }
 
@@ -159,8 +158,8 @@ ngx_http_soma_lease_wait_get(ngx_http_soma_ctx_t *ctx)
     ngx_http_request_t    *r;
     ngx_http_soma_lease_wait_t  *wait;
 
-    if (ctx->lease_wait != NULL) {
-        return ctx->lease_wait;
+    if (ctx->lease.wait != NULL) {
+        return ctx->lease.wait;
     }
 
     r = ctx->request;
@@ -177,7 +176,7 @@ ngx_http_soma_lease_wait_get(ngx_http_soma_ctx_t *ctx)
 
     wait->ctx = ctx;
     wait->until = ngx_current_msec + ctx->main->redis.timeout;
-    ctx->lease_wait = wait;
+    ctx->lease.wait = wait;
 
     return wait;
 }
@@ -190,17 +189,18 @@ ngx_http_soma_lease_wait_queue(ngx_http_soma_lease_wait_t *wait)
 
     ctx = wait->ctx;
 
-    wait->groups = ctx->lease_groups;
-    wait->news = ctx->lease_news;
+    wait->groups = ctx->lease.groups;
+    wait->answers = ctx->lease.answers;
     wait->queued = 1;
 
-    ctx->lease_groups = 0;
-    ctx->lease_news = 0;
+    ctx->lease.groups = 0;
+    ctx->lease.answers = 0;
 
-    ngx_queue_insert_tail(&ngx_http_soma_waits, &wait->queue);
+    ngx_queue_insert_tail(&ngx_http_soma_lease_waits, &wait->queue);
 
-    if (!ngx_http_soma_wait_event.timer_set) {
-        ngx_add_timer(&ngx_http_soma_wait_event, NGX_HTTP_SOMA_LEASE_POLL);
+    if (!ngx_http_soma_lease_wait_event.timer_set) {
+        ngx_add_timer(&ngx_http_soma_lease_wait_event,
+                      NGX_HTTP_SOMA_LEASE_POLL);
     }
 }
 
@@ -222,7 +222,7 @@ ngx_http_soma_lease_poll(ngx_event_t *ev)
 {
     ngx_http_soma_lease_wake();
 
-    if (!ngx_queue_empty(&ngx_http_soma_waits) && !ev->timer_set) {
+    if (!ngx_queue_empty(&ngx_http_soma_lease_waits) && !ev->timer_set) {
         ngx_add_timer(ev, NGX_HTTP_SOMA_LEASE_POLL);
     }
 }
@@ -230,18 +230,18 @@ ngx_http_soma_lease_poll(ngx_event_t *ev)
 
 /* counters are read without the lock: what is missed now is seen then */
 static uint32_t
-ngx_http_soma_lease_news(uint64_t groups)
+ngx_http_soma_lease_answers(uint64_t groups)
 {
     uint32_t                     n;
     ngx_uint_t                   i;
     ngx_http_soma_quota_zone_t  *zone;
 
-    zone = ngx_http_soma_wait_conf->zone->quota;
+    zone = ngx_http_soma_lease_wait_conf->zone->quota;
     n = 0;
 
-    for (i = 0; i < NGX_HTTP_SOMA_NEWS; i++) {
+    for (i = 0; i < NGX_HTTP_SOMA_ANSWERS; i++) {
         if (groups & ((uint64_t) 1 << i)) {
-            n += zone->news[i];
+            n += zone->answers[i];
         }
     }
 
@@ -259,9 +259,9 @@ ngx_http_soma_lease_wake(void)
 
     ngx_queue_init(&seen);
 
-    if (!ngx_queue_empty(&ngx_http_soma_waits)) {
-        ngx_queue_add(&seen, &ngx_http_soma_waits);
-        ngx_queue_init(&ngx_http_soma_waits);
+    if (!ngx_queue_empty(&ngx_http_soma_lease_waits)) {
+        ngx_queue_add(&seen, &ngx_http_soma_lease_waits);
+        ngx_queue_init(&ngx_http_soma_lease_waits);
     }
 
     while (!ngx_queue_empty(&seen)) {
@@ -272,16 +272,18 @@ ngx_http_soma_lease_wake(void)
 
         late = ((ngx_msec_int_t) (wait->until - ngx_current_msec) <= 0);
 
-        if (!late && wait->news == ngx_http_soma_lease_news(wait->groups)) {
-            ngx_queue_insert_tail(&ngx_http_soma_waits, q);
+        if (!late
+            && wait->answers == ngx_http_soma_lease_answers(wait->groups))
+        {
+            ngx_queue_insert_tail(&ngx_http_soma_lease_waits, q);
             continue;
         }
 
         wait->queued = 0;
-        wait->ctx->lease_late = late;
+        wait->ctx->lease.late = late;
 
         if (wait->stream) {
-            ngx_http_soma_lease_wait_stream(wait);
+            ngx_http_soma_lease_wait_look(wait);
 
         } else {
             ngx_http_soma_wake(wait->ctx, late ? NGX_BUSY : NGX_OK);
@@ -291,7 +293,7 @@ ngx_http_soma_lease_wake(void)
 
 
 static void
-ngx_http_soma_lease_wait_stream(ngx_http_soma_lease_wait_t *wait)
+ngx_http_soma_lease_wait_look(ngx_http_soma_lease_wait_t *wait)
 {
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -301,7 +303,7 @@ ngx_http_soma_lease_wait_stream(ngx_http_soma_lease_wait_t *wait)
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
                    "soma lease: stream looks again, late:%ui",
-                   (ngx_uint_t) wait->ctx->lease_late);
+                   (ngx_uint_t) wait->ctx->lease.late);
 
     ngx_http_set_log_request(c->log, r);
 

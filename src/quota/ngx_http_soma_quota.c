@@ -75,7 +75,7 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
         ngx_http_soma_quota_line_locked(ctx, &takes, rc, refusal);
     }
 
-    if (rc == NGX_AGAIN && !ctx->loose) {
+    if (rc == NGX_AGAIN && !ctx->count_first) {
         ngx_http_soma_quota_need_locked(ctx, &takes, hold == &ctx->hold);
     }
 
@@ -287,9 +287,9 @@ ngx_http_soma_quota_lease_locked(ngx_http_soma_ctx_t *ctx,
     lease = &take->state->leased->lease;
 
     rc = soma_lease_check(lease, msec, take->want,
-                          ctx->lease_after ? ctx->lease_after : UINT64_MAX);
+                          ctx->lease.after ? ctx->lease.after : UINT64_MAX);
 
-    if (rc == SOMA_AGAIN && (ctx->lease_late || !ngx_http_soma_redis_ready()))
+    if (rc == SOMA_AGAIN && (ctx->lease.late || !ngx_http_soma_redis_ready()))
     {
         rc = SOMA_ERROR;
     }
@@ -394,8 +394,8 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
 
     zone = ctx->main->zone->quota;
 
-    if (ctx->lease_after == 0) {
-        ctx->lease_after = zone->seq;
+    if (ctx->lease.after == 0) {
+        ctx->lease.after = zone->seq;
     }
 
     for (i = 0; i < takes->n; i++) {
@@ -414,17 +414,18 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
         group = leased->group;
         bit = ngx_http_soma_lease_bit(group->hash);
 
-        if (!(ctx->lease_groups & bit)) {
-            ctx->lease_groups |= bit;
-            ctx->lease_news += zone->news[group->hash % NGX_HTTP_SOMA_NEWS];
+        if (!(ctx->lease.groups & bit)) {
+            ctx->lease.groups |= bit;
+            ctx->lease.answers +=
+                        zone->answers[group->hash % NGX_HTTP_SOMA_ANSWERS];
         }
 
         /* an answer to an earlier call wakes those who wait for the next */
 
         bit = ngx_http_soma_lease_bit(take->hash);
 
-        if (waits && (ctx->lease_told & bit)
-            && soma_lease_pending(&leased->lease, ctx->lease_asked))
+        if (waits && (ctx->lease.needs & bit)
+            && soma_lease_pending(&leased->lease, ctx->lease.asked))
         {
             continue;
         }
@@ -435,8 +436,8 @@ ngx_http_soma_quota_need_locked(ngx_http_soma_ctx_t *ctx,
                                         takes->part ? 1 : take->want);
 
         if (waits) {
-            ctx->lease_told |= bit;
-            ctx->lease_asked = zone->seq;
+            ctx->lease.needs |= bit;
+            ctx->lease.asked = zone->seq;
         }
     }
 
@@ -452,7 +453,7 @@ ngx_http_soma_quota_unneed_locked(ngx_http_soma_ctx_t *ctx,
     ngx_uint_t             i;
     ngx_http_soma_take_t  *take;
 
-    if (ctx->lease_told == 0) {
+    if (ctx->lease.needs == 0) {
         return;
     }
 
@@ -460,13 +461,13 @@ ngx_http_soma_quota_unneed_locked(ngx_http_soma_ctx_t *ctx,
         take = &takes->take[i];
         bit = ngx_http_soma_lease_bit(take->hash);
 
-        if (!(ctx->lease_told & bit) || take->state->leased == NULL) {
+        if (!(ctx->lease.needs & bit) || take->state->leased == NULL) {
             continue;
         }
 
-        soma_lease_unneed(&take->state->leased->lease, ctx->lease_asked,
+        soma_lease_unneed(&take->state->leased->lease, ctx->lease.asked,
                           take->want);
-        ctx->lease_told &= ~bit;
+        ctx->lease.needs &= ~bit;
     }
 }
 

@@ -57,8 +57,8 @@ void ngx_http_soma_lease_file_exit(void);
  * With Redis each limit is shared with other nodes by a lease, see
  * soma_lease.h.  What the leases lack is asked for; then
  *   a hold of who asks (&ctx->hold): NGX_AGAIN, the caller waits with
- *   ngx_http_soma_lease_wait() and reserves again; with ctx->loose nothing is
- *   asked for yet;
+ *   ngx_http_soma_lease_wait() and reserves again; with ctx->count_first
+ *   nothing is asked for yet;
  *   a hold of who answers: NGX_BUSY, it cannot wait.
  *
  * NGX_OK; NGX_BUSY: refused, see refusal; NGX_AGAIN; NGX_DECLINED: Redis is
@@ -71,8 +71,8 @@ ngx_int_t ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
 /*
  * more[amount] of tokens and cost for what *hold holds, all or none.
  * NGX_OK, also where nothing is held; NGX_BUSY: a limit refuses, or Redis
- * does not answer and that denies (ctx->lease_silent); NGX_AGAIN: the leases
- * were asked for what they lack, see ngx_http_soma_lease_hold().
+ * does not answer and that denies (ctx->lease.silent); NGX_AGAIN: the leases
+ * were asked for what they lack, see ngx_http_soma_lease_wait_stream().
  *
  * what: _AHEAD, it can do without; _NEEDED, and what Redis said before is
  * old; _AGAIN, behind NGX_AGAIN or NGX_BUSY, with the same or with less.
@@ -104,17 +104,17 @@ ngx_int_t ngx_http_soma_lease_wait(ngx_http_soma_ctx_t *ctx);
 /*
  * The same for a stream: its request stays as it is, and the handler is
  * called.  Redis' timeout counts from the first call until
- * ngx_http_soma_lease_release(), which is for those that did wait as for
+ * ngx_http_soma_lease_wait_done(), which is for those that did wait as for
  * those that do not want to any more.
  */
 typedef void (*ngx_http_soma_lease_pt)(ngx_http_soma_ctx_t *ctx);
 
-ngx_int_t ngx_http_soma_lease_hold(ngx_http_soma_ctx_t *ctx,
+ngx_int_t ngx_http_soma_lease_wait_stream(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_lease_pt handler);
-void ngx_http_soma_lease_release(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_lease_wait_done(ngx_http_soma_ctx_t *ctx);
 
 /* anew, for a request that will ask as if for the first time */
-void ngx_http_soma_lease_renew(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_lease_wait_anew(ngx_http_soma_ctx_t *ctx);
 
 /*
  * A request that stands in line waits until it is its turn and something has

@@ -38,9 +38,9 @@ ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
 
     now = ngx_http_soma_now();
 
-    ctx->lease_groups = 0;
-    ctx->lease_news = 0;
-    ctx->lease_silent = 0;
+    ctx->lease.groups = 0;
+    ctx->lease.answers = 0;
+    ctx->lease.silent = 0;
 
     ngx_shmtx_lock(&ctx->main->shpool->mutex);
 
@@ -198,7 +198,7 @@ ngx_http_soma_quota_more_lease_locked(ngx_http_soma_ctx_t *ctx,
         if (!ngx_http_soma_redis_ready()) {
             rc = SOMA_ERROR;
 
-        } else if (ctx->lease_late && item->asked != 0) {
+        } else if (ctx->lease.late && item->asked != 0) {
             rc = (lease->heard > item->asked) ? SOMA_DECLINED : SOMA_ERROR;
         }
     }
@@ -223,7 +223,7 @@ ngx_http_soma_quota_more_lease_locked(ngx_http_soma_ctx_t *ctx,
             return NGX_OK;
         }
 
-        ctx->lease_silent = 1;
+        ctx->lease.silent = 1;
         return NGX_BUSY;
     }
 }
@@ -243,9 +243,10 @@ ngx_http_soma_quota_more_ask_locked(ngx_http_soma_ctx_t *ctx,
     group = item->state->leased->group;
     bit = ngx_http_soma_lease_bit(group->hash);
 
-    if (!(ctx->lease_groups & bit)) {
-        ctx->lease_groups |= bit;
-        ctx->lease_news += zone->news[group->hash % NGX_HTTP_SOMA_NEWS];
+    if (!(ctx->lease.groups & bit)) {
+        ctx->lease.groups |= bit;
+        ctx->lease.answers +=
+                           zone->answers[group->hash % NGX_HTTP_SOMA_ANSWERS];
     }
 
     if (item->asked == 0 || item->state->leased->lease.heard > item->asked) {

@@ -10,7 +10,6 @@
  */
 
 
-#include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_quota_zone.h"
 
 
@@ -403,7 +402,7 @@ ngx_http_soma_quota_wait_ready(ngx_http_soma_quota_wait_t *wait)
 static void
 ngx_http_soma_quota_wait_resume(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_http_soma_lease_renew(ctx);
+    ngx_http_soma_lease_wait_anew(ctx);
 
     ctx->walk(ctx, rc);
 }

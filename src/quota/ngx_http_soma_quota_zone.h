@@ -30,7 +30,7 @@
 #define NGX_HTTP_SOMA_WINDOWS        SOMA_WINDOWS
 
 #define NGX_HTTP_SOMA_GROUP_BUCKETS  1024
-#define NGX_HTTP_SOMA_NEWS           64     /* counters of answers */
+#define NGX_HTTP_SOMA_ANSWERS        64     /* counters of them */
 #define NGX_HTTP_SOMA_ORPHANS_MAX    16     /* files kept, once told */
 
 
@@ -155,7 +155,8 @@ typedef struct {
     int64_t                  ahead;     /* ms, of Redis' clock before ours */
     uint32_t                 ups;       /* connections that came up */
     uint32_t                 losses;    /* times Redis may have lost data */
-    uint32_t                 news[NGX_HTTP_SOMA_NEWS];  /* by group's hash */
+    uint32_t                 answers[NGX_HTTP_SOMA_ANSWERS];    /* by group's
+                                           hash */
     u_char                   instance[SOMA_LEASE_INSTANCE];
     ngx_http_soma_leased_t **saved_by;  /* of the entries of the file, or
                                            NULL: none yet */

@@ -33,7 +33,7 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, const soma_outcome_t *outcome)
     soma_reservation_t      reserved;
     ngx_http_soma_doubt_t  *doubt;
 
-    doubt = ctx->doubt;
+    doubt = ctx->bill.doubt;
 
     if (soma_api_free(ctx->ask.api)) {
 
@@ -82,8 +82,8 @@ ngx_http_soma_bill(ngx_http_soma_ctx_t *ctx, const soma_outcome_t *outcome)
         soma_price_cost(ctx->model->price, &ctx->usage, &ctx->cost);
     }
 
-    ctx->cost.retried = ctx->retried_cost;
-    ctx->cost.total += ctx->retried_cost;
+    ctx->cost.retried = ctx->bill.retried_cost;
+    ctx->cost.total += ctx->bill.retried_cost;
 }
 
 
@@ -119,19 +119,19 @@ ngx_http_soma_bill_tokens(ngx_http_soma_ctx_t *ctx,
 static int64_t
 ngx_http_soma_bill_prompt(ngx_http_soma_ctx_t *ctx)
 {
-    if (ctx->prompt == 0) {
-        ctx->prompt = ngx_http_soma_vocabulary_estimate(ctx);
+    if (ctx->bill.prompt == 0) {
+        ctx->bill.prompt = ngx_http_soma_vocabulary_estimate(ctx);
     }
 
     if (ctx->ask.window || ctx->ask.before) {
 
         /* what the provider read beside the body nobody here has seen */
 
-        return ngx_max(ctx->prompt + ctx->ask.before, ctx->input_bound);
+        return ngx_max(ctx->bill.prompt + ctx->ask.before, ctx->input_bound);
     }
 
-    return ctx->input_bound ? ngx_min(ctx->prompt, ctx->input_bound)
-                            : ctx->prompt;
+    return ctx->input_bound ? ngx_min(ctx->bill.prompt, ctx->input_bound)
+                            : ctx->bill.prompt;
 }
 
 
@@ -186,7 +186,7 @@ ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx,
 
     /* the next target may read the prompt in another way */
 
-    ctx->prompt = 0;
+    ctx->bill.prompt = 0;
 
     doubt->model = ctx->model;
     soma_bill_reserved(&reserved, &doubt->usage);
@@ -196,7 +196,7 @@ ngx_http_soma_bill_failed(ngx_http_soma_ctx_t *ctx,
                         + doubt->usage.output_tokens;
     used[SOMA_COST] = doubt->cost.total;
 
-    ctx->doubt = doubt;
+    ctx->bill.doubt = doubt;
 }
 
 
@@ -205,14 +205,14 @@ ngx_http_soma_bill_retried(ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_doubt_t  *doubt;
 
-    doubt = ctx->doubt;
+    doubt = ctx->bill.doubt;
 
     if (doubt == NULL) {
         return;
     }
 
-    ctx->retried_tokens += doubt->usage.input_tokens
+    ctx->bill.retried_tokens += doubt->usage.input_tokens
                            + doubt->usage.output_tokens;
-    ctx->retried_cost += doubt->cost.total;
-    ctx->doubt = NULL;
+    ctx->bill.retried_cost += doubt->cost.total;
+    ctx->bill.doubt = NULL;
 }

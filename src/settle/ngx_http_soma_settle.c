@@ -82,7 +82,7 @@ ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx)
 
     /* who asks pays for the attempts before as well */
 
-    used[SOMA_TOKENS] += ctx->retried_tokens;
+    used[SOMA_TOKENS] += ctx->bill.retried_tokens;
     used[SOMA_COST] = ctx->cost.total;
 
     ngx_http_soma_quota_settle(ctx->main, &ctx->hold, used);
@@ -128,7 +128,7 @@ ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx,
     record.latency_ms = ngx_current_msec - ctx->start_msec;
     record.first_token_ms = ctx->first_token
                             ? (int64_t) ctx->first_token_msec : -1;
-    record.retried_tokens = ctx->retried_tokens;
+    record.retried_tokens = ctx->bill.retried_tokens;
     record.stream = ctx->ask.stream;
     record.usage = ctx->usage;
     record.cost = ctx->cost;

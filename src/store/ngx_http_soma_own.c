@@ -124,7 +124,7 @@ ngx_http_soma_own_take(ngx_http_soma_ctx_t *ctx, soma_str_t value)
     ngx_memcpy(p, value.data, value.len);
     value.data = p;
 
-    return soma_own_unpack(&ctx->own, value) == SOMA_OK ? NGX_OK
+    return soma_own_unpack(&ctx->object.own, value) == SOMA_OK ? NGX_OK
                                                         : NGX_DECLINED;
 }
 

@@ -25,7 +25,7 @@
 ngx_uint_t ngx_http_soma_own_alone(ngx_http_soma_ctx_t *ctx);
 
 /*
- * Looks for an id that the tenant was given: NGX_OK, ctx->own is set;
+ * Looks for an id that the tenant was given: NGX_OK, ctx->object.own is set;
  * NGX_DECLINED: it was not; NGX_BUSY: nobody can tell now; NGX_AGAIN: the
  * request waits, "next" will be called with one of the others; NGX_ERROR.
  */

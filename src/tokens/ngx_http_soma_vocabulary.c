@@ -506,7 +506,7 @@ ngx_http_soma_prompt_mark(soma_str_t owner)
 
 
 ngx_uint_t
-ngx_http_soma_vocabulary_tight(soma_str_t owner)
+ngx_http_soma_vocabulary_nearly_full(soma_str_t owner)
 {
     return *ngx_http_soma_prompt_mark(owner);
 }

@@ -51,7 +51,7 @@ ngx_int_t ngx_http_soma_vocabulary_count(ngx_http_soma_ctx_t *ctx);
  * a bound, held until the answer is there, would keep others out, and prompts
  * are counted at once.  What a worker knows of it; two owners may share it.
  */
-ngx_uint_t ngx_http_soma_vocabulary_tight(soma_str_t owner);
+ngx_uint_t ngx_http_soma_vocabulary_nearly_full(soma_str_t owner);
 void ngx_http_soma_vocabulary_note(soma_str_t owner, ngx_uint_t tight);
 
 /* what ctx->model read, where it does not say so itself: counted, or without
