@@ -213,7 +213,7 @@ ngx_http_soma_reserve(ngx_http_soma_ctx_t *ctx, const char *kind,
     ngx_int_t                rc;
     ngx_http_soma_refusal_t  refusal;
 
-    rc = ngx_http_soma_bound_reserve(ctx, &ctx->hold,
+    rc = ngx_http_soma_bound_reserve(ctx, &ctx->caller_hold,
                                      ngx_http_soma_owner(buf, kind, name),
                                      limits, NULL, NGX_HTTP_SOMA_OUTPUT_MIN,
                                      &refusal);

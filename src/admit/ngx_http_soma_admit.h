@@ -84,8 +84,9 @@ ngx_int_t ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
 /* what ctx->model is told of it in the body, 0: nothing */
 int64_t ngx_http_soma_bound(ngx_http_soma_ctx_t *ctx);
 
-/* tokens of output that are reserved with ctx->hold and ctx->attempt_hold,
- * and the most that the provider was told of, by the client or by us */
+/* tokens of output that are reserved with ctx->caller_hold and with
+ * ctx->provider_hold, and the most that the provider was told of, by the
+ * client or by us */
 void ngx_http_soma_bound_reserved(ngx_http_soma_ctx_t *ctx, int64_t *reserved,
     int64_t *most);
 

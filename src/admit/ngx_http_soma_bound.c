@@ -120,7 +120,7 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
     metered = ngx_http_soma_bound_metered(limits)
               && !soma_api_free(ctx->ask.api);
 
-    if (hold == &ctx->hold && metered) {
+    if (hold == &ctx->caller_hold && metered) {
         ngx_http_soma_bound_costed(ctx, limits);
     }
 
@@ -139,7 +139,8 @@ ngx_http_soma_bound_reserve(ngx_http_soma_ctx_t *ctx,
         /* who waits has the time to count: what many ask for at once by a
          * bound would be let to few of them, and withheld from the others */
 
-        ctx->count_first = (metered && hold == &ctx->hold && !ctx->counted
+        ctx->count_first = (metered && hold == &ctx->caller_hold
+                            && !ctx->counted
                             && ctx->ask.api != SOMA_API_NONE);
 
         rc = ngx_http_soma_quota_reserve(ctx, hold, owner, limits, want, 0,
@@ -217,7 +218,7 @@ ngx_http_soma_bound_nearly_full(ngx_http_soma_ctx_t *ctx,
     for (i = SOMA_TOKENS; i <= SOMA_COST; i++) {
         rate = &ctx->rate[i];
 
-        if (hold == &ctx->hold && rate->limit != 0
+        if (hold == &ctx->caller_hold && rate->limit != 0
             && rate->remaining / NGX_HTTP_SOMA_NEARLY_FULL < want[i])
         {
             return 1;

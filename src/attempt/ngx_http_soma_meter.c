@@ -375,7 +375,7 @@ ngx_http_soma_meter_take(ngx_http_soma_ctx_t *ctx, ngx_http_soma_meter_t *m,
     ngx_uint_t                   i;
     ngx_http_soma_hold_t       **hold;
 
-    hold = (which == 0) ? &ctx->hold : &ctx->attempt_hold;
+    hold = (which == 0) ? &ctx->caller_hold : &ctx->provider_hold;
     from = m->reserved[which];
 
     ngx_memzero(more, sizeof(more));

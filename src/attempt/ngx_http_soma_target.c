@@ -113,7 +113,7 @@ ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a)
     ngx_http_soma_target_probe_end(a, 0);
     ngx_http_soma_target_note(a, "it cannot be asked this");
     ngx_http_soma_metrics_attempt(a->ctx->main, a->provider, "unsaid");
-    ngx_http_soma_quota_settle(a->ctx->main, &a->ctx->attempt_hold, used);
+    ngx_http_soma_quota_settle(a->ctx->main, &a->ctx->provider_hold, used);
 }
 
 
@@ -241,7 +241,7 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
     least = ctx->plan.next < ctx->plan.n ? NGX_HTTP_SOMA_OUTPUT_MAX
                                     : NGX_HTTP_SOMA_OUTPUT_MIN;
 
-    rc = ngx_http_soma_bound_reserve(ctx, &ctx->attempt_hold, owner,
+    rc = ngx_http_soma_bound_reserve(ctx, &ctx->provider_hold, owner,
                                      &a->provider->limits, ctx->model, least,
                                      &refusal);
     if (rc != NGX_BUSY) {
@@ -407,7 +407,7 @@ ngx_http_soma_target_failed(ngx_http_soma_attempt_t *a)
     ngx_http_soma_outcome_failed(ctx, a->status.code,
                                  a->fail == SOMA_FAIL_LOST
                                  || a->fail == SOMA_FAIL_TIMEOUT, used);
-    ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
+    ngx_http_soma_quota_settle(ctx->main, &ctx->provider_hold, used);
 
     a->over = 1;
 

@@ -148,8 +148,8 @@ struct ngx_http_soma_ctx_s {
     unsigned                        asked:1;    /* all of this is known */
 
     /* admit: what it may use */
-    ngx_http_soma_hold_t           *hold;           /* of who asks */
-    ngx_http_soma_hold_t           *attempt_hold;   /* of who answers */
+    ngx_http_soma_hold_t           *caller_hold;    /* of who asks */
+    ngx_http_soma_hold_t           *provider_hold;  /* of who answers */
     ngx_http_soma_ctx_lease_t       lease;
     void                           *quota_wait;     /* for what others hold */
     ngx_http_soma_rate_t            rate[SOMA_AMOUNTS];

@@ -65,21 +65,22 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     }
 
     now = ngx_http_soma_now();
-    takes.line = (hold == &ctx->hold && ngx_http_soma_quota_may_wait(ctx));
+    takes.line = (hold == &ctx->caller_hold
+                  && ngx_http_soma_quota_may_wait(ctx));
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
     rc = ngx_http_soma_quota_check_locked(ctx, &takes, now, refusal);
 
-    if (hold == &ctx->hold) {
+    if (hold == &ctx->caller_hold) {
         ngx_http_soma_quota_line_locked(ctx, &takes, rc, refusal);
     }
 
     if (rc == NGX_AGAIN && !ctx->count_first) {
-        ngx_http_soma_quota_need_locked(ctx, &takes, hold == &ctx->hold);
+        ngx_http_soma_quota_need_locked(ctx, &takes, hold == &ctx->caller_hold);
     }
 
-    if ((rc == NGX_AGAIN || rc == NGX_DECLINED) && hold != &ctx->hold) {
+    if ((rc == NGX_AGAIN || rc == NGX_DECLINED) && hold != &ctx->caller_hold) {
         ngx_http_soma_quota_lack(&takes, refusal);
         rc = NGX_BUSY;
     }
@@ -109,7 +110,7 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
     /* what is left at a provider is nothing to tell a client, nor what was
      * left when one that waits came */
 
-    if (hold == &ctx->hold && !(rc == NGX_BUSY && refusal->waits)) {
+    if (hold == &ctx->caller_hold && !(rc == NGX_BUSY && refusal->waits)) {
         ngx_http_soma_quota_rate(ctx, &takes);
     }
 

@@ -56,7 +56,7 @@ void ngx_http_soma_lease_file_exit(void);
  *
  * With Redis each limit is shared with other nodes by a lease, see
  * soma_lease.h.  What the leases lack is asked for; then
- *   a hold of who asks (&ctx->hold): NGX_AGAIN, the caller waits with
+ *   a hold of who asks (&ctx->caller_hold): NGX_AGAIN, the caller waits with
  *   ngx_http_soma_lease_wait() and reserves again; with ctx->count_first
  *   nothing is asked for yet;
  *   a hold of who answers: NGX_BUSY, it cannot wait.

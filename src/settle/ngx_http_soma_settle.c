@@ -78,14 +78,14 @@ ngx_http_soma_settle_holds(ngx_http_soma_ctx_t *ctx)
     used[SOMA_TOKENS] = ctx->usage.input_tokens + ctx->usage.output_tokens;
     used[SOMA_COST] = ctx->cost.total - ctx->cost.retried;
 
-    ngx_http_soma_quota_settle(ctx->main, &ctx->attempt_hold, used);
+    ngx_http_soma_quota_settle(ctx->main, &ctx->provider_hold, used);
 
     /* who asks pays for the attempts before as well */
 
     used[SOMA_TOKENS] += ctx->bill.retried_tokens;
     used[SOMA_COST] = ctx->cost.total;
 
-    ngx_http_soma_quota_settle(ctx->main, &ctx->hold, used);
+    ngx_http_soma_quota_settle(ctx->main, &ctx->caller_hold, used);
 }
 
 
