@@ -430,9 +430,14 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    retry = ctx->error.no_retry
-            ? 0 : soma_dialect_fault_retry(ctx->error.fault,
-                                           ctx->error.retry_ms);
+    /* a budget that is used up till midnight is both: known when, and no case
+     * for a client that would try again by itself */
+
+    retry = ctx->error.retry_ms;
+
+    if (!ctx->error.no_retry) {
+        retry = soma_dialect_fault_retry(ctx->error.fault, retry);
+    }
 
     if (retry > 0) {
 
