@@ -15,6 +15,8 @@
 
 static int soma_echo_answer(soma_local_t *local, soma_usage_t *usage,
     soma_inner_sink_pt sink, void *data);
+static int soma_echo_end(const soma_usage_t *usage, soma_inner_sink_pt sink,
+    void *data);
 static int soma_echo_prompt(soma_local_t *local, int64_t *tokens);
 static int soma_echo_count(soma_arena_t *arena,
     const soma_inner_block_t *block, int64_t *tokens);
@@ -82,14 +84,19 @@ soma_echo_local(soma_local_t *local, soma_inner_sink_pt sink, void *data)
          ? soma_echo_embed(local, &usage, sink, data)
          : soma_echo_answer(local, &usage, sink, data);
 
-    if (rc != SOMA_OK) {
-        return rc;
-    }
+    return (rc == SOMA_OK) ? soma_echo_end(&usage, sink, data) : rc;
+}
+
+
+static int
+soma_echo_end(const soma_usage_t *usage, soma_inner_sink_pt sink, void *data)
+{
+    soma_inner_event_t  event;
 
     memset(&event, 0, sizeof(soma_inner_event_t));
 
     event.event = SOMA_INNER_USAGE;
-    event.usage = &usage;
+    event.usage = usage;
 
     if (sink(data, &event) != SOMA_OK) {
         return SOMA_ERROR;

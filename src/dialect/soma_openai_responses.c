@@ -16,11 +16,16 @@ static int soma_openai_responses_begin(soma_openai_responses_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static soma_openai_item_t *soma_openai_responses_new(
     soma_openai_responses_t *answer, const soma_inner_event_t *event);
+static soma_openai_part_t *soma_openai_responses_joins(
+    soma_openai_responses_t *answer, soma_openai_item_t *item,
+    const soma_inner_event_t *event);
 static int soma_openai_responses_delta(soma_openai_responses_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_openai_responses_more(soma_openai_responses_t *answer,
     soma_pieces_t *out, soma_openai_part_t *part, soma_str_t text);
 static int soma_openai_responses_close(soma_openai_responses_t *answer,
+    soma_pieces_t *out, soma_openai_part_t *part);
+static void soma_openai_responses_whole(soma_openai_responses_t *answer,
     soma_pieces_t *out, soma_openai_part_t *part);
 static void soma_openai_responses_settle(soma_openai_responses_t *answer,
     soma_pieces_t *out);
@@ -238,10 +243,32 @@ soma_openai_responses_begin(soma_openai_responses_t *answer,
                                      "response.output_item.added");
     }
 
+    part = soma_openai_responses_joins(answer, item, event);
+    if (part == NULL) {
+        return SOMA_ERROR;
+    }
+
+    if (words) {
+        soma_openai_responses_shown(answer, out, part,
+                                    "response.content_part.added");
+    }
+
+    return SOMA_OK;
+}
+
+
+/* one more part of an item */
+
+static soma_openai_part_t *
+soma_openai_responses_joins(soma_openai_responses_t *answer,
+    soma_openai_item_t *item, const soma_inner_event_t *event)
+{
+    soma_openai_part_t  *part;
+
     part = answer->arena->alloc(answer->arena->data,
                                 sizeof(soma_openai_part_t));
     if (part == NULL) {
-        return SOMA_ERROR;
+        return NULL;
     }
 
     memset(part, 0, sizeof(soma_openai_part_t));
@@ -258,12 +285,7 @@ soma_openai_responses_begin(soma_openai_responses_t *answer,
 
     answer->part = part;
 
-    if (words) {
-        soma_openai_responses_shown(answer, out, part,
-                                    "response.content_part.added");
-    }
-
-    return SOMA_OK;
+    return part;
 }
 
 
@@ -382,8 +404,7 @@ static int
 soma_openai_responses_close(soma_openai_responses_t *answer,
     soma_pieces_t *out, soma_openai_part_t *part)
 {
-    int                                   rc;
-    const soma_openai_responses_words_t  *words;
+    int  rc;
 
     if (part->closed) {
         return SOMA_OK;
@@ -406,13 +427,25 @@ soma_openai_responses_close(soma_openai_responses_t *answer,
     part->closed = 1;
     part->item->open--;
 
-    words = soma_openai_responses_words(part);
-
-    if (!answer->stream || words == NULL
-        || (part->kind == SOMA_INNER_REASONING && !part->begun))
+    if (answer->stream && soma_openai_responses_words(part) != NULL
+        && (part->kind != SOMA_INNER_REASONING || part->begun))
     {
-        return SOMA_OK;
+        soma_openai_responses_whole(answer, out, part);
     }
+
+    return SOMA_OK;
+}
+
+
+/* a stream is told all words of a part once more */
+
+static void
+soma_openai_responses_whole(soma_openai_responses_t *answer,
+    soma_pieces_t *out, soma_openai_part_t *part)
+{
+    const soma_openai_responses_words_t  *words;
+
+    words = soma_openai_responses_words(part);
 
     soma_openai_responses_place(answer, out, part, words->done);
 
@@ -436,8 +469,6 @@ soma_openai_responses_close(soma_openai_responses_t *answer,
         soma_openai_responses_shown(answer, out, part,
                                     "response.content_part.done");
     }
-
-    return SOMA_OK;
 }
 
 

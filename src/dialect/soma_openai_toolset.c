@@ -11,8 +11,11 @@
 
 static int soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
     unsigned flat);
+static int soma_openai_toolset_room(soma_fill_t *r, size_t n);
 static int soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
     soma_str_t text, unsigned flat);
+static int soma_openai_toolset_name(soma_fill_t *r, soma_str_t tool,
+    soma_str_t *name);
 static int soma_openai_toolset_chosen(soma_fill_t *r,
     const soma_fill_member_t *member, soma_str_t choice);
 static int soma_openai_toolset_some(soma_fill_t *r,
@@ -68,31 +71,11 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
         return SOMA_OK;
     }
 
+    if (soma_openai_toolset_room(r, size) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
     request = r->request;
-    size += request->ntools;
-
-    if (size > SOMA_INNER_TOOLS_MAX) {
-        *r->error = "\"tools\" has more than 1024 tools";
-        return SOMA_ERROR;
-    }
-
-    size *= sizeof(soma_inner_toolset_t);
-
-    last = r->arena->alloc(r->arena->data, size);
-    if (last == NULL) {
-        return SOMA_ERROR;
-    }
-
-    memset(last, 0, size);
-
-    /* more of them than there were */
-
-    if (request->ntools != 0) {
-        memcpy(last, request->tools,
-               request->ntools * sizeof(soma_inner_toolset_t));
-    }
-
-    request->tools = last;
 
     (void) soma_json_first(&it, value->text);
 
@@ -109,6 +92,43 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
         *r->error = "\"tools\" is malformed";
         return SOMA_ERROR;
     }
+
+    return SOMA_OK;
+}
+
+
+/* for so many more tools than there are */
+
+static int
+soma_openai_toolset_room(soma_fill_t *r, size_t n)
+{
+    size_t                 size;
+    soma_inner_request_t  *request;
+    soma_inner_toolset_t  *tools;
+
+    request = r->request;
+    n += request->ntools;
+
+    if (n > SOMA_INNER_TOOLS_MAX) {
+        *r->error = "\"tools\" has more than 1024 tools";
+        return SOMA_ERROR;
+    }
+
+    size = n * sizeof(soma_inner_toolset_t);
+
+    tools = r->arena->alloc(r->arena->data, size);
+    if (tools == NULL) {
+        return SOMA_ERROR;
+    }
+
+    memset(tools, 0, size);
+
+    if (request->ntools != 0) {
+        memcpy(tools, request->tools,
+               request->ntools * sizeof(soma_inner_toolset_t));
+    }
+
+    request->tools = tools;
 
     return SOMA_OK;
 }
@@ -204,15 +224,13 @@ soma_openai_toolset_choice(soma_fill_t *r, const soma_fill_member_t *member,
 }
 
 
-/* one tool, or some of them; its members may be in an object within, as a
- * chat has them */
+/* one tool, or some of them */
 
 static int
 soma_openai_toolset_chosen(soma_fill_t *r, const soma_fill_member_t *member,
     soma_str_t choice)
 {
     soma_str_t             type;
-    soma_json_value_t      inner;
     soma_inner_request_t  *request;
 
     request = r->request;
@@ -229,12 +247,6 @@ soma_openai_toolset_chosen(soma_fill_t *r, const soma_fill_member_t *member,
         return soma_openai_toolset_other(r, member, choice);
     }
 
-    if (soma_json_get(choice, "function", &inner) != SOMA_OK
-        && soma_json_get(choice, "custom", &inner) != SOMA_OK)
-    {
-        inner.text = choice;
-    }
-
     request->choice = SOMA_INNER_CHOICE_ONE;
     request->nnames = 1;
     request->names = r->arena->alloc(r->arena->data, sizeof(soma_str_t));
@@ -243,11 +255,28 @@ soma_openai_toolset_chosen(soma_fill_t *r, const soma_fill_member_t *member,
         return SOMA_ERROR;
     }
 
-    if (soma_fill_name(r, inner.text, "name", request->names) != SOMA_OK) {
+    if (soma_openai_toolset_name(r, choice, request->names) != SOMA_OK) {
         return soma_fill_fail(r, "\"", member->name, "\" names no tool");
     }
 
     return SOMA_OK;
+}
+
+
+/* of a tool that is chosen: a chat has it in an object within */
+
+static int
+soma_openai_toolset_name(soma_fill_t *r, soma_str_t tool, soma_str_t *name)
+{
+    soma_json_value_t  inner;
+
+    if (soma_json_get(tool, "function", &inner) != SOMA_OK
+        && soma_json_get(tool, "custom", &inner) != SOMA_OK)
+    {
+        inner.text = tool;
+    }
+
+    return soma_fill_name(r, inner.text, "name", name);
 }
 
 
@@ -290,31 +319,17 @@ soma_openai_toolset_some(soma_fill_t *r, const soma_fill_member_t *member,
 
     (void) soma_json_first(&it, tools.text);
 
-    while (soma_json_next(&it, &name, &tool) == SOMA_OK) {
-
-        if (soma_json_get(tool.text, "function", &inner) != SOMA_OK
-            && soma_json_get(tool.text, "custom", &inner) != SOMA_OK)
-        {
-            inner.text = tool.text;
-        }
-
-        if (soma_fill_name(r, inner.text, "name",
-                           &request->names[request->nnames])
+    for (n = 0; soma_json_next(&it, &name, &tool) == SOMA_OK; n++) {
+        if (soma_openai_toolset_name(r, tool.text, &request->names[n])
             != SOMA_OK)
         {
-            request->nnames = 0;
             return soma_openai_toolset_other(r, member, choice);
         }
-
-        request->nnames++;
-    }
-
-    if (soma_json_get(choice, "allowed_tools", &inner) != SOMA_OK) {
-        inner.text = choice;
     }
 
     (void) soma_fill_text(inner.text, "mode", &mode);
 
+    request->nnames = (unsigned) n;
     request->choice = SOMA_INNER_CHOICE_SOME;
     request->must = soma_str_is(mode, "required");
 
