@@ -18,6 +18,15 @@ sub ask {
            . ($body // '{"model":"m"}');
 }
 
+sub messages {
+    my ($user, $where) = @_;
+    my $said = !defined $user ? 'null' : $user eq '7' ? 7 : "\"$user\"";
+
+    return 'POST ' . ($where // '/body') . "/v1/messages\n"
+           . '{"model":"m","max_tokens":9,"metadata":{"user_id":' . $said
+           . '},"messages":[{"role":"user","content":"hi"}]}';
+}
+
 Soma::soma_dir('ledger');
 
 cases(keys => [qw(app plain limited)], upstream => 1, redis => 1);
@@ -138,28 +147,58 @@ id user-9
 user plain
 tags team=red
 
-=== TEST 10: soma_user_from takes one name of a member
+=== TEST 10: a client of Anthropic's API says it among its metadata
+--- request eval: main::messages('carol')
+--- more_headers eval: "${main::APP}X-Name: t10"
+--- error_code: 200
+--- access_log
+t10 carol
+
+=== TEST 11: without it, or where nobody asks, it is the key's user
+--- request eval
+[main::messages(undef), main::messages('carol', '/off')]
+--- more_headers eval: "${main::APP}X-Name: t11"
+--- error_code eval
+[200, 200]
+--- access_log
+t11 app
+--- no_access_log eval
+qr/^t11 (?!app$)/
+
+=== TEST 12: of which no tags are made; a user that is no text is refused
+--- request eval
+[main::messages('dora'), main::messages(7)]
+--- more_headers eval
+["${main::APP}X-Request-Id: user-12", $::APP]
+--- error_code eval
+[200, 400]
+--- record
+id user-12
+user dora
+tags team=red
+
+=== TEST 13: soma_user_from takes one name of a member
 --- config
     location / { soma_user_from body name; }
 --- must_die
 --- error_log
 "header NAME", "body user" or "off" is allowed
 
-=== TEST 11: a header has a name
+=== TEST 14: a header has a name
 --- config
     location / { soma_user_from header; }
 --- must_die
 --- error_log
 "header NAME", "body user" or "off" is allowed
 
-=== TEST 12: off takes none
+=== TEST 15: off takes none
 --- config
     location / { soma_user_from off x; }
 --- must_die
 --- error_log
 "header NAME", "body user" or "off" is allowed
 
-=== TEST 13: a cookie says nothing
+=== TEST 16: a cookie says nothing
 --- config
     location / { soma_user_from cookie c; }
 --- must_die

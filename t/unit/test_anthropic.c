@@ -18,19 +18,22 @@
 #define HEAD   "{\"model\":\"m\",\"max_tokens\":9"
 #define START  "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\","   \
                "\"type\":\"message\",\"role\":\"assistant\",\"content\":[],"  \
-               "\"model\":\"claude-x\",\"stop_reason\":null,"                  \
-               "\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":"   \
-               "100,\"cache_creation_input_tokens\":20,\"cache_creation\":"    \
-               "{\"ephemeral_5m_input_tokens\":5,\"ephemeral_1h_input_tokens"  \
+               "\"model\":\"claude-x\",\"stop_reason\":null," \
+               "\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":" \
+               "100,\"cache_creation_input_tokens\":20,\"cache_creation\":" \
+               "{\"ephemeral_5m_input_tokens\":5,\"ephemeral_1h_input_tokens" \
                "\":15},\"output_tokens\":1,\"service_tier\":\"priority\"}}}"
-#define BEGIN  "{\"type\":\"content_block_start\",\"index\":0,"                \
+#define BEGIN  "{\"type\":\"content_block_start\",\"index\":0," \
                "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}"
-#define DELTA  "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":"      \
+#define DELTA  "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":" \
                "{\"type\":\"text_delta\",\"text\":\"Hi\\n\"}}"
 #define STOP   "{\"type\":\"content_block_stop\",\"index\":0}"
-#define END    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"       \
+#define END    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":" \
                "\"end_turn\"},\"usage\":{\"output_tokens\":7}}"
 #define LAST   "{\"type\":\"message_stop\"}"
+#define CALL   "{\"type\":\"content_block_start\",\"content_block\":" \
+               "{\"type\":\"server_tool_use\",\"input\":{\"q\":[\"\\\"}\"," \
+               "{}]}},\"index\":1}"
 
 
 static soma_arena_t  *arena;
@@ -543,9 +546,7 @@ test_part(void)
     unsigned char     *piece;
 
     static const char *const  events[] = {
-        START, BEGIN, DELTA, STOP, END, LAST,
-        "{\"type\":\"content_block_start\",\"content_block\":{\"type\":"
-        "\"server_tool_use\",\"input\":{\"q\":[\"\\\"}\",{}]}},\"index\":1}",
+        START, BEGIN, DELTA, STOP, END, LAST, CALL,
         "{\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}"
     };
 
