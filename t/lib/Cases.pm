@@ -47,7 +47,7 @@ package Cases;
 #   sent_like, sent_unlike   patterns for the last of these, as it came
 #   redis           commands, one a line, before the block
 #   stored          COMMAND => PATTERN, one a line, after it
-#   record          NAME VALUE, one a line: of the record in Redis, see below
+#   record          NAME VALUE, one a line: of the record in Redis, see recorded
 
 use strict;
 use warnings;
@@ -120,6 +120,10 @@ sub prepare {
 
     sound($block);
     configure($block);
+
+    # the log is written when the client has its answer already
+    $block->set_value(wait => soma_slow() ? 0.4 : 0.05)
+        if defined $block->access_log || defined $block->error_log;
 
     if (defined $block->upstream) {
         my $said = $block->upstream;
