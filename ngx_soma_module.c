@@ -17,6 +17,7 @@
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_provider.h"
 #include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_settle.h"
