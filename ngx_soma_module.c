@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma.h"
+#include "ngx_http_soma_block.h"
 #include "ngx_http_soma_conf.h"
 #include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"

@@ -485,5 +485,9 @@ ngx_int_t ngx_http_soma_frame_read(ngx_http_soma_attempt_t *a, u_char *p,
 ngx_int_t ngx_http_soma_upstream_providers(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 
+/* the directive soma_on_abort */
+char *ngx_http_soma_drain_on_abort(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 
 #endif /* NGX_HTTP_SOMA_ATTEMPT_H */
