@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma.h"
+#include "ngx_http_soma_block.h"
 #include "ngx_http_soma_conf.h"
 #include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"
@@ -17,6 +18,7 @@
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_provider.h"
 #include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_settle.h"

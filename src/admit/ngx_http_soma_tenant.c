@@ -46,7 +46,7 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (!soma_lock_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid tenant name \"%V\": up to %d letters, "
                            "digits, \".\", \"_\" and \"-\" are allowed",

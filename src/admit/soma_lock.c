@@ -210,7 +210,7 @@ soma_lock_take(soma_lock_t *lock, const soma_lock_fields_t *fields,
 
     lock->tenant = soma_lock_text(fields->value[SOMA_LOCK_TENANT]);
 
-    if (!soma_lock_tenant_valid(lock->tenant)) {
+    if (!soma_tenant_valid(lock->tenant)) {
         *error = "\"tenant\" is required: 1 to 128 letters, digits, dots, "
                  "underscores or hyphens.";
         return SOMA_ERROR;
@@ -359,7 +359,7 @@ soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json)
 
     tenant = soma_lock_text(yyjson_obj_get(root, "tenant"));
 
-    if (soma_lock_tenant_valid(tenant)) {
+    if (soma_tenant_valid(tenant)) {
         lock->tenant = tenant;
     }
 
@@ -376,31 +376,4 @@ soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json)
     }
 
     return SOMA_OK;
-}
-
-
-int
-soma_lock_tenant_valid(soma_str_t tenant)
-{
-    int     c;
-    size_t  i;
-
-    if (tenant.len == 0 || tenant.len > SOMA_TENANT_MAX) {
-        return 0;
-    }
-
-    for (i = 0; i < tenant.len; i++) {
-        c = tenant.data[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9')
-            || c == '.' || c == '_' || c == '-')
-        {
-            continue;
-        }
-
-        return 0;
-    }
-
-    return 1;
 }

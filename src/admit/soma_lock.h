@@ -13,6 +13,7 @@
 
 
 #include "soma_base.h"
+#include "soma_tenant.h"
 
 
 #define SOMA_LOCK_TTL_MS      (24 * 3600 * (int64_t) 1000)
@@ -22,7 +23,6 @@
 #define SOMA_LOCK_BODY_MAX    16384     /* read, more is refused */
 #define SOMA_LOCK_USER_MAX    256       /* bytes */
 #define SOMA_LOCK_REASON_MAX  512
-#define SOMA_TENANT_MAX       128
 
 
 typedef struct {
@@ -57,8 +57,8 @@ void soma_lock_json(soma_out_t *out, const soma_lock_t *lock);
  */
 int soma_lock_parse(soma_lock_t *lock, soma_arena_t *arena, soma_str_t json);
 
-/* [A-Za-z0-9._-]{1,SOMA_TENANT_MAX}: what may stand in a Redis key */
-int soma_lock_tenant_valid(soma_str_t tenant);
+/* a lock is a tenant's */
+#define soma_lock_tenant_valid(tenant)  soma_tenant_valid(tenant)
 
 
 #endif /* SOMA_LOCK_H */

@@ -18,12 +18,11 @@
 
 
 #include "ngx_http_soma.h"
+#include "ngx_http_soma_body.h"
 #include "soma_dialect.h"
 
 
 #define NGX_HTTP_SOMA_ADDRS_MAX       16        /* of one provider */
-#define NGX_HTTP_SOMA_KEEPALIVE       64        /* idle connections kept */
-#define NGX_HTTP_SOMA_KEEPALIVE_MAX   4096
 #define NGX_HTTP_SOMA_KEEPALIVE_TIME  60000     /* ms idle */
 #define NGX_HTTP_SOMA_REQUESTS_MAX    10000     /* of one connection */
 #define NGX_HTTP_SOMA_RESOLVE_RETRY   5000      /* ms after a failure */
@@ -233,24 +232,6 @@ ngx_int_t ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx);
 
 /* of a plan, what leads to who keeps what is named: NGX_OK, or a status */
 ngx_int_t ngx_http_soma_stored_keeper(ngx_http_soma_ctx_t *ctx);
-
-/* "allow" and "tools" of soma_provider, "tools" of soma_route (of soma_str_t):
- * the words of cf->args */
-char *ngx_http_soma_policy_allow(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-char *ngx_http_soma_policy_tools(ngx_conf_t *cf, ngx_array_t *tools);
-
-/* the request's body as it lies: the bytes of a span, copied together where
- * they lie apart; for soma_dialect_t */
-int ngx_http_soma_body_value(void *data, soma_json_span_t *span,
-    soma_str_t *value);
-
-/* the whole body in one piece, in ctx->body */
-ngx_int_t ngx_http_soma_body_whole(ngx_http_soma_ctx_t *ctx);
-
-/* the body with edits, as a chain of fresh buffers over the same bytes */
-ngx_chain_t *ngx_http_soma_body_chain(ngx_http_soma_ctx_t *ctx,
-    soma_json_edits_t *edits);
 
 
 /*
@@ -500,22 +481,13 @@ ngx_int_t ngx_http_soma_frame_read(ngx_http_soma_attempt_t *a, u_char *p,
     size_t *len);
 
 
-/* of soma_provider: timeout, stream_usage and hide_header */
-char *ngx_http_soma_provider_answer_timeout(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-char *ngx_http_soma_provider_answer_usage(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-char *ngx_http_soma_provider_answer_hide(ngx_conf_t *cf,
-    ngx_http_soma_provider_t *provider);
-
-/* the times that were not said.  Who says both times of a stream, and nothing
- * of plain answers, means them too */
-void ngx_http_soma_provider_answer_times(ngx_http_soma_provider_t *provider);
-
-/* the directive soma_provider */
-char *ngx_http_soma_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* the end of http {}: the addresses of all soma_provider blocks */
 ngx_int_t ngx_http_soma_upstream_providers(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
+
+/* the directive soma_on_abort */
+char *ngx_http_soma_drain_on_abort(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 #endif /* NGX_HTTP_SOMA_ATTEMPT_H */

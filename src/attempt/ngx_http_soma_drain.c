@@ -10,7 +10,7 @@
 
 
 #include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_block.h"
 
 
 #define NGX_HTTP_SOMA_DRAIN_TIME_MAX  3600000       /* ms */

@@ -26,7 +26,6 @@ static ngx_uint_t ngx_http_soma_tool_allowed(ngx_http_soma_route_t *route,
     soma_str_t name);
 static ngx_uint_t ngx_http_soma_tool_listed(ngx_array_t *tools,
     soma_str_t name);
-static int ngx_http_soma_policy_object(ngx_str_t *word);
 static ngx_uint_t ngx_http_soma_policy_searches(ngx_http_soma_route_t *route);
 
 
@@ -244,84 +243,4 @@ ngx_http_soma_policy_searches(ngx_http_soma_route_t *route)
     }
 
     return 0;
-}
-
-
-char *
-ngx_http_soma_policy_allow(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
-{
-    int          k;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        k = ngx_http_soma_policy_object(&value[i]);
-
-        if (k >= 0) {
-            provider->allow_objects |= 1 << k;
-            continue;
-        }
-
-        k = soma_policy_find(value[i].data, value[i].len);
-
-        if (k < 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "unknown member \"%V\" in \"allow\": it names "
-                               "members of a request that are refused "
-                               "otherwise, like models, route or provider; "
-                               "docs/configuration.md lists them", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        provider->allow[k / 64] |= (uint64_t) 1 << (k % 64);
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static int
-ngx_http_soma_policy_object(ngx_str_t *word)
-{
-    int  i;
-
-    for (i = 0; i < SOMA_OBJECTS; i++) {
-        if (soma_str_eq(soma_policy_objects[i], ngx_http_soma_str(*word))) {
-            return i;
-        }
-    }
-
-    return -1;
-}
-
-
-char *
-ngx_http_soma_policy_tools(ngx_conf_t *cf, ngx_array_t *tools)
-{
-    ngx_str_t   *value;
-    soma_str_t  *tool;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    if (tools->elts == NULL
-        && ngx_array_init(tools, cf->pool, 4, sizeof(soma_str_t)) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        tool = ngx_array_push(tools);
-        if (tool == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *tool = ngx_http_soma_str(value[i]);
-    }
-
-    return NGX_CONF_OK;
 }

@@ -8,7 +8,6 @@
 
 
 #include "ngx_http_soma_attempt.h"
-#include "ngx_http_soma_conf.h"
 
 
 #define NGX_HTTP_SOMA_CA_FILE  "/etc/ssl/certs/ca-certificates.crt"

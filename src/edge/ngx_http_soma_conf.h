@@ -11,8 +11,7 @@
 #define NGX_HTTP_SOMA_CONF_H
 
 
-#include "ngx_http_soma_block.h"
-#include "ngx_http_soma_file.h"
+#include "ngx_http_soma.h"
 
 
 #define NGX_HTTP_SOMA_ZONE_SIZE    (32 * 1024 * 1024)   /* when not said */
@@ -35,10 +34,6 @@ char *ngx_http_soma_services_ledger(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_soma_services_prices(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* by the attempt */
-char *ngx_http_soma_drain_on_abort(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
 char *ngx_http_soma_services_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_soma_services_access(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -48,16 +43,8 @@ char *ngx_http_soma_services_api(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_soma_services_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* by the store */
-char *ngx_http_soma_redis_conf_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/* the zone's init callback; by the store */
+/* the zone's init callback */
 ngx_int_t ngx_http_soma_zone_init(ngx_shm_zone_t *shm_zone, void *data);
-
-/* may the journal live there? makes the directory; by settle */
-char *ngx_http_soma_journal_check(ngx_conf_t *cf,
-    ngx_http_soma_ledger_conf_t *conf);
 
 
 #endif /* NGX_HTTP_SOMA_CONF_H */

@@ -12,6 +12,7 @@
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_block.h"
 #include "ngx_http_soma_file.h"
+#include "ngx_http_soma_journal.h"
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_walk.h"
 

@@ -572,7 +572,7 @@ ngx_http_soma_read_key(ngx_http_soma_ctx_t *ctx, redisReply *reply)
         }
     }
 
-    if (identity->tenant.len && soma_lock_tenant_valid(identity->tenant)) {
+    if (identity->tenant.len && soma_tenant_valid(identity->tenant)) {
         len = soma_key_identity_pack(identity, packed, sizeof(packed));
 
         if (len) {

@@ -370,7 +370,7 @@ ngx_http_soma_jwt_tenant(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
                                    claim);
     }
 
-    if (!soma_lock_tenant_valid(identity->tenant)) {
+    if (!soma_tenant_valid(identity->tenant)) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
                                    "invalid_tenant_claim",
                                    "the token's claim \"%V\" is no name of a "

@@ -108,7 +108,7 @@ ngx_http_soma_jwt_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (!soma_lock_tenant_valid(ngx_http_soma_str(value[1]))) {
+    if (!soma_tenant_valid(ngx_http_soma_str(value[1]))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name \"%V\" of \"soma_jwt\": letters, "
                            "digits, \".\", \"_\" and \"-\" are allowed",
@@ -306,7 +306,7 @@ ngx_http_soma_jwt_tenant(ngx_conf_t *cf, ngx_http_soma_block_t *block,
     (void) cf;
     (void) word;
 
-    if (!soma_lock_tenant_valid(ngx_http_soma_str(*value))) {
+    if (!soma_tenant_valid(ngx_http_soma_str(*value))) {
         return "is no name of a tenant";
     }
 

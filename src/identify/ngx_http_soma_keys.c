@@ -86,7 +86,7 @@ ngx_http_soma_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (key->identity.tenant.len == 0
-        || !soma_lock_tenant_valid(key->identity.tenant))
+        || !soma_tenant_valid(key->identity.tenant))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"soma_key\" needs tenant=NAME, a name of "

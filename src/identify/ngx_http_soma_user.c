@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_soma_user.h"
-#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_body.h"
 #include "ngx_http_soma_identify.h"
 #include "soma_tags.h"
 

@@ -2,30 +2,21 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * Keys: a secret or a JWK set, and whether one of them signed a token.
+ * Keys: a secret or a JWK set.
  */
 
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/x509.h>
 
 #include "soma_jwt.h"
+#include "soma_jwt_der.h"
 #include "soma_jwt_json.h"
 
 
-#define SOMA_SHA256_SIZE    32
-#define SOMA_P256_SIZE      32      /* of a coordinate, of r and s */
-
-#define SOMA_DER_INTEGER    0x02
-#define SOMA_DER_BITS       0x03
-#define SOMA_DER_SEQUENCE   0x30
-
 /* a modulus and an exponent with all that is put around them */
 #define SOMA_DER_RSA_MAX    (SOMA_JWT_RSA_MAX / 8 + SOMA_JWT_EXPONENT_MAX + 64)
-#define SOMA_DER_ECDSA_MAX  (2 * (SOMA_P256_SIZE + 3) + 3)
 
 
 static int soma_jwk_parse(soma_jwk_t *key, soma_arena_t *arena,
@@ -36,17 +27,6 @@ static int soma_jwk_bytes(soma_arena_t *arena, yyjson_val *entry,
 static void *soma_jwk_rsa(soma_arena_t *arena, yyjson_val *entry);
 static void *soma_jwk_p256(soma_arena_t *arena, yyjson_val *entry);
 static void *soma_jwk_public(const unsigned char *der, size_t len);
-static void soma_der_head(soma_out_t *out, int tag, size_t len);
-static size_t soma_der_head_len(size_t len);
-static soma_str_t soma_der_trim(soma_str_t n);
-static size_t soma_der_integer_len(soma_str_t n);
-static void soma_der_integer(soma_out_t *out, soma_str_t n);
-static soma_jwt_error_e soma_jwks_find(const soma_jwt_t *jwt,
-    const soma_jwks_t *set, const soma_jwk_t **found);
-static int soma_jwk_hmac(const soma_jwk_t *key, const soma_jwt_t *jwt);
-static int soma_jwk_signed(const soma_jwk_t *key, const soma_jwt_t *jwt,
-    soma_str_t signature);
-static int soma_jwk_ecdsa(const soma_jwk_t *key, const soma_jwt_t *jwt);
 
 
 int
@@ -296,8 +276,8 @@ soma_jwk_rsa(soma_arena_t *arena, yyjson_val *entry)
         return NULL;
     }
 
-    n = soma_der_trim(n);
-    e = soma_der_trim(e);
+    n = soma_jwt_der_trim(n);
+    e = soma_jwt_der_trim(e);
 
     /* with an exponent of 1 everybody can sign; an even one is no key */
 
@@ -308,18 +288,18 @@ soma_jwk_rsa(soma_arena_t *arena, yyjson_val *entry)
         return NULL;
     }
 
-    numbers = soma_der_integer_len(n) + soma_der_integer_len(e);
-    sequence = soma_der_head_len(numbers) + numbers;
-    bits = soma_der_head_len(sequence + 1) + sequence + 1;
+    numbers = soma_jwt_der_integer_len(n) + soma_jwt_der_integer_len(e);
+    sequence = soma_jwt_der_head_len(numbers) + numbers;
+    bits = soma_jwt_der_head_len(sequence + 1) + sequence + 1;
 
     soma_put_init(&out, der, sizeof(der));
-    soma_der_head(&out, SOMA_DER_SEQUENCE, sizeof(algorithm) + bits);
+    soma_jwt_der_head(&out, SOMA_DER_SEQUENCE, sizeof(algorithm) + bits);
     soma_put(&out, algorithm, sizeof(algorithm));
-    soma_der_head(&out, SOMA_DER_BITS, sequence + 1);
+    soma_jwt_der_head(&out, SOMA_DER_BITS, sequence + 1);
     soma_put_char(&out, 0);
-    soma_der_head(&out, SOMA_DER_SEQUENCE, numbers);
-    soma_der_integer(&out, n);
-    soma_der_integer(&out, e);
+    soma_jwt_der_head(&out, SOMA_DER_SEQUENCE, numbers);
+    soma_jwt_der_integer(&out, n);
+    soma_jwt_der_integer(&out, e);
 
     if (out.full) {
         return NULL;
@@ -357,7 +337,7 @@ soma_jwk_p256(soma_arena_t *arena, yyjson_val *entry)
     if (!yyjson_equals_str(crv, "P-256")
         || soma_jwk_bytes(arena, entry, "x", &x) != SOMA_OK
         || soma_jwk_bytes(arena, entry, "y", &y) != SOMA_OK
-        || x.len != SOMA_P256_SIZE || y.len != SOMA_P256_SIZE)
+        || x.len != SOMA_JWT_P256_SIZE || y.len != SOMA_JWT_P256_SIZE)
     {
         return NULL;
     }
@@ -385,223 +365,4 @@ soma_jwk_public(const unsigned char *der, size_t len)
     ERR_clear_error();
 
     return pkey;
-}
-
-
-static size_t
-soma_der_head_len(size_t len)
-{
-    return (len < 0x80) ? 2 : (len < 0x100) ? 3 : 4;
-}
-
-
-static void
-soma_der_head(soma_out_t *out, int tag, size_t len)
-{
-    soma_put_char(out, tag);
-
-    if (len >= 0x100) {
-        soma_put_char(out, 0x82);
-        soma_put_char(out, (int) (len >> 8));
-
-    } else if (len >= 0x80) {
-        soma_put_char(out, 0x81);
-    }
-
-    soma_put_char(out, (int) (len & 0xff));
-}
-
-
-static soma_str_t
-soma_der_trim(soma_str_t n)
-{
-    while (n.len != 0 && n.data[0] == 0) {
-        n.data++;
-        n.len--;
-    }
-
-    return n;
-}
-
-
-static size_t
-soma_der_integer_len(soma_str_t n)
-{
-    size_t  len;
-
-    len = n.len + (n.len == 0 || (n.data[0] & 0x80) != 0);
-
-    return soma_der_head_len(len) + len;
-}
-
-
-/* a number that is not negative, without leading zeros */
-static void
-soma_der_integer(soma_out_t *out, soma_str_t n)
-{
-    int  zero;
-
-    zero = (n.len == 0 || (n.data[0] & 0x80) != 0);
-
-    soma_der_head(out, SOMA_DER_INTEGER, n.len + (size_t) zero);
-
-    if (zero) {
-        soma_put_char(out, 0);
-    }
-
-    soma_put_str(out, n);
-}
-
-
-soma_jwt_error_e
-soma_jwt_verify(const soma_jwt_t *jwt, const soma_jwks_t *set, unsigned algs)
-{
-    int                rc;
-    soma_jwt_error_e   error;
-    const soma_jwk_t  *key;
-
-    if ((jwt->alg & algs) == 0) {
-        return SOMA_JWT_ALG;
-    }
-
-    error = soma_jwks_find(jwt, set, &key);
-
-    if (error != SOMA_JWT_OK) {
-        return error;
-    }
-
-    switch (key->alg) {
-
-    case SOMA_JWT_HS256:
-        rc = soma_jwk_hmac(key, jwt);
-        break;
-
-    case SOMA_JWT_RS256:
-        rc = soma_jwk_signed(key, jwt, jwt->signature);
-        break;
-
-    default:
-        rc = soma_jwk_ecdsa(key, jwt);
-    }
-
-    return rc == SOMA_OK ? SOMA_JWT_OK : SOMA_JWT_SIGNATURE;
-}
-
-
-/* only keys of the token's own algorithm are looked at */
-static soma_jwt_error_e
-soma_jwks_find(const soma_jwt_t *jwt, const soma_jwks_t *set,
-    const soma_jwk_t **found)
-{
-    unsigned           i, fit;
-    const soma_jwk_t  *key;
-
-    fit = 0;
-    *found = NULL;
-
-    for (i = 0; i < set->n; i++) {
-        key = &set->key[i];
-
-        if (key->alg != jwt->alg
-            || (jwt->has_kid && !key->any_kid
-                && !soma_str_eq(key->kid, jwt->kid)))
-        {
-            continue;
-        }
-
-        *found = key;
-        fit++;
-    }
-
-    if (fit == 0) {
-        return jwt->has_kid ? SOMA_JWT_UNKNOWN_KID : SOMA_JWT_NO_KEY;
-    }
-
-    return (fit == 1) ? SOMA_JWT_OK : SOMA_JWT_AMBIGUOUS;
-}
-
-
-static int
-soma_jwk_hmac(const soma_jwk_t *key, const soma_jwt_t *jwt)
-{
-    unsigned       len;
-    unsigned char  mac[EVP_MAX_MD_SIZE];
-
-    if (HMAC(EVP_sha256(), key->secret.data, (int) key->secret.len,
-             jwt->input.data, jwt->input.len, mac, &len)
-        == NULL)
-    {
-        ERR_clear_error();
-        return SOMA_ERROR;
-    }
-
-    if (jwt->signature.len != SOMA_SHA256_SIZE || len != SOMA_SHA256_SIZE
-        || CRYPTO_memcmp(mac, jwt->signature.data, SOMA_SHA256_SIZE) != 0)
-    {
-        return SOMA_ERROR;
-    }
-
-    return SOMA_OK;
-}
-
-
-/* RSA without more said is PKCS #1 v1.5, which RS256 is */
-static int
-soma_jwk_signed(const soma_jwk_t *key, const soma_jwt_t *jwt,
-    soma_str_t signature)
-{
-    int          rc;
-    EVP_MD_CTX  *md;
-
-    rc = 0;
-    md = EVP_MD_CTX_new();
-
-    if (md != NULL
-        && EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL, key->pkey) == 1)
-    {
-        rc = EVP_DigestVerify(md, signature.data, signature.len,
-                              jwt->input.data, jwt->input.len);
-    }
-
-    EVP_MD_CTX_free(md);
-    ERR_clear_error();
-
-    return (rc == 1) ? SOMA_OK : SOMA_ERROR;
-}
-
-
-/* r and s side by side (RFC 7518, 3.4), as the sequence that OpenSSL takes */
-static int
-soma_jwk_ecdsa(const soma_jwk_t *key, const soma_jwt_t *jwt)
-{
-    soma_out_t     out;
-    soma_str_t     r, s, signature;
-    unsigned char  der[SOMA_DER_ECDSA_MAX];
-
-    if (jwt->signature.len != 2 * SOMA_P256_SIZE) {
-        return SOMA_ERROR;
-    }
-
-    r.data = jwt->signature.data;
-    r.len = SOMA_P256_SIZE;
-    s.data = r.data + SOMA_P256_SIZE;
-    s.len = SOMA_P256_SIZE;
-
-    r = soma_der_trim(r);
-    s = soma_der_trim(s);
-
-    soma_put_init(&out, der, sizeof(der));
-    soma_der_head(&out, SOMA_DER_SEQUENCE,
-                  soma_der_integer_len(r) + soma_der_integer_len(s));
-    soma_der_integer(&out, r);
-    soma_der_integer(&out, s);
-
-    if (out.full) {
-        return SOMA_ERROR;
-    }
-
-    signature.data = der;
-    signature.len = (size_t) (out.pos - out.start);
-
-    return soma_jwk_signed(key, jwt, signature);
 }

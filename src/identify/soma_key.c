@@ -7,8 +7,8 @@
 
 
 #include "soma_key.h"
-#include "soma_lock.h"
 #include "soma_quota.h"
+#include "soma_tenant.h"
 
 
 #define SOMA_IDENTITY_STRINGS  6
@@ -255,7 +255,7 @@ soma_key_identity_set(soma_identity_t *identity, soma_str_t name,
 
     if (soma_str_is(name, "tenant")) {
 
-        if (!soma_lock_tenant_valid(value)) {
+        if (!soma_tenant_valid(value)) {
             return SOMA_ERROR;
         }
 

@@ -57,7 +57,7 @@ int soma_key_capabilities_parse(soma_str_t list, unsigned *bits);
  * fields: SOMA_DECLINED; a bad value: SOMA_ERROR, the identity as it was.
  * Strings are not copied.
  *
- *   tenant        soma_lock_tenant_valid()
+ *   tenant        soma_tenant_valid()
  *   user, tags    up to SOMA_USER_MAX bytes, no control characters
  *   models        names between blanks, a trailing * stands for any rest
  *   limits        soma_limit_list_parse(), the scope of a key

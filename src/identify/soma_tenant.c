@@ -21,6 +21,33 @@
 
 
 int
+soma_tenant_valid(soma_str_t name)
+{
+    int     c;
+    size_t  i;
+
+    if (name.len == 0 || name.len > SOMA_TENANT_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < name.len; i++) {
+        c = name.data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9')
+            || c == '.' || c == '_' || c == '-')
+        {
+            continue;
+        }
+
+        return 0;
+    }
+
+    return 1;
+}
+
+
+int
 soma_tenant_set(soma_tenant_t *tenant, soma_str_t name, soma_str_t value)
 {
     unsigned          n;

@@ -14,6 +14,7 @@
 #include "soma_base.h"
 
 
+#define SOMA_TENANT_MAX         128     /* bytes of a name */
 #define SOMA_TENANT_LIMITS_LEN  1024    /* bytes of all limits */
 #define SOMA_TENANT_PACKED_MAX  3584    /* bytes, packed */
 
@@ -29,6 +30,9 @@ typedef struct {
     unsigned    invalid:1;      /* a field was not understood: closed */
 } soma_tenant_t;
 
+
+/* [A-Za-z0-9._-]{1,SOMA_TENANT_MAX}: what may stand in a Redis key */
+int soma_tenant_valid(soma_str_t name);
 
 /*
  * One field of the hash: limits (soma_limit_list_parse(), a tenant's scope),

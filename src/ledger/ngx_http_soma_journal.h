@@ -182,5 +182,9 @@ ngx_int_t ngx_http_soma_journal_dismiss(ngx_http_soma_writer_t *writer);
 void ngx_http_soma_shipper_wake(void);
 const char *ngx_http_soma_shipper_error(void);
 
+/* of soma_ledger: may the journal live there?  Makes the directory */
+char *ngx_http_soma_journal_check(ngx_conf_t *cf,
+    ngx_http_soma_ledger_conf_t *conf);
+
 
 #endif /* NGX_HTTP_SOMA_JOURNAL_H */

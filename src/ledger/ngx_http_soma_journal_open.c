@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_soma_journal.h"
-#include "ngx_http_soma_conf.h"
+#include "ngx_http_soma_file.h"
 #include <sys/file.h>
 
 

@@ -4,8 +4,11 @@
  */
 
 
-#include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_provider.h"
+
+
+#define NGX_HTTP_SOMA_KEEPALIVE       64        /* idle connections kept */
+#define NGX_HTTP_SOMA_KEEPALIVE_MAX   4096
 
 
 static ngx_http_soma_provider_t *ngx_http_soma_provider_add(ngx_conf_t *cf,
@@ -26,6 +29,7 @@ static ngx_uint_t ngx_http_soma_provider_openai(ngx_str_t *host);
 static char *ngx_http_soma_provider_allow(ngx_conf_t *cf,
     ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
     ngx_str_t *value);
+static int ngx_http_soma_provider_object(ngx_str_t *word);
 
 
 static const ngx_http_soma_block_range_t  ngx_http_soma_provider_idle = {
@@ -408,8 +412,51 @@ static char *
 ngx_http_soma_provider_allow(ngx_conf_t *cf, ngx_http_soma_block_t *block,
     const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    (void) word;
-    (void) value;
+    int                        k;
+    ngx_uint_t                 i;
+    ngx_http_soma_provider_t  *provider;
 
-    return ngx_http_soma_policy_allow(cf, block->conf);
+    (void) word;
+
+    provider = block->conf;
+
+    for (i = 0; i < cf->args->nelts - 1; i++) {
+
+        k = ngx_http_soma_provider_object(&value[i]);
+
+        if (k >= 0) {
+            provider->allow_objects |= 1 << k;
+            continue;
+        }
+
+        k = soma_policy_find(value[i].data, value[i].len);
+
+        if (k < 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown member \"%V\" in \"allow\": it names "
+                               "members of a request that are refused "
+                               "otherwise, like models, route or provider; "
+                               "docs/configuration.md lists them", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        provider->allow[k / 64] |= (uint64_t) 1 << (k % 64);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static int
+ngx_http_soma_provider_object(ngx_str_t *word)
+{
+    int  i;
+
+    for (i = 0; i < SOMA_OBJECTS; i++) {
+        if (soma_str_eq(soma_policy_objects[i], ngx_http_soma_str(*word))) {
+            return i;
+        }
+    }
+
+    return -1;
 }

@@ -58,6 +58,10 @@ typedef void (*ngx_http_soma_redis_request_pt)(ngx_http_request_t *r,
 typedef void (*ngx_http_soma_redis_up_pt)(void *data);
 
 
+/* the directive soma_redis */
+char *ngx_http_soma_redis_conf_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* called in worker and single processes only; no Redis configured: NGX_OK */
 ngx_int_t ngx_http_soma_redis_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);

@@ -407,7 +407,7 @@ ngx_http_soma_redis_kept_again(ngx_http_soma_redis_kept_t *kept,
     redisReply *reply)
 {
     if (kept->script && !kept->whole
-        && ngx_http_soma_redis_send_is_error(reply, "NOSCRIPT"))
+        && ngx_http_soma_redis_link_is_error(reply, "NOSCRIPT"))
     {
         kept->whole = 1;
 
@@ -419,14 +419,14 @@ ngx_http_soma_redis_kept_again(ngx_http_soma_redis_kept_t *kept,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_soma_redis_send_is_error(reply, "CLUSTERDOWN")
-        || ngx_http_soma_redis_send_is_error(reply, "MASTERDOWN"))
+    if (ngx_http_soma_redis_link_is_error(reply, "CLUSTERDOWN")
+        || ngx_http_soma_redis_link_is_error(reply, "MASTERDOWN"))
     {
         ngx_http_soma_redis_cluster_map_doubt();
         return NGX_ERROR;
     }
 
-    if (ngx_http_soma_redis_send_is_error(reply, "TRYAGAIN")) {
+    if (ngx_http_soma_redis_link_is_error(reply, "TRYAGAIN")) {
 
         if (++kept->tries > NGX_HTTP_SOMA_REDIS_TRIES_MAX) {
             return NGX_ERROR;

@@ -9,12 +9,13 @@
  *     _redis_first.c    requests that come before Redis was heard of
  *     _redis_call.c     commands that are kept: scripts, redirections
  *     _redis_link.c     a link's life
- *     _redis_greet.c    what it says before it is ready
- *     _redis_send.c     its commands and their replies; soma_resp.c: their text
+ *         _link_greet.c    what it says before it is ready
+ *         _link_send.c     its commands and replies; soma_resp.c: their text
+ *         _link_name.c     names and addresses
  *     _redis_adapter.c  hiredis on nginx's loop
- *     _redis_name.c     names and addresses
  *     _redis_listen.c   news of changes
- *     _redis_sentinel.c, _redis_cluster.c    who is master, of what
+ *     _redis_sentinel.c, _redis_cluster.c, _redis_cluster_map.c    who is
+ *         master, of what
  */
 
 
@@ -322,11 +323,11 @@ ngx_uint_t ngx_http_soma_redis_listen_on(void);
 
 
 /* 1 when the reply is an error that begins so */
-ngx_uint_t ngx_http_soma_redis_send_is_error(redisReply *reply,
+ngx_uint_t ngx_http_soma_redis_link_is_error(redisReply *reply,
     const char *prefix);
 
 /* 1 when it says that this connection is of no use */
-ngx_uint_t ngx_http_soma_redis_send_is_useless(redisReply *reply);
+ngx_uint_t ngx_http_soma_redis_link_is_useless(redisReply *reply);
 
 
 #endif /* NGX_HTTP_SOMA_REDIS_LINK_H */

@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_soma_vocabulary.h"
-#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_body.h"
 #include "soma_prompt.h"
 
 #include <sys/mman.h>

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_body.h"
 
 
 static ngx_chain_t *ngx_http_soma_body_buf(ngx_pool_t *pool,

@@ -149,7 +149,7 @@ ngx_http_soma_redis_link_reply(redisAsyncContext *ac, void *data,
         handler(handler_data, reply);
     }
 
-    if (ngx_http_soma_redis_send_is_useless(reply)
+    if (ngx_http_soma_redis_link_is_useless(reply)
         && link->state == NGX_HTTP_SOMA_LINK_READY)
     {
         ngx_http_soma_redis_link_drop(link, "%s", reply->str);
@@ -212,7 +212,7 @@ ngx_http_soma_redis_link_free_calls(ngx_http_soma_link_t *link)
 
 
 ngx_uint_t
-ngx_http_soma_redis_send_is_error(redisReply *reply, const char *prefix)
+ngx_http_soma_redis_link_is_error(redisReply *reply, const char *prefix)
 {
     return reply && reply->type == REDIS_REPLY_ERROR
            && ngx_strncmp(reply->str, prefix, ngx_strlen(prefix)) == 0;
@@ -220,12 +220,12 @@ ngx_http_soma_redis_send_is_error(redisReply *reply, const char *prefix)
 
 
 ngx_uint_t
-ngx_http_soma_redis_send_is_useless(redisReply *reply)
+ngx_http_soma_redis_link_is_useless(redisReply *reply)
 {
     ngx_uint_t  i;
 
     for (i = 0; ngx_http_soma_redis_useless[i]; i++) {
-        if (ngx_http_soma_redis_send_is_error(reply,
+        if (ngx_http_soma_redis_link_is_error(reply,
                                               ngx_http_soma_redis_useless[i]))
         {
             return 1;

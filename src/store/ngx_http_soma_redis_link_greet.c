@@ -158,7 +158,7 @@ ngx_http_soma_redis_link_refused(ngx_http_soma_link_t *link,
         return NGX_OK;
     }
 
-    if (must || ngx_http_soma_redis_send_is_useless(reply)) {
+    if (must || ngx_http_soma_redis_link_is_useless(reply)) {
         ngx_http_soma_redis_link_drop(link, "%s", reply->str);
         return NGX_DECLINED;
     }
