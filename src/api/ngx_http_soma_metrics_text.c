@@ -6,8 +6,8 @@
  */
 
 
+#include "ngx_http_soma_api.h"
 #include "ngx_http_soma_metrics.h"
-#include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_plan.h"
 
 
