@@ -55,9 +55,5 @@ char *ngx_http_soma_redis_conf_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 /* the zone's init callback; by the store */
 ngx_int_t ngx_http_soma_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
-/* may the journal live there? makes the directory; by settle */
-char *ngx_http_soma_journal_check(ngx_conf_t *cf,
-    ngx_http_soma_ledger_conf_t *conf);
-
 
 #endif /* NGX_HTTP_SOMA_CONF_H */

@@ -14,6 +14,10 @@
 #include "ngx_http_soma.h"
 
 
+/* may the journal live there?  makes the directory */
+char *ngx_http_soma_journal_open_check(ngx_conf_t *cf,
+    ngx_http_soma_ledger_conf_t *conf);
+
 /* the journal (one writer a worker); no soma_ledger: appends are NGX_OK and
  * go nowhere */
 ngx_int_t ngx_http_soma_journal_init_worker(ngx_cycle_t *cycle,
