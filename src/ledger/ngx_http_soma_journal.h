@@ -154,6 +154,10 @@ ngx_int_t ngx_http_soma_journal_segment_peek(ngx_http_soma_writer_t *writer,
 void ngx_http_soma_journal_segment_remove(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s);
 
+/* the struct goes, whatever has become of the file */
+void ngx_http_soma_journal_segment_drop(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s);
+
 /* notes in the file what Redis has, and since when when it is all of it */
 void ngx_http_soma_journal_segment_note(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s, uint64_t seq, ngx_uint_t whole);
