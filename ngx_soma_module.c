@@ -317,7 +317,7 @@ ngx_http_soma_init_worker(ngx_cycle_t *cycle)
         || ngx_http_soma_journal_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_peers_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_redis_init_worker(cycle, smcf) != NGX_OK
-        || ngx_http_soma_lease_init_worker(cycle, smcf) != NGX_OK
+        || ngx_http_soma_lease_sync_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_lock_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_jwt_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_shipper_init_worker(cycle, smcf) != NGX_OK)

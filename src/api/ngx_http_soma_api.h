@@ -23,6 +23,9 @@ ngx_uint_t ngx_http_soma_api_open(ngx_http_request_t *r);
 /* 1: limits of requests hold for it */
 ngx_uint_t ngx_http_soma_api_limited(ngx_http_request_t *r);
 
+/* content handler of soma_metrics */
+ngx_int_t ngx_http_soma_metrics_text_handler(ngx_http_request_t *r);
+
 /* GET /v1/models: what this key may use */
 ngx_int_t ngx_http_soma_models_handler(ngx_http_request_t *r);
 

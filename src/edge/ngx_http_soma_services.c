@@ -103,7 +103,7 @@ ngx_http_soma_services_ledger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_soma_journal_check(cf, ledger);
+    return ngx_http_soma_journal_open_check(cf, ledger);
 }
 
 

@@ -36,6 +36,7 @@ static void ngx_http_soma_journal_free(ngx_http_soma_writer_t *writer);
 static void *ngx_http_soma_journal_alloc(void *data, size_t size);
 static void ngx_http_soma_journal_timer(ngx_event_t *ev,
     ngx_event_handler_pt handler);
+static void ngx_http_soma_journal_exit_waiting(void);
 
 
 ngx_http_soma_journal_t  ngx_http_soma_journal;
@@ -564,21 +565,7 @@ ngx_http_soma_journal_exit_worker(ngx_cycle_t *cycle)
 
     j->set = 0;
 
-    if (!ngx_queue_empty(&j->waiting)) {
-        ngx_http_soma_journal_flush();
-
-        if (j->nwaiting) {
-            ngx_log_error(NGX_LOG_ALERT, j->log, 0,
-                          "soma ledger: %ui records are lost: there is no "
-                          "room for them on the disk", j->nwaiting);
-        }
-
-        while (!ngx_queue_empty(&j->waiting)) {
-            q = ngx_queue_head(&j->waiting);
-            ngx_queue_remove(q);
-            ngx_free(ngx_queue_data(q, ngx_http_soma_waiting_t, queue));
-        }
-    }
+    ngx_http_soma_journal_exit_waiting();
 
     if (j->spare) {
         (void) unlink((char *) ngx_http_soma_journal_path(j->own.id,
@@ -615,6 +602,35 @@ ngx_http_soma_journal_exit_worker(ngx_cycle_t *cycle)
         ngx_http_soma_journal_unlock(writer, 0);
         ngx_http_soma_journal_free(writer);
         ngx_free(writer);
+    }
+}
+
+
+/* what has waited for room on the disk until the end */
+static void
+ngx_http_soma_journal_exit_waiting(void)
+{
+    ngx_queue_t              *q;
+    ngx_http_soma_journal_t  *j;
+
+    j = &ngx_http_soma_journal;
+
+    if (ngx_queue_empty(&j->waiting)) {
+        return;
+    }
+
+    ngx_http_soma_journal_flush();
+
+    if (j->nwaiting) {
+        ngx_log_error(NGX_LOG_ALERT, j->log, 0,
+                      "soma ledger: %ui records are lost: there is no "
+                      "room for them on the disk", j->nwaiting);
+    }
+
+    while (!ngx_queue_empty(&j->waiting)) {
+        q = ngx_queue_head(&j->waiting);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_http_soma_waiting_t, queue));
     }
 }
 

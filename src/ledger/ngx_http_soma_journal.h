@@ -3,7 +3,7 @@
  * Copyright (C) The ngx_soma authors
  *
  * The journal's files, as the journal, the adoption of orphans and the
- * shipper share them.  Private to settle.
+ * shipper share them.  Private to src/ledger.
  *
  *   <writer>.lock           locked (flock) by who may touch the writer's files
  *   <writer>-<number>.soma  a segment; all zeros: made ahead, never used
@@ -15,7 +15,7 @@
 #define NGX_HTTP_SOMA_JOURNAL_H
 
 
-#include "ngx_http_soma_settle.h"
+#include "ngx_http_soma_ledger.h"
 #include "soma_segment.h"
 #include "soma_ship_writer.h"
 
@@ -152,6 +152,10 @@ ngx_int_t ngx_http_soma_journal_segment_peek(ngx_http_soma_writer_t *writer,
 
 /* the file goes, and the struct */
 void ngx_http_soma_journal_segment_remove(ngx_http_soma_writer_t *writer,
+    ngx_http_soma_segment_t *s);
+
+/* the struct goes, whatever has become of the file */
+void ngx_http_soma_journal_segment_drop(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s);
 
 /* notes in the file what Redis has, and since when when it is all of it */

@@ -18,7 +18,8 @@ static ngx_uint_t ngx_http_soma_journal_empty(u_char *path);
 
 
 char *
-ngx_http_soma_journal_check(ngx_conf_t *cf, ngx_http_soma_ledger_conf_t *conf)
+ngx_http_soma_journal_open_check(ngx_conf_t *cf,
+    ngx_http_soma_ledger_conf_t *conf)
 {
     int         fd;
     char       *rv;

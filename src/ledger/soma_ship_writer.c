@@ -11,16 +11,9 @@
  */
 
 
-#include "soma_ship_writer.h"
-#include "soma_xxh3.h"
+#include "soma_ship_tenant.h"
 
 
-static soma_ship_tenant_t *soma_ship_find(soma_ship_writer_t *w,
-    soma_str_t name);
-static soma_ship_tenant_t *soma_ship_tenant(soma_ship_writer_t *w,
-    soma_str_t name);
-static soma_ship_tenant_t *soma_ship_unused(soma_ship_writer_t *w);
-static void soma_ship_remove(soma_ship_writer_t *w, soma_ship_tenant_t *t);
 static void soma_ship_rewind(soma_ship_writer_t *w, int64_t now);
 static int soma_ship_read(soma_ship_writer_t *w,
     soma_ship_scratch_t *scratch, uint64_t seq, soma_str_t payload);
@@ -33,12 +26,7 @@ static void soma_ship_fill(soma_ship_writer_t *w,
     soma_ship_scratch_t *scratch, soma_ship_tenant_t *t);
 static void soma_ship_forget_call(soma_ship_writer_t *w,
     soma_ship_batch_t *batch, soma_ship_tenant_t *t);
-static void soma_ship_hold(soma_ship_writer_t *w, soma_ship_tenant_t *t,
-    uint64_t seq, int64_t retry);
-static void soma_ship_mark(soma_ship_writer_t *w, soma_ship_tenant_t *t,
-    unsigned check, unsigned forget);
 static soma_str_t soma_ship_name(soma_ship_writer_t *w);
-static soma_str_t soma_ship_tenant_name(soma_ship_tenant_t *t);
 static void soma_ship_answered(soma_ship_writer_t *w, soma_ship_tenant_t *t,
     uint64_t applied);
 
@@ -90,122 +78,6 @@ static soma_str_t
 soma_ship_name(soma_ship_writer_t *w)
 {
     return (soma_str_t) { SOMA_WRITER_LEN, w->writer };
-}
-
-
-static soma_str_t
-soma_ship_tenant_name(soma_ship_tenant_t *t)
-{
-    return (soma_str_t) { t->len, t->name };
-}
-
-
-static soma_ship_tenant_t *
-soma_ship_find(soma_ship_writer_t *w, soma_str_t name)
-{
-    uint64_t             hash;
-    soma_ship_tenant_t  *t;
-
-    hash = soma_xxh3_mix(name.data, name.len);
-
-    for (t = w->chains[hash & (SOMA_SHIP_TENANT_CHAINS - 1)];
-         t != NULL;
-         t = t->next)
-    {
-        if (t->len == name.len && soma_same(t->name, name.data, name.len)) {
-            return t;
-        }
-    }
-
-    return NULL;
-}
-
-
-static soma_ship_tenant_t *
-soma_ship_tenant(soma_ship_writer_t *w, soma_str_t name)
-{
-    uint64_t             hash;
-    soma_ship_tenant_t  *t, **chain;
-
-    t = soma_ship_find(w, name);
-    if (t != NULL) {
-        return t;
-    }
-
-    t = soma_ship_unused(w);
-    if (t == NULL) {
-        return NULL;
-    }
-
-    memset(t, 0, offsetof(soma_ship_tenant_t, name));
-    memcpy(t->name, name.data, name.len);
-    t->len = (uint16_t) name.len;
-    t->known = w->fresh;
-
-    hash = soma_xxh3_mix(name.data, name.len);
-    chain = &w->chains[hash & (SOMA_SHIP_TENANT_CHAINS - 1)];
-    t->next = *chain;
-    *chain = t;
-    w->ntenants++;
-
-    return t;
-}
-
-
-/* a tenant nothing of which waits may leave: it is asked for when it comes
- * again */
-static soma_ship_tenant_t *
-soma_ship_unused(soma_ship_writer_t *w)
-{
-    unsigned             i;
-    soma_ship_tenant_t  *t;
-
-    if (w->unused == NULL && w->ntenants < SOMA_SHIP_TENANTS_MAX) {
-        return w->arena->alloc(w->arena->data, sizeof(soma_ship_tenant_t));
-    }
-
-    for (i = 0; i < SOMA_SHIP_TENANT_CHAINS && w->unused == NULL; i++) {
-        for (t = w->chains[i]; t != NULL; t = t->next) {
-            if (t->held == 0 && t->known && t->nrefs == 0 && !t->behind
-                && t->call == SOMA_SHIP_NONE && t->applied >= t->last)
-            {
-                soma_ship_remove(w, t);
-                break;
-            }
-        }
-    }
-
-    t = w->unused;
-
-    if (t != NULL) {
-        w->unused = t->next;
-    }
-
-    return t;
-}
-
-
-static void
-soma_ship_remove(soma_ship_writer_t *w, soma_ship_tenant_t *t)
-{
-    uint64_t              hash;
-    soma_ship_tenant_t  **p;
-
-    hash = soma_xxh3_mix(t->name, t->len);
-
-    for (p = &w->chains[hash & (SOMA_SHIP_TENANT_CHAINS - 1)];
-         *p != t;
-         p = &(*p)->next)
-    {
-        /* void */
-    }
-
-    soma_ship_mark(w, t, 0, 0);
-
-    *p = t->next;
-    t->next = w->unused;
-    w->unused = t;
-    w->ntenants--;
 }
 
 
@@ -324,7 +196,7 @@ soma_ship_read(soma_ship_writer_t *w, soma_ship_scratch_t *scratch,
         return SOMA_OK;
     }
 
-    t = soma_ship_tenant(w, tenant);
+    t = soma_ship_tenant_get(w, tenant);
     if (t == NULL) {
         return SOMA_DECLINED;
     }
@@ -348,10 +220,10 @@ soma_ship_read(soma_ship_writer_t *w, soma_ship_scratch_t *scratch,
     if (!t->known) {
 
         if (t->held == 0) {
-            soma_ship_hold(w, t, seq, 0);
+            soma_ship_tenant_hold(w, t, seq, 0);
         }
 
-        soma_ship_mark(w, t, 1, 0);
+        soma_ship_tenant_mark(w, t, 1, 0);
 
         return SOMA_OK;
     }
@@ -391,7 +263,7 @@ soma_ship_ref(soma_ship_writer_t *w, soma_ship_scratch_t *scratch,
         w->round = t;
 
         /* a batch asks as well as a question does */
-        soma_ship_mark(w, t, 0, 0);
+        soma_ship_tenant_mark(w, t, 0, 0);
 
     } else {
         scratch->refs[t->last_ref].next = n;
@@ -496,7 +368,7 @@ soma_ship_fill(soma_ship_writer_t *w, soma_ship_scratch_t *scratch,
                                   ref->payload.len);
 
         if (soma_ship_add(batch, ref->seq, &record) != SOMA_OK) {
-            soma_ship_hold(w, t, ref->seq, 0);
+            soma_ship_tenant_hold(w, t, ref->seq, 0);
             break;
         }
     }
@@ -531,43 +403,6 @@ soma_ship_forget_call(soma_ship_writer_t *w, soma_ship_batch_t *batch,
 }
 
 
-static void
-soma_ship_hold(soma_ship_writer_t *w, soma_ship_tenant_t *t, uint64_t seq,
-    int64_t retry)
-{
-    if (t->held == 0) {
-        w->nheld++;
-        t->held = seq;
-
-    } else if (seq < t->held) {
-        t->held = seq;
-    }
-
-    t->retry = retry;
-
-    if (t->behind) {
-        t->behind = 0;
-        w->nbehind--;
-    }
-}
-
-
-static void
-soma_ship_mark(soma_ship_writer_t *w, soma_ship_tenant_t *t, unsigned check,
-    unsigned forget)
-{
-    if ((check || forget) && !t->check && !t->forget) {
-        w->nasks++;
-
-    } else if (!check && !forget && (t->check || t->forget)) {
-        w->nasks--;
-    }
-
-    t->check = check & 1;
-    t->forget = forget & 1;
-}
-
-
 void
 soma_ship_writer_reply(soma_ship_writer_t *w, soma_ship_tenant_t *t,
     uint64_t applied)
@@ -584,14 +419,14 @@ soma_ship_writer_reply(soma_ship_writer_t *w, soma_ship_tenant_t *t,
     if (call == SOMA_SHIP_FORGET) {
 
         /* no record can have come in between: they come in rounds */
-        soma_ship_remove(w, t);
+        soma_ship_tenant_remove(w, t);
         return;
     }
 
     /* a call from before Redis was emptied may be answered behind the word
      * of that: its answer is not the last one */
 
-    soma_ship_mark(w, t, t->recheck, 0);
+    soma_ship_tenant_mark(w, t, t->recheck, 0);
     t->recheck = 0;
 
     if (call == SOMA_SHIP_BATCH && applied == t->sent) {
@@ -618,7 +453,7 @@ soma_ship_answered(soma_ship_writer_t *w, soma_ship_tenant_t *t,
         w->rewinds++;
         w->lost = 1;
         t->applied = applied;
-        soma_ship_hold(w, t, applied + 1, 0);
+        soma_ship_tenant_hold(w, t, applied + 1, 0);
         return;
     }
 
@@ -627,7 +462,7 @@ soma_ship_answered(soma_ship_writer_t *w, soma_ship_tenant_t *t,
     if (applied < t->sent) {
         /* Redis had some of them already, from a call whose reply we never
          * saw: the rest goes by the next batch */
-        soma_ship_hold(w, t, t->first, 0);
+        soma_ship_tenant_hold(w, t, t->first, 0);
     }
 }
 
@@ -645,7 +480,7 @@ soma_ship_writer_failed(soma_ship_writer_t *w, soma_ship_tenant_t *t,
     }
 
     if (t->call == SOMA_SHIP_BATCH) {
-        soma_ship_hold(w, t, t->first, now + t->backoff);
+        soma_ship_tenant_hold(w, t, t->first, now + t->backoff);
     }
 
     t->retry = now + t->backoff;
@@ -664,7 +499,7 @@ soma_ship_writer_check(soma_ship_writer_t *w)
     for (i = 0; i < SOMA_SHIP_TENANT_CHAINS; i++) {
         for (t = w->chains[i]; t != NULL; t = t->next) {
             if (!t->forget) {
-                soma_ship_mark(w, t, 1, 0);
+                soma_ship_tenant_mark(w, t, 1, 0);
                 t->recheck = (t->call != SOMA_SHIP_NONE);
             }
         }
@@ -706,7 +541,7 @@ soma_ship_writer_trim(soma_ship_writer_t *w, uint64_t first)
             if (t->known && t->held == 0 && t->last < first
                 && t->call == SOMA_SHIP_NONE)
             {
-                soma_ship_mark(w, t, 0, 1);
+                soma_ship_tenant_mark(w, t, 0, 1);
             }
         }
     }

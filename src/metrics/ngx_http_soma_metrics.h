@@ -2,8 +2,8 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * What lies in the shared zone for metrics and for usage by day, and how the
- * files around it and the endpoints read it.
+ * Metrics and usage by day: what others count there, what lies in the shared
+ * zone, and how endpoints read it.
  */
 
 
@@ -18,6 +18,8 @@
 
 #define NGX_HTTP_SOMA_METRICS_LAYOUT    3       /* of both, in the zone */
 
+#define NGX_HTTP_SOMA_METRICS_SHARE     8       /* of the zone: an eighth for
+                                                   metrics, and for usage */
 #define NGX_HTTP_SOMA_WORKERS_MAX       256     /* old ones of reloads too */
 #define NGX_HTTP_SOMA_WORKER_STALE      60000   /* ms without a sign: gone */
 #define NGX_HTTP_SOMA_PUBLISH           1000    /* ms */
@@ -27,6 +29,30 @@
 #define NGX_HTTP_SOMA_REPLAY_FILE_MAX   (64 * 1024 * 1024)
 #define NGX_HTTP_SOMA_REPLAY_START      (16 * 1024 * 1024)  /* before the
                                            worker takes its first request */
+
+
+/* metrics and aggregates in the shared zone */
+ngx_int_t ngx_http_soma_metrics_init_zone(ngx_http_soma_main_conf_t *smcf,
+    ngx_log_t *log);
+ngx_int_t ngx_http_soma_metrics_init_worker(ngx_cycle_t *cycle,
+    ngx_http_soma_main_conf_t *smcf);
+void ngx_http_soma_metrics_exit_worker(void);
+
+/* one settled request */
+void ngx_http_soma_metrics_record(ngx_http_soma_main_conf_t *smcf,
+    const soma_record_t *record);
+
+/* a request turned away: reason is the error code */
+void ngx_http_soma_metrics_refused(ngx_http_soma_main_conf_t *smcf,
+    soma_str_t tenant, soma_str_t reason);
+
+/* a failed attempt: "error" "timeout" "http_429" "event" ... */
+void ngx_http_soma_metrics_attempt(ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_provider_t *provider, const char *reason);
+
+/* requests in flight of this worker: +1, -1 */
+void ngx_http_soma_metrics_inflight(ngx_http_soma_main_conf_t *smcf,
+    int delta);
 
 
 /* what a worker tells of itself */
@@ -98,6 +124,9 @@ void ngx_http_soma_metrics_unlock(void *shpool);
 /* for soma_metrics.c; NGX_DECLINED: no zone */
 ngx_int_t ngx_http_soma_metrics_view(ngx_http_soma_main_conf_t *smcf,
     soma_metrics_t *view);
+
+ngx_int_t ngx_http_soma_metrics_usage_init_zone(
+    ngx_http_soma_main_conf_t *smcf, ngx_log_t *log);
 
 
 /*

@@ -99,9 +99,11 @@ static void
 ngx_http_soma_metrics_left(soma_text_t *text, ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_tenant_t *tenant, soma_limit_t *limit)
 {
-    ngx_http_soma_metrics_limit_value(text, tenant, limit,
-                                      ngx_http_soma_quota_left(smcf, tenant,
-                                                               limit));
+    int64_t  left;
+
+    left = ngx_http_soma_quota_list_left(smcf, tenant, limit);
+
+    ngx_http_soma_metrics_limit_value(text, tenant, limit, left);
 }
 
 

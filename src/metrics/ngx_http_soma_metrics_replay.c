@@ -44,6 +44,10 @@ static void ngx_http_soma_replay_next(ngx_http_soma_replay_t *replay);
 static void ngx_http_soma_replay_segment(ngx_http_soma_replay_t *replay,
     u_char *base, size_t size, ngx_str_t *path);
 static void ngx_http_soma_replay_end(ngx_http_soma_replay_t *replay);
+static ngx_int_t ngx_http_soma_replay_start(ngx_cycle_t *cycle,
+    ngx_http_soma_main_conf_t *smcf);
+static void ngx_http_soma_replay_read(ngx_http_soma_replay_t *replay,
+    ngx_http_soma_replay_file_t *next);
 
 
 static ngx_http_soma_replay_t  ngx_http_soma_replay;
@@ -53,9 +57,8 @@ ngx_int_t
 ngx_http_soma_metrics_replay(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf)
 {
-    ngx_atomic_t             seen;
-    ngx_http_soma_usage_t   *usage;
-    ngx_http_soma_replay_t  *replay;
+    ngx_atomic_t            seen;
+    ngx_http_soma_usage_t  *usage;
 
     usage = smcf->zone->usage;
     seen = usage->replay;
@@ -85,6 +88,18 @@ ngx_http_soma_metrics_replay(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
+    return ngx_http_soma_replay_start(cycle, smcf);
+}
+
+
+static ngx_int_t
+ngx_http_soma_replay_start(ngx_cycle_t *cycle,
+    ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_http_soma_usage_t   *usage;
+    ngx_http_soma_replay_t  *replay;
+
+    usage = smcf->zone->usage;
     replay = &ngx_http_soma_replay;
 
     ngx_memzero(replay, sizeof(ngx_http_soma_replay_t));
@@ -255,10 +270,6 @@ ngx_http_soma_replay_handler(ngx_event_t *ev)
 static void
 ngx_http_soma_replay_next(ngx_http_soma_replay_t *replay)
 {
-    u_char                       *base;
-    size_t                        size;
-    ssize_t                       n;
-    ngx_file_t                    file;
     ngx_http_soma_replay_file_t  *next;
 
     next = replay->files.elts;
@@ -280,11 +291,23 @@ ngx_http_soma_replay_next(ngx_http_soma_replay_t *replay)
         return;
     }
 
-    size = (size_t) next->size;
     replay->bytes += next->size;
 
-    /* read, not mapped: who owns it may cut it short */
+    ngx_http_soma_replay_read(replay, next);
+}
 
+
+/* read, not mapped: who owns it may cut it short */
+static void
+ngx_http_soma_replay_read(ngx_http_soma_replay_t *replay,
+    ngx_http_soma_replay_file_t *next)
+{
+    u_char      *base;
+    size_t       size;
+    ssize_t      n;
+    ngx_file_t   file;
+
+    size = (size_t) next->size;
     ngx_memzero(&file, sizeof(ngx_file_t));
 
     file.name = next->path;

@@ -7,36 +7,22 @@
  */
 
 
-#include <stdlib.h>
-
-#include "soma_metrics.h"
+#include "soma_metrics_rows.h"
 
 
-/* a copy of a table: what is printed does not change under the printer */
-typedef struct {
-    soma_series_t  **row;
-    unsigned         n;
-    unsigned         values;
-} soma_rows_t;
-
-
-static int soma_rows_copy(soma_rows_t *rows, const soma_table_t *table,
-    soma_arena_t *arena);
-static int soma_rows_merge(soma_rows_t *merged, const soma_rows_t *rows,
-    unsigned labels, soma_arena_t *arena);
-static int soma_rows_cmp(const void *a, const void *b);
-static uint32_t soma_key_prefix(const soma_metric_key_t *key,
-    unsigned labels);
-static int soma_series_empty(const soma_series_t *series, unsigned values);
-static int soma_series_billed(const soma_series_t *series);
 static unsigned soma_row_labels(const soma_series_t *series,
     const char *const *name, soma_label_t *label);
 static void soma_text_counter(soma_text_t *text, const soma_rows_t *rows,
     const char *const *name, unsigned value);
 static void soma_text_histogram(soma_text_t *text, const soma_rows_t *rows,
     const char *const *name, soma_hist_e hist, const char *type);
+static void soma_text_buckets(soma_text_t *text, const soma_hist_t *h,
+    const uint64_t *value, soma_label_t *label, unsigned n);
+static void soma_text_measure(soma_out_t *out, const soma_hist_t *h,
+    int64_t value);
 static void soma_text_requests(soma_text_t *text, const soma_rows_t *rows,
     const soma_rows_t *tenants);
+static void soma_text_tokens(soma_text_t *text, const soma_series_t *row);
 static void soma_text_timings(soma_text_t *text, const soma_rows_t *rows,
     const soma_rows_t *models);
 static int soma_text_line(soma_text_t *text, const char *suffix,
@@ -75,12 +61,13 @@ soma_metrics_text(soma_text_t *text, const soma_metrics_t *metrics,
 {
     soma_rows_t  requests, tenants, timings, models, refused, attempts;
 
-    if (soma_rows_copy(&requests, metrics->requests, arena) != SOMA_OK
-        || soma_rows_merge(&tenants, &requests, 3, arena) != SOMA_OK
-        || soma_rows_copy(&timings, metrics->timings, arena) != SOMA_OK
-        || soma_rows_merge(&models, &timings, 3, arena) != SOMA_OK
-        || soma_rows_copy(&refused, metrics->refused, arena) != SOMA_OK
-        || soma_rows_copy(&attempts, metrics->attempts, arena) != SOMA_OK)
+    if (soma_metrics_rows_copy(&requests, metrics->requests, arena) != SOMA_OK
+        || soma_metrics_rows_merge(&tenants, &requests, 3, arena) != SOMA_OK
+        || soma_metrics_rows_copy(&timings, metrics->timings, arena) != SOMA_OK
+        || soma_metrics_rows_merge(&models, &timings, 3, arena) != SOMA_OK
+        || soma_metrics_rows_copy(&refused, metrics->refused, arena) != SOMA_OK
+        || soma_metrics_rows_copy(&attempts, metrics->attempts, arena)
+           != SOMA_OK)
     {
         return SOMA_ERROR;
     }
@@ -105,20 +92,8 @@ static void
 soma_text_requests(soma_text_t *text, const soma_rows_t *rows,
     const soma_rows_t *tenants)
 {
-    unsigned                  i, k, n;
-    uint64_t                 *value;
-    soma_label_t              label[SOMA_METRIC_LABELS_MAX + 1];
-
-    static const struct {
-        const char           *name;
-        unsigned              value;
-    } type[] = {
-        { "input", SOMA_COUNT_INPUT },
-        { "cached", SOMA_COUNT_CACHED },
-        { "cache_write", SOMA_COUNT_CACHE_WRITE },
-        { "output", SOMA_COUNT_OUTPUT },
-        { "reasoning", SOMA_COUNT_REASONING }
-    };
+    unsigned      i, n;
+    soma_label_t  label[SOMA_METRIC_LABELS_MAX + 1];
 
     soma_metrics_text_family(text, "soma_requests_total", "counter",
                              "Requests answered, by HTTP status.");
@@ -129,24 +104,8 @@ soma_text_requests(soma_text_t *text, const soma_rows_t *rows,
                             "reasoning is part of output.");
 
     for (i = 0; i < tenants->n; i++) {
-        if (!soma_series_billed(tenants->row[i])) {
-            continue;
-        }
-
-        n = soma_row_labels(tenants->row[i], soma_tenant_labels, label);
-        value = tenants->row[i]->value;
-
-        for (k = 0; k < sizeof(type) / sizeof(type[0]); k++) {
-            if (k && k != 3 && value[type[k].value] == 0) {
-                continue;
-            }
-
-            label[n].name = "type";
-            label[n].value.data = (unsigned char *) type[k].name;
-            label[n].value.len = strlen(type[k].name);
-
-            soma_metrics_text_int(text, label, n + 1,
-                                  (int64_t) value[type[k].value]);
+        if (soma_metrics_rows_billed(tenants->row[i])) {
+            soma_text_tokens(text, tenants->row[i]);
         }
     }
 
@@ -154,7 +113,7 @@ soma_text_requests(soma_text_t *text, const soma_rows_t *rows,
                              "Cost in US dollars, exact to the nano-dollar.");
 
     for (i = 0; i < tenants->n; i++) {
-        if (!soma_series_billed(tenants->row[i])) {
+        if (!soma_metrics_rows_billed(tenants->row[i])) {
             continue;
         }
 
@@ -167,6 +126,44 @@ soma_text_requests(soma_text_t *text, const soma_rows_t *rows,
                           "Requests whose tokens the provider did not report.");
     soma_text_counter(text, tenants, soma_tenant_labels,
                       SOMA_COUNT_ESTIMATED);
+}
+
+
+/* input and output always, the others where there are any */
+static void
+soma_text_tokens(soma_text_t *text, const soma_series_t *row)
+{
+    unsigned      k, n;
+    soma_label_t  label[SOMA_METRIC_LABELS_MAX + 1];
+
+    static const struct {
+        const char  *name;
+        unsigned     value;
+    } type[] = {
+        { "input", SOMA_COUNT_INPUT },
+        { "cached", SOMA_COUNT_CACHED },
+        { "cache_write", SOMA_COUNT_CACHE_WRITE },
+        { "output", SOMA_COUNT_OUTPUT },
+        { "reasoning", SOMA_COUNT_REASONING }
+    };
+
+    n = soma_row_labels(row, soma_tenant_labels, label);
+
+    for (k = 0; k < sizeof(type) / sizeof(type[0]); k++) {
+        if (type[k].value != SOMA_COUNT_INPUT
+            && type[k].value != SOMA_COUNT_OUTPUT
+            && row->value[type[k].value] == 0)
+        {
+            continue;
+        }
+
+        label[n].name = "type";
+        label[n].value.data = (unsigned char *) type[k].name;
+        label[n].value.len = strlen(type[k].name);
+
+        soma_metrics_text_int(text, label, n + 1,
+                              (int64_t) row->value[type[k].value]);
+    }
 }
 
 
@@ -199,162 +196,6 @@ soma_text_timings(soma_text_t *text, const soma_rows_t *rows,
                         "input");
     soma_text_histogram(text, models, soma_timing_labels, SOMA_HIST_OUTPUT,
                         "output");
-}
-
-
-static int
-soma_rows_copy(soma_rows_t *rows, const soma_table_t *table,
-    soma_arena_t *arena)
-{
-    size_t          k;
-    unsigned        i, n;
-    unsigned char  *copy;
-    soma_series_t  *from, *to;
-
-    n = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
-
-    rows->n = 0;
-    rows->values = table->values;
-    rows->row = arena->alloc(arena->data, n * sizeof(soma_series_t *));
-    copy = arena->alloc(arena->data, (size_t) n * table->size);
-
-    if (rows->row == NULL || copy == NULL) {
-        return SOMA_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        from = (soma_series_t *) (table->series + (size_t) i * table->size);
-        to = (soma_series_t *) (copy + (size_t) rows->n * table->size);
-
-        to->key = from->key;
-
-        for (k = 0; k < table->values; k++) {
-            to->value[k] = __atomic_load_n(&from->value[k],
-                                           __ATOMIC_RELAXED);
-        }
-
-        if (!soma_series_empty(to, table->values)) {
-            rows->row[rows->n++] = to;
-        }
-    }
-
-    qsort(rows->row, rows->n, sizeof(soma_series_t *), soma_rows_cmp);
-
-    /* a process killed while adding may have left a key twice: all labels */
-
-    return soma_rows_merge(rows, rows, table->labels, arena);
-}
-
-
-static int
-soma_series_empty(const soma_series_t *series, unsigned values)
-{
-    unsigned  i;
-
-    for (i = 0; i < values; i++) {
-        if (series->value[i]) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-/* soma_access: there is no provider, so there are no tokens and no cost */
-
-static int
-soma_series_billed(const soma_series_t *series)
-{
-    return series->key.data[soma_key_prefix(&series->key, 1)] != 0;
-}
-
-
-static int
-soma_rows_cmp(const void *a, const void *b)
-{
-    int                   rc;
-    uint32_t              len;
-    const soma_series_t  *x, *y;
-
-    x = *(soma_series_t *const *) a;
-    y = *(soma_series_t *const *) b;
-
-    len = x->key.len < y->key.len ? x->key.len : y->key.len;
-    rc = memcmp(x->key.data, y->key.data, len);
-
-    if (rc == 0) {
-        rc = (x->key.len > y->key.len) - (x->key.len < y->key.len);
-    }
-
-    return rc;
-}
-
-
-/* the rows are sorted: equal ones stand side by side.  merged may be rows */
-
-static int
-soma_rows_merge(soma_rows_t *merged, const soma_rows_t *rows, unsigned labels,
-    soma_arena_t *arena)
-{
-    size_t            size;
-    unsigned          i, k, n;
-    uint32_t          len;
-    soma_series_t    *row, *last, **out;
-
-    n = 0;
-    last = NULL;
-    size = sizeof(soma_series_t) + rows->values * sizeof(uint64_t);
-
-    out = arena->alloc(arena->data, (rows->n + 1) * sizeof(soma_series_t *));
-    if (out == NULL) {
-        return SOMA_ERROR;
-    }
-
-    for (i = 0; i < rows->n; i++) {
-        row = rows->row[i];
-        len = soma_key_prefix(&row->key, labels);
-
-        if (last && last->key.len == len
-            && memcmp(last->key.data, row->key.data, len) == 0)
-        {
-            for (k = 0; k < rows->values; k++) {
-                last->value[k] += row->value[k];
-            }
-
-            continue;
-        }
-
-        last = arena->alloc(arena->data, size);
-        if (last == NULL) {
-            return SOMA_ERROR;
-        }
-
-        memcpy(last, row, size);
-        last->key.len = len;
-        out[n++] = last;
-    }
-
-    merged->row = out;
-    merged->n = n;
-    merged->values = rows->values;
-
-    return SOMA_OK;
-}
-
-
-static uint32_t
-soma_key_prefix(const soma_metric_key_t *key, unsigned labels)
-{
-    uint32_t  pos;
-
-    pos = 0;
-
-    while (labels-- && pos < key->len) {
-        pos += 1 + key->data[pos];
-    }
-
-    return pos;
 }
 
 
@@ -411,12 +252,10 @@ static void
 soma_text_histogram(soma_text_t *text, const soma_rows_t *rows,
     const char *const *name, soma_hist_e hist, const char *type)
 {
-    char                le[32];
     int64_t             total;
     uint64_t           *value;
     unsigned            i, k, n;
-    soma_out_t          out;
-    soma_label_t        label[SOMA_METRIC_LABELS_MAX + 2], *last;
+    soma_label_t        label[SOMA_METRIC_LABELS_MAX + 2];
     const soma_hist_t  *h;
 
     h = &soma_hist[hist];
@@ -440,41 +279,10 @@ soma_text_histogram(soma_text_t *text, const soma_rows_t *rows,
             label[n++].value.len = strlen(type);
         }
 
-        last = &label[n];
-        last->name = "le";
-
-        for (total = 0, k = 0; k <= h->n; k++) {
-            total += (int64_t) value[k];
-
-            soma_put_init(&out, le, sizeof(le));
-
-            if (k == h->n) {
-                soma_put_cstr(&out, "+Inf");
-
-            } else if (h->seconds) {
-                soma_text_seconds(&out, h->bound[k]);
-
-            } else {
-                soma_put_int(&out, h->bound[k]);
-            }
-
-            last->value.data = out.start;
-            last->value.len = (size_t) (out.pos - out.start);
-
-            if (soma_text_line(text, "_bucket", label, n + 1) == SOMA_OK) {
-                soma_put_int(&text->out, total);
-                soma_text_end(text);
-            }
-        }
+        soma_text_buckets(text, h, value, label, n);
 
         if (soma_text_line(text, "_sum", label, n) == SOMA_OK) {
-            if (h->seconds) {
-                soma_text_seconds(&text->out, (int64_t) value[h->n + 1]);
-
-            } else {
-                soma_put_int(&text->out, (int64_t) value[h->n + 1]);
-            }
-
+            soma_text_measure(&text->out, h, (int64_t) value[h->n + 1]);
             soma_text_end(text);
         }
 
@@ -482,6 +290,54 @@ soma_text_histogram(soma_text_t *text, const soma_rows_t *rows,
             soma_put_int(&text->out, total);
             soma_text_end(text);
         }
+    }
+}
+
+
+/* the last of the labels is the bucket's bound */
+static void
+soma_text_buckets(soma_text_t *text, const soma_hist_t *h,
+    const uint64_t *value, soma_label_t *label, unsigned n)
+{
+    char        le[32];
+    int64_t     total;
+    unsigned    k;
+    soma_out_t  out;
+
+    label[n].name = "le";
+    total = 0;
+
+    for (k = 0; k <= h->n; k++) {
+        total += (int64_t) value[k];
+
+        soma_put_init(&out, le, sizeof(le));
+
+        if (k == h->n) {
+            soma_put_cstr(&out, "+Inf");
+
+        } else {
+            soma_text_measure(&out, h, h->bound[k]);
+        }
+
+        label[n].value.data = out.start;
+        label[n].value.len = (size_t) (out.pos - out.start);
+
+        if (soma_text_line(text, "_bucket", label, n + 1) == SOMA_OK) {
+            soma_put_int(&text->out, total);
+            soma_text_end(text);
+        }
+    }
+}
+
+
+static void
+soma_text_measure(soma_out_t *out, const soma_hist_t *h, int64_t value)
+{
+    if (h->seconds) {
+        soma_text_seconds(out, value);
+
+    } else {
+        soma_put_int(out, value);
     }
 }
 

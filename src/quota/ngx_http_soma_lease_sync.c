@@ -89,7 +89,7 @@ static u_char                      ngx_http_soma_lease_names[
 
 
 ngx_int_t
-ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
+ngx_http_soma_lease_sync_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf)
 {
     static ngx_connection_t  dummy = { .fd = (ngx_socket_t) -1 };

@@ -41,7 +41,7 @@ ngx_int_t ngx_http_soma_quota_init_zone(ngx_http_soma_main_conf_t *smcf,
 ngx_int_t ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf);
 
 /* leases: after ngx_http_soma_redis_init_worker() */
-ngx_int_t ngx_http_soma_lease_init_worker(ngx_cycle_t *cycle,
+ngx_int_t ngx_http_soma_lease_sync_init_worker(ngx_cycle_t *cycle,
     ngx_http_soma_main_conf_t *smcf);
 
 void ngx_http_soma_lease_file_exit(void);

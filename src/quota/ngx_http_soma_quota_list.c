@@ -234,7 +234,7 @@ ngx_http_soma_quota_list_add(ngx_pool_t *pool, ngx_array_t *rows,
     ngx_memzero(row, sizeof(ngx_http_soma_quota_row_t));
     ngx_memzero(&quota, sizeof(soma_quota_t));
 
-    ngx_http_soma_quota_key(&out, limit, owner, tenant, value);
+    ngx_http_soma_quota_prepare_key(&out, limit, owner, tenant, value);
 
     row->name.data = out.start;
     row->name.len = out.pos - out.start;
@@ -264,7 +264,7 @@ ngx_http_soma_quota_list_add(ngx_pool_t *pool, ngx_array_t *rows,
 
 
 int64_t
-ngx_http_soma_quota_left(ngx_http_soma_main_conf_t *smcf,
+ngx_http_soma_quota_list_left(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_tenant_t *tenant, soma_limit_t *limit)
 {
     u_char                   buf[SOMA_TENANT_MAX + SOMA_RULE_MAX + 64];
@@ -286,7 +286,8 @@ ngx_http_soma_quota_left(ngx_http_soma_main_conf_t *smcf,
     o.len = owner.pos - owner.start;
 
     soma_put_init(&out, buf, sizeof(buf));
-    ngx_http_soma_quota_key(&out, limit, o, name, (soma_str_t) soma_str_null);
+    ngx_http_soma_quota_prepare_key(&out, limit, o, name,
+                                    (soma_str_t) soma_str_null);
 
     left = limit->limit;
 

@@ -56,7 +56,7 @@ ngx_int_t ngx_http_soma_quota_list_add(ngx_pool_t *pool, ngx_array_t *rows,
  * What is left of a tenant's limit that counts the tenant as a whole, as this
  * node knows: of all nodes where Redis has told it.
  */
-int64_t ngx_http_soma_quota_left(ngx_http_soma_main_conf_t *smcf,
+int64_t ngx_http_soma_quota_list_left(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_tenant_t *tenant, soma_limit_t *limit);
 
 

@@ -15,7 +15,7 @@ static void ngx_http_soma_quota_scope(ngx_http_soma_ctx_t *ctx,
 
 
 void
-ngx_http_soma_quota_key(soma_out_t *out, soma_limit_t *limit,
+ngx_http_soma_quota_prepare_key(soma_out_t *out, soma_limit_t *limit,
     soma_str_t owner, soma_str_t group, soma_str_t value)
 {
     soma_put_str(out, owner);
@@ -68,7 +68,7 @@ ngx_http_soma_quota_prepare(ngx_http_soma_ctx_t *ctx,
         ngx_http_soma_quota_scope(ctx, limit[i].per, &group, &value);
 
         p = out.pos;
-        ngx_http_soma_quota_key(&out, &limit[i], owner, group, value);
+        ngx_http_soma_quota_prepare_key(&out, &limit[i], owner, group, value);
 
         if (out.full) {
             return NGX_ERROR;

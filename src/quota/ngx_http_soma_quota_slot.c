@@ -22,6 +22,7 @@ static void ngx_http_soma_quota_bury(ngx_http_soma_main_conf_t *smcf,
 static ngx_http_soma_slot_t *ngx_http_soma_quota_slot(
     ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_quota_timer(ngx_event_t *ev);
+static uint64_t ngx_http_soma_quota_start(ngx_pid_t pid, ngx_uint_t *dead);
 
 
 static ngx_http_soma_slot_t  *ngx_http_soma_slot;
@@ -314,7 +315,9 @@ ngx_http_soma_quota_slot(ngx_http_soma_main_conf_t *smcf)
  * and parentheses, so fields are counted from the last one.
  */
 
-uint64_t
+/* how long a process has been there, 0: unknown; *dead is set for one that
+ * only waits to be buried */
+static uint64_t
 ngx_http_soma_quota_start(ngx_pid_t pid, ngx_uint_t *dead)
 {
     u_char      *p, *last;

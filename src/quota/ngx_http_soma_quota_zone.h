@@ -208,7 +208,7 @@ enum {
     NGX_HTTP_SOMA_KEY_PARTS
 };
 
-void ngx_http_soma_quota_key(soma_out_t *out, soma_limit_t *limit,
+void ngx_http_soma_quota_prepare_key(soma_out_t *out, soma_limit_t *limit,
     soma_str_t owner, soma_str_t group, soma_str_t value);
 void ngx_http_soma_quota_parts(soma_str_t key, soma_str_t *part);
 void ngx_http_soma_quota_part(ngx_http_soma_state_t *state,
@@ -269,10 +269,6 @@ ngx_queue_t *ngx_http_soma_quota_slot_holds(void);
 
 /* this worker's graceful exit begins; 1: no other worker stays */
 ngx_uint_t ngx_http_soma_quota_slot_leave(ngx_http_soma_main_conf_t *smcf);
-
-/* how long a process has been there, 0: unknown; *dead is set for one that
- * only waits to be buried */
-uint64_t ngx_http_soma_quota_start(ngx_pid_t pid, ngx_uint_t *dead);
 
 
 #endif /* NGX_HTTP_SOMA_QUOTA_ZONE_H */

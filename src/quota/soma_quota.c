@@ -37,26 +37,6 @@ soma_narrow(soma_wide_t n)
 }
 
 
-int64_t
-soma_window_ms(soma_window_e window)
-{
-    switch (window) {
-
-    case SOMA_WINDOW_SECOND:
-        return 1000;
-
-    case SOMA_WINDOW_MINUTE:
-        return 60 * 1000;
-
-    case SOMA_WINDOW_HOUR:
-        return 3600 * 1000;
-
-    default:
-        return 0;
-    }
-}
-
-
 static void
 soma_bucket_refill(const soma_limit_t *limit, soma_quota_t *quota,
     int64_t now)

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * Windows of the calendar: when the one begins and ends that holds a moment,
- * by the clock of its zone.
+ * Windows: how long those of rates are, and of the calendar when the one begins
+ * and ends that holds a moment, by the clock of its zone.
  */
 
 
@@ -16,6 +16,26 @@
 
 static int64_t soma_window_first(const soma_limit_t *limit, int64_t local);
 static int64_t soma_window_after(const soma_limit_t *limit, int64_t first);
+
+
+int64_t
+soma_window_ms(soma_window_e window)
+{
+    switch (window) {
+
+    case SOMA_WINDOW_SECOND:
+        return 1000;
+
+    case SOMA_WINDOW_MINUTE:
+        return 60 * 1000;
+
+    case SOMA_WINDOW_HOUR:
+        return 3600 * 1000;
+
+    default:
+        return 0;
+    }
+}
 
 
 /* when the window of that local time began */

@@ -6,8 +6,8 @@
  */
 
 
+#include "ngx_http_soma_api.h"
 #include "ngx_http_soma_metrics.h"
-#include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_plan.h"
 
 
@@ -38,6 +38,46 @@ static void ngx_http_soma_metrics_zone(soma_text_t *text,
     ngx_http_soma_main_conf_t *smcf);
 static ngx_int_t ngx_http_soma_metrics_send(ngx_http_request_t *r,
     ngx_http_soma_metrics_chain_t *chain);
+
+
+/* what workers tell, in sum; redis: only where there is one */
+
+static const struct {
+    const char                    *name;
+    const char                    *type;
+    const char                    *help;
+    ngx_http_soma_worker_value_e   value;
+    ngx_uint_t                     redis;
+} ngx_http_soma_metrics_family[] = {
+    { "soma_requests_in_flight", "gauge",
+      "Requests being served now.", NGX_HTTP_SOMA_WORKER_INFLIGHT, 0 },
+    { "soma_journal_appended_total", "counter",
+      "Usage records written to the journal.",
+      NGX_HTTP_SOMA_WORKER_APPENDED, 0 },
+    { "soma_journal_shipped_total", "counter",
+      "Usage records Redis has acknowledged.",
+      NGX_HTTP_SOMA_WORKER_SHIPPED, 1 },
+    { "soma_journal_dropped_total", "counter",
+      "Usage records lost because disk and memory were full.",
+      NGX_HTTP_SOMA_WORKER_DROPPED, 0 },
+    { "soma_journal_pending_records", "gauge",
+      "Usage records that wait for Redis.",
+      NGX_HTTP_SOMA_WORKER_PENDING, 1 },
+    { "soma_journal_errors", "gauge",
+      "Workers whose journal cannot be written or shipped.",
+      NGX_HTTP_SOMA_WORKER_JOURNAL_ERROR, 0 },
+    { "soma_redis_connected_workers", "gauge",
+      "Workers with a connection to Redis.",
+      NGX_HTTP_SOMA_WORKER_REDIS_UP, 1 },
+    { "soma_redis_commands_total", "counter",
+      "Commands sent to Redis.", NGX_HTTP_SOMA_WORKER_COMMANDS, 1 },
+    { "soma_redis_timeouts_total", "counter",
+      "Commands Redis did not answer in time.",
+      NGX_HTTP_SOMA_WORKER_TIMEOUTS, 1 },
+    { "soma_redis_connects_total", "counter",
+      "Attempts to connect to Redis.",
+      NGX_HTTP_SOMA_WORKER_CONNECTS, 1 }
+};
 
 
 static ngx_str_t  ngx_http_soma_metrics_type =
@@ -161,43 +201,6 @@ ngx_http_soma_metrics_process(soma_text_t *text,
     soma_label_t             label[2];
     ngx_http_soma_workers_t  workers;
 
-    static const struct {
-        const char                    *name;
-        const char                    *type;
-        const char                    *help;
-        ngx_http_soma_worker_value_e   value;
-        ngx_uint_t                     redis;
-    } family[] = {
-        { "soma_requests_in_flight", "gauge",
-          "Requests being served now.", NGX_HTTP_SOMA_WORKER_INFLIGHT, 0 },
-        { "soma_journal_appended_total", "counter",
-          "Usage records written to the journal.",
-          NGX_HTTP_SOMA_WORKER_APPENDED, 0 },
-        { "soma_journal_shipped_total", "counter",
-          "Usage records Redis has acknowledged.",
-          NGX_HTTP_SOMA_WORKER_SHIPPED, 1 },
-        { "soma_journal_dropped_total", "counter",
-          "Usage records lost because disk and memory were full.",
-          NGX_HTTP_SOMA_WORKER_DROPPED, 0 },
-        { "soma_journal_pending_records", "gauge",
-          "Usage records that wait for Redis.",
-          NGX_HTTP_SOMA_WORKER_PENDING, 1 },
-        { "soma_journal_errors", "gauge",
-          "Workers whose journal cannot be written or shipped.",
-          NGX_HTTP_SOMA_WORKER_JOURNAL_ERROR, 0 },
-        { "soma_redis_connected_workers", "gauge",
-          "Workers with a connection to Redis.",
-          NGX_HTTP_SOMA_WORKER_REDIS_UP, 1 },
-        { "soma_redis_commands_total", "counter",
-          "Commands sent to Redis.", NGX_HTTP_SOMA_WORKER_COMMANDS, 1 },
-        { "soma_redis_timeouts_total", "counter",
-          "Commands Redis did not answer in time.",
-          NGX_HTTP_SOMA_WORKER_TIMEOUTS, 1 },
-        { "soma_redis_connects_total", "counter",
-          "Attempts to connect to Redis.",
-          NGX_HTTP_SOMA_WORKER_CONNECTS, 1 }
-    };
-
     soma_metrics_text_family(text, "soma_build_info", "gauge",
                              "The versions that run, always 1.");
     label[0].name = "version";
@@ -212,14 +215,20 @@ ngx_http_soma_metrics_process(soma_text_t *text,
                              "Worker processes.");
     soma_metrics_text_int(text, NULL, 0, (int64_t) workers.workers);
 
-    for (i = 0; i < sizeof(family) / sizeof(family[0]); i++) {
-        if (family[i].redis && !smcf->redis.set) {
+    for (i = 0;
+         i < sizeof(ngx_http_soma_metrics_family)
+             / sizeof(ngx_http_soma_metrics_family[0]);
+         i++)
+    {
+        if (ngx_http_soma_metrics_family[i].redis && !smcf->redis.set) {
             continue;
         }
 
-        soma_metrics_text_family(text, family[i].name, family[i].type,
-                                 family[i].help);
-        soma_metrics_text_int(text, NULL, 0, workers.value[family[i].value]);
+        soma_metrics_text_family(text, ngx_http_soma_metrics_family[i].name,
+                                 ngx_http_soma_metrics_family[i].type,
+                                 ngx_http_soma_metrics_family[i].help);
+        soma_metrics_text_int(text, NULL, 0,
+                    workers.value[ngx_http_soma_metrics_family[i].value]);
     }
 
     if (smcf->redis.set) {
