@@ -12,9 +12,12 @@ use Time::HiRes qw(time sleep);
 
 my $redis = soma_redis();
 
+# what Redis is given: a busy machine must not take it for a Redis that hangs
+my $patience = soma_slow() ? 3 : 1;
+
 my $n = soma_nginx(http => <<"END", server => <<'END2');
     soma_zone 8m;
-    soma_redis $ENV{TEST_NGINX_REDIS} timeout=300ms;
+    soma_redis $ENV{TEST_NGINX_REDIS} timeout=${patience}s;
     soma_provider e { dialect echo; }
     soma_model m provider=e input=1 output=1;
     soma_tenant acme { }
@@ -94,20 +97,20 @@ $redis->pause;
 
 my $t = time;
 is(look('allow', 'sk-warm')->{status}, 200, 'Redis hangs: the known key');
-cmp_ok(time - $t, '<', 0.3, 'at once');
+cmp_ok(time - $t, '<', $patience, 'at once');
 $t = time;
 my $res = look('allow', 'sk-cold');
 is($res->{status}, 503, 'Redis hangs: an unknown key');
-cmp_ok(time - $t, '<', 1.5, 'within the timeout') unless soma_slow();
+cmp_ok(time - $t, '<', 4 * $patience, 'within the timeout');
 is($res->{headers}{'retry-after'}, 1, 'it says when to come back');
 $t = time;
 is(look('deny', 'sk-cold')->{status}, 503, 'the next one with deny');
-cmp_ok(time - $t, '<', 1.5, 'is no slower') unless soma_slow();
+cmp_ok(time - $t, '<', 4 * $patience, 'is no slower');
 is(ask(Authorization => 'Bearer sk-alice')->{status}, 200,
    'a configured key needs no Redis');
 
 $redis->resume;
-ok(soma_wait(5, sub { look('allow', 'sk-cold')->{status} == 401 }),
+ok(soma_wait(10, sub { look('allow', 'sk-cold')->{status} == 401 }),
    'Redis goes on: the key is looked up again');
 
 
