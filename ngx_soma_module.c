@@ -100,7 +100,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
 
     { ngx_string("soma_vocabulary_factor"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
-      ngx_http_soma_vocabulary_factor,
+      ngx_http_soma_factor_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

@@ -37,7 +37,7 @@ int soma_anthropic_request_read(soma_inner_request_t *request,
  * SOMA_DECLINED: loss->refused is a member that the Messages API has no place
  * for; SOMA_ERROR: no memory.
  */
-int soma_anthropic_request_write(soma_pieces_t *out,
+int soma_anthropic_write(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 
 
@@ -54,7 +54,7 @@ int soma_anthropic_tools_choice(soma_fill_t *r,
 
 
 /* what soma_anthropic_write_turns.c and soma_anthropic_write_tools.c write,
- * each a member with its name: as soma_anthropic_request_write() */
+ * each a member with its name: as soma_anthropic_write() */
 int soma_anthropic_write_turns(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 int soma_anthropic_write_tools(soma_pieces_t *out,
@@ -63,15 +63,16 @@ int soma_anthropic_write_tools(soma_pieces_t *out,
 
 /* blocks: whether there is something of it to write; one of a list; an image
  * or a document; whether it is this dialect's own */
-unsigned soma_anthropic_write_says(const soma_inner_block_t *block);
-int soma_anthropic_write_block(soma_pieces_t *out,
+unsigned soma_anthropic_write_turns_says(const soma_inner_block_t *block);
+int soma_anthropic_write_turns_block(soma_pieces_t *out,
     const soma_inner_block_t *block, unsigned trim, soma_inner_loss_t *loss);
-int soma_anthropic_write_source(soma_pieces_t *out,
+int soma_anthropic_write_media_source(soma_pieces_t *out,
     const soma_inner_block_t *block, soma_inner_loss_t *loss);
-unsigned soma_anthropic_write_own(const soma_inner_block_t *block);
+unsigned soma_anthropic_write_turns_own(const soma_inner_block_t *block);
 
-void soma_anthropic_write_cache(soma_pieces_t *out, soma_inner_cache_e cache);
-void soma_anthropic_write_comma(soma_pieces_t *out);
+void soma_anthropic_write_turns_cache(soma_pieces_t *out,
+    soma_inner_cache_e cache);
+void soma_anthropic_write_turns_comma(soma_pieces_t *out);
 
 
 #define SOMA_ANTHROPIC_WHY  "has no place in a request of Anthropic's API"

@@ -120,7 +120,7 @@ soma_anthropic_write_request(soma_pieces_t *out,
         loss->adaptive = 1;
     }
 
-    return soma_anthropic_request_write(out, request, loss);
+    return soma_anthropic_write(out, request, loss);
 }
 
 

@@ -58,7 +58,7 @@ static const soma_write_member_t  soma_anthropic_write_members[] = {
 
 
 int
-soma_anthropic_request_write(soma_pieces_t *out,
+soma_anthropic_write(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
     int64_t   bound;
@@ -92,7 +92,7 @@ soma_anthropic_request_write(soma_pieces_t *out,
         return SOMA_DECLINED;
     }
 
-    soma_anthropic_write_cache(out, request->cache);
+    soma_anthropic_write_turns_cache(out, request->cache);
     soma_pieces_char(out, '}');
 
     return out->failed ? SOMA_ERROR : SOMA_OK;

@@ -62,14 +62,16 @@ soma_anthropic_write_media(const soma_inner_block_t *block)
 /* an image or a document with where it comes from */
 
 int
-soma_anthropic_write_source(soma_pieces_t *out,
+soma_anthropic_write_media_source(soma_pieces_t *out,
     const soma_inner_block_t *block, soma_inner_loss_t *loss)
 {
     soma_str_t  media;
 
     media = SOMA_STR("application/pdf");
 
-    if (block->source == SOMA_INNER_FILE && !soma_anthropic_write_own(block)) {
+    if (block->source == SOMA_INNER_FILE
+        && !soma_anthropic_write_turns_own(block))
+    {
         return soma_inner_lose(loss, SOMA_STR("a file's id"),
                                "is known to one provider only");
     }
@@ -92,7 +94,7 @@ soma_anthropic_write_source(soma_pieces_t *out,
         }
     }
 
-    soma_anthropic_write_comma(out);
+    soma_anthropic_write_turns_comma(out);
     soma_pieces_char(out, '{');
     soma_write_word(out, "type", block->kind == SOMA_INNER_IMAGE
                                  ? "image" : "document");
@@ -114,7 +116,7 @@ soma_anthropic_write_source(soma_pieces_t *out,
         }
     }
 
-    soma_anthropic_write_cache(out, block->cache);
+    soma_anthropic_write_turns_cache(out, block->cache);
     soma_pieces_char(out, '}');
 
     return SOMA_OK;
@@ -170,8 +172,8 @@ soma_anthropic_write_document(soma_pieces_t *out,
     soma_pieces_char(out, '[');
 
     for (part = block->content; part; part = part->next) {
-        if (soma_anthropic_write_says(part)
-            && soma_anthropic_write_block(out, part, 0, loss) != SOMA_OK)
+        if (soma_anthropic_write_turns_says(part)
+            && soma_anthropic_write_turns_block(out, part, 0, loss) != SOMA_OK)
         {
             return SOMA_DECLINED;
         }

@@ -114,7 +114,7 @@ soma_anthropic_write_tool(soma_pieces_t *out,
         soma_pieces_cstr(out, ",\"strict\":true");
     }
 
-    soma_anthropic_write_cache(out, tool->cache);
+    soma_anthropic_write_turns_cache(out, tool->cache);
     soma_pieces_char(out, '}');
 
     return SOMA_OK;

@@ -84,7 +84,7 @@ soma_anthropic_write_turns(soma_pieces_t *out,
 
 
 void
-soma_anthropic_write_cache(soma_pieces_t *out, soma_inner_cache_e cache)
+soma_anthropic_write_turns_cache(soma_pieces_t *out, soma_inner_cache_e cache)
 {
     if (cache == SOMA_INNER_CACHE_5M) {
         soma_write_raw(out, "cache_control",
@@ -98,7 +98,7 @@ soma_anthropic_write_cache(soma_pieces_t *out, soma_inner_cache_e cache)
 
 
 void
-soma_anthropic_write_comma(soma_pieces_t *out)
+soma_anthropic_write_turns_comma(soma_pieces_t *out)
 {
     if (out->tail != '[') {
         soma_pieces_char(out, ',');
@@ -205,7 +205,7 @@ soma_anthropic_write_turn(soma_pieces_t *out, const soma_inner_turn_t *turn,
         }
 
         for (block = each->blocks; block; block = block->next) {
-            says += soma_anthropic_write_says(block);
+            says += soma_anthropic_write_turns_says(block);
         }
     }
 
@@ -213,7 +213,7 @@ soma_anthropic_write_turn(soma_pieces_t *out, const soma_inner_turn_t *turn,
         return SOMA_OK;
     }
 
-    soma_anthropic_write_comma(out);
+    soma_anthropic_write_turns_comma(out);
     soma_pieces_char(out, '{');
     soma_write_word(out, "role", turn->role == SOMA_INNER_ASSISTANT
                                  ? "assistant" : "user");
@@ -253,7 +253,7 @@ soma_anthropic_write_turn(soma_pieces_t *out, const soma_inner_turn_t *turn,
 /* whether there is something of it to write */
 
 unsigned
-soma_anthropic_write_says(const soma_inner_block_t *block)
+soma_anthropic_write_turns_says(const soma_inner_block_t *block)
 {
     switch (block->kind) {
 
@@ -262,11 +262,11 @@ soma_anthropic_write_says(const soma_inner_block_t *block)
         return !soma_inner_blank(block->text);
 
     case SOMA_INNER_REASONING:
-        return soma_anthropic_write_own(block)
+        return soma_anthropic_write_turns_own(block)
                && (block->signature.len != 0 || block->opaque.len != 0);
 
     case SOMA_INNER_OPAQUE:
-        return soma_anthropic_write_own(block);
+        return soma_anthropic_write_turns_own(block);
 
     default:
         return 1;
@@ -287,7 +287,7 @@ soma_anthropic_write_blocks(soma_pieces_t *out, const soma_inner_turn_t *turn,
             continue;
         }
 
-        if (!soma_anthropic_write_says(block)) {
+        if (!soma_anthropic_write_turns_says(block)) {
 
             if (block->kind == SOMA_INNER_OPAQUE
                 && soma_inner_lose(loss, block->type, SOMA_ANTHROPIC_WHY)
@@ -302,7 +302,7 @@ soma_anthropic_write_blocks(soma_pieces_t *out, const soma_inner_turn_t *turn,
         if (turn->role <= SOMA_INNER_DEVELOPER
             && block->kind == SOMA_INNER_TEXT)
         {
-            soma_anthropic_write_comma(out);
+            soma_anthropic_write_turns_comma(out);
             soma_anthropic_write_framed(out, block);
             continue;
         }
@@ -310,7 +310,8 @@ soma_anthropic_write_blocks(soma_pieces_t *out, const soma_inner_turn_t *turn,
         last = (turn->role == SOMA_INNER_ASSISTANT && turn->next == NULL
                 && block->next == NULL);
 
-        if (soma_anthropic_write_block(out, block, last, loss) != SOMA_OK) {
+        if (soma_anthropic_write_turns_block(out, block, last,
+                                             loss) != SOMA_OK) {
             return SOMA_DECLINED;
         }
     }
@@ -320,14 +321,14 @@ soma_anthropic_write_blocks(soma_pieces_t *out, const soma_inner_turn_t *turn,
 
 
 int
-soma_anthropic_write_block(soma_pieces_t *out,
+soma_anthropic_write_turns_block(soma_pieces_t *out,
     const soma_inner_block_t *block, unsigned trim, soma_inner_loss_t *loss)
 {
     switch (block->kind) {
 
     case SOMA_INNER_TEXT:
     case SOMA_INNER_REFUSAL:
-        soma_anthropic_write_comma(out);
+        soma_anthropic_write_turns_comma(out);
         soma_anthropic_write_text(out, block,
                                   trim ? soma_anthropic_write_trim(block->text)
                                        : block->text);
@@ -338,10 +339,10 @@ soma_anthropic_write_block(soma_pieces_t *out,
             soma_inner_drop(loss, SOMA_STR("image_url.detail"));
         }
 
-        return soma_anthropic_write_source(out, block, loss);
+        return soma_anthropic_write_media_source(out, block, loss);
 
     case SOMA_INNER_DOCUMENT:
-        return soma_anthropic_write_source(out, block, loss);
+        return soma_anthropic_write_media_source(out, block, loss);
 
     case SOMA_INNER_CALL:
         return soma_anthropic_write_call(out, block, loss);
@@ -350,15 +351,15 @@ soma_anthropic_write_block(soma_pieces_t *out,
         return soma_anthropic_write_result(out, block, loss);
 
     case SOMA_INNER_REASONING:
-        soma_anthropic_write_comma(out);
+        soma_anthropic_write_turns_comma(out);
         soma_anthropic_write_reasoning(out, block);
         return SOMA_OK;
 
     case SOMA_INNER_SEARCH_RESULT:
     case SOMA_INNER_OPAQUE:
-        soma_anthropic_write_comma(out);
+        soma_anthropic_write_turns_comma(out);
 
-        if (soma_anthropic_write_own(block)) {
+        if (soma_anthropic_write_turns_own(block)) {
             soma_pieces_str(out, block->raw);
 
         } else {
@@ -389,7 +390,7 @@ soma_anthropic_write_text(soma_pieces_t *out, const soma_inner_block_t *block,
         soma_write_raw(out, "citations", block->raw);
     }
 
-    soma_anthropic_write_cache(out, block->cache);
+    soma_anthropic_write_turns_cache(out, block->cache);
     soma_pieces_char(out, '}');
 }
 
@@ -401,7 +402,7 @@ soma_anthropic_write_framed(soma_pieces_t *out,
     soma_pieces_cstr(out, "{\"type\":\"text\",\"text\":\"<system>\\n");
     soma_pieces_str(out, block->text);
     soma_pieces_cstr(out, "\\n</system>\"");
-    soma_anthropic_write_cache(out, block->cache);
+    soma_anthropic_write_turns_cache(out, block->cache);
     soma_pieces_char(out, '}');
 }
 
@@ -416,7 +417,7 @@ soma_anthropic_write_call(soma_pieces_t *out, const soma_inner_block_t *block,
         return SOMA_DECLINED;
     }
 
-    soma_anthropic_write_comma(out);
+    soma_anthropic_write_turns_comma(out);
     soma_pieces_char(out, '{');
     soma_write_word(out, "type", "tool_use");
     soma_anthropic_write_id(out, "id", block->id);
@@ -433,7 +434,7 @@ soma_anthropic_write_call(soma_pieces_t *out, const soma_inner_block_t *block,
         soma_write_raw(out, "input", block->arguments);
     }
 
-    soma_anthropic_write_cache(out, block->cache);
+    soma_anthropic_write_turns_cache(out, block->cache);
     soma_pieces_char(out, '}');
 
     return SOMA_OK;
@@ -447,7 +448,7 @@ soma_anthropic_write_result(soma_pieces_t *out,
     unsigned                   n;
     const soma_inner_block_t  *part;
 
-    soma_anthropic_write_comma(out);
+    soma_anthropic_write_turns_comma(out);
     soma_pieces_char(out, '{');
     soma_write_word(out, "type", "tool_result");
     soma_anthropic_write_id(out, "tool_use_id", block->id);
@@ -464,7 +465,7 @@ soma_anthropic_write_result(soma_pieces_t *out,
 
     for ( /* void */ ; part; part = part->next) {
 
-        if (!soma_anthropic_write_says(part)) {
+        if (!soma_anthropic_write_turns_says(part)) {
             continue;
         }
 
@@ -473,7 +474,7 @@ soma_anthropic_write_result(soma_pieces_t *out,
             soma_pieces_char(out, '[');
         }
 
-        if (soma_anthropic_write_block(out, part, 0, loss) != SOMA_OK) {
+        if (soma_anthropic_write_turns_block(out, part, 0, loss) != SOMA_OK) {
             return SOMA_DECLINED;
         }
     }
@@ -486,7 +487,7 @@ soma_anthropic_write_result(soma_pieces_t *out,
         soma_pieces_cstr(out, ",\"is_error\":true");
     }
 
-    soma_anthropic_write_cache(out, block->cache);
+    soma_anthropic_write_turns_cache(out, block->cache);
     soma_pieces_char(out, '}');
 
     return SOMA_OK;
@@ -587,7 +588,7 @@ soma_anthropic_write_trim(soma_str_t text)
 
 
 unsigned
-soma_anthropic_write_own(const soma_inner_block_t *block)
+soma_anthropic_write_turns_own(const soma_inner_block_t *block)
 {
     size_t  len;
 

@@ -30,7 +30,7 @@ int soma_openai_request_read(soma_inner_request_t *request,
  * bound: the name of max_tokens at this provider.  usage: a stream is asked
  * for it.
  */
-int soma_openai_request_write(soma_pieces_t *out,
+int soma_openai_write(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_str_t bound, unsigned usage,
     soma_inner_loss_t *loss);
 

@@ -252,8 +252,8 @@ soma_openai_write_request(soma_pieces_t *out,
         bound = SOMA_STR("max_completion_tokens");
     }
 
-    return soma_openai_request_write(out, request, bound, !ask->usage_left,
-                                     loss);
+    return soma_openai_write(out, request, bound, !ask->usage_left,
+                             loss);
 }
 
 

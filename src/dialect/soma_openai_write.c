@@ -66,7 +66,7 @@ static const soma_write_member_t  soma_openai_write_members[] = {
 
 
 int
-soma_openai_request_write(soma_pieces_t *out,
+soma_openai_write(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_str_t bound, unsigned usage,
     soma_inner_loss_t *loss)
 {

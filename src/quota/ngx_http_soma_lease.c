@@ -50,7 +50,7 @@ ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
 
     zone = smcf->zone->quota;
 
-    ngx_http_soma_quota_part(state, part);
+    ngx_http_soma_quota_zone_part(state, part);
 
     soma_put_init(&tag, buf, sizeof(buf));
     soma_lease_tag(&tag, part[NGX_HTTP_SOMA_KEY_OWNER], tenant);
@@ -71,7 +71,7 @@ ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
 
     len = name.pos - name.start;
 
-    leased = ngx_http_soma_quota_alloc_locked(smcf,
+    leased = ngx_http_soma_quota_zone_alloc_locked(smcf,
                              offsetof(ngx_http_soma_leased_t, name) + len, now);
     if (leased == NULL) {
         return NGX_ERROR;
@@ -91,7 +91,7 @@ ngx_http_soma_lease_make_locked(ngx_http_soma_main_conf_t *smcf,
     ngx_memcpy(leased->name, name.start, len);
     soma_lease_init(&leased->lease, ++zone->seq, ngx_http_soma_lease_now());
 
-    ngx_http_soma_quota_limit(state, &limit);
+    ngx_http_soma_quota_zone_limit(state, &limit);
     soma_window_edges(&limit, now + zone->ahead, leased->lease.edge);
 
     state->leased = leased;
@@ -134,7 +134,7 @@ ngx_http_soma_lease_join_locked(ngx_http_soma_main_conf_t *smcf, u_char *tag,
     group = ngx_http_soma_lease_group_locked(zone, tag, len, hash);
 
     if (group == NULL) {
-        group = ngx_http_soma_quota_alloc_locked(smcf,
+        group = ngx_http_soma_quota_zone_alloc_locked(smcf,
                                offsetof(ngx_http_soma_group_t, tag) + len, now);
         if (group == NULL) {
             return NULL;

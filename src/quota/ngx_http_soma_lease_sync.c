@@ -446,7 +446,7 @@ ngx_http_soma_lease_pick_locked(ngx_http_soma_leased_t *leased,
     call->used += state->len;
     *names = ngx_cpymem(*names, leased->name, leased->len);
 
-    ngx_http_soma_quota_limit(state, &limit);
+    ngx_http_soma_quota_zone_limit(state, &limit);
     soma_window_edges(&limit, ngx_http_soma_now() + zone->ahead,
                       leased->lease.edge);
 
@@ -631,7 +631,8 @@ ngx_http_soma_lease_book_key_locked(ngx_http_soma_group_t *group,
 
     zone = ngx_http_soma_lease_sync.smcf->zone->quota;
     now = ngx_http_soma_lease_now();
-    state = ngx_http_soma_quota_find_locked(zone, name, key->len, key->hash);
+    state = ngx_http_soma_quota_zone_find_locked(zone, name, key->len,
+                                                 key->hash);
 
     if (state == NULL || state->leased == NULL
         || state->leased->group != group)

@@ -66,7 +66,7 @@ ngx_http_soma_quota_reserve(ngx_http_soma_ctx_t *ctx,
 
     now = ngx_http_soma_now();
     takes.line = (hold == &ctx->caller_hold
-                  && ngx_http_soma_quota_may_wait(ctx));
+                  && ngx_http_soma_quota_wait_may(ctx));
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
@@ -177,8 +177,8 @@ ngx_http_soma_quota_settle(ngx_http_soma_main_conf_t *smcf,
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
-    ngx_http_soma_quota_return_locked(zone, *hold, used, now);
-    ngx_http_soma_quota_free_locked(smcf, *hold);
+    ngx_http_soma_quota_zone_return_locked(zone, *hold, used, now);
+    ngx_http_soma_quota_zone_free_locked(smcf, *hold);
     waits = zone->nwaits;
 
     ngx_shmtx_unlock(&smcf->shpool->mutex);
@@ -210,9 +210,10 @@ ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
     for (i = 0; i < takes->n; i++) {
         take = &takes->take[i];
 
-        take->state = ngx_http_soma_quota_state_locked(ctx->main, take->limit,
-                                                       take->key, take->len,
-                                                       take->hash, now);
+        take->state = ngx_http_soma_quota_zone_state_locked(ctx->main,
+                                                           take->limit,
+                                                           take->key, take->len,
+                                                           take->hash, now);
         if (take->state == NULL) {
             return NGX_ERROR;
         }
@@ -235,7 +236,7 @@ ngx_http_soma_quota_check_locked(ngx_http_soma_ctx_t *ctx,
         }
 
         if (lease == NGX_OK && takes->line && take->want > 0
-            && ngx_http_soma_quota_behind_locked(ctx, take->state))
+            && ngx_http_soma_quota_wait_behind_locked(ctx, take->state))
         {
             /* it may fit, but others were here before */
 
@@ -369,13 +370,14 @@ ngx_http_soma_quota_line_locked(ngx_http_soma_ctx_t *ctx,
     if (state == NULL) {
 
         if (rc == NGX_OK) {
-            ngx_http_soma_quota_leave_locked(ctx);
+            ngx_http_soma_quota_wait_leave_locked(ctx);
         }
 
         return;
     }
 
-    refusal->waits = (ngx_http_soma_quota_join_locked(ctx, state) == NGX_OK);
+    refusal->waits = (ngx_http_soma_quota_wait_join_locked(ctx,
+                                                           state) == NGX_OK);
     refusal->behind &= refusal->waits;
 }
 
@@ -533,7 +535,7 @@ ngx_http_soma_quota_take_locked(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_hold_item_t  *item;
 
     if (*hold == NULL) {
-        *hold = ngx_http_soma_quota_hold_locked(smcf, now);
+        *hold = ngx_http_soma_quota_zone_hold_locked(smcf, now);
         if (*hold == NULL) {
             return NGX_ERROR;
         }
@@ -573,7 +575,7 @@ ngx_http_soma_quota_forget_locked(ngx_http_soma_quota_zone_t *zone,
 
     for (i = 0; i < takes->n; i++) {
         if (takes->take[i].state != NULL) {
-            ngx_http_soma_quota_unhold_locked(zone, takes->take[i].state);
+            ngx_http_soma_quota_zone_unhold_locked(zone, takes->take[i].state);
         }
     }
 }

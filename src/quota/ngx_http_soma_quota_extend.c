@@ -65,7 +65,7 @@ ngx_http_soma_quota_extend(ngx_http_soma_ctx_t *ctx,
             item->window = item->state->quota.since;
         }
 
-        ngx_http_soma_quota_limit(item->state, &limit);
+        ngx_http_soma_quota_zone_limit(item->state, &limit);
         (void) soma_quota_take(&limit, &item->state->quota, want[i]);
 
         if (item->state->leased != NULL) {
@@ -108,7 +108,7 @@ ngx_http_soma_quota_more_locked(ngx_http_soma_ctx_t *ctx,
             continue;
         }
 
-        ngx_http_soma_quota_limit(item->state, &limit);
+        ngx_http_soma_quota_zone_limit(item->state, &limit);
 
         /* turns the window, if it is over */
 

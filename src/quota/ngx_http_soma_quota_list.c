@@ -143,7 +143,7 @@ ngx_http_soma_quota_row(ngx_http_soma_quota_row_t *row,
     name.data = copy->key;
     name.len = copy->len;
 
-    ngx_http_soma_quota_parts(name, part);
+    ngx_http_soma_quota_zone_parts(name, part);
     ngx_memzero(row, sizeof(ngx_http_soma_quota_row_t));
 
     if (soma_rule_limit(&row->limit, part[NGX_HTTP_SOMA_KEY_RULE])
@@ -240,7 +240,7 @@ ngx_http_soma_quota_list_add(ngx_pool_t *pool, ngx_array_t *rows,
     row->name.len = out.pos - out.start;
     row->limit = *limit;
 
-    ngx_http_soma_quota_parts(row->name, part);
+    ngx_http_soma_quota_zone_parts(row->name, part);
     row->owner = part[NGX_HTTP_SOMA_KEY_OWNER];
     row->scope = part[NGX_HTTP_SOMA_KEY_SCOPE];
     row->tenant = part[NGX_HTTP_SOMA_KEY_GROUP];
@@ -293,7 +293,7 @@ ngx_http_soma_quota_list_left(ngx_http_soma_main_conf_t *smcf,
 
     ngx_shmtx_lock(&smcf->shpool->mutex);
 
-    state = ngx_http_soma_quota_find_locked(smcf->zone->quota, out.start,
+    state = ngx_http_soma_quota_zone_find_locked(smcf->zone->quota, out.start,
                                       out.pos - out.start,
                                       (uint32_t) soma_xxh3_mix(out.start,
                                                       out.pos - out.start));

@@ -232,16 +232,16 @@ ngx_http_soma_quota_bury(ngx_http_soma_main_conf_t *smcf,
             q = ngx_queue_head(&slot->holds);
             hold = ngx_queue_data(q, ngx_http_soma_hold_t, queue);
 
-            ngx_http_soma_quota_return_locked(smcf->zone->quota, hold, NULL,
-                                              now);
-            ngx_http_soma_quota_free_locked(smcf, hold);
+            ngx_http_soma_quota_zone_return_locked(smcf->zone->quota, hold,
+                                                   NULL, now);
+            ngx_http_soma_quota_zone_free_locked(smcf, hold);
             n++;
         }
 
         while (!ngx_queue_empty(&slot->waits)) {
             q = ngx_queue_head(&slot->waits);
 
-            ngx_http_soma_quota_unwait_locked(smcf,
+            ngx_http_soma_quota_wait_end_locked(smcf,
                            ngx_queue_data(q, ngx_http_soma_waiter_t, slot));
         }
 

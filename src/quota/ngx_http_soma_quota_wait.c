@@ -64,7 +64,7 @@ ngx_http_soma_quota_wait_init(void)
 
 
 ngx_uint_t
-ngx_http_soma_quota_may_wait(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_quota_wait_may(ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_quota_wait_t  *wait;
 
@@ -79,7 +79,7 @@ ngx_http_soma_quota_may_wait(ngx_http_soma_ctx_t *ctx)
 
 
 ngx_uint_t
-ngx_http_soma_quota_behind_locked(ngx_http_soma_ctx_t *ctx,
+ngx_http_soma_quota_wait_behind_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_state_t *state)
 {
     ngx_http_soma_quota_wait_t  *wait;
@@ -96,7 +96,7 @@ ngx_http_soma_quota_behind_locked(ngx_http_soma_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_soma_quota_join_locked(ngx_http_soma_ctx_t *ctx,
+ngx_http_soma_quota_wait_join_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_state_t *state)
 {
     int64_t                      now;
@@ -116,16 +116,16 @@ ngx_http_soma_quota_join_locked(ngx_http_soma_ctx_t *ctx,
         return NGX_OK;
     }
 
-    ngx_http_soma_quota_leave_locked(ctx);
+    ngx_http_soma_quota_wait_leave_locked(ctx);
 
     if (state->nwaits >= NGX_HTTP_SOMA_WAITS_MAX) {
         return NGX_DECLINED;
     }
 
     now = ngx_http_soma_now();
-    waiter = ngx_http_soma_quota_alloc_locked(ctx->main,
-                                              sizeof(ngx_http_soma_waiter_t),
-                                              now);
+    waiter = ngx_http_soma_quota_zone_alloc_locked(ctx->main,
+                                                 sizeof(ngx_http_soma_waiter_t),
+                                                 now);
     if (waiter == NULL) {
         return NGX_DECLINED;
     }
@@ -155,7 +155,7 @@ ngx_http_soma_quota_join_locked(ngx_http_soma_ctx_t *ctx,
 
 
 void
-ngx_http_soma_quota_leave_locked(ngx_http_soma_ctx_t *ctx)
+ngx_http_soma_quota_wait_leave_locked(ngx_http_soma_ctx_t *ctx)
 {
     ngx_http_soma_quota_wait_t  *wait;
 
@@ -165,7 +165,7 @@ ngx_http_soma_quota_leave_locked(ngx_http_soma_ctx_t *ctx)
         return;
     }
 
-    ngx_http_soma_quota_unwait_locked(ctx->main, wait->waiter);
+    ngx_http_soma_quota_wait_end_locked(ctx->main, wait->waiter);
     wait->waiter = NULL;
 
     ngx_http_soma_quota_wait_kick();
@@ -174,7 +174,7 @@ ngx_http_soma_quota_leave_locked(ngx_http_soma_ctx_t *ctx)
 
 /* the next one in line may look */
 void
-ngx_http_soma_quota_unwait_locked(ngx_http_soma_main_conf_t *smcf,
+ngx_http_soma_quota_wait_end_locked(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_waiter_t *waiter)
 {
     ngx_http_soma_state_t       *state;
@@ -191,7 +191,7 @@ ngx_http_soma_quota_unwait_locked(ngx_http_soma_main_conf_t *smcf,
     state->changes++;
     zone->nwaits--;
 
-    ngx_http_soma_quota_unhold_locked(zone, state);
+    ngx_http_soma_quota_zone_unhold_locked(zone, state);
 }
 
 
@@ -284,7 +284,7 @@ ngx_http_soma_quota_leave(ngx_http_soma_ctx_t *ctx)
     shpool = ctx->main->shpool;
 
     ngx_shmtx_lock(&shpool->mutex);
-    ngx_http_soma_quota_leave_locked(ctx);
+    ngx_http_soma_quota_wait_leave_locked(ctx);
     ngx_shmtx_unlock(&shpool->mutex);
 }
 

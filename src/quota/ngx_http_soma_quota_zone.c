@@ -96,7 +96,7 @@ failed:
 
 
 ngx_http_soma_state_t *
-ngx_http_soma_quota_find_locked(ngx_http_soma_quota_zone_t *zone,
+ngx_http_soma_quota_zone_find_locked(ngx_http_soma_quota_zone_t *zone,
     const u_char *key, size_t len, uint32_t hash)
 {
     ngx_http_soma_state_t  *state;
@@ -119,7 +119,7 @@ ngx_http_soma_quota_find_locked(ngx_http_soma_quota_zone_t *zone,
 /* the state comes back held */
 
 ngx_http_soma_state_t *
-ngx_http_soma_quota_state_locked(ngx_http_soma_main_conf_t *smcf,
+ngx_http_soma_quota_zone_state_locked(ngx_http_soma_main_conf_t *smcf,
     soma_limit_t *limit, u_char *key, size_t len, uint32_t hash, int64_t now)
 {
     ngx_http_soma_state_t       *state;
@@ -127,7 +127,7 @@ ngx_http_soma_quota_state_locked(ngx_http_soma_main_conf_t *smcf,
 
     zone = smcf->zone->quota;
 
-    state = ngx_http_soma_quota_find_locked(zone, key, len, hash);
+    state = ngx_http_soma_quota_zone_find_locked(zone, key, len, hash);
 
     if (state == NULL) {
         state = ngx_http_soma_quota_make_locked(smcf, limit, key, len, hash,
@@ -157,7 +157,7 @@ ngx_http_soma_quota_number_locked(ngx_http_soma_quota_zone_t *zone,
 {
     soma_limit_t  limit;
 
-    ngx_http_soma_quota_limit(state, &limit);
+    ngx_http_soma_quota_zone_limit(state, &limit);
     soma_quota_change(&limit, &state->quota, now, number);
 
     if (state->leased != NULL) {
@@ -169,19 +169,19 @@ ngx_http_soma_quota_number_locked(ngx_http_soma_quota_zone_t *zone,
 
 
 void
-ngx_http_soma_quota_part(ngx_http_soma_state_t *state, soma_str_t *part)
+ngx_http_soma_quota_zone_part(ngx_http_soma_state_t *state, soma_str_t *part)
 {
     soma_str_t  key;
 
     key.data = state->key;
     key.len = state->len;
 
-    ngx_http_soma_quota_parts(key, part);
+    ngx_http_soma_quota_zone_parts(key, part);
 }
 
 
 void
-ngx_http_soma_quota_parts(soma_str_t key, soma_str_t *part)
+ngx_http_soma_quota_zone_parts(soma_str_t key, soma_str_t *part)
 {
     u_char      *p, *end, *last;
     ngx_uint_t   i;
@@ -208,12 +208,13 @@ ngx_http_soma_quota_parts(soma_str_t key, soma_str_t *part)
 
 
 void
-ngx_http_soma_quota_limit(ngx_http_soma_state_t *state, soma_limit_t *limit)
+ngx_http_soma_quota_zone_limit(ngx_http_soma_state_t *state,
+    soma_limit_t *limit)
 {
     soma_str_t  part[NGX_HTTP_SOMA_KEY_PARTS];
 
     if (state->ruled) {
-        ngx_http_soma_quota_part(state, part);
+        ngx_http_soma_quota_zone_part(state, part);
 
         if (soma_rule_limit(limit, part[NGX_HTTP_SOMA_KEY_RULE]) == SOMA_OK
             && limit->tz.len != 0)
@@ -232,7 +233,7 @@ ngx_http_soma_quota_limit(ngx_http_soma_state_t *state, soma_limit_t *limit)
 
 
 void
-ngx_http_soma_quota_unhold_locked(ngx_http_soma_quota_zone_t *zone,
+ngx_http_soma_quota_zone_unhold_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t *state)
 {
     if (--state->holds == 0) {
@@ -242,7 +243,8 @@ ngx_http_soma_quota_unhold_locked(ngx_http_soma_quota_zone_t *zone,
 
 
 ngx_http_soma_hold_t *
-ngx_http_soma_quota_hold_locked(ngx_http_soma_main_conf_t *smcf, int64_t now)
+ngx_http_soma_quota_zone_hold_locked(ngx_http_soma_main_conf_t *smcf,
+    int64_t now)
 {
     ngx_queue_t                 *q, *holds;
     ngx_http_soma_hold_t        *hold;
@@ -257,7 +259,7 @@ ngx_http_soma_quota_hold_locked(ngx_http_soma_main_conf_t *smcf, int64_t now)
         hold = ngx_queue_data(q, ngx_http_soma_hold_t, queue);
 
     } else {
-        hold = ngx_http_soma_quota_alloc_locked(smcf,
+        hold = ngx_http_soma_quota_zone_alloc_locked(smcf,
                                           sizeof(ngx_http_soma_hold_t), now);
         if (hold == NULL) {
             return NULL;
@@ -280,7 +282,7 @@ ngx_http_soma_quota_hold_locked(ngx_http_soma_main_conf_t *smcf, int64_t now)
 
 
 void
-ngx_http_soma_quota_free_locked(ngx_http_soma_main_conf_t *smcf,
+ngx_http_soma_quota_zone_free_locked(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_hold_t *hold)
 {
     ngx_http_soma_quota_zone_t  *zone;
@@ -308,7 +310,7 @@ ngx_http_soma_quota_free_locked(ngx_http_soma_main_conf_t *smcf,
  */
 
 void
-ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
+ngx_http_soma_quota_zone_return_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_hold_t *hold, const int64_t *used, int64_t now)
 {
     int64_t                     n;
@@ -349,7 +351,7 @@ ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
 
         state->changes++;
 
-        ngx_http_soma_quota_unhold_locked(zone, state);
+        ngx_http_soma_quota_zone_unhold_locked(zone, state);
     }
 }
 
@@ -369,7 +371,7 @@ ngx_http_soma_quota_make_locked(ngx_http_soma_main_conf_t *smcf,
         return NULL;
     }
 
-    state = ngx_http_soma_quota_alloc_locked(smcf,
+    state = ngx_http_soma_quota_zone_alloc_locked(smcf,
                              offsetof(ngx_http_soma_state_t, key) + len, now);
     if (state == NULL) {
         return NULL;
@@ -395,7 +397,7 @@ ngx_http_soma_quota_make_locked(ngx_http_soma_main_conf_t *smcf,
 
 
 void *
-ngx_http_soma_quota_alloc_locked(ngx_http_soma_main_conf_t *smcf,
+ngx_http_soma_quota_zone_alloc_locked(ngx_http_soma_main_conf_t *smcf,
     size_t size, int64_t now)
 {
     void        *p;
@@ -464,7 +466,7 @@ ngx_http_soma_quota_idle(ngx_http_soma_state_t *state, int64_t now)
         return 0;
     }
 
-    ngx_http_soma_quota_limit(state, &limit);
+    ngx_http_soma_quota_zone_limit(state, &limit);
     quota = state->quota;
 
     return soma_quota_check(&limit, &quota, now, 0, &verdict) == SOMA_OK

@@ -59,7 +59,7 @@ struct ngx_http_soma_state_s {
     u_char                  window;
     unsigned                ruled:1;    /* its rule tells more than these */
     ngx_http_soma_leased_t *leased;     /* NULL: no Redis */
-    u_char                  key[1];     /* see ngx_http_soma_quota_part() */
+    u_char                  key[1];     /* see ..._quota_zone_part() */
 };
 
 
@@ -210,52 +210,52 @@ enum {
 
 void ngx_http_soma_quota_prepare_key(soma_out_t *out, soma_limit_t *limit,
     soma_str_t owner, soma_str_t group, soma_str_t value);
-void ngx_http_soma_quota_parts(soma_str_t key, soma_str_t *part);
-void ngx_http_soma_quota_part(ngx_http_soma_state_t *state,
+void ngx_http_soma_quota_zone_parts(soma_str_t key, soma_str_t *part);
+void ngx_http_soma_quota_zone_part(ngx_http_soma_state_t *state,
     soma_str_t *part);
 
 /* its limit, without text and scope */
-void ngx_http_soma_quota_limit(ngx_http_soma_state_t *state,
+void ngx_http_soma_quota_zone_limit(ngx_http_soma_state_t *state,
     soma_limit_t *limit);
 
 
 /* all of these with the zone's mutex held */
-ngx_http_soma_state_t *ngx_http_soma_quota_state_locked(
+ngx_http_soma_state_t *ngx_http_soma_quota_zone_state_locked(
     ngx_http_soma_main_conf_t *smcf, soma_limit_t *limit, u_char *key,
     size_t len, uint32_t hash, int64_t now);
-ngx_http_soma_state_t *ngx_http_soma_quota_find_locked(
+ngx_http_soma_state_t *ngx_http_soma_quota_zone_find_locked(
     ngx_http_soma_quota_zone_t *zone, const u_char *key, size_t len,
     uint32_t hash);
-void *ngx_http_soma_quota_alloc_locked(ngx_http_soma_main_conf_t *smcf,
+void *ngx_http_soma_quota_zone_alloc_locked(ngx_http_soma_main_conf_t *smcf,
     size_t size, int64_t now);
-void ngx_http_soma_quota_unhold_locked(ngx_http_soma_quota_zone_t *zone,
+void ngx_http_soma_quota_zone_unhold_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_state_t *state);
-ngx_http_soma_hold_t *ngx_http_soma_quota_hold_locked(
+ngx_http_soma_hold_t *ngx_http_soma_quota_zone_hold_locked(
     ngx_http_soma_main_conf_t *smcf, int64_t now);
-void ngx_http_soma_quota_free_locked(ngx_http_soma_main_conf_t *smcf,
+void ngx_http_soma_quota_zone_free_locked(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_hold_t *hold);
 
 /* used: NULL when nobody can tell (the worker died) */
-void ngx_http_soma_quota_return_locked(ngx_http_soma_quota_zone_t *zone,
+void ngx_http_soma_quota_zone_return_locked(ngx_http_soma_quota_zone_t *zone,
     ngx_http_soma_hold_t *hold, const int64_t *used, int64_t now);
 
 /* ngx_http_soma_quota_wait.c: who waits for what others hold */
 
 /* 1: it may wait, or wait on */
-ngx_uint_t ngx_http_soma_quota_may_wait(ngx_http_soma_ctx_t *ctx);
+ngx_uint_t ngx_http_soma_quota_wait_may(ngx_http_soma_ctx_t *ctx);
 
 /* 1: others were here before */
-ngx_uint_t ngx_http_soma_quota_behind_locked(ngx_http_soma_ctx_t *ctx,
+ngx_uint_t ngx_http_soma_quota_wait_behind_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_state_t *state);
 
 /* in line for that state and no other; keeps a place that it has.
  * NGX_DECLINED: the line is full, or there is no memory */
-ngx_int_t ngx_http_soma_quota_join_locked(ngx_http_soma_ctx_t *ctx,
+ngx_int_t ngx_http_soma_quota_wait_join_locked(ngx_http_soma_ctx_t *ctx,
     ngx_http_soma_state_t *state);
-void ngx_http_soma_quota_leave_locked(ngx_http_soma_ctx_t *ctx);
+void ngx_http_soma_quota_wait_leave_locked(ngx_http_soma_ctx_t *ctx);
 
 /* of a process that is gone */
-void ngx_http_soma_quota_unwait_locked(ngx_http_soma_main_conf_t *smcf,
+void ngx_http_soma_quota_wait_end_locked(ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_waiter_t *waiter);
 
 /* soon after this event: something was given back */

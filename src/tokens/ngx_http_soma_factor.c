@@ -14,7 +14,7 @@
 
 
 char *
-ngx_http_soma_vocabulary_factor(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_soma_factor_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;

@@ -24,7 +24,7 @@ char *ngx_http_soma_vocabulary(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* soma_vocabulary_factor FAMILY|MODEL NUMBER */
-char *ngx_http_soma_vocabulary_factor(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_soma_factor_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* by what the count of another vocabulary is multiplied; NULL: its own is

@@ -241,7 +241,7 @@ soma_bpe_make(soma_arena_t *arena, soma_bpe_family_e family,
     p += SOMA_BPE_PAIRS * sizeof(uint32_t);
 
     for (i = 0; i < SOMA_BPE_KINDS; i++) {
-        p[i] = (unsigned char) soma_bpe_kind(i);
+        p[i] = (unsigned char) soma_bpe_split_kind(i);
     }
 
     slots = (void *) (p + SOMA_BPE_KINDS);

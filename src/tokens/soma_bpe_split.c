@@ -46,7 +46,7 @@ typedef struct {
 
 
 unsigned
-soma_bpe_kind(uint32_t cp)
+soma_bpe_split_kind(uint32_t cp)
 {
     size_t    low, high, mid;
     uint32_t  range;
@@ -129,7 +129,7 @@ soma_bpe_wide(soma_bpe_look_t *look, const unsigned char *p,
 
     *next = p + n;
 
-    return cp < SOMA_BPE_KINDS ? look->kind[cp] : soma_bpe_kind(cp);
+    return cp < SOMA_BPE_KINDS ? look->kind[cp] : soma_bpe_split_kind(cp);
 }
 
 

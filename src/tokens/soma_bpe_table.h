@@ -121,7 +121,7 @@ soma_bpe_hash(uint64_t first, const unsigned char *p, size_t len)
 
 
 /* soma_bpe_kind_e of any code point; SOMA_BPE_NEWLINE for CR and LF */
-unsigned soma_bpe_kind(uint32_t cp);
+unsigned soma_bpe_split_kind(uint32_t cp);
 
 /*
  * The end of the piece that begins at p < end.  "last": the text ends at

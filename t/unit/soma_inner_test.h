@@ -80,9 +80,9 @@ inner_through(soma_arena_t *arena, dialect_e from, dialect_e to,
     inner_request.model = SOMA_STR("m");
 
     rc = (to == OPENAI)
-         ? soma_openai_request_write(&out, &inner_request,
-                                     SOMA_STR("max_tokens"), 1, &inner_loss)
-         : soma_anthropic_request_write(&out, &inner_request, &inner_loss);
+         ? soma_openai_write(&out, &inner_request,
+                             SOMA_STR("max_tokens"), 1, &inner_loss)
+         : soma_anthropic_write(&out, &inner_request, &inner_loss);
 
     if (rc == SOMA_OK && soma_pieces_whole(&out, &whole) == SOMA_OK) {
         return whole;

@@ -369,22 +369,28 @@ test_family(void)
 static void
 test_kinds(void)
 {
-    soma_is_int(soma_bpe_kind('A'), SOMA_BPE_UPPER, "A");
-    soma_is_int(soma_bpe_kind('z'), SOMA_BPE_LOWER, "z");
-    soma_is_int(soma_bpe_kind(0x100), SOMA_BPE_UPPER, "A with macron");
-    soma_is_int(soma_bpe_kind(0x101), SOMA_BPE_LOWER, "a with macron");
-    soma_is_int(soma_bpe_kind(0x1c5), SOMA_BPE_UPPER, "a title case letter");
-    soma_is_int(soma_bpe_kind(0x4e2d), SOMA_BPE_LETTER, "a Han character");
-    soma_is_int(soma_bpe_kind(0x301), SOMA_BPE_MARK, "a combining accent");
-    soma_is_int(soma_bpe_kind(0x663), SOMA_BPE_NUMBER, "an Arabic digit");
-    soma_is_int(soma_bpe_kind(0x3000), SOMA_BPE_SPACE, "a wide space");
-    soma_is_int(soma_bpe_kind('\t'), SOMA_BPE_SPACE, "a tab");
-    soma_is_int(soma_bpe_kind('\n'), SOMA_BPE_NEWLINE, "a line feed");
-    soma_is_int(soma_bpe_kind(0x200b), SOMA_BPE_OTHER, "no width, no space");
-    soma_is_int(soma_bpe_kind(0x1f600), SOMA_BPE_OTHER, "an emoji");
-    soma_is_int(soma_bpe_kind(0x10428), SOMA_BPE_LOWER, "a Deseret letter");
-    soma_is_int(soma_bpe_kind(0xe0100), SOMA_BPE_MARK, "a variation selector");
-    soma_is_int(soma_bpe_kind(0x10ffff), SOMA_BPE_OTHER, "the last one");
+    soma_is_int(soma_bpe_split_kind('A'), SOMA_BPE_UPPER, "A");
+    soma_is_int(soma_bpe_split_kind('z'), SOMA_BPE_LOWER, "z");
+    soma_is_int(soma_bpe_split_kind(0x100), SOMA_BPE_UPPER, "A with macron");
+    soma_is_int(soma_bpe_split_kind(0x101), SOMA_BPE_LOWER, "a with macron");
+    soma_is_int(soma_bpe_split_kind(0x1c5), SOMA_BPE_UPPER,
+                "a title case letter");
+    soma_is_int(soma_bpe_split_kind(0x4e2d), SOMA_BPE_LETTER,
+                "a Han character");
+    soma_is_int(soma_bpe_split_kind(0x301), SOMA_BPE_MARK,
+                "a combining accent");
+    soma_is_int(soma_bpe_split_kind(0x663), SOMA_BPE_NUMBER, "an Arabic digit");
+    soma_is_int(soma_bpe_split_kind(0x3000), SOMA_BPE_SPACE, "a wide space");
+    soma_is_int(soma_bpe_split_kind('\t'), SOMA_BPE_SPACE, "a tab");
+    soma_is_int(soma_bpe_split_kind('\n'), SOMA_BPE_NEWLINE, "a line feed");
+    soma_is_int(soma_bpe_split_kind(0x200b), SOMA_BPE_OTHER,
+                "no width, no space");
+    soma_is_int(soma_bpe_split_kind(0x1f600), SOMA_BPE_OTHER, "an emoji");
+    soma_is_int(soma_bpe_split_kind(0x10428), SOMA_BPE_LOWER,
+                "a Deseret letter");
+    soma_is_int(soma_bpe_split_kind(0xe0100), SOMA_BPE_MARK,
+                "a variation selector");
+    soma_is_int(soma_bpe_split_kind(0x10ffff), SOMA_BPE_OTHER, "the last one");
 }
 
 
