@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma_manage.h"
+#include "ngx_http_soma_api_keys.h"
 #include "ngx_http_soma_cache.h"
 
 #include <openssl/crypto.h>

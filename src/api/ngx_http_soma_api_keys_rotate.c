@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_soma_manage.h"
+#include "ngx_http_soma_api_keys.h"
 
 
 static void ngx_http_soma_keys_make_room(ngx_http_soma_manage_t *m);

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_soma_manage.h"
+#include "ngx_http_soma_api_keys.h"
 #include "ngx_http_soma_quota_list.h"
 #include "ngx_http_soma_tz.h"
 #include "soma_lease_hash.h"

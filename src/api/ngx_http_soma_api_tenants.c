@@ -11,6 +11,8 @@
 
 
 #include "ngx_http_soma_manage.h"
+#include "ngx_http_soma_api_tenants.h"
+#include "ngx_http_soma_api_keys.h"
 #include "ngx_http_soma_cache.h"
 
 
@@ -18,8 +20,6 @@ static ngx_int_t ngx_http_soma_tenants_ready(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_tenants_push(ngx_http_soma_manage_t *m,
     soma_str_t name);
-static ngx_http_soma_tenant_t *ngx_http_soma_tenants_block(
-    ngx_http_soma_manage_t *m, soma_str_t name);
 static ngx_int_t ngx_http_soma_tenants_list(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_tenants_names(ngx_http_request_t *r,
@@ -54,13 +54,6 @@ static ngx_int_t ngx_http_soma_tenants_dropped(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
 static ngx_int_t ngx_http_soma_tenants_unlisted(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
-static void ngx_http_soma_tenants_write(soma_out_t *out, void *data);
-static void ngx_http_soma_tenants_write_item(soma_out_t *out, void *data);
-static void ngx_http_soma_tenants_write_gone(soma_out_t *out, void *data);
-static void ngx_http_soma_tenants_print(soma_out_t *out,
-    ngx_http_soma_manage_t *m, ngx_http_soma_tenant_row_t *row);
-static void ngx_http_soma_tenants_print_limits(soma_out_t *out,
-    ngx_http_soma_tenant_t *block);
 
 
 ngx_int_t
@@ -146,8 +139,8 @@ ngx_http_soma_tenants_push(ngx_http_soma_manage_t *m, soma_str_t name)
 }
 
 
-static ngx_http_soma_tenant_t *
-ngx_http_soma_tenants_block(ngx_http_soma_manage_t *m, soma_str_t name)
+ngx_http_soma_tenant_t *
+ngx_http_soma_api_tenants_block(ngx_http_soma_manage_t *m, soma_str_t name)
 {
     return ngx_http_soma_names_find(&m->ctx->main->tenant_names, name.data,
                                     name.len);
@@ -188,7 +181,7 @@ ngx_http_soma_tenants_list(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         }
 
         return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
-                                             ngx_http_soma_tenants_write, m);
+                                            ngx_http_soma_api_tenants_write, m);
     }
 
     ngx_http_soma_manage_call(&call, "ZRANGEBYLEX");
@@ -240,7 +233,7 @@ ngx_http_soma_tenants_names(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
         }
 
         if (soma_lock_tenant_valid(name)
-            && ngx_http_soma_tenants_block(m, name) == NULL
+            && ngx_http_soma_api_tenants_block(m, name) == NULL
             && ngx_http_soma_tenants_push(m, name) != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -253,7 +246,7 @@ ngx_http_soma_tenants_names(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 
     if (m->rows.nelts == 0) {
         return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
-                                             ngx_http_soma_tenants_write, m);
+                                            ngx_http_soma_api_tenants_write, m);
     }
 
     return ngx_http_soma_tenants_ask(r, m, ngx_http_soma_tenants_listed);
@@ -361,7 +354,7 @@ ngx_http_soma_tenants_listed(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
     }
 
     return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
-                                         ngx_http_soma_tenants_write, m);
+                                            ngx_http_soma_api_tenants_write, m);
 }
 
 
@@ -400,7 +393,7 @@ ngx_http_soma_tenants_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     row = m->rows.elts;
 
-    if (!row->there && ngx_http_soma_tenants_block(m, row->name) == NULL) {
+    if (!row->there && ngx_http_soma_api_tenants_block(m, row->name) == NULL) {
         return ngx_http_soma_tenants_unknown(m);
     }
 
@@ -408,7 +401,7 @@ ngx_http_soma_tenants_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
                                                  : NGX_HTTP_OK;
 
     return ngx_http_soma_endpoint_answer(r, status,
-                                         ngx_http_soma_tenants_write_item, m);
+                                       ngx_http_soma_api_tenants_write_item, m);
 }
 
 
@@ -438,7 +431,7 @@ ngx_http_soma_tenants_change(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         there = "0";
 
     } else {
-        there = ngx_http_soma_tenants_block(m, m->id) ? "2" : "1";
+        there = ngx_http_soma_api_tenants_block(m, m->id) ? "2" : "1";
 
         if ((m->change.set | m->change.removed) == 0) {
             return ngx_http_soma_fault(m->ctx, SOMA_FAULT_BAD_REQUEST,
@@ -537,7 +530,7 @@ ngx_http_soma_tenants_delete(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return ngx_http_soma_manage_no_redis(m);
     }
 
-    if (ngx_http_soma_tenants_block(m, m->id)) {
+    if (ngx_http_soma_api_tenants_block(m, m->id)) {
         return ngx_http_soma_tenants_drop(r, m);
     }
 
@@ -629,7 +622,7 @@ ngx_http_soma_tenants_dropped(ngx_http_request_t *r,
 
     if (!ngx_http_soma_manage_did(reply)) {
 
-        block = ngx_http_soma_tenants_block(m, m->id);
+        block = ngx_http_soma_api_tenants_block(m, m->id);
 
         if (block == NULL) {
             return ngx_http_soma_tenants_unknown(m);
@@ -663,142 +656,5 @@ ngx_http_soma_tenants_unlisted(ngx_http_request_t *r,
     (void) reply;
 
     return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
-                                         ngx_http_soma_tenants_write_gone, m);
-}
-
-
-static void
-ngx_http_soma_tenants_write(soma_out_t *out, void *data)
-{
-    ngx_http_soma_manage_t *m = data;
-
-    ngx_uint_t                   i;
-    ngx_http_soma_tenant_row_t  *row;
-
-    row = m->rows.elts;
-
-    soma_put_char(out, '{');
-    soma_member_text(out, "source", m->local ? "configuration" : "redis");
-    soma_member_open(out, "tenants", '[');
-
-    for (i = 0; i < m->rows.nelts; i++) {
-
-        if (!row[i].there
-            && ngx_http_soma_tenants_block(m, row[i].name) == NULL)
-        {
-            continue;
-        }
-
-        ngx_http_soma_tenants_print(out, m, &row[i]);
-    }
-
-    soma_put_char(out, ']');
-    soma_member(out, "cursor");
-
-    if (m->next.len) {
-        soma_put_json_str(out, m->next);
-
-    } else {
-        soma_put_cstr(out, "null");
-    }
-
-    soma_put_cstr(out, "}\n");
-}
-
-
-static void
-ngx_http_soma_tenants_write_item(soma_out_t *out, void *data)
-{
-    ngx_http_soma_manage_t *m = data;
-
-    ngx_http_soma_tenants_print(out, m, m->rows.elts);
-    soma_put_char(out, '\n');
-}
-
-
-static void
-ngx_http_soma_tenants_write_gone(soma_out_t *out, void *data)
-{
-    ngx_http_soma_manage_t *m = data;
-
-    soma_put_char(out, '{');
-    soma_member_str(out, "name", m->id);
-    soma_member_bool(out, "deleted", 1);
-    soma_put_cstr(out, "}\n");
-}
-
-
-/* what counts, and where it stands */
-
-static void
-ngx_http_soma_tenants_print(soma_out_t *out, ngx_http_soma_manage_t *m,
-    ngx_http_soma_tenant_row_t *row)
-{
-    soma_tenant_t            *tenant;
-    ngx_http_soma_tenant_t   *block;
-
-    tenant = &row->tenant;
-    block = ngx_http_soma_tenants_block(m, row->name);
-
-    soma_member_open(out, NULL, '{');
-    soma_member_str(out, "name", row->name);
-
-    if (tenant->has_limits) {
-        soma_member_list(out, "limits", tenant->limits, ';');
-
-    } else {
-        ngx_http_soma_tenants_print_limits(out, block);
-    }
-
-    soma_member_list(out, "models",
-                     tenant->has_models || block == NULL
-                     ? tenant->models : ngx_http_soma_str(block->models), ' ');
-    soma_member_str(out, "tags", tenant->tags);
-    soma_member_time(out, "created", row->created);
-    soma_member_text(out, "source", !row->there ? "configuration"
-                                    : block == NULL ? "redis" : "both");
-
-    if (row->there && block != NULL) {
-
-        /* of the lines above, those of Redis */
-
-        soma_member_open(out, "overridden", '[');
-
-        if (tenant->has_limits) {
-            soma_member_text(out, NULL, "limits");
-        }
-
-        if (tenant->has_models) {
-            soma_member_text(out, NULL, "models");
-        }
-
-        soma_put_char(out, ']');
-    }
-
-    if (tenant->invalid) {
-        soma_member_bool(out, "invalid", 1);
-    }
-
-    soma_put_char(out, '}');
-}
-
-
-static void
-ngx_http_soma_tenants_print_limits(soma_out_t *out,
-    ngx_http_soma_tenant_t *block)
-{
-    ngx_uint_t     i;
-    soma_limit_t  *limit;
-
-    soma_member_open(out, "limits", '[');
-
-    if (block != NULL) {
-        limit = block->limits.elts;
-
-        for (i = 0; i < block->limits.nelts; i++) {
-            soma_member_str(out, NULL, limit[i].text);
-        }
-    }
-
-    soma_put_char(out, ']');
+                                       ngx_http_soma_api_tenants_write_gone, m);
 }

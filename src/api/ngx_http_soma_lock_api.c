@@ -11,35 +11,13 @@
 #include "ngx_http_soma_endpoint.h"
 #include "ngx_http_soma_lock_redis.h"
 #include "ngx_http_soma_lock_table.h"
+#include "ngx_http_soma_lock_api.h"
 
 
 #define NGX_HTTP_SOMA_TRAINING_BODY  8192   /* bytes of a request */
 
 #define NGX_HTTP_SOMA_TRAINING_PATH  "/training/"
 
-
-typedef enum {
-    NGX_HTTP_SOMA_TRAINING_ENABLE = 0,
-    NGX_HTTP_SOMA_TRAINING_DISABLE,
-    NGX_HTTP_SOMA_TRAINING_STATUS
-} ngx_http_soma_training_e;
-
-
-/* what the request asks, and what it is to be told */
-typedef struct {
-    ngx_http_soma_ctx_t       *ctx;
-    ngx_http_soma_training_e   op;
-    soma_lock_t                lock;
-    soma_str_t                 json;        /* of the lock to be */
-    int64_t                    now;
-
-    ngx_uint_t                 status;      /* HTTP */
-    ngx_uint_t                 locked;
-    ngx_uint_t                 was;         /* disable: 0 no, 1 yes, 2 ? */
-    soma_str_t                 holder;      /* JSON of that lock */
-    int64_t                    expires;
-    ngx_uint_t                 local;       /* Redis does not know (yet) */
-} ngx_http_soma_training_t;
 
 
 static ngx_int_t ngx_http_soma_training_route(ngx_http_request_t *r,
@@ -57,16 +35,10 @@ static void ngx_http_soma_training_reply(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_soma_training_apply(ngx_http_soma_training_t *t,
     ngx_http_soma_lock_answer_t *answer);
-static ngx_int_t ngx_http_soma_training_local(ngx_http_soma_training_t *t);
-static ngx_int_t ngx_http_soma_training_local_enable(
-    ngx_http_soma_training_t *t);
-static ngx_int_t ngx_http_soma_training_local_disable(
-    ngx_http_soma_training_t *t);
 static ngx_int_t ngx_http_soma_training_send(ngx_http_request_t *r,
     ngx_http_soma_training_t *t);
 static void ngx_http_soma_training_print(soma_out_t *out,
     ngx_http_soma_training_t *t, soma_lock_t *lock);
-static void ngx_http_soma_training_log(ngx_http_soma_training_t *t);
 static ngx_http_soma_training_t *ngx_http_soma_training_get(
     ngx_http_request_t *r);
 static void ngx_http_soma_training_cleanup(void *data);
@@ -224,7 +196,7 @@ ngx_http_soma_training_status(ngx_http_request_t *r,
     rc = ngx_http_soma_training_ask(r, t);
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_soma_training_local(t);
+        rc = ngx_http_soma_lock_api_local(t);
 
         return (rc == NGX_OK) ? ngx_http_soma_training_send(r, t) : rc;
     }
@@ -257,7 +229,7 @@ ngx_http_soma_training_body_handler(ngx_http_request_t *r)
     }
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_soma_training_local(t);
+        rc = ngx_http_soma_lock_api_local(t);
 
         if (rc == NGX_OK) {
             rc = ngx_http_soma_training_send(r, t);
@@ -454,7 +426,7 @@ ngx_http_soma_training_reply(ngx_http_request_t *r, redisReply *reply)
         rc = ngx_http_soma_training_apply(t, &answer);
 
     } else {
-        rc = ngx_http_soma_training_local(t);
+        rc = ngx_http_soma_lock_api_local(t);
     }
 
     if (rc == NGX_OK) {
@@ -500,7 +472,7 @@ ngx_http_soma_training_apply(ngx_http_soma_training_t *t,
             t->locked = 1;
             t->holder = t->json;
             t->expires = t->now + t->lock.ttl_ms;
-            ngx_http_soma_training_log(t);
+            ngx_http_soma_lock_api_log(t);
             ngx_http_soma_lock_redis_record(ctx->main, "enabled", &t->lock,
                                             t->lock.enabled_at, t->lock.ttl_ms);
         }
@@ -509,7 +481,7 @@ ngx_http_soma_training_apply(ngx_http_soma_training_t *t,
         t->was = t->locked;
         t->locked = 0;
         t->expires = 0;
-        ngx_http_soma_training_log(t);
+        ngx_http_soma_lock_api_log(t);
 
         if (t->was) {
             ngx_http_soma_lock_redis_record(ctx->main, "disabled", &t->lock,
@@ -542,132 +514,6 @@ ngx_http_soma_training_apply(ngx_http_soma_training_t *t,
 
     ngx_http_soma_lock_redis_learn(ctx->main, t->lock.tenant, json, t->expires,
                                    t->now, fresh);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_soma_training_local(ngx_http_soma_training_t *t)
-{
-    ngx_http_soma_lock_copy_t  copy;
-
-    t->local = 1;
-
-    switch (t->op) {
-
-    case NGX_HTTP_SOMA_TRAINING_ENABLE:
-        return ngx_http_soma_training_local_enable(t);
-
-    case NGX_HTTP_SOMA_TRAINING_DISABLE:
-        return ngx_http_soma_training_local_disable(t);
-
-    default:
-        break;
-    }
-
-    if (ngx_http_soma_lock_table_get(t->ctx->main, t->lock.tenant, &copy)
-        == NGX_OK
-        && copy.state != NGX_HTTP_SOMA_LOCK_GONE
-        && (copy.expires == 0 || copy.expires > t->now))
-    {
-        t->locked = 1;
-        t->expires = copy.expires;
-        t->holder = soma_str_dup(&t->ctx->arena, copy.json);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_soma_training_local_enable(ngx_http_soma_training_t *t)
-{
-    ngx_int_t                   rc;
-    ngx_http_soma_lock_e        state;
-    ngx_http_soma_lock_copy_t   copy;
-    ngx_http_soma_main_conf_t  *smcf;
-
-    smcf = t->ctx->main;
-
-    state = smcf->redis.set ? NGX_HTTP_SOMA_LOCK_NEW
-                            : NGX_HTTP_SOMA_LOCK_KNOWN;
-
-    t->locked = 1;
-    t->holder = t->json;
-    t->expires = t->now + t->lock.ttl_ms;
-
-    rc = ngx_http_soma_lock_table_add(smcf, t->lock.tenant, t->json, state,
-                                      t->expires, t->now, &copy);
-
-    if (rc == NGX_DECLINED) {
-        t->status = NGX_HTTP_CONFLICT;
-        t->expires = copy.expires;
-        t->holder = soma_str_dup(&t->ctx->arena, copy.json);
-
-        return NGX_OK;
-    }
-
-    if (rc != NGX_OK) {
-        return ngx_http_soma_fault(t->ctx, SOMA_FAULT_UNAVAILABLE,
-                                   "zone_full",
-                                   "there is no room in soma_zone for a "
-                                   "training lock");
-    }
-
-    (void) ngx_http_soma_cache_put(smcf, NGX_HTTP_SOMA_CACHE_LOCK,
-                                   t->lock.tenant, t->json, t->now,
-                                   t->expires);
-
-    ngx_http_soma_training_log(t);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_soma_training_local_disable(ngx_http_soma_training_t *t)
-{
-    ngx_int_t                   rc;
-    ngx_http_soma_lock_copy_t   copy;
-    ngx_http_soma_main_conf_t  *smcf;
-
-    smcf = t->ctx->main;
-
-    rc = ngx_http_soma_lock_table_get(smcf, t->lock.tenant, &copy);
-
-    if (rc == NGX_OK
-        && copy.state != NGX_HTTP_SOMA_LOCK_GONE
-        && (copy.expires == 0 || copy.expires > t->now))
-    {
-        t->was = 1;
-        t->holder = soma_str_dup(&t->ctx->arena, copy.json);
-
-    } else if (rc == NGX_DECLINED && smcf->redis.set) {
-        t->was = 2;
-    }
-
-    if (smcf->redis.set) {
-
-        /* also of a lock that is not known here: Redis may have one */
-
-        if (ngx_http_soma_lock_table_put(smcf, t->lock.tenant, t->json,
-                                         NGX_HTTP_SOMA_LOCK_GONE, 0, t->now)
-            != NGX_OK)
-        {
-            return ngx_http_soma_fault(t->ctx, SOMA_FAULT_UNAVAILABLE,
-                                       "zone_full",
-                                       "there is no room in soma_zone to "
-                                       "remember this until Redis is back");
-        }
-
-    } else if (rc == NGX_OK) {
-        (void) ngx_http_soma_lock_table_remove(smcf, &copy);
-    }
-
-    ngx_http_soma_cache_drop(smcf, NGX_HTTP_SOMA_CACHE_LOCK, t->lock.tenant);
-
-    ngx_http_soma_training_log(t);
 
     return NGX_OK;
 }
@@ -770,8 +616,8 @@ ngx_http_soma_training_print(soma_out_t *out, ngx_http_soma_training_t *t,
 
 /* who stops or frees a whole tenant is to be found in the log */
 
-static void
-ngx_http_soma_training_log(ngx_http_soma_training_t *t)
+void
+ngx_http_soma_lock_api_log(ngx_http_soma_training_t *t)
 {
     ngx_http_soma_log(NGX_LOG_NOTICE, t->ctx->request->connection->log, 0,
                       "soma: training lock of tenant \"%*s\" %s by \"%*s\", "
