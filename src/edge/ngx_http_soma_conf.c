@@ -21,6 +21,10 @@ static ngx_int_t ngx_http_soma_add_zone(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf, size_t size);
 static ngx_int_t ngx_http_soma_node_name(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
+static void ngx_http_soma_merge_policy(ngx_http_soma_loc_conf_t *prev,
+    ngx_http_soma_loc_conf_t *conf);
+static ngx_uint_t ngx_http_soma_taken(ngx_conf_t *cf,
+    ngx_http_soma_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_soma_guarded(ngx_conf_t *cf);
 static void ngx_http_soma_metrics_guard(ngx_conf_t *cf,
     ngx_http_soma_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf);
@@ -148,37 +152,7 @@ ngx_http_soma_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_core_loc_conf_t  *clcf;
 
-    /* how the service is passed to is said with the directive that says it */
-
-    if (conf->access == NGX_CONF_UNSET) {
-        conf->pass_key = prev->pass_key;
-    }
-
-    ngx_conf_merge_value(conf->access, prev->access, 0);
-    ngx_conf_init_value(conf->pass_key, 0);
-    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
-    ngx_conf_merge_value(conf->training_lock, prev->training_lock, 1);
-    ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
-    ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
-                              NGX_HTTP_SOMA_DOWN_ALLOW);
-    ngx_conf_merge_uint_value(conf->unpriced, prev->unpriced,
-                              NGX_HTTP_SOMA_UNPRICED_DENY);
-    ngx_conf_merge_uint_value(conf->on_abort, prev->on_abort,
-                              NGX_HTTP_SOMA_ABORT_AUTO);
-    ngx_conf_merge_msec_value(conf->abort_time, prev->abort_time,
-                              NGX_HTTP_SOMA_DRAIN_TIME);
-    if (conf->user_from == NGX_CONF_UNSET_UINT) {
-        conf->user_header = prev->user_header;
-    }
-
-    ngx_conf_merge_uint_value(conf->user_from, prev->user_from,
-                              NGX_HTTP_SOMA_USER_OFF);
-    ngx_conf_merge_uint_value(conf->max_tokens, prev->max_tokens,
-                              NGX_HTTP_SOMA_BOUND_CLAMP);
-    ngx_conf_merge_msec_value(conf->limit_wait, prev->limit_wait, 1000);
-    ngx_conf_merge_size_value(conf->body_buffer, prev->body_buffer,
-                              1024 * 1024);
-    ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size, 8192);
+    ngx_http_soma_merge_policy(prev, conf);
 
     if (conf->buffer_size < 4096) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -190,18 +164,7 @@ ngx_http_soma_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_soma_error_pages(conf, clcf);
 
-    /* whoever took the location after us would answer without being asked */
-
-    if (clcf->handler && (conf->pass || conf->api || conf->metrics)
-        && clcf->handler != ngx_http_soma_pass_handler
-        && clcf->handler != ngx_http_soma_api_handler
-        && clcf->handler != ngx_http_soma_metrics_text_handler)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"soma_%s\" stands in location \"%V\" that has "
-                           "another handler too, one of them must go",
-                           conf->pass ? "pass" : conf->api ? "api" : "metrics",
-                           &clcf->name);
+    if (ngx_http_soma_taken(cf, conf, clcf)) {
         return NGX_CONF_ERROR;
     }
 
@@ -222,6 +185,67 @@ ngx_http_soma_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_soma_merge_policy(ngx_http_soma_loc_conf_t *prev,
+    ngx_http_soma_loc_conf_t *conf)
+{
+    /* how the service is passed to is said with the directive that says it */
+
+    if (conf->access == NGX_CONF_UNSET) {
+        conf->pass_key = prev->pass_key;
+    }
+
+    ngx_conf_merge_value(conf->access, prev->access, 0);
+    ngx_conf_init_value(conf->pass_key, 0);
+    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
+    ngx_conf_merge_value(conf->training_lock, prev->training_lock, 1);
+    ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
+    ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
+                              NGX_HTTP_SOMA_DOWN_ALLOW);
+    ngx_conf_merge_uint_value(conf->unpriced, prev->unpriced,
+                              NGX_HTTP_SOMA_UNPRICED_DENY);
+    ngx_conf_merge_uint_value(conf->on_abort, prev->on_abort,
+                              NGX_HTTP_SOMA_ABORT_AUTO);
+    ngx_conf_merge_msec_value(conf->abort_time, prev->abort_time,
+                              NGX_HTTP_SOMA_DRAIN_TIME);
+
+    if (conf->user_from == NGX_CONF_UNSET_UINT) {
+        conf->user_header = prev->user_header;
+    }
+
+    ngx_conf_merge_uint_value(conf->user_from, prev->user_from,
+                              NGX_HTTP_SOMA_USER_OFF);
+    ngx_conf_merge_uint_value(conf->max_tokens, prev->max_tokens,
+                              NGX_HTTP_SOMA_BOUND_CLAMP);
+    ngx_conf_merge_msec_value(conf->limit_wait, prev->limit_wait, 1000);
+    ngx_conf_merge_size_value(conf->body_buffer, prev->body_buffer,
+                              1024 * 1024);
+    ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size, 8192);
+}
+
+
+/* whoever took the location after us would answer without being asked */
+static ngx_uint_t
+ngx_http_soma_taken(ngx_conf_t *cf, ngx_http_soma_loc_conf_t *conf,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    if (clcf->handler && (conf->pass || conf->api || conf->metrics)
+        && clcf->handler != ngx_http_soma_pass_handler
+        && clcf->handler != ngx_http_soma_api_handler
+        && clcf->handler != ngx_http_soma_metrics_text_handler)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"soma_%s\" stands in location \"%V\" that has "
+                           "another handler too, one of them must go",
+                           conf->pass ? "pass" : conf->api ? "api" : "metrics",
+                           &clcf->name);
+        return 1;
+    }
+
+    return 0;
 }
 
 

@@ -10,7 +10,16 @@
 #include "ngx_http_soma_block.h"
 
 
-static ngx_uint_t ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word);
+#define NGX_HTTP_SOMA_KEY_ALLOWED                                             \
+    "allowed are tenant=NAME user=NAME name=ID "                              \
+    "capabilities=admin,usage,user \"models=A B\" tags=TEXT "                 \
+    "\"limits=requests 10/minute;cost 5/day\" expires=TIME"
+
+
+static ngx_int_t ngx_http_soma_key_hash(ngx_str_t *word, u_char *hash);
+static ngx_int_t ngx_http_soma_key_param(ngx_http_soma_key_t *key,
+    ngx_str_t *word);
+static void ngx_http_soma_key_invalid(ngx_conf_t *cf, ngx_str_t *word);
 static ngx_int_t ngx_http_soma_key_ids(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_models_warn(ngx_conf_t *cf,
@@ -25,10 +34,8 @@ ngx_http_soma_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
-    u_char               *eq;
     ngx_str_t            *value;
     ngx_uint_t            i;
-    soma_str_t            name, text, hex;
     ngx_http_soma_key_t  *key;
 
     (void) cmd;
@@ -45,17 +52,7 @@ ngx_http_soma_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     key->file = cf->conf_file->file.name.data;
     key->line = cf->conf_file->line;
 
-    hex = ngx_http_soma_str(value[1]);
-
-    if (hex.len > 7) {
-        hex.data += 7;
-        hex.len -= 7;
-    }
-
-    if (value[1].len != 7 + 2 * SOMA_KEY_HASH
-        || ngx_strncmp(value[1].data, "sha256:", 7) != 0
-        || soma_str_hex(hex, key->hash, SOMA_KEY_HASH) != SOMA_OK)
-    {
+    if (ngx_http_soma_key_hash(&value[1], key->hash) != NGX_OK) {
         /* the word itself may be somebody's key: it is not repeated */
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the first parameter of \"soma_key\" must be "
@@ -65,23 +62,9 @@ ngx_http_soma_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-
-        eq = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
-
-        if (eq == NULL) {
-            goto invalid;
-        }
-
-        name.data = value[i].data;
-        name.len = eq - value[i].data;
-        text.data = eq + 1;
-        text.len = value[i].len - name.len - 1;
-
-        if (soma_key_identity_set(&key->identity, name, text) != SOMA_OK
-            || (soma_str_is(name, "models")
-                && ngx_strlchr(text.data, text.data + text.len, ',')))
-        {
-            goto invalid;
+        if (ngx_http_soma_key_param(key, &value[i]) != NGX_OK) {
+            ngx_http_soma_key_invalid(cf, &value[i]);
+            return NGX_CONF_ERROR;
         }
     }
 
@@ -95,27 +78,59 @@ ngx_http_soma_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
-
-invalid:
-
-    if (ngx_http_soma_key_said(cf, &value[i])) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" of \"soma_key\": allowed "
-                       "are tenant=NAME user=NAME name=ID "
-                       "capabilities=admin,usage,user \"models=A B\" tags=TEXT "
-                       "\"limits=requests 10/minute;cost 5/day\" "
-                       "expires=TIME", &value[i]);
-
-    return NGX_CONF_ERROR;
 }
 
 
-/* words that have a reason of their own */
-static ngx_uint_t
-ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word)
+static ngx_int_t
+ngx_http_soma_key_hash(ngx_str_t *word, u_char *hash)
+{
+    soma_str_t  hex;
+
+    if (word->len != 7 + 2 * SOMA_KEY_HASH
+        || ngx_strncmp(word->data, "sha256:", 7) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    hex.data = word->data + 7;
+    hex.len = word->len - 7;
+
+    return soma_str_hex(hex, hash, SOMA_KEY_HASH) == SOMA_OK ? NGX_OK
+                                                             : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_soma_key_param(ngx_http_soma_key_t *key, ngx_str_t *word)
+{
+    u_char      *eq;
+    soma_str_t   name, text;
+
+    eq = ngx_strlchr(word->data, word->data + word->len, '=');
+
+    if (eq == NULL) {
+        return NGX_ERROR;
+    }
+
+    name.data = word->data;
+    name.len = eq - word->data;
+    text.data = eq + 1;
+    text.len = word->len - name.len - 1;
+
+    if (soma_key_identity_set(&key->identity, name, text) != SOMA_OK
+        || (soma_str_is(name, "models")
+            && ngx_strlchr(text.data, text.data + text.len, ',')))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* some words have a reason of their own */
+static void
+ngx_http_soma_key_invalid(ngx_conf_t *cf, ngx_str_t *word)
 {
     unsigned      n;
     ngx_str_t     value;
@@ -145,13 +160,9 @@ ngx_http_soma_key_said(ngx_conf_t *cf, ngx_str_t *word)
                 "would begin anew with each reload";
     }
 
-    if (error) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"soma_key\": %s",
-                           word, error);
-    }
-
-    return error != NULL;
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of \"soma_key\": %s",
+                       word, error ? error : NGX_HTTP_SOMA_KEY_ALLOWED);
 }
 
 

@@ -26,6 +26,8 @@ static char *ngx_http_soma_model_usd(ngx_conf_t *cf,
 static char *ngx_http_soma_model_tokens(ngx_conf_t *cf,
     ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
     ngx_str_t *value);
+static ngx_int_t ngx_http_soma_model_priced(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, ngx_http_soma_model_conf_t *mcf);
 static ngx_int_t ngx_http_soma_model_images(ngx_conf_t *cf,
     ngx_http_soma_main_conf_t *smcf, ngx_http_soma_model_conf_t *mcf,
     soma_price_t *price);
@@ -166,8 +168,6 @@ ngx_int_t
 ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     ngx_http_soma_model_conf_t *mcf)
 {
-    soma_price_t           *price;
-    const soma_price_t     *known;
     ngx_http_soma_model_t  *model;
 
     model = &mcf->model;
@@ -181,6 +181,44 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
                       &mcf->provider);
         return NGX_ERROR;
     }
+
+    if (ngx_http_soma_model_priced(cf, smcf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    model->factor = ngx_http_soma_factor(smcf, model);
+
+    model->hash = soma_str_hash(mcf->provider.data, mcf->provider.len) * 31
+                  + soma_str_hash(model->name.data, model->name.len);
+
+    if (model->hash == 0) {
+        model->hash = 1;
+    }
+
+    if (!model->price->known && !model->provider->echo) {
+        model->free = 1;
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "soma_model \"%V\" in %s:%ui has no price in the "
+                      "catalogue: it is refused where a limit of cost is "
+                      "asked; say input= and output= to price it, or "
+                      "soma_unpriced allow", &model->name, mcf->file,
+                      mcf->line);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the catalogue's price, where the directive says no other */
+static ngx_int_t
+ngx_http_soma_model_priced(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    ngx_http_soma_model_conf_t *mcf)
+{
+    soma_price_t           *price;
+    const soma_price_t     *known;
+    ngx_http_soma_model_t  *model;
+
+    model = &mcf->model;
 
     price = ngx_pcalloc(cf->pool, sizeof(soma_price_t));
     if (price == NULL) {
@@ -214,24 +252,6 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     }
 
     soma_price_dearest(&model->dearest, price);
-    model->factor = ngx_http_soma_factor(smcf, model);
-
-    model->hash = soma_str_hash(mcf->provider.data, mcf->provider.len) * 31
-                  + soma_str_hash(model->name.data, model->name.len);
-
-    if (model->hash == 0) {
-        model->hash = 1;
-    }
-
-    if (!price->known && !model->provider->echo) {
-        model->free = 1;
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "soma_model \"%V\" in %s:%ui has no price in the "
-                      "catalogue: it is refused where a limit of cost is "
-                      "asked; say input= and output= to price it, or "
-                      "soma_unpriced allow", &model->name, mcf->file,
-                      mcf->line);
-    }
 
     return NGX_OK;
 }

@@ -11,6 +11,8 @@
 #include "ngx_http_soma_redis_link.h"
 
 
+static ngx_int_t ngx_http_soma_redis_link_literal(
+    ngx_http_soma_link_t *link);
 static void ngx_http_soma_redis_link_add(ngx_http_soma_link_t *link,
     struct sockaddr *sockaddr, socklen_t socklen);
 static ngx_http_soma_redis_host_t *ngx_http_soma_redis_link_known(
@@ -72,13 +74,7 @@ ngx_int_t
 ngx_http_soma_redis_link_locate(ngx_http_soma_link_t *link,
     const char **error)
 {
-    u_char                       text[SOMA_SLOT_HOST_MAX];
     ngx_uint_t                   i;
-    in_addr_t                    in;
-    struct sockaddr_in           sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6          sin6;
-#endif
     ngx_http_soma_redis_host_t  *host;
 
     if (link->naddrs > 1 && link->turn + 1 < link->naddrs) {
@@ -93,6 +89,41 @@ ngx_http_soma_redis_link_locate(ngx_http_soma_link_t *link,
 
     link->turn = 0;
     link->naddrs = 0;
+
+    if (ngx_http_soma_redis_link_literal(link) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (link->conf->resolver) {
+        return ngx_http_soma_redis_link_resolve(link, error);
+    }
+
+    host = ngx_http_soma_redis_link_known(link);
+
+    if (host == NULL || host->naddrs == 0) {
+        *error = "its name needs a \"resolver\" above soma_redis";
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < host->naddrs; i++) {
+        ngx_http_soma_redis_link_add(link, host->addrs[i].sockaddr,
+                                     host->addrs[i].socklen);
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: its host is a name */
+static ngx_int_t
+ngx_http_soma_redis_link_literal(ngx_http_soma_link_t *link)
+{
+    in_addr_t            in;
+    struct sockaddr_in   sin;
+#if (NGX_HAVE_INET6)
+    u_char               text[SOMA_SLOT_HOST_MAX];
+    struct sockaddr_in6  sin6;
+#endif
 
     in = ngx_inet_addr(link->host.data, link->host.len);
 
@@ -123,23 +154,7 @@ ngx_http_soma_redis_link_locate(ngx_http_soma_link_t *link,
 
 #endif
 
-    if (link->conf->resolver) {
-        return ngx_http_soma_redis_link_resolve(link, error);
-    }
-
-    host = ngx_http_soma_redis_link_known(link);
-
-    if (host == NULL || host->naddrs == 0) {
-        *error = "its name needs a \"resolver\" above soma_redis";
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < host->naddrs; i++) {
-        ngx_http_soma_redis_link_add(link, host->addrs[i].sockaddr,
-                                     host->addrs[i].socklen);
-    }
-
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
