@@ -45,10 +45,23 @@ static void ngx_http_soma_lock_copy(ngx_http_soma_lock_copy_t *copy,
     ngx_http_soma_lock_entry_t *entry);
 
 
-void *
-ngx_http_soma_lock_table_create(ngx_slab_pool_t *shpool)
+ngx_int_t
+ngx_http_soma_lock_table_init_zone(ngx_http_soma_main_conf_t *smcf,
+    ngx_log_t *log)
 {
-    return ngx_slab_calloc(shpool, sizeof(ngx_http_soma_lock_table_t));
+    if (smcf->zone->locks == NULL) {
+        smcf->zone->locks = ngx_slab_calloc(smcf->shpool,
+                                         sizeof(ngx_http_soma_lock_table_t));
+    }
+
+    if (smcf->zone->locks == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "soma_zone is too small: no room for its locks in %uz "
+                      "bytes", smcf->shm_zone->shm.size);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -275,11 +288,7 @@ ngx_http_soma_lock_table_wake(ngx_http_soma_main_conf_t *smcf)
 static ngx_http_soma_lock_table_t *
 ngx_http_soma_lock_table(ngx_http_soma_main_conf_t *smcf)
 {
-    ngx_http_soma_quota_zone_t  *zone;
-
-    zone = smcf->zone->quota;
-
-    return zone->locks;
+    return smcf->zone->locks;
 }
 
 

@@ -38,7 +38,9 @@ typedef struct {
 } ngx_http_soma_lock_copy_t;
 
 
-void *ngx_http_soma_lock_table_create(ngx_slab_pool_t *shpool);
+/* in the zone, once: NGX_OK, or NGX_ERROR and a line of the log */
+ngx_int_t ngx_http_soma_lock_table_init_zone(ngx_http_soma_main_conf_t *smcf,
+    ngx_log_t *log);
 
 /* how many there are, without the mutex */
 ngx_uint_t ngx_http_soma_lock_table_count(ngx_http_soma_main_conf_t *smcf);

@@ -8,7 +8,7 @@
  */
 
 
-#include "soma_json_skip.h"
+#include "soma_json_scan.h"
 
 #if (__SSE2__)
 #include <emmintrin.h>
@@ -16,33 +16,6 @@
 
 
 #define SOMA_JSON_SHORT  32     /* strings not worth a walker */
-
-
-typedef enum {
-    SOMA_SCAN_START = 0,
-    SOMA_SCAN_FIRST,            /* a name or "}" */
-    SOMA_SCAN_NEXT,             /* a name */
-    SOMA_SCAN_COLON,
-    SOMA_SCAN_VALUE,
-    SOMA_SCAN_COMMA,            /* a comma or "}" */
-    SOMA_SCAN_END,
-    SOMA_SCAN_NAME,
-    SOMA_SCAN_STRING,
-    SOMA_SCAN_NEST,
-    SOMA_SCAN_LITERAL,
-    SOMA_SCAN_NUMBER,
-    SOMA_SCAN_FAILED
-} soma_json_scan_state_e;
-
-
-typedef enum {
-    SOMA_NAME_PLAIN = 0,
-    SOMA_NAME_ESCAPE,
-    SOMA_NAME_HEX1,
-    SOMA_NAME_HEX2,
-    SOMA_NAME_HEX3,
-    SOMA_NAME_HEX4
-} soma_json_name_step_e;
 
 
 typedef enum {
@@ -63,15 +36,6 @@ static const unsigned char *soma_json_token(soma_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
 static const unsigned char *soma_json_begin_name(soma_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
-static const unsigned char *soma_json_name(soma_json_scan_t *scan,
-    const unsigned char *p, const unsigned char *end);
-static const char *soma_json_name_byte(soma_json_scan_t *scan, int c);
-static const char *soma_json_name_escape(soma_json_scan_t *scan, int c);
-static const char *soma_json_name_unicode(soma_json_scan_t *scan);
-static const char *soma_json_name_utf8(soma_json_scan_t *scan, int c);
-static const char *soma_json_name_folded(soma_json_scan_t *scan);
-static const char *soma_json_known(soma_json_scan_t *scan,
-    const unsigned char *name, size_t len);
 static const unsigned char *soma_json_begin_value(soma_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
 static const unsigned char *soma_json_begin_string(soma_json_scan_t *scan,
@@ -84,11 +48,7 @@ static const unsigned char *soma_json_walk(soma_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
 
 
-/* most names are of no length that is wanted */
-#define soma_json_length(len)  ((uint64_t) 1 << ((len) & 63))
-
-
-static const char *const  soma_json_faults[] = {
+const char *const  soma_json_scan_faults[] = {
     NULL,
     "a control character in a string",
     "a bad escape in a string",
@@ -123,15 +83,8 @@ soma_json_scan_init(soma_json_scan_t *scan, const soma_json_want_t *want,
 }
 
 
-static inline uint32_t
-soma_json_at(soma_json_scan_t *scan, const unsigned char *p)
-{
-    return (uint32_t) (scan->offset + (size_t) (p - scan->piece));
-}
-
-
-static const unsigned char *
-soma_json_refuse(soma_json_scan_t *scan, const unsigned char *p,
+const unsigned char *
+soma_json_scan_refuse(soma_json_scan_t *scan, const unsigned char *p,
     const char *error)
 {
     scan->offset += (size_t) (p - scan->piece);
@@ -153,7 +106,7 @@ soma_json_scan(soma_json_scan_t *scan, const unsigned char *p, size_t len)
 
     if (len > UINT32_MAX - scan->offset) {
         scan->piece = p;
-        (void) soma_json_refuse(scan, p, "the body is longer than 4 GB");
+        (void) soma_json_scan_refuse(scan, p, "the body is longer than 4 GB");
         return SOMA_ERROR;
     }
 
@@ -278,9 +231,9 @@ soma_json_token(soma_json_scan_t *scan, const unsigned char *p,
 
     case SOMA_SCAN_START:
         if (*p != '{') {
-            return soma_json_refuse(scan, p, *p == 0xef
-                                    ? "a byte order mark before the object"
-                                    : "the body is no JSON object");
+            return soma_json_scan_refuse(scan, p, *p == 0xef
+                                         ? "a byte order mark before the object"
+                                         : "the body is no JSON object");
         }
 
         scan->open = soma_json_at(scan, p) + 1;
@@ -301,7 +254,7 @@ soma_json_token(soma_json_scan_t *scan, const unsigned char *p,
         }
 
         if (*p != ',') {
-            return soma_json_refuse(scan, p, "no comma behind a value");
+            return soma_json_scan_refuse(scan, p, "no comma behind a value");
         }
 
         scan->state = SOMA_SCAN_NEXT;
@@ -317,7 +270,7 @@ soma_json_token(soma_json_scan_t *scan, const unsigned char *p,
 
     case SOMA_SCAN_COLON:
         if (*p != ':') {
-            return soma_json_refuse(scan, p, "no colon behind a name");
+            return soma_json_scan_refuse(scan, p, "no colon behind a name");
         }
 
         scan->state = SOMA_SCAN_VALUE;
@@ -327,7 +280,7 @@ soma_json_token(soma_json_scan_t *scan, const unsigned char *p,
         return soma_json_begin_value(scan, p, end);
 
     default:
-        return soma_json_refuse(scan, p, "bytes behind the object");
+        return soma_json_scan_refuse(scan, p, "bytes behind the object");
     }
 
     return p + 1;
@@ -387,7 +340,7 @@ soma_json_member(soma_json_scan_t *scan, const unsigned char *p,
     const unsigned char  *q, *limit;
 
     if (*p != '"') {
-        return soma_json_refuse(scan, p, "a member without a name");
+        return soma_json_scan_refuse(scan, p, "a member without a name");
     }
 
     scan->name = soma_json_at(scan, p);
@@ -402,9 +355,9 @@ soma_json_member(soma_json_scan_t *scan, const unsigned char *p,
     q = soma_json_run(q, limit, SOMA_JSON_ASCII);
 
     if (q < limit && *q == '"') {
-        error = soma_json_known(scan, p, (size_t) (q - p));
+        error = soma_json_name_known(scan, p, (size_t) (q - p));
         if (error != NULL) {
-            return soma_json_refuse(scan, p - 1, error);
+            return soma_json_scan_refuse(scan, p - 1, error);
         }
 
         scan->state = SOMA_SCAN_COLON;
@@ -445,343 +398,6 @@ soma_json_begin_name(soma_json_scan_t *scan, const unsigned char *p,
 
         p++;
     }
-}
-
-
-static const unsigned char *
-soma_json_name(soma_json_scan_t *scan, const unsigned char *p,
-    const unsigned char *end)
-{
-    const char  *error;
-
-    for ( /* void */ ; p < end; p++) {
-
-        if (*p == '"' && scan->step == SOMA_NAME_PLAIN && scan->utf8 == 0
-            && scan->surrogate == 0)
-        {
-            error = soma_json_known(scan, scan->name_buf, scan->name_len);
-
-            if (error == NULL) {
-                error = soma_json_name_folded(scan);
-            }
-
-            if (error != NULL) {
-                p = scan->piece;
-                scan->offset = scan->name;
-                return soma_json_refuse(scan, p, error);
-            }
-
-            scan->state = SOMA_SCAN_COLON;
-            return p + 1;
-        }
-
-        error = soma_json_name_byte(scan, *p);
-        if (error != NULL) {
-            return soma_json_refuse(scan, p, error);
-        }
-    }
-
-    return p;
-}
-
-
-static inline void
-soma_json_name_put(soma_json_scan_t *scan, int c)
-{
-    if (scan->name_len < SOMA_JSON_NAME_MAX) {
-        scan->name_buf[scan->name_len++] = (unsigned char) c;
-        return;
-    }
-
-    /* nobody's, whatever follows */
-    scan->name_len = SOMA_JSON_NAME_MAX + 1;
-}
-
-
-static const char *
-soma_json_name_byte(soma_json_scan_t *scan, int c)
-{
-    if (scan->step != SOMA_NAME_PLAIN) {
-        return soma_json_name_escape(scan, c);
-    }
-
-    if (scan->utf8 != 0 || c >= 0x80) {
-        return soma_json_name_utf8(scan, c);
-    }
-
-    if (c == '\\') {
-        scan->step = SOMA_NAME_ESCAPE;
-        return NULL;
-    }
-
-    if (scan->surrogate != 0) {
-        return "half a surrogate pair in a name";
-    }
-
-    if (c < 0x20) {
-        return soma_json_faults[SOMA_JSON_FAULT_CONTROL];
-    }
-
-    soma_json_name_put(scan, c);
-
-    return NULL;
-}
-
-
-static const char *
-soma_json_name_escape(soma_json_scan_t *scan, int c)
-{
-    static const char  from[] = "bfnrt";
-    static const char  to[] = "\b\f\n\r\t";
-
-    const char  *letter;
-
-    if (scan->step != SOMA_NAME_ESCAPE) {
-
-        if (!(soma_json_class[c] & SOMA_JSON_HEX)) {
-            return soma_json_faults[SOMA_JSON_FAULT_ESCAPE];
-        }
-
-        scan->unicode = (scan->unicode << 4) | soma_json_hex(c);
-
-        if (scan->step++ == SOMA_NAME_HEX4) {
-            return soma_json_name_unicode(scan);
-        }
-
-        return NULL;
-    }
-
-    if (!(soma_json_class[c] & SOMA_JSON_LETTER)) {
-        return soma_json_faults[SOMA_JSON_FAULT_ESCAPE];
-    }
-
-    if (c == 'u') {
-        scan->step = SOMA_NAME_HEX1;
-        scan->unicode = 0;
-        return NULL;
-    }
-
-    if (scan->surrogate != 0) {
-        return "half a surrogate pair in a name";
-    }
-
-    letter = strchr(from, c);
-    soma_json_name_put(scan, letter != NULL ? to[letter - from] : c);
-    scan->step = SOMA_NAME_PLAIN;
-
-    return NULL;
-}
-
-
-static const char *
-soma_json_name_unicode(soma_json_scan_t *scan)
-{
-    uint32_t  u;
-
-    u = scan->unicode;
-    scan->step = SOMA_NAME_PLAIN;
-
-    if ((u & 0xfc00) == 0xd800 && scan->surrogate == 0) {
-        scan->surrogate = u;
-        return NULL;
-    }
-
-    if (((u & 0xfc00) == 0xdc00) != (scan->surrogate != 0)) {
-        return "half a surrogate pair in a name";
-    }
-
-    if (u == 0) {
-        return "a null character in a name";
-    }
-
-    if (scan->surrogate != 0) {
-        u = 0x10000 + ((scan->surrogate & 0x3ff) << 10) + (u & 0x3ff);
-        scan->surrogate = 0;
-
-        soma_json_name_put(scan, (int) (0xf0 | (u >> 18)));
-        soma_json_name_put(scan, (int) (0x80 | ((u >> 12) & 0x3f)));
-        soma_json_name_put(scan, (int) (0x80 | ((u >> 6) & 0x3f)));
-        soma_json_name_put(scan, (int) (0x80 | (u & 0x3f)));
-
-    } else if (u >= 0x800) {
-        soma_json_name_put(scan, (int) (0xe0 | (u >> 12)));
-        soma_json_name_put(scan, (int) (0x80 | ((u >> 6) & 0x3f)));
-        soma_json_name_put(scan, (int) (0x80 | (u & 0x3f)));
-
-    } else if (u >= 0x80) {
-        soma_json_name_put(scan, (int) (0xc0 | (u >> 6)));
-        soma_json_name_put(scan, (int) (0x80 | (u & 0x3f)));
-
-    } else {
-        soma_json_name_put(scan, (int) u);
-    }
-
-    return NULL;
-}
-
-
-/* the table of well-formed sequences, Unicode 15, 3.9, table 3-7 */
-static const char *
-soma_json_name_utf8(soma_json_scan_t *scan, int c)
-{
-    if (scan->surrogate != 0) {
-        return "half a surrogate pair in a name";
-    }
-
-    if (scan->utf8 != 0) {
-
-        if (c < scan->utf8_low || c > scan->utf8_high) {
-            return "bad UTF-8 in a name";
-        }
-
-        scan->utf8--;
-        scan->utf8_low = 0x80;
-        scan->utf8_high = 0xbf;
-
-    } else {
-
-        if (c < 0xc2 || c > 0xf4) {
-            return "bad UTF-8 in a name";
-        }
-
-        scan->utf8 = (c < 0xe0) ? 1 : (c < 0xf0) ? 2 : 3;
-        scan->utf8_low = (c == 0xe0) ? 0xa0 : (c == 0xf0) ? 0x90 : 0x80;
-        scan->utf8_high = (c == 0xed) ? 0x9f : (c == 0xf4) ? 0x8f : 0xbf;
-    }
-
-    soma_json_name_put(scan, c);
-
-    return NULL;
-}
-
-
-static inline int
-soma_json_lower(int c)
-{
-    return (c >= 'A' && c <= 'Z') ? c | 0x20 : c;
-}
-
-
-static inline void
-soma_json_other(soma_json_scan_t *scan, const unsigned char *name, size_t len)
-{
-    int  i;
-
-    if (scan->other == NULL) {
-        return;
-    }
-
-    i = scan->other(name, len);
-
-    if (i >= 0 && i < SOMA_JSON_OTHER_MAX) {
-        scan->current = (signed char) (-2 - i);
-    }
-}
-
-
-static const char *
-soma_json_known(soma_json_scan_t *scan, const unsigned char *name, size_t len)
-{
-    size_t                   k;
-    unsigned                 i;
-    const soma_json_want_t  *want;
-
-    scan->current = -1;
-
-    if (len == 0 || len > SOMA_JSON_NAME_MAX) {
-        return NULL;
-    }
-
-    if (!(scan->lengths & soma_json_length(len))) {
-        soma_json_other(scan, name, len);
-        return NULL;
-    }
-
-    for (i = 0; i < scan->nwant; i++) {
-        want = &scan->want[i];
-
-        if (want->name.len != len || ((want->name.data[0] ^ name[0]) & 0xdf)) {
-            continue;
-        }
-
-        if (soma_same(want->name.data, name, len)) {
-
-            if (want->unique && scan->span[i].type != SOMA_JSON_NONE) {
-                return "a member that must be unique comes twice";
-            }
-
-            scan->current = (signed char) i;
-            return NULL;
-        }
-
-        if (!want->unique) {
-            continue;
-        }
-
-        for (k = 0; k < len; k++) {
-            if (soma_json_lower(want->name.data[k])
-                != soma_json_lower(name[k]))
-            {
-                break;
-            }
-        }
-
-        if (k == len) {
-            return "a member's name in the wrong case";
-        }
-    }
-
-    soma_json_other(scan, name, len);
-
-    return NULL;
-}
-
-
-/*
- * Beyond ASCII two characters are "s" and "k" to a parser that does not tell
- * case: U+017F, the long s, and U+212A, the Kelvin sign.
- */
-static const char *
-soma_json_name_folded(soma_json_scan_t *scan)
-{
-    size_t         i, n, len;
-    unsigned char  name[SOMA_JSON_NAME_MAX];
-
-    len = scan->name_len;
-
-    if (scan->current != -1 || len > SOMA_JSON_NAME_MAX) {
-        return NULL;
-    }
-
-    for (i = 0, n = 0; i < len; n++) {
-
-        if (len - i >= 2 && memcmp(&scan->name_buf[i], "\xc5\xbf", 2) == 0) {
-            name[n] = 's';
-            i += 2;
-
-        } else if (len - i >= 3
-                   && memcmp(&scan->name_buf[i], "\xe2\x84\xaa", 3) == 0)
-        {
-            name[n] = 'k';
-            i += 3;
-
-        } else {
-            name[n] = scan->name_buf[i++];
-        }
-    }
-
-    if (n == len) {
-        return NULL;
-    }
-
-    if (soma_json_known(scan, name, n) == NULL
-        && (scan->current < 0 || !scan->want[scan->current].unique))
-    {
-        scan->current = (scan->current >= 0) ? -1 : scan->current;
-        return NULL;
-    }
-
-    return "a member's name in the wrong case";
 }
 
 
@@ -846,7 +462,7 @@ soma_json_begin_value(soma_json_scan_t *scan, const unsigned char *p,
 
     default:
         if (*p != '-' && (*p < '0' || *p > '9')) {
-            return soma_json_refuse(scan, p, "no value behind a colon");
+            return soma_json_scan_refuse(scan, p, "no value behind a colon");
         }
 
         scan->type = SOMA_JSON_NUMBER;
@@ -913,7 +529,7 @@ soma_json_literal(soma_json_scan_t *scan, const unsigned char *p,
     while (p < end) {
 
         if (*p != (unsigned char) *scan->literal) {
-            return soma_json_refuse(scan, p, "a word that no JSON has");
+            return soma_json_scan_refuse(scan, p, "a word that no JSON has");
         }
 
         p++;
@@ -988,7 +604,7 @@ soma_json_number(soma_json_scan_t *scan, const unsigned char *p,
         }
 
         if (step == SOMA_NUMBER_BAD) {
-            return soma_json_refuse(scan, p, "a bad number");
+            return soma_json_scan_refuse(scan, p, "a bad number");
         }
 
         scan->step = (unsigned char) step;
@@ -1028,7 +644,8 @@ soma_json_walk(soma_json_scan_t *scan, const unsigned char *p,
     }
 
     if (skip->fault != SOMA_JSON_FAULT_NONE) {
-        return soma_json_refuse(scan, p, soma_json_faults[skip->fault]);
+        return soma_json_scan_refuse(scan, p,
+                                     soma_json_scan_faults[skip->fault]);
     }
 
     if (done) {

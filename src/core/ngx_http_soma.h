@@ -231,6 +231,7 @@ typedef struct {
     void                           *metrics;
     void                           *usage;
     void                           *jwt;
+    void                           *locks;      /* of training */
 } ngx_http_soma_zone_t;
 
 

@@ -13,6 +13,10 @@
 #define SOMA_ASK_PROMPTS_MAX     65536          /* times N times TOKENS fits */
 
 
+static int soma_openai_ask_members(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, const char **error);
+static int soma_openai_ask_member(soma_ask_t *ask, soma_arena_t *arena,
+    unsigned member, soma_json_value_t *v, const char **error);
 static int soma_openai_ask_n(soma_ask_t *ask, unsigned member,
     soma_json_value_t *value, const char **error);
 static int soma_openai_numbers(soma_str_t list);
@@ -58,10 +62,6 @@ int
 soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     void *data, const char **error)
 {
-    int                rc;
-    unsigned           i;
-    soma_json_value_t  v, include;
-
     *error = "the body could not be read";
 
     ask->max_tokens = -1;
@@ -87,63 +87,8 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     ask->window = 0;
     ask->tier = SOMA_TIER_DEFAULT;
 
-    for (i = 0; i <= SOMA_ASK_SERVICE_TIER; i++) {
-
-        rc = soma_ask_value(ask, i, value, data, &v);
-
-        if (rc == SOMA_DECLINED) {
-            if (i == SOMA_ASK_MODEL && ask->api != SOMA_API_MODERATIONS) {
-                *error = "you must provide a \"model\" parameter";
-                return SOMA_ERROR;
-            }
-
-            continue;
-        }
-
-        if (rc != SOMA_OK) {
-            return SOMA_ERROR;
-        }
-
-        switch (i) {
-
-        case SOMA_ASK_MODEL:
-            rc = soma_ask_model(ask, arena, &v, error);
-            break;
-
-        case SOMA_ASK_STREAM:
-            if (v.type != SOMA_JSON_TRUE && v.type != SOMA_JSON_FALSE) {
-                *error = "\"stream\" must be true, false or null";
-                return SOMA_ERROR;
-            }
-
-            ask->stream = (v.type == SOMA_JSON_TRUE);
-            break;
-
-        case SOMA_ASK_STREAM_OPTIONS:
-            rc = soma_openai_include_usage(&v, arena, &include, error);
-            ask->usage_asked = (rc == SOMA_OK
-                                && include.type == SOMA_JSON_TRUE);
-            break;
-
-        case SOMA_ASK_N:
-        case SOMA_ASK_BEST_OF:
-            rc = soma_openai_ask_n(ask, i, &v, error);
-            break;
-
-        case SOMA_ASK_SERVICE_TIER:
-            rc = soma_openai_ask_tier(ask, arena, &v, error);
-            break;
-
-        default:
-            rc = soma_openai_ask_tokens(ask, i, &v, error);
-        }
-
-        if (rc == SOMA_ERROR) {
-            return SOMA_ERROR;
-        }
-    }
-
-    if (soma_openai_ask_prompts(ask, value, data, error) != SOMA_OK
+    if (soma_openai_ask_members(ask, arena, value, data, error) != SOMA_OK
+        || soma_openai_ask_prompts(ask, value, data, error) != SOMA_OK
         || soma_openai_ask_beside(ask, arena, value, data, error) != SOMA_OK
         || soma_openai_work(ask, arena, value, data) != SOMA_OK)
     {
@@ -160,6 +105,79 @@ soma_openai_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     *error = NULL;
 
     return SOMA_OK;
+}
+
+
+/* those of one value each, in their order */
+
+static int
+soma_openai_ask_members(soma_ask_t *ask, soma_arena_t *arena,
+    soma_value_pt value, void *data, const char **error)
+{
+    int                rc;
+    unsigned           i;
+    soma_json_value_t  v;
+
+    for (i = 0; i <= SOMA_ASK_SERVICE_TIER; i++) {
+
+        rc = soma_ask_value(ask, i, value, data, &v);
+
+        if (rc == SOMA_DECLINED) {
+            if (i == SOMA_ASK_MODEL && ask->api != SOMA_API_MODERATIONS) {
+                *error = "you must provide a \"model\" parameter";
+                return SOMA_ERROR;
+            }
+
+            continue;
+        }
+
+        if (rc != SOMA_OK
+            || soma_openai_ask_member(ask, arena, i, &v, error) == SOMA_ERROR)
+        {
+            return SOMA_ERROR;
+        }
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_openai_ask_member(soma_ask_t *ask, soma_arena_t *arena, unsigned member,
+    soma_json_value_t *v, const char **error)
+{
+    int                rc;
+    soma_json_value_t  include;
+
+    switch (member) {
+
+    case SOMA_ASK_MODEL:
+        return soma_ask_model(ask, arena, v, error);
+
+    case SOMA_ASK_STREAM:
+        if (v->type != SOMA_JSON_TRUE && v->type != SOMA_JSON_FALSE) {
+            *error = "\"stream\" must be true, false or null";
+            return SOMA_ERROR;
+        }
+
+        ask->stream = (v->type == SOMA_JSON_TRUE);
+        return SOMA_OK;
+
+    case SOMA_ASK_STREAM_OPTIONS:
+        rc = soma_openai_include_usage(v, arena, &include, error);
+        ask->usage_asked = (rc == SOMA_OK && include.type == SOMA_JSON_TRUE);
+        return rc;
+
+    case SOMA_ASK_N:
+    case SOMA_ASK_BEST_OF:
+        return soma_openai_ask_n(ask, member, v, error);
+
+    case SOMA_ASK_SERVICE_TIER:
+        return soma_openai_ask_tier(ask, arena, v, error);
+
+    default:
+        return soma_openai_ask_tokens(ask, member, v, error);
+    }
 }
 
 

@@ -12,13 +12,14 @@
 #include "ngx_http_soma_conf.h"
 #include "ngx_http_soma_cache.h"
 #include "ngx_http_soma_jwt.h"
+#include "ngx_http_soma_lock_table.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
 
 
 /* to be raised with every change of what lies in the zone */
-#define NGX_HTTP_SOMA_ZONE_LAYOUT  9
+#define NGX_HTTP_SOMA_ZONE_LAYOUT  10
 
 
 static ngx_int_t ngx_http_soma_zone_parts(ngx_http_soma_main_conf_t *smcf,
@@ -81,6 +82,7 @@ ngx_http_soma_zone_parts(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
 {
     if (ngx_http_soma_cache_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_quota_init_zone(smcf, log) != NGX_OK
+        || ngx_http_soma_lock_table_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_health_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_metrics_init_zone(smcf, log) != NGX_OK
         || ngx_http_soma_jwks_slot_init_zone(smcf, log) != NGX_OK)

@@ -10,7 +10,6 @@
 
 
 #include "ngx_http_soma_lease.h"
-#include "ngx_http_soma_lock_table.h"
 #include "ngx_http_soma_quota_zone.h"
 #include "ngx_http_soma_tz.h"
 
@@ -73,11 +72,6 @@ ngx_http_soma_quota_init_zone(ngx_http_soma_main_conf_t *smcf, ngx_log_t *log)
     ngx_queue_init(&zone->spare);
 
     if (ngx_http_soma_lease_init_zone(zone) != NGX_OK) {
-        goto failed;
-    }
-
-    zone->locks = ngx_http_soma_lock_table_create(smcf->shpool);
-    if (zone->locks == NULL) {
         goto failed;
     }
 

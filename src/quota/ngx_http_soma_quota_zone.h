@@ -148,7 +148,6 @@ typedef struct {
     ngx_queue_t              spare;
     ngx_uint_t               nspare;
     int64_t                  reaped;    /* ms UTC */
-    void                    *locks;     /* of training */
     ngx_http_soma_group_t   *group[NGX_HTTP_SOMA_GROUP_BUCKETS];
     ngx_queue_t              groups;    /* active, by due */
     uint64_t                 seq;       /* of leases and their calls */
