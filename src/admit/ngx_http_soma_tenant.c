@@ -10,6 +10,8 @@
 #include "ngx_http_soma_block.h"
 
 
+static ngx_http_soma_tenant_t *ngx_http_soma_tenant_add(ngx_conf_t *cf,
+    ngx_http_soma_main_conf_t *smcf, ngx_str_t *name);
 static void ngx_http_soma_limits_warn(ngx_conf_t *cf, ngx_array_t *limits,
     const char *block, ngx_str_t *name, ngx_uint_t redis);
 static char *ngx_http_soma_tenant_models(ngx_conf_t *cf,
@@ -37,10 +39,9 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_main_conf_t  *smcf = conf;
 
-    ngx_str_t                *value;
-    ngx_http_soma_name_t     *name;
-    ngx_http_soma_block_t     block;
-    ngx_http_soma_tenant_t  **tp, *tenant;
+    ngx_str_t               *value;
+    ngx_http_soma_block_t    block;
+    ngx_http_soma_tenant_t  *tenant;
 
     (void) cmd;
 
@@ -54,23 +55,10 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    tenant = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_tenant_t));
-    tp = ngx_array_push(&smcf->tenants);
-    name = ngx_array_push(&smcf->tenant_names);
-
-    if (tenant == NULL || tp == NULL || name == NULL
-        || ngx_array_init(&tenant->limits, cf->pool, 4, sizeof(soma_limit_t))
-           != NGX_OK)
-    {
+    tenant = ngx_http_soma_tenant_add(cf, smcf, &value[1]);
+    if (tenant == NULL) {
         return NGX_CONF_ERROR;
     }
-
-    tenant->name = value[1];
-    tenant->file = cf->conf_file->file.name.data;
-    tenant->line = cf->conf_file->line;
-    *tp = tenant;
-    name->name = tenant->name;
-    name->value = tenant;
 
     ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
 
@@ -80,6 +68,35 @@ ngx_http_soma_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     block.conf = tenant;
 
     return ngx_http_soma_block(cf, &block);
+}
+
+
+static ngx_http_soma_tenant_t *
+ngx_http_soma_tenant_add(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
+    ngx_str_t *name)
+{
+    ngx_http_soma_name_t     *entry;
+    ngx_http_soma_tenant_t  **tp, *tenant;
+
+    tenant = ngx_pcalloc(cf->pool, sizeof(ngx_http_soma_tenant_t));
+    tp = ngx_array_push(&smcf->tenants);
+    entry = ngx_array_push(&smcf->tenant_names);
+
+    if (tenant == NULL || tp == NULL || entry == NULL
+        || ngx_array_init(&tenant->limits, cf->pool, 4, sizeof(soma_limit_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    tenant->name = *name;
+    tenant->file = cf->conf_file->file.name.data;
+    tenant->line = cf->conf_file->line;
+    *tp = tenant;
+    entry->name = tenant->name;
+    entry->value = tenant;
+
+    return tenant;
 }
 
 

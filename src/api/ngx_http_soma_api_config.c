@@ -10,6 +10,8 @@
 #include "ngx_http_soma_manage.h"
 
 
+static void ngx_http_soma_config_limit(soma_out_t *out, const char *owner,
+    soma_str_t text);
 static void ngx_http_soma_config_write(soma_out_t *out, void *data);
 static void ngx_http_soma_config_who(soma_out_t *out,
     ngx_http_soma_ctx_t *ctx);
@@ -114,10 +116,7 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
         limit = ctx->tenant->limits.elts;
 
         for (i = 0; i < ctx->tenant->limits.nelts; i++) {
-            soma_member_open(out, NULL, '{');
-            soma_member_text(out, "owner", "tenant");
-            soma_member_str(out, "limit", limit[i].text);
-            soma_put_char(out, '}');
+            ngx_http_soma_config_limit(out, "tenant", limit[i].text);
         }
     }
 
@@ -140,14 +139,21 @@ ngx_http_soma_config_limits(soma_out_t *out, ngx_http_soma_ctx_t *ctx)
         p = stop + 1;
 
         if (text.len) {
-            soma_member_open(out, NULL, '{');
-            soma_member_text(out, "owner", "key");
-            soma_member_str(out, "limit", text);
-            soma_put_char(out, '}');
+            ngx_http_soma_config_limit(out, "key", text);
         }
     }
 
     soma_put_char(out, ']');
+}
+
+
+static void
+ngx_http_soma_config_limit(soma_out_t *out, const char *owner, soma_str_t text)
+{
+    soma_member_open(out, NULL, '{');
+    soma_member_text(out, "owner", owner);
+    soma_member_str(out, "limit", text);
+    soma_put_char(out, '}');
 }
 
 

@@ -25,6 +25,8 @@ typedef struct {
 } ngx_http_soma_health_state_t;
 
 
+static void ngx_http_soma_health_zone(soma_out_t *out, ngx_http_soma_main_conf_t
+    *smcf);
 static void ngx_http_soma_health_look(ngx_http_request_t *r,
     ngx_http_soma_health_state_t *st);
 static void ngx_http_soma_health_write(soma_out_t *out, void *data);
@@ -182,10 +184,7 @@ ngx_http_soma_health_write(soma_out_t *out, void *data)
         ngx_http_soma_health_prices(out, smcf);
     }
 
-    soma_member_open(out, "zone", '{');
-    soma_member_int(out, "bytes", smcf->shm_zone->shm.size);
-    soma_member_int(out, "free_bytes", smcf->shpool->pfree * ngx_pagesize);
-    soma_put_char(out, '}');
+    ngx_http_soma_health_zone(out, smcf);
 
     soma_member_open(out, "providers", '[');
 
@@ -196,6 +195,16 @@ ngx_http_soma_health_write(soma_out_t *out, void *data)
     }
 
     soma_put_cstr(out, "]}\n");
+}
+
+
+static void
+ngx_http_soma_health_zone(soma_out_t *out, ngx_http_soma_main_conf_t *smcf)
+{
+    soma_member_open(out, "zone", '{');
+    soma_member_int(out, "bytes", smcf->shm_zone->shm.size);
+    soma_member_int(out, "free_bytes", smcf->shpool->pfree * ngx_pagesize);
+    soma_put_char(out, '}');
 }
 
 

@@ -18,6 +18,8 @@
 #include "ngx_http_soma_api_keys.h"
 
 
+static void ngx_http_soma_keys_until(ngx_http_soma_manage_t *m,
+    ngx_http_soma_call_t *call);
 static ngx_int_t ngx_http_soma_keys_page(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_entries(ngx_http_request_t *r,
@@ -112,22 +114,32 @@ ngx_http_soma_api_keys_range(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 
     ngx_http_soma_manage_printed(&call, from);
 
-    from = out->pos;
-    soma_put_cstr(out, "(tenant");
-
-    if (m->tenant.len) {
-        soma_put_char(out, ' ');
-        soma_put_str(out, m->tenant);
-    }
-
-    soma_put_char(out, '!');
-    ngx_http_soma_manage_printed(&call, from);
+    ngx_http_soma_keys_until(m, &call);
 
     ngx_http_soma_manage_cstr(&call, "LIMIT");
     ngx_http_soma_manage_cstr(&call, "0");
     ngx_http_soma_manage_int(&call, m->limit);
 
     return ngx_http_soma_manage_send(r, m, &call, ngx_http_soma_keys_entries);
+}
+
+
+/* all entries of the tenant, or of any, stand before this word */
+static void
+ngx_http_soma_keys_until(ngx_http_soma_manage_t *m, ngx_http_soma_call_t *call)
+{
+    u_char  *from;
+
+    from = call->out.pos;
+    soma_put_cstr(&call->out, "(tenant");
+
+    if (m->tenant.len) {
+        soma_put_char(&call->out, ' ');
+        soma_put_str(&call->out, m->tenant);
+    }
+
+    soma_put_char(&call->out, '!');
+    ngx_http_soma_manage_printed(call, from);
 }
 
 

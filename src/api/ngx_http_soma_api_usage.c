@@ -10,6 +10,8 @@
 #include "ngx_http_soma_api_usage.h"
 
 
+static ngx_uint_t ngx_http_soma_usage_last(ngx_http_soma_usage_state_t *st,
+    ngx_uint_t days);
 static ngx_int_t ngx_http_soma_usage_args(ngx_http_request_t *r,
     ngx_http_soma_usage_state_t *st);
 static ngx_int_t ngx_http_soma_usage_days(ngx_http_request_t *r,
@@ -264,14 +266,7 @@ ngx_http_soma_usage_batch(ngx_http_request_t *r,
     tenant = st->tenants.elts;
     days = st->to - st->from + 1;
 
-    last = st->sent + days;
-
-    if (st->ctx->main->redis.kind != SOMA_REDIS_CLUSTER) {
-        last = st->sent
-               + ngx_max(NGX_HTTP_SOMA_USAGE_BATCH / days, 1) * days;
-    }
-
-    last = ngx_min(last, st->tenants.nelts * days);
+    last = ngx_http_soma_usage_last(st, days);
 
     argv[0] = "HGETALL";
     argvlen[0] = sizeof("HGETALL") - 1;
@@ -298,6 +293,24 @@ ngx_http_soma_usage_batch(ngx_http_request_t *r,
 
         st->sent++;
     }
+}
+
+
+/* how many hashes are asked for when this batch is sent: a tenant's, or of a
+ * single server those of several */
+static ngx_uint_t
+ngx_http_soma_usage_last(ngx_http_soma_usage_state_t *st, ngx_uint_t days)
+{
+    ngx_uint_t  last;
+
+    last = st->sent + days;
+
+    if (st->ctx->main->redis.kind != SOMA_REDIS_CLUSTER) {
+        last = st->sent
+               + ngx_max(NGX_HTTP_SOMA_USAGE_BATCH / days, 1) * days;
+    }
+
+    return ngx_min(last, st->tenants.nelts * days);
 }
 
 

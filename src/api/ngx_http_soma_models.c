@@ -15,6 +15,8 @@
 #define NGX_HTTP_SOMA_MODEL_CREATED  1767225600
 
 
+static ngx_int_t ngx_http_soma_models_one(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, ngx_str_t *name);
 static void ngx_http_soma_models_write(soma_out_t *out, void *data);
 static void ngx_http_soma_model_write(soma_out_t *out, void *data);
 static ngx_uint_t ngx_http_soma_models_usable(ngx_http_soma_route_t *route);
@@ -23,11 +25,10 @@ static ngx_uint_t ngx_http_soma_models_usable(ngx_http_soma_route_t *route);
 ngx_int_t
 ngx_http_soma_models_handler(ngx_http_request_t *r)
 {
-    u_char                 *p, *end;
-    ngx_int_t               rc;
-    ngx_str_t               name;
-    ngx_http_soma_ctx_t    *ctx;
-    ngx_http_soma_route_t  *route;
+    u_char               *p, *end;
+    ngx_int_t             rc;
+    ngx_str_t             name;
+    ngx_http_soma_ctx_t  *ctx;
 
     ctx = ngx_http_soma_get_ctx(r);
 
@@ -55,15 +56,25 @@ ngx_http_soma_models_handler(ngx_http_request_t *r)
     name.data = p + sizeof("/models/") - 1;
     name.len = end - name.data;
 
-    route = ngx_http_soma_plan_route(ctx->main, &name);
+    return ngx_http_soma_models_one(r, ctx, &name);
+}
+
+
+static ngx_int_t
+ngx_http_soma_models_one(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    ngx_str_t *name)
+{
+    ngx_http_soma_route_t  *route;
+
+    route = ngx_http_soma_plan_route(ctx->main, name);
 
     if (route == NULL || !ngx_http_soma_plan_allowed(ctx, &route->name)) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NO_MODEL,
                                    "model_not_found",
                                    "the model \"%*s\" does not exist or this "
                                    "key may not use it, GET /v1/models lists "
-                                   "what it may", ngx_min(name.len, 128),
-                                   name.data);
+                                   "what it may", ngx_min(name->len, 128),
+                                   name->data);
     }
 
     return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,

@@ -21,6 +21,8 @@ typedef struct {
 } ngx_http_soma_address_t;
 
 
+static const char *ngx_http_soma_status_code(soma_fault_e fault);
+static ngx_int_t ngx_http_soma_auth_failed(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_address_wait(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_address_handler(ngx_event_t *ev);
 static void ngx_http_soma_address_over(ngx_http_soma_ctx_t *ctx);
@@ -357,16 +359,7 @@ ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
     a = ctx->attempt;
 
     if (a->fail == SOMA_FAIL_AUTH) {
-
-        /* another key of the client's would not help, nor another try */
-
-        ctx->error.no_retry = (ctx->error.fault == SOMA_FAULT_NONE);
-
-        return ngx_http_soma_fault(ctx, SOMA_FAULT_UPSTREAM, "provider_auth",
-                                   "provider \"%V\" does not accept this "
-                                   "gateway: your key is good, whoever runs "
-                                   "the gateway has to look at its own",
-                                   &ctx->model->provider->name);
+        return ngx_http_soma_auth_failed(ctx);
     }
 
     if (a->fail == SOMA_FAIL_STATUS) {
@@ -398,6 +391,20 @@ ngx_http_soma_all_failed(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
 }
 
 
+/* another key of the client's would not help, nor another try */
+static ngx_int_t
+ngx_http_soma_auth_failed(ngx_http_soma_ctx_t *ctx)
+{
+    ctx->error.no_retry = (ctx->error.fault == SOMA_FAULT_NONE);
+
+    return ngx_http_soma_fault(ctx, SOMA_FAULT_UPSTREAM, "provider_auth",
+                               "provider \"%V\" does not accept this "
+                               "gateway: your key is good, whoever runs "
+                               "the gateway has to look at its own",
+                               &ctx->model->provider->name);
+}
+
+
 /* a provider's error that was not written as errors are: with its status */
 static ngx_int_t
 ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a)
@@ -415,25 +422,7 @@ ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a)
 
     fault = soma_dialect_fault_of((int) a->status.code, &status);
 
-    switch (fault) {
-
-    case SOMA_FAULT_TIMEOUT:
-        code = "upstream_timeout";
-        break;
-
-    case SOMA_FAULT_RATE:
-        code = "rate_limit_exceeded";
-        break;
-
-    case SOMA_FAULT_UPSTREAM:
-    case SOMA_FAULT_UNAVAILABLE:
-        code = "upstream_error";
-        break;
-
-    default:
-        code = "provider_error";
-        break;
-    }
+    code = ngx_http_soma_status_code(fault);
 
     ctx->status = status;
     ctx->reply.status = status;
@@ -446,4 +435,25 @@ ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a)
     return ngx_http_soma_fault(ctx, fault, code,
                                "no target of \"%V\" gave an answer (%V)",
                                &ctx->route->name, &ctx->note);
+}
+
+
+static const char *
+ngx_http_soma_status_code(soma_fault_e fault)
+{
+    switch (fault) {
+
+    case SOMA_FAULT_TIMEOUT:
+        return "upstream_timeout";
+
+    case SOMA_FAULT_RATE:
+        return "rate_limit_exceeded";
+
+    case SOMA_FAULT_UPSTREAM:
+    case SOMA_FAULT_UNAVAILABLE:
+        return "upstream_error";
+
+    default:
+        return "provider_error";
+    }
 }

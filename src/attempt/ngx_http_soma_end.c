@@ -12,6 +12,8 @@
 #include "ngx_http_soma_settle.h"
 
 
+static ngx_uint_t ngx_http_soma_end_hears(ngx_http_soma_ctx_t *ctx, ngx_int_t
+    rc);
 static void ngx_http_soma_end_rest(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_event_last(ngx_http_soma_attempt_t *a,
     soma_sse_event_t *event);
@@ -23,10 +25,8 @@ void
 ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 {
     ngx_http_soma_ctx_t  *ctx;
-    ngx_http_request_t   *r;
 
     ctx = a->ctx;
-    r = ctx->request;
 
     /* it is not held any more, but settled as one that was */
 
@@ -60,12 +60,19 @@ ngx_http_soma_end_answer(ngx_http_soma_attempt_t *a, ngx_int_t rc)
 
     ngx_http_soma_outcome_settle(ctx);
 
-    if (rc != NGX_DONE && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST
-        && rc != NGX_HTTP_REQUEST_TIME_OUT && !r->connection->error
-        && !ctx->left)
-    {
+    if (ngx_http_soma_end_hears(ctx, rc)) {
         ngx_http_soma_fault_event(a, rc);
     }
+}
+
+
+/* whether the client is still there to be told */
+static ngx_uint_t
+ngx_http_soma_end_hears(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
+{
+    return rc != NGX_DONE && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST
+           && rc != NGX_HTTP_REQUEST_TIME_OUT
+           && !ctx->request->connection->error && !ctx->left;
 }
 
 

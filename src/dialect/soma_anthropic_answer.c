@@ -11,6 +11,8 @@
 #include "soma_write.h"
 
 
+static void soma_anthropic_answer_head(soma_anthropic_answer_t *answer,
+    soma_anthropic_open_t *open, const soma_inner_event_t *event);
 static int soma_anthropic_answer_begin(soma_anthropic_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_anthropic_answer_new(soma_anthropic_answer_t *answer,
@@ -203,6 +205,22 @@ soma_anthropic_answer_begin(soma_anthropic_answer_t *answer,
                                                   : event->kind;
     open->tool = event->tool;
 
+    soma_anthropic_answer_head(answer, open, event);
+
+    if (answer->stream) {
+        soma_anthropic_answer_flush(answer, out);
+    }
+
+    return open->head.failed ? SOMA_ERROR : SOMA_OK;
+}
+
+
+/* what of a block is known as it begins */
+
+static void
+soma_anthropic_answer_head(soma_anthropic_answer_t *answer,
+    soma_anthropic_open_t *open, const soma_inner_event_t *event)
+{
     if (open->kind == SOMA_INNER_CALL) {
         answer->calls = 1;
         soma_pieces_cstr(&open->head, "\"type\":\"tool_use\"");
@@ -216,12 +234,6 @@ soma_anthropic_answer_begin(soma_anthropic_answer_t *answer,
     } else if (open->kind == SOMA_INNER_REFUSAL) {
         answer->refused = 1;
     }
-
-    if (answer->stream) {
-        soma_anthropic_answer_flush(answer, out);
-    }
-
-    return open->head.failed ? SOMA_ERROR : SOMA_OK;
 }
 
 

@@ -10,6 +10,9 @@
 #include "soma_anthropic_request.h"
 
 
+static int soma_anthropic_turns_blocks(soma_fill_t *r, soma_inner_block_t
+    ***last, soma_json_iter_t *it, unsigned depth);
+static int soma_anthropic_turns_role(soma_str_t role, soma_inner_role_e *inner);
 static int soma_anthropic_turns_message(soma_fill_t *r, soma_str_t message);
 static int soma_anthropic_turns_content(soma_fill_t *r,
     soma_inner_block_t ***last, soma_json_value_t *value, unsigned depth,
@@ -98,16 +101,7 @@ soma_anthropic_turns_message(soma_fill_t *r, soma_str_t message)
 
     (void) soma_fill_text(message, "role", &role);
 
-    if (soma_str_is(role, "user")) {
-        inner = SOMA_INNER_USER;
-
-    } else if (soma_str_is(role, "assistant")) {
-        inner = SOMA_INNER_ASSISTANT;
-
-    } else if (soma_str_is(role, "system")) {
-        inner = SOMA_INNER_SYSTEM;
-
-    } else {
+    if (soma_anthropic_turns_role(role, &inner) != SOMA_OK) {
         return soma_fill_fail(r, "\"", role, "\" is no role of a message: "
                               "there are user, assistant and system");
     }
@@ -137,13 +131,30 @@ soma_anthropic_turns_message(soma_fill_t *r, soma_str_t message)
 
 
 static int
+soma_anthropic_turns_role(soma_str_t role, soma_inner_role_e *inner)
+{
+    if (soma_str_is(role, "user")) {
+        *inner = SOMA_INNER_USER;
+
+    } else if (soma_str_is(role, "assistant")) {
+        *inner = SOMA_INNER_ASSISTANT;
+
+    } else if (soma_str_is(role, "system")) {
+        *inner = SOMA_INNER_SYSTEM;
+
+    } else {
+        return SOMA_DECLINED;
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
 soma_anthropic_turns_content(soma_fill_t *r, soma_inner_block_t ***last,
     soma_json_value_t *value, unsigned depth, unsigned *string)
 {
-    int                  rc;
-    soma_str_t           name;
     soma_json_iter_t     it;
-    soma_json_value_t    part;
     soma_inner_block_t  *block;
 
     *string = 0;
@@ -166,7 +177,19 @@ soma_anthropic_turns_content(soma_fill_t *r, soma_inner_block_t ***last,
         return SOMA_ERROR;
     }
 
-    while ((rc = soma_json_next(&it, &name, &part)) == SOMA_OK) {
+    return soma_anthropic_turns_blocks(r, last, &it, depth);
+}
+
+
+static int
+soma_anthropic_turns_blocks(soma_fill_t *r, soma_inner_block_t ***last,
+    soma_json_iter_t *it, unsigned depth)
+{
+    int                rc;
+    soma_str_t         name;
+    soma_json_value_t  part;
+
+    while ((rc = soma_json_next(it, &name, &part)) == SOMA_OK) {
 
         if (part.type != SOMA_JSON_OBJECT) {
             *r->error = "each block of a content must be an object";

@@ -11,6 +11,9 @@
 #include "soma_anthropic_read.h"
 
 
+static void soma_anthropic_usage_written(int64_t *n);
+
+
 typedef struct {
     soma_str_t     name;
     unsigned char  place;
@@ -135,19 +138,7 @@ soma_anthropic_usage_counted(soma_anthropic_read_t *w)
 
     input = u->input_tokens - u->cached_tokens - u->cache_write_tokens;
 
-    if (n[SOMA_A_CACHE_WRITE] < 0
-        && (n[SOMA_A_CACHE_WRITE_5M] >= 0 || n[SOMA_A_CACHE_WRITE_1H] >= 0))
-    {
-        n[SOMA_A_CACHE_WRITE] = 0;
-
-        if (n[SOMA_A_CACHE_WRITE_5M] > 0) {
-            n[SOMA_A_CACHE_WRITE] += n[SOMA_A_CACHE_WRITE_5M];
-        }
-
-        if (n[SOMA_A_CACHE_WRITE_1H] > 0) {
-            n[SOMA_A_CACHE_WRITE] += n[SOMA_A_CACHE_WRITE_1H];
-        }
-    }
+    soma_anthropic_usage_written(n);
 
     soma_anthropic_usage_set(&input, n[SOMA_A_INPUT]);
     soma_anthropic_usage_set(&u->output_tokens, n[SOMA_A_OUTPUT]);
@@ -171,5 +162,28 @@ soma_anthropic_usage_counted(soma_anthropic_read_t *w)
     if (w->last && n[SOMA_A_OUTPUT] >= 0) {
         w->counted = 1;
         w->answer->usage_proper = 1;
+    }
+}
+
+
+/* where only the parts of what was written to the cache are told */
+
+static void
+soma_anthropic_usage_written(int64_t *n)
+{
+    if (n[SOMA_A_CACHE_WRITE] >= 0
+        || (n[SOMA_A_CACHE_WRITE_5M] < 0 && n[SOMA_A_CACHE_WRITE_1H] < 0))
+    {
+        return;
+    }
+
+    n[SOMA_A_CACHE_WRITE] = 0;
+
+    if (n[SOMA_A_CACHE_WRITE_5M] > 0) {
+        n[SOMA_A_CACHE_WRITE] += n[SOMA_A_CACHE_WRITE_5M];
+    }
+
+    if (n[SOMA_A_CACHE_WRITE_1H] > 0) {
+        n[SOMA_A_CACHE_WRITE] += n[SOMA_A_CACHE_WRITE_1H];
     }
 }

@@ -7,6 +7,7 @@
 #include "soma_events.h"
 
 
+static void soma_events_id(soma_events_t *events, soma_events_open_t *open);
 static void soma_events_ready(soma_events_t *events);
 static int soma_events_start(soma_events_t *events);
 static int soma_events_first(soma_events_t *events,
@@ -233,16 +234,10 @@ static int
 soma_events_first(soma_events_t *events, soma_events_open_t *open)
 {
     soma_str_t          text;
-    soma_out_t          id;
     soma_inner_event_t  event;
 
     if (open->kind == SOMA_INNER_CALL && open->id_len == 0) {
-        soma_put_init(&id, open->id, sizeof(open->id));
-        soma_put_cstr(&id, "call_");
-        id.pos = soma_put_hex64(id.pos, soma_str_hash(&events->seed,
-                                                      sizeof(events->seed))
-                                    + events->calls);
-        open->id_len = (unsigned) (id.pos - id.start);
+        soma_events_id(events, open);
     }
 
     events->calls += (open->kind == SOMA_INNER_CALL);
@@ -277,6 +272,22 @@ soma_events_first(soma_events_t *events, soma_events_open_t *open)
     }
 
     return soma_events_delta(events, open, text);
+}
+
+
+/* of a call that its provider gave none */
+
+static void
+soma_events_id(soma_events_t *events, soma_events_open_t *open)
+{
+    soma_out_t  id;
+
+    soma_put_init(&id, open->id, sizeof(open->id));
+    soma_put_cstr(&id, "call_");
+    id.pos = soma_put_hex64(id.pos, soma_str_hash(&events->seed,
+                                                  sizeof(events->seed))
+                                + events->calls);
+    open->id_len = (unsigned) (id.pos - id.start);
 }
 
 

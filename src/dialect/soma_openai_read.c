@@ -10,6 +10,8 @@
 #include "soma_openai_slot.h"
 
 
+static void soma_openai_read_delta(soma_openai_read_t *w,
+    const unsigned char *p, size_t len, unsigned escaped);
 static void soma_openai_note(void *data, unsigned slot,
     soma_json_type_e type, const unsigned char *p);
 static void soma_openai_word(void *data, unsigned slot,
@@ -392,7 +394,6 @@ static void
 soma_openai_piece(void *data, unsigned slot, const unsigned char *p,
     size_t len, unsigned escaped)
 {
-    int64_t              before;
     soma_openai_read_t  *w = data;
 
     if (slot == SOMA_S_PART) {
@@ -420,22 +421,32 @@ soma_openai_piece(void *data, unsigned slot, const unsigned char *p,
         return;
 
     case SOMA_S_EVENT_DELTA:
-
-        if (w->type != SOMA_T_DELTA && w->type != SOMA_T_NONE) {
-            return;
-        }
-
-        before = w->answer->text_len;
-        soma_openai_heard(w, SOMA_OPENAI_CONTENT, p, len, escaped);
-
-        if (w->type == SOMA_T_NONE) {
-            w->doubtful += w->answer->text_len - before;
-        }
-
+        soma_openai_read_delta(w, p, len, escaped);
         return;
     }
 
     soma_openai_heard(w, SOMA_OPENAI_CONTENT, p, len, escaped);
+}
+
+
+/* of an event whose type is yet to come it is in doubt */
+
+static void
+soma_openai_read_delta(soma_openai_read_t *w, const unsigned char *p,
+    size_t len, unsigned escaped)
+{
+    int64_t  before;
+
+    if (w->type != SOMA_T_DELTA && w->type != SOMA_T_NONE) {
+        return;
+    }
+
+    before = w->answer->text_len;
+    soma_openai_heard(w, SOMA_OPENAI_CONTENT, p, len, escaped);
+
+    if (w->type == SOMA_T_NONE) {
+        w->doubtful += w->answer->text_len - before;
+    }
 }
 
 

@@ -10,6 +10,9 @@
 #include "soma_write.h"
 
 
+static int soma_openai_responses_broken(soma_openai_responses_t *answer);
+static int soma_openai_responses_empty(soma_openai_responses_t *answer,
+    soma_pieces_t *out);
 static int soma_openai_responses_start(soma_openai_responses_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_openai_responses_begin(soma_openai_responses_t *answer,
@@ -508,25 +511,15 @@ soma_openai_responses_finish(soma_openai_responses_t *answer,
     int                  rc;
     soma_openai_item_t  *item;
     soma_openai_part_t  *part;
-    soma_inner_event_t   event;
 
     if (answer->finished) {
         return SOMA_OK;
     }
 
-    /* clients look for a message where there is nothing else */
-
-    if (answer->items == NULL) {
-        memset(&event, 0, sizeof(soma_inner_event_t));
-
-        event.event = SOMA_INNER_BEGIN;
-        event.kind = SOMA_INNER_TEXT;
-
-        rc = soma_openai_responses_begin(answer, out, &event);
-
-        if (rc != SOMA_OK) {
-            return rc;
-        }
+    rc = (answer->items == NULL) ? soma_openai_responses_empty(answer, out)
+                                 : SOMA_OK;
+    if (rc != SOMA_OK) {
+        return rc;
     }
 
     for (item = answer->items; item; item = item->next) {
@@ -549,6 +542,23 @@ soma_openai_responses_finish(soma_openai_responses_t *answer,
     soma_openai_responses_settle(answer, out);
 
     return SOMA_OK;
+}
+
+
+/* clients look for a message where there is nothing else */
+
+static int
+soma_openai_responses_empty(soma_openai_responses_t *answer,
+    soma_pieces_t *out)
+{
+    soma_inner_event_t  event;
+
+    memset(&event, 0, sizeof(soma_inner_event_t));
+
+    event.event = SOMA_INNER_BEGIN;
+    event.kind = SOMA_INNER_TEXT;
+
+    return soma_openai_responses_begin(answer, out, &event);
 }
 
 
@@ -595,9 +605,6 @@ static int
 soma_openai_responses_failed(soma_openai_responses_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event)
 {
-    soma_openai_item_t  *item;
-    soma_openai_part_t  *part;
-
     answer->done = 1;
     answer->ended = 1;
     answer->failed = 1;
@@ -619,6 +626,25 @@ soma_openai_responses_failed(soma_openai_responses_t *answer,
         }
     }
 
+    if (soma_openai_responses_broken(answer) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    soma_openai_responses_error(answer, out, event);
+    soma_openai_responses_told(answer, out, "response.failed");
+
+    return SOMA_OK;
+}
+
+
+/* what was said so far is all that there will be */
+
+static int
+soma_openai_responses_broken(soma_openai_responses_t *answer)
+{
+    soma_openai_item_t  *item;
+    soma_openai_part_t  *part;
+
     for (item = answer->items; item; item = item->next) {
         for (part = item->parts; part; part = part->next) {
 
@@ -634,9 +660,6 @@ soma_openai_responses_failed(soma_openai_responses_t *answer,
         item->incomplete = !item->done;
         item->done = 1;
     }
-
-    soma_openai_responses_error(answer, out, event);
-    soma_openai_responses_told(answer, out, "response.failed");
 
     return SOMA_OK;
 }

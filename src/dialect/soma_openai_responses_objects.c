@@ -12,6 +12,8 @@
 #include "soma_write.h"
 
 
+static void soma_openai_responses_output(soma_openai_responses_t *answer,
+    soma_pieces_t *out);
 static const char *soma_openai_responses_status(
     soma_openai_responses_t *answer);
 static void soma_openai_responses_reason(soma_openai_responses_t *answer,
@@ -36,8 +38,6 @@ void
 soma_openai_responses_object(soma_openai_responses_t *answer,
     soma_pieces_t *out)
 {
-    soma_openai_item_t  *item;
-
     soma_pieces_char(out, '{');
     soma_write_raw(out, "id", answer->response);
     soma_write_word(out, "object", "response");
@@ -54,19 +54,8 @@ soma_openai_responses_object(soma_openai_responses_t *answer,
     }
 
     soma_write_quoted(out, "model", answer->model);
-    soma_pieces_cstr(out, ",\"output\":[");
-
-    for (item = answer->ended ? answer->items : NULL; item;
-         item = item->next)
-    {
-        if (item != answer->items) {
-            soma_pieces_char(out, ',');
-        }
-
-        soma_openai_responses_item(item, out);
-    }
-
-    soma_pieces_cstr(out, "],\"parallel_tool_calls\":true,"
+    soma_openai_responses_output(answer, out);
+    soma_pieces_cstr(out, ",\"parallel_tool_calls\":true,"
                           "\"previous_response_id\":null,\"store\":false,"
                           "\"temperature\":1,\"text\":{\"format\":"
                           "{\"type\":\"text\"}},\"tool_choice\":\"auto\","
@@ -81,6 +70,28 @@ soma_openai_responses_object(soma_openai_responses_t *answer,
     }
 
     soma_pieces_cstr(out, ",\"user\":null,\"metadata\":{}}");
+}
+
+
+static void
+soma_openai_responses_output(soma_openai_responses_t *answer,
+    soma_pieces_t *out)
+{
+    soma_openai_item_t  *item;
+
+    soma_pieces_cstr(out, ",\"output\":[");
+
+    for (item = answer->ended ? answer->items : NULL; item;
+         item = item->next)
+    {
+        if (item != answer->items) {
+            soma_pieces_char(out, ',');
+        }
+
+        soma_openai_responses_item(item, out);
+    }
+
+    soma_pieces_char(out, ']');
 }
 
 

@@ -13,6 +13,10 @@
 #define SOMA_OPENAI_WHY  "has no place in a chat request of OpenAI's API"
 
 
+static void soma_openai_write_tool(soma_pieces_t *out, const
+    soma_inner_toolset_t *tool);
+static void soma_openai_write_parts(soma_pieces_t *out, const soma_inner_block_t
+    *block);
 static void soma_openai_write_lists(soma_pieces_t *out,
     const soma_inner_request_t *request);
 static void soma_openai_write_system(soma_pieces_t *out,
@@ -437,8 +441,6 @@ static int
 soma_openai_write_file(soma_pieces_t *out, const soma_inner_block_t *block,
     soma_inner_loss_t *loss)
 {
-    const soma_inner_block_t  *part;
-
     if (block->source == SOMA_INNER_URL || block->source == SOMA_INNER_FILE) {
         return soma_inner_lose(loss, SOMA_STR("a document by URL or id"),
                                SOMA_OPENAI_WHY);
@@ -447,17 +449,7 @@ soma_openai_write_file(soma_pieces_t *out, const soma_inner_block_t *block,
     soma_openai_write_comma(out);
 
     if (block->source == SOMA_INNER_PARTS) {
-        soma_pieces_cstr(out, "{\"type\":\"text\",\"text\":\"");
-        soma_pieces_str(out, block->title);
-
-        for (part = block->content; part; part = part->next) {
-            if (part->kind == SOMA_INNER_TEXT) {
-                soma_pieces_cstr(out, "\\n\\n");
-                soma_pieces_str(out, part->text);
-            }
-        }
-
-        soma_pieces_cstr(out, "\"}");
+        soma_openai_write_parts(out, block);
         return SOMA_OK;
     }
 
@@ -482,6 +474,25 @@ soma_openai_write_file(soma_pieces_t *out, const soma_inner_block_t *block,
     soma_pieces_cstr(out, "}}");
 
     return SOMA_OK;
+}
+
+
+static void
+soma_openai_write_parts(soma_pieces_t *out, const soma_inner_block_t *block)
+{
+    const soma_inner_block_t  *part;
+
+    soma_pieces_cstr(out, "{\"type\":\"text\",\"text\":\"");
+    soma_pieces_str(out, block->title);
+
+    for (part = block->content; part; part = part->next) {
+        if (part->kind == SOMA_INNER_TEXT) {
+            soma_pieces_cstr(out, "\\n\\n");
+            soma_pieces_str(out, part->text);
+        }
+    }
+
+    soma_pieces_cstr(out, "\"}");
 }
 
 
@@ -547,7 +558,6 @@ soma_openai_write_tools(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
     unsigned                     i, n;
-    const char                  *kind;
     const soma_inner_toolset_t  *tool;
 
     n = 0;
@@ -564,23 +574,8 @@ soma_openai_write_tools(soma_pieces_t *out,
             continue;
         }
 
-        kind = (tool->kind == SOMA_INNER_CUSTOM) ? "custom" : "function";
-
         soma_pieces_cstr(out, n++ == 0 ? ",\"tools\":[{" : ",{");
-        soma_write_word(out, "type", kind);
-        soma_write_name(out, kind);
-        soma_pieces_char(out, '{');
-        soma_write_quoted(out, "name", tool->name);
-        soma_write_text(out, "description", tool->about);
-        soma_write_raw(out, "parameters", tool->schema);
-        soma_write_raw(out, "format", tool->grammar);
-
-        if (tool->strict_said) {
-            soma_write_raw(out, "strict", tool->strict ? SOMA_STR("true")
-                                                       : SOMA_STR("false"));
-        }
-
-        soma_pieces_cstr(out, "}}");
+        soma_openai_write_tool(out, tool);
     }
 
     /* a choice without tools is refused by OpenAI */
@@ -591,6 +586,30 @@ soma_openai_write_tools(soma_pieces_t *out,
     }
 
     return SOMA_OK;
+}
+
+
+static void
+soma_openai_write_tool(soma_pieces_t *out, const soma_inner_toolset_t *tool)
+{
+    const char  *kind;
+
+    kind = (tool->kind == SOMA_INNER_CUSTOM) ? "custom" : "function";
+
+    soma_write_word(out, "type", kind);
+    soma_write_name(out, kind);
+    soma_pieces_char(out, '{');
+    soma_write_quoted(out, "name", tool->name);
+    soma_write_text(out, "description", tool->about);
+    soma_write_raw(out, "parameters", tool->schema);
+    soma_write_raw(out, "format", tool->grammar);
+
+    if (tool->strict_said) {
+        soma_write_raw(out, "strict", tool->strict ? SOMA_STR("true")
+                                                   : SOMA_STR("false"));
+    }
+
+    soma_pieces_cstr(out, "}}");
 }
 
 

@@ -17,6 +17,7 @@
 #define SOMA_WORK_OGG_MAX       65307       /* bytes of a page */
 
 
+static int64_t soma_work_ogg_rate(const unsigned char *p);
 static int64_t soma_work_wav(soma_str_t file);
 static int64_t soma_work_mp3(soma_str_t file);
 static size_t soma_work_frame(const unsigned char *p, int64_t *samples,
@@ -299,15 +300,7 @@ soma_work_ogg(soma_str_t file)
         return 0;
     }
 
-    if (memcmp(p, "OpusHead", 8) == 0) {
-        rate = SOMA_WORK_OPUS_RATE;
-
-    } else if (memcmp(p, "\1vorbis", 7) == 0) {
-        rate = soma_work_le(p + 12, 4);
-
-    } else {
-        return 0;
-    }
+    rate = soma_work_ogg_rate(p);
 
     last = (file.len > SOMA_WORK_OGG_MAX) ? file.len - SOMA_WORK_OGG_MAX : 0;
 
@@ -330,4 +323,17 @@ soma_work_ogg(soma_str_t file)
     }
 
     return soma_number_muldiv(granule, SOMA_WORK_MS, rate) + 1;
+}
+
+
+/* granules a second; 0: neither Opus nor Vorbis */
+
+static int64_t
+soma_work_ogg_rate(const unsigned char *p)
+{
+    if (memcmp(p, "OpusHead", 8) == 0) {
+        return SOMA_WORK_OPUS_RATE;
+    }
+
+    return memcmp(p, "\1vorbis", 7) == 0 ? soma_work_le(p + 12, 4) : 0;
 }

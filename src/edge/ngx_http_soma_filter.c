@@ -19,6 +19,8 @@
 #define NGX_HTTP_SOMA_TAIL_MAX   65536  /* of an answer, that go at once */
 
 
+static ngx_int_t ngx_http_soma_add_retry(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, soma_out_t *out);
 static ngx_int_t ngx_http_soma_header_filter(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_soma_drained(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
@@ -414,7 +416,6 @@ static ngx_int_t
 ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     soma_out_t *out)
 {
-    int64_t           retry;
     const ngx_str_t  *name;
 
     name = ngx_http_soma_names;
@@ -430,27 +431,8 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    /* a budget that is used up till midnight is both: known when, and no case
-     * for a client that would try again by itself */
-
-    retry = ctx->error.retry_ms;
-
-    if (!ctx->error.no_retry) {
-        retry = soma_dialect_fault_retry(ctx->error.fault, retry);
-    }
-
-    if (retry > 0) {
-
-        /* whole seconds, and never too early */
-
-        ngx_http_soma_filter_drop_headers(r, "retry-after");
-
-        if (ngx_http_soma_add_number(r, &name[NGX_HTTP_SOMA_H_RETRY_AFTER],
-                                     out, (retry + 999) / 1000)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ngx_http_soma_add_retry(r, ctx, out) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (ctx->error.no_retry) {
@@ -459,6 +441,35 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/* a budget that is used up till midnight is both: known when, and no case for
+ * a client that would try again by itself */
+static ngx_int_t
+ngx_http_soma_add_retry(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    soma_out_t *out)
+{
+    int64_t           retry;
+    const ngx_str_t  *name;
+
+    retry = ctx->error.retry_ms;
+
+    if (!ctx->error.no_retry) {
+        retry = soma_dialect_fault_retry(ctx->error.fault, retry);
+    }
+
+    if (retry <= 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_soma_filter_drop_headers(r, "retry-after");
+
+    /* whole seconds, and never too early */
+
+    name = &ngx_http_soma_names[NGX_HTTP_SOMA_H_RETRY_AFTER];
+
+    return ngx_http_soma_add_number(r, name, out, (retry + 999) / 1000);
 }
 
 

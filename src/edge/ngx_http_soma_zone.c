@@ -22,6 +22,8 @@
 #define NGX_HTTP_SOMA_ZONE_LAYOUT  10
 
 
+static ngx_http_soma_zone_t *ngx_http_soma_zone_new(ngx_shm_zone_t *shm_zone,
+    ngx_slab_pool_t *shpool);
 static ngx_int_t ngx_http_soma_zone_parts(ngx_http_soma_main_conf_t *smcf,
     ngx_log_t *log);
 static ngx_int_t ngx_http_soma_zone_log(ngx_shm_zone_t *shm_zone);
@@ -45,20 +47,10 @@ ngx_http_soma_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone = smcf->shpool->data;
 
     } else {
-        zone = ngx_slab_calloc(smcf->shpool, sizeof(ngx_http_soma_zone_t));
-
-        if (zone == NULL || ngx_http_soma_zone_log(shm_zone) != NGX_OK) {
-            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                          "soma_zone \"%V\" is too small",
-                          &shm_zone->shm.name);
+        zone = ngx_http_soma_zone_new(shm_zone, smcf->shpool);
+        if (zone == NULL) {
             return NGX_ERROR;
         }
-
-        zone->layout = NGX_HTTP_SOMA_ZONE_LAYOUT;
-        smcf->shpool->data = zone;
-
-        /* a full zone is the caller's to tell of, with its own words */
-        smcf->shpool->log_nomem = 0;
     }
 
     if (zone == NULL || zone->layout != NGX_HTTP_SOMA_ZONE_LAYOUT) {
@@ -74,6 +66,29 @@ ngx_http_soma_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     smcf->zone = zone;
 
     return ngx_http_soma_zone_parts(smcf, shm_zone->shm.log);
+}
+
+
+static ngx_http_soma_zone_t *
+ngx_http_soma_zone_new(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
+{
+    ngx_http_soma_zone_t  *zone;
+
+    zone = ngx_slab_calloc(shpool, sizeof(ngx_http_soma_zone_t));
+
+    if (zone == NULL || ngx_http_soma_zone_log(shm_zone) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "soma_zone \"%V\" is too small", &shm_zone->shm.name);
+        return NULL;
+    }
+
+    zone->layout = NGX_HTTP_SOMA_ZONE_LAYOUT;
+    shpool->data = zone;
+
+    /* a full zone is the caller's to tell of, with its own words */
+    shpool->log_nomem = 0;
+
+    return zone;
 }
 
 

@@ -13,6 +13,8 @@
 #define NGX_HTTP_SOMA_JWT_POOL  16384
 
 
+static ngx_int_t ngx_http_soma_jwt_tenant_check(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_jwt_t *jwt, ngx_str_t *claim, soma_str_t tenant);
 static ngx_int_t ngx_http_soma_jwt_look(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, soma_str_t token, soma_arena_t *arena);
 static ngx_http_soma_jwt_t *ngx_http_soma_jwt_find(
@@ -370,7 +372,15 @@ ngx_http_soma_jwt_tenant(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
                                    claim);
     }
 
-    if (!soma_tenant_valid(identity->tenant)) {
+    return ngx_http_soma_jwt_tenant_check(ctx, jwt, claim, identity->tenant);
+}
+
+
+static ngx_int_t
+ngx_http_soma_jwt_tenant_check(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_jwt_t *jwt, ngx_str_t *claim, soma_str_t tenant)
+{
+    if (!soma_tenant_valid(tenant)) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_UNAUTHORIZED,
                                    "invalid_tenant_claim",
                                    "the token's claim \"%V\" is no name of a "
@@ -378,7 +388,7 @@ ngx_http_soma_jwt_tenant(ngx_http_soma_ctx_t *ctx, ngx_http_soma_jwt_t *jwt,
                                    "and \"-\" are allowed", claim);
     }
 
-    if (soma_key_models_allow(ngx_http_soma_str(jwt->tenants), identity->tenant)
+    if (soma_key_models_allow(ngx_http_soma_str(jwt->tenants), tenant)
         != SOMA_OK)
     {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_FORBIDDEN,

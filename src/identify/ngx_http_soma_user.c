@@ -10,6 +10,8 @@
 #include "soma_tags.h"
 
 
+static char *ngx_http_soma_user_header(ngx_conf_t *cf, ngx_http_soma_loc_conf_t
+    *slcf, ngx_str_t *value);
 static ngx_int_t ngx_http_soma_user_said(ngx_http_soma_ctx_t *ctx,
     soma_json_value_t *value);
 static ngx_int_t ngx_http_soma_user_set(ngx_http_soma_ctx_t *ctx,
@@ -26,7 +28,7 @@ ngx_http_soma_user_from(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_soma_loc_conf_t  *slcf = conf;
 
-    ngx_str_t  *value, *name;
+    ngx_str_t  *value;
 
     (void) cmd;
 
@@ -35,7 +37,6 @@ ngx_http_soma_user_from(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
-    name = &slcf->user_header;
 
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
         slcf->user_from = NGX_HTTP_SOMA_USER_OFF;
@@ -50,17 +51,7 @@ ngx_http_soma_user_from(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (cf->args->nelts == 3 && ngx_strcmp(value[1].data, "header") == 0) {
-        slcf->user_from = NGX_HTTP_SOMA_USER_HEADER;
-
-        name->len = value[2].len;
-        name->data = ngx_pnalloc(cf->pool, name->len);
-        if (name->data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        ngx_strlow(name->data, value[2].data, name->len);
-
-        return NGX_CONF_OK;
+        return ngx_http_soma_user_header(cf, slcf, &value[2]);
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -68,6 +59,27 @@ ngx_http_soma_user_from(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        "\"body user\" or \"off\" is allowed");
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_soma_user_header(ngx_conf_t *cf, ngx_http_soma_loc_conf_t *slcf,
+    ngx_str_t *value)
+{
+    ngx_str_t  *name;
+
+    slcf->user_from = NGX_HTTP_SOMA_USER_HEADER;
+    name = &slcf->user_header;
+
+    name->len = value->len;
+    name->data = ngx_pnalloc(cf->pool, name->len);
+    if (name->data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_strlow(name->data, value->data, name->len);
+
+    return NGX_CONF_OK;
 }
 
 

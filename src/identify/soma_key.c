@@ -21,6 +21,7 @@
      + sizeof(int64_t))
 
 
+static unsigned soma_key_capability(soma_str_t word);
 static int soma_set_text(soma_str_t *dst, soma_str_t value, size_t max);
 static int soma_set_models(soma_identity_t *identity, soma_str_t value);
 static int soma_set_limits(soma_identity_t *identity, soma_str_t value);
@@ -107,7 +108,7 @@ int
 soma_key_capabilities_parse(soma_str_t list, unsigned *bits)
 {
     size_t      len;
-    unsigned    found;
+    unsigned    found, bit;
     soma_str_t  word;
 
     found = 0;
@@ -123,18 +124,13 @@ soma_key_capabilities_parse(soma_str_t list, unsigned *bits)
         word.len = len;
         word = soma_str_trim(word);
 
-        if (soma_str_is(word, "admin")) {
-            found |= SOMA_CAN_ADMIN;
+        bit = soma_key_capability(word);
 
-        } else if (soma_str_is(word, "usage")) {
-            found |= SOMA_CAN_USAGE;
-
-        } else if (soma_str_is(word, "user")) {
-            found |= SOMA_CAN_USER;
-
-        } else {
+        if (bit == 0) {
             return SOMA_ERROR;
         }
+
+        found |= bit;
 
         if (len == list.len) {
             break;
@@ -151,6 +147,17 @@ soma_key_capabilities_parse(soma_str_t list, unsigned *bits)
     *bits = found;
 
     return SOMA_OK;
+}
+
+
+/* its bit, 0: there is none of that name */
+
+static unsigned
+soma_key_capability(soma_str_t word)
+{
+    return soma_str_is(word, "admin") ? SOMA_CAN_ADMIN
+           : soma_str_is(word, "usage") ? SOMA_CAN_USAGE
+           : soma_str_is(word, "user") ? SOMA_CAN_USER : 0;
 }
 
 

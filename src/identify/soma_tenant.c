@@ -9,6 +9,10 @@
 #include "soma_quota.h"
 
 
+static void soma_tenant_flagged(soma_tenant_t *tenant, unsigned char flags);
+static unsigned char soma_tenant_flags(const soma_tenant_t *tenant);
+
+
 #define SOMA_TENANT_STRINGS     3
 
 #define SOMA_TENANT_HAS_LIMITS  0x01
@@ -109,7 +113,7 @@ soma_tenant_pack(const soma_tenant_t *tenant, unsigned char *buf, size_t size)
     size_t          total, i;
     uint16_t        lens[SOMA_TENANT_STRINGS];
     soma_str_t      strings[SOMA_TENANT_STRINGS];
-    unsigned char   flags, *p;
+    unsigned char  *p;
 
     strings[0] = tenant->limits;
     strings[1] = tenant->models;
@@ -131,17 +135,11 @@ soma_tenant_pack(const soma_tenant_t *tenant, unsigned char *buf, size_t size)
         return 0;
     }
 
-    flags = 0;
-    flags |= tenant->has_limits ? SOMA_TENANT_HAS_LIMITS : 0;
-    flags |= tenant->has_models ? SOMA_TENANT_HAS_MODELS : 0;
-    flags |= tenant->has_tags ? SOMA_TENANT_HAS_TAGS : 0;
-    flags |= tenant->invalid ? SOMA_TENANT_INVALID : 0;
-
     p = buf;
 
     memcpy(p, lens, sizeof(lens));
     p += sizeof(lens);
-    *p++ = flags;
+    *p++ = soma_tenant_flags(tenant);
 
     for (i = 0; i < SOMA_TENANT_STRINGS; i++) {
         if (strings[i].len != 0) {
@@ -151,6 +149,21 @@ soma_tenant_pack(const soma_tenant_t *tenant, unsigned char *buf, size_t size)
     }
 
     return total;
+}
+
+
+static unsigned char
+soma_tenant_flags(const soma_tenant_t *tenant)
+{
+    unsigned char  flags;
+
+    flags = 0;
+    flags |= tenant->has_limits ? SOMA_TENANT_HAS_LIMITS : 0;
+    flags |= tenant->has_models ? SOMA_TENANT_HAS_MODELS : 0;
+    flags |= tenant->has_tags ? SOMA_TENANT_HAS_TAGS : 0;
+    flags |= tenant->invalid ? SOMA_TENANT_INVALID : 0;
+
+    return flags;
 }
 
 
@@ -196,10 +209,17 @@ soma_tenant_unpack(soma_tenant_t *tenant, const unsigned char *buf,
     tenant->limits = strings[0];
     tenant->models = strings[1];
     tenant->tags = strings[2];
+    soma_tenant_flagged(tenant, flags);
+
+    return SOMA_OK;
+}
+
+
+static void
+soma_tenant_flagged(soma_tenant_t *tenant, unsigned char flags)
+{
     tenant->has_limits = ((flags & SOMA_TENANT_HAS_LIMITS) != 0);
     tenant->has_models = ((flags & SOMA_TENANT_HAS_MODELS) != 0);
     tenant->has_tags = ((flags & SOMA_TENANT_HAS_TAGS) != 0);
     tenant->invalid = ((flags & SOMA_TENANT_INVALID) != 0);
-
-    return SOMA_OK;
 }

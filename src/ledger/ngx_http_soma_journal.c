@@ -22,6 +22,7 @@ typedef struct {
 } ngx_http_soma_waiting_t;
 
 
+static void ngx_http_soma_journal_timers(ngx_http_soma_journal_t *j);
 static ngx_int_t ngx_http_soma_journal_begin(void);
 static ngx_int_t ngx_http_soma_journal_rotate(void);
 static ngx_int_t ngx_http_soma_journal_write(u_char *data, size_t len);
@@ -77,6 +78,19 @@ ngx_http_soma_journal_init_worker(ngx_cycle_t *cycle,
     j->own.lock = -1;
     j->own.own = 1;
 
+    ngx_http_soma_journal_timers(j);
+
+    /* a worker that cannot write lives on, and tells: a dead one would be
+     * started again at once, and again */
+    (void) ngx_http_soma_journal_begin();
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_journal_timers(ngx_http_soma_journal_t *j)
+{
     ngx_http_soma_journal_timer(&j->tick, ngx_http_soma_journal_tick);
     ngx_http_soma_journal_timer(&j->scan, ngx_http_soma_journal_scan);
     ngx_http_soma_journal_timer(&j->step, ngx_http_soma_journal_step);
@@ -85,12 +99,6 @@ ngx_http_soma_journal_init_worker(ngx_cycle_t *cycle,
 
     /* soon, but not all workers of a start at the same moment */
     ngx_add_timer(&j->scan, 100 + ngx_random() % 400);
-
-    /* a worker that cannot write lives on, and tells: a dead one would be
-     * started again at once, and again */
-    (void) ngx_http_soma_journal_begin();
-
-    return NGX_OK;
 }
 
 

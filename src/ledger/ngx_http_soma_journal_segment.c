@@ -9,6 +9,7 @@
 #include "ngx_http_soma_journal.h"
 
 
+static int ngx_http_soma_segment_room(ngx_http_soma_segment_t *s, int fd);
 static int ngx_http_soma_segment_open(ngx_http_soma_writer_t *writer,
     ngx_http_soma_segment_t *s, int flags);
 static ngx_int_t ngx_http_soma_segment_aside(ngx_http_soma_writer_t *writer,
@@ -59,17 +60,7 @@ ngx_http_soma_journal_segment_new(ngx_http_soma_writer_t *writer,
         return NULL;
     }
 
-    err = posix_fallocate(fd, 0, (off_t) s->size);
-
-    if (err == 0) {
-        s->base = mmap(NULL, s->size, PROT_READ|PROT_WRITE, MAP_SHARED, fd,
-                       0);
-
-        if (s->base == MAP_FAILED) {
-            s->base = NULL;
-            err = ngx_errno;
-        }
-    }
+    err = ngx_http_soma_segment_room(s, fd);
 
     (void) close(fd);
 
@@ -82,6 +73,29 @@ ngx_http_soma_journal_segment_new(ngx_http_soma_writer_t *writer,
     }
 
     return s;
+}
+
+
+/* 0, or an errno: a file without holes, mapped */
+static int
+ngx_http_soma_segment_room(ngx_http_soma_segment_t *s, int fd)
+{
+    int  err;
+
+    err = posix_fallocate(fd, 0, (off_t) s->size);
+
+    if (err != 0) {
+        return err;
+    }
+
+    s->base = mmap(NULL, s->size, PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (s->base == MAP_FAILED) {
+        s->base = NULL;
+        return ngx_errno;
+    }
+
+    return 0;
 }
 
 

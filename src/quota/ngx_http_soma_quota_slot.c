@@ -15,6 +15,7 @@
 #define NGX_HTTP_SOMA_STAT_START  22
 
 
+static void ngx_http_soma_quota_slot_timer(ngx_http_soma_main_conf_t *smcf);
 static void ngx_http_soma_quota_reap(ngx_http_soma_main_conf_t *smcf);
 static ngx_uint_t ngx_http_soma_quota_dead(ngx_pid_t pid, uint64_t start);
 static void ngx_http_soma_quota_bury(ngx_http_soma_main_conf_t *smcf,
@@ -33,8 +34,6 @@ static ngx_connection_t       ngx_http_soma_slot_dummy;
 ngx_int_t
 ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf)
 {
-    ngx_event_t  *ev;
-
     ngx_http_soma_slot = NULL;
 
     ngx_http_soma_quota_wait_init();
@@ -57,6 +56,17 @@ ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf)
                       NGX_HTTP_SOMA_SLOTS_MAX);
     }
 
+    ngx_http_soma_quota_slot_timer(smcf);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_quota_slot_timer(ngx_http_soma_main_conf_t *smcf)
+{
+    ngx_event_t  *ev;
+
     ev = &ngx_http_soma_slot_event;
 
     if (ev->timer_set) {
@@ -76,8 +86,6 @@ ngx_http_soma_quota_init_worker(ngx_http_soma_main_conf_t *smcf)
     ev->cancelable = 1;
 
     ngx_add_timer(ev, NGX_HTTP_SOMA_REAP_INTERVAL);
-
-    return NGX_OK;
 }
 
 
