@@ -16,6 +16,8 @@
 #include <openssl/rand.h>
 
 
+static ngx_int_t ngx_http_soma_keys_known(ngx_http_request_t *r,
+    ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_create(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_tenant(ngx_http_request_t *r,
@@ -127,9 +129,6 @@ ngx_http_soma_api_keys_route(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
 static ngx_int_t
 ngx_http_soma_keys_create(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
 {
-    soma_str_t             tenant;
-    ngx_http_soma_call_t   call;
-
     if (!m->ctx->main->redis.set) {
         return ngx_http_soma_manage_no_redis(m);
     }
@@ -159,7 +158,16 @@ ngx_http_soma_keys_create(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
         return ngx_http_soma_keys_taken_by(m);
     }
 
-    /* a slip of the pen would make a key without any limits */
+    return ngx_http_soma_keys_known(r, m);
+}
+
+
+/* a slip of the pen would make a key of a tenant without any limits */
+static ngx_int_t
+ngx_http_soma_keys_known(ngx_http_request_t *r, ngx_http_soma_manage_t *m)
+{
+    soma_str_t            tenant;
+    ngx_http_soma_call_t  call;
 
     tenant = m->made.entry.tenant;
 

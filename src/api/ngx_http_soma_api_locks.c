@@ -36,6 +36,7 @@ typedef struct {
 } ngx_http_soma_locks_state_t;
 
 
+static ngx_uint_t ngx_http_soma_locks_page(redisReply *reply);
 static ngx_int_t ngx_http_soma_locks_scan(ngx_http_request_t *r,
     ngx_http_soma_locks_state_t *st, const char *cursor, size_t len);
 static void ngx_http_soma_locks_scanned(ngx_http_request_t *r,
@@ -130,11 +131,7 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
 
     st = ngx_http_soma_endpoint_state(r);
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 2
-        || reply->element[0]->type != REDIS_REPLY_STRING
-        || reply->element[1]->type != REDIS_REPLY_ARRAY)
-    {
+    if (!ngx_http_soma_locks_page(reply)) {
         ngx_http_soma_endpoint_end(r, ngx_http_soma_locks_local(r, st));
         return;
     }
@@ -170,6 +167,17 @@ ngx_http_soma_locks_scanned(ngx_http_request_t *r, redisReply *reply)
     if (rc != NGX_AGAIN) {
         ngx_http_soma_endpoint_end(r, rc);
     }
+}
+
+
+/* a cursor and keys, as SCAN tells them */
+static ngx_uint_t
+ngx_http_soma_locks_page(redisReply *reply)
+{
+    return reply != NULL && reply->type == REDIS_REPLY_ARRAY
+           && reply->elements == 2
+           && reply->element[0]->type == REDIS_REPLY_STRING
+           && reply->element[1]->type == REDIS_REPLY_ARRAY;
 }
 
 

@@ -11,6 +11,8 @@
 #include "ngx_http_soma_cache.h"
 
 
+static void ngx_http_soma_tenants_print_over(soma_out_t *out, soma_tenant_t
+    *tenant);
 static void ngx_http_soma_tenants_print(soma_out_t *out,
     ngx_http_soma_manage_t *m, ngx_http_soma_tenant_row_t *row);
 static void ngx_http_soma_tenants_print_limits(soma_out_t *out,
@@ -109,20 +111,7 @@ ngx_http_soma_tenants_print(soma_out_t *out, ngx_http_soma_manage_t *m,
                                     : block == NULL ? "redis" : "both");
 
     if (row->there && block != NULL) {
-
-        /* of the lines above, those of Redis */
-
-        soma_member_open(out, "overridden", '[');
-
-        if (tenant->has_limits) {
-            soma_member_text(out, NULL, "limits");
-        }
-
-        if (tenant->has_models) {
-            soma_member_text(out, NULL, "models");
-        }
-
-        soma_put_char(out, ']');
+        ngx_http_soma_tenants_print_over(out, tenant);
     }
 
     if (tenant->invalid) {
@@ -130,6 +119,24 @@ ngx_http_soma_tenants_print(soma_out_t *out, ngx_http_soma_manage_t *m,
     }
 
     soma_put_char(out, '}');
+}
+
+
+/* of the lines of a block, those that Redis says otherwise */
+static void
+ngx_http_soma_tenants_print_over(soma_out_t *out, soma_tenant_t *tenant)
+{
+    soma_member_open(out, "overridden", '[');
+
+    if (tenant->has_limits) {
+        soma_member_text(out, NULL, "limits");
+    }
+
+    if (tenant->has_models) {
+        soma_member_text(out, NULL, "models");
+    }
+
+    soma_put_char(out, ']');
 }
 
 

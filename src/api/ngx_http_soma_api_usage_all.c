@@ -13,6 +13,7 @@
 #include "ngx_http_soma_manage.h"
 
 
+static ngx_int_t ngx_http_soma_usage_many(ngx_http_soma_usage_state_t *st);
 static void ngx_http_soma_usage_indexed(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_soma_usage_union(ngx_http_request_t *r,
@@ -165,13 +166,7 @@ ngx_http_soma_usage_union(ngx_http_request_t *r,
         if (st->tenants.nelts == st->limit) {
 
             if (!st->paged) {
-                return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
-                                           "range_too_large",
-                                           "more than %ui tenants for so many "
-                                           "days: ask for pages, limit=%d, "
-                                           "and go on with cursor= as the "
-                                           "answer says", st->limit,
-                                           NGX_HTTP_SOMA_USAGE_PAGE_MAX);
+                return ngx_http_soma_usage_many(st);
             }
 
             name = st->tenants.elts;
@@ -188,6 +183,18 @@ ngx_http_soma_usage_union(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_usage_many(ngx_http_soma_usage_state_t *st)
+{
+    return ngx_http_soma_fault(st->ctx, SOMA_FAULT_BAD_REQUEST,
+                               "range_too_large",
+                               "more than %ui tenants for so many days: ask "
+                               "for pages, limit=%d, and go on with cursor= "
+                               "as the answer says", st->limit,
+                               NGX_HTTP_SOMA_USAGE_PAGE_MAX);
 }
 
 

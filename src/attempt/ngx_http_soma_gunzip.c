@@ -31,6 +31,7 @@ struct ngx_http_soma_gunzip_s {
 };
 
 
+static ngx_int_t ngx_http_soma_gunzip_member(ngx_http_soma_gunzip_t *gunzip);
 static ngx_int_t ngx_http_soma_gunzip_begin(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_gunzip_step(ngx_http_soma_attempt_t *a,
     size_t *len);
@@ -231,22 +232,11 @@ ngx_http_soma_gunzip_step(ngx_http_soma_attempt_t *a, size_t *len)
     *len = 0;
 
     if (gunzip->whole) {
+        rc = ngx_http_soma_gunzip_member(gunzip);
 
-        /* gzip may have several members, and padding behind the last */
-
-        if (gunzip->encoding != NGX_HTTP_SOMA_GZIP
-            || z->next_in[0] != NGX_HTTP_SOMA_GUNZIP_MAGIC)
-        {
-            gunzip->over = 1;
-            gunzip->more = 0;
-            return NGX_OK;
+        if (rc != NGX_OK) {
+            return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
         }
-
-        if (inflateReset(z) != Z_OK) {
-            return NGX_ERROR;
-        }
-
-        gunzip->whole = 0;
     }
 
     z->next_out = gunzip->out;
@@ -267,6 +257,28 @@ ngx_http_soma_gunzip_step(ngx_http_soma_attempt_t *a, size_t *len)
 
     gunzip->more = gunzip->whole ? (z->avail_in != 0)
                                  : (rc == Z_OK && z->avail_out == 0);
+
+    return NGX_OK;
+}
+
+
+/* gzip may have several members, and padding after the last: NGX_DONE */
+static ngx_int_t
+ngx_http_soma_gunzip_member(ngx_http_soma_gunzip_t *gunzip)
+{
+    if (gunzip->encoding != NGX_HTTP_SOMA_GZIP
+        || gunzip->z.next_in[0] != NGX_HTTP_SOMA_GUNZIP_MAGIC)
+    {
+        gunzip->over = 1;
+        gunzip->more = 0;
+        return NGX_DONE;
+    }
+
+    if (inflateReset(&gunzip->z) != Z_OK) {
+        return NGX_ERROR;
+    }
+
+    gunzip->whole = 0;
 
     return NGX_OK;
 }

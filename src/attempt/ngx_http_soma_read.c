@@ -28,6 +28,8 @@ typedef enum {
 } ngx_http_soma_form_field_e;
 
 
+static ngx_int_t ngx_http_soma_form_n(ngx_http_soma_ctx_t *ctx, soma_json_span_t
+    *span);
 static ngx_int_t ngx_http_soma_ask_json(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx,
@@ -200,7 +202,6 @@ ngx_http_soma_ask_form(ngx_http_soma_ctx_t *ctx)
 static ngx_int_t
 ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
 {
-    int64_t     n;
     soma_str_t  stream;
 
     if (span[NGX_HTTP_SOMA_FORM_MODEL].type == SOMA_JSON_NONE) {
@@ -229,10 +230,16 @@ ngx_http_soma_form_fields(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
         return NGX_OK;
     }
 
-    if (soma_number_int(ngx_http_soma_form_value(ctx,
-                                                 &span[NGX_HTTP_SOMA_FORM_N]),
-                        &n)
-        != SOMA_OK
+    return ngx_http_soma_form_n(ctx, &span[NGX_HTTP_SOMA_FORM_N]);
+}
+
+
+static ngx_int_t
+ngx_http_soma_form_n(ngx_http_soma_ctx_t *ctx, soma_json_span_t *span)
+{
+    int64_t  n;
+
+    if (soma_number_int(ngx_http_soma_form_value(ctx, span), &n) != SOMA_OK
         || n < 1 || n > NGX_HTTP_SOMA_FORM_N_MAX)
     {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, "invalid_form",

@@ -38,6 +38,7 @@ struct ngx_http_soma_translate_s {
 };
 
 
+static ngx_str_t ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
@@ -107,7 +108,6 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
     ngx_chain_t **body, size_t *len, ngx_str_t *path)
 {
     int                    rc;
-    soma_str_t             s;
     soma_pieces_t          out;
     soma_inner_loss_t      loss;
     ngx_http_soma_ctx_t   *ctx;
@@ -142,16 +142,24 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
         return NGX_ERROR;
     }
 
-    s = dialect->path(&ctx->arena, a->inner->model, ctx->ask.stream);
-
-    if (s.len == 0) {
-        return NGX_ERROR;
-    }
-
-    *path = ngx_http_soma_ngx(s);
+    *path = ngx_http_soma_translate_path(a);
     *len = out.len;
 
-    return ngx_http_soma_translate_chain(a, &out, body);
+    return path->len ? ngx_http_soma_translate_chain(a, &out, body)
+                     : NGX_ERROR;
+}
+
+
+/* empty: no memory */
+static ngx_str_t
+ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a)
+{
+    soma_str_t  s;
+
+    s = a->provider->dialect->path(&a->ctx->arena, a->inner->model,
+                                   a->ctx->ask.stream);
+
+    return ngx_http_soma_ngx(s);
 }
 
 

@@ -10,6 +10,8 @@
 #include "ngx_http_soma_trace.h"
 
 
+static ngx_int_t ngx_http_soma_ctx_ids(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
 static void ngx_http_soma_ctx_cleanup(void *data);
 static ngx_uint_t ngx_http_soma_plain_token(ngx_str_t *s, size_t max);
 
@@ -21,7 +23,7 @@ static ngx_str_t  ngx_http_soma_session_id = ngx_string("x-session-id");
 ngx_http_soma_ctx_t *
 ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
 {
-    ngx_str_t            *value, path;
+    ngx_str_t             path;
     ngx_http_cleanup_t   *cln;
     ngx_http_soma_ctx_t  *ctx;
 
@@ -42,23 +44,9 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
     ctx->client = soma_dialect_client(ngx_http_soma_str(path), &ctx->surface,
                                       &ctx->object.path_id);
 
-    value = ngx_http_soma_header_in(r, &ngx_http_soma_request_id);
-
-    if (value && ngx_http_soma_plain_token(value, NGX_HTTP_SOMA_ID_MAX)) {
-        ctx->id = *value;
-
-    } else if (ngx_http_soma_trace_id(r->pool, &ctx->id) != NGX_OK) {
-        return NULL;
-    }
-
-    value = ngx_http_soma_header_in(r, &ngx_http_soma_session_id);
-
-    if (value && ngx_http_soma_plain_token(value, NGX_HTTP_SOMA_SESSION_MAX)) {
-        ctx->session = *value;
-    }
-
     cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
+
+    if (cln == NULL || ngx_http_soma_ctx_ids(r, ctx) != NGX_OK) {
         return NULL;
     }
 
@@ -68,6 +56,31 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
     ngx_http_set_ctx(r, ctx, ngx_http_soma_module);
 
     return ctx;
+}
+
+
+/* the client's own where they can be repeated as they are */
+static ngx_int_t
+ngx_http_soma_ctx_ids(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_str_t  *value;
+
+    value = ngx_http_soma_header_in(r, &ngx_http_soma_request_id);
+
+    if (value && ngx_http_soma_plain_token(value, NGX_HTTP_SOMA_ID_MAX)) {
+        ctx->id = *value;
+
+    } else if (ngx_http_soma_trace_id(r->pool, &ctx->id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    value = ngx_http_soma_header_in(r, &ngx_http_soma_session_id);
+
+    if (value && ngx_http_soma_plain_token(value, NGX_HTTP_SOMA_SESSION_MAX)) {
+        ctx->session = *value;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -12,6 +12,8 @@
 #include "soma_write.h"
 
 
+static void soma_anthropic_answer_thought(soma_pieces_t *out,
+    soma_anthropic_open_t *open);
 static int soma_anthropic_answer_block(soma_anthropic_answer_t *answer,
     soma_pieces_t *out, soma_anthropic_open_t *open);
 static int soma_anthropic_answer_call(soma_anthropic_answer_t *answer,
@@ -76,15 +78,7 @@ soma_anthropic_answer_block(soma_anthropic_answer_t *answer,
         return soma_anthropic_answer_call(answer, out, open);
 
     case SOMA_INNER_REASONING:
-        if (open->redacted) {
-            soma_pieces_cstr(out, "{\"type\":\"redacted_thinking\"");
-            soma_anthropic_answer_words(out, "data", &open->seal);
-            break;
-        }
-
-        soma_pieces_cstr(out, "{\"type\":\"thinking\"");
-        soma_anthropic_answer_words(out, "thinking", &open->text);
-        soma_anthropic_answer_words(out, "signature", &open->seal);
+        soma_anthropic_answer_thought(out, open);
         break;
 
     default:
@@ -102,6 +96,21 @@ soma_anthropic_answer_block(soma_anthropic_answer_t *answer,
     soma_pieces_char(out, '}');
 
     return SOMA_OK;
+}
+
+
+static void
+soma_anthropic_answer_thought(soma_pieces_t *out, soma_anthropic_open_t *open)
+{
+    if (open->redacted) {
+        soma_pieces_cstr(out, "{\"type\":\"redacted_thinking\"");
+        soma_anthropic_answer_words(out, "data", &open->seal);
+        return;
+    }
+
+    soma_pieces_cstr(out, "{\"type\":\"thinking\"");
+    soma_anthropic_answer_words(out, "thinking", &open->text);
+    soma_anthropic_answer_words(out, "signature", &open->seal);
 }
 
 

@@ -9,6 +9,7 @@
 #include "soma_anthropic_request.h"
 
 
+static int soma_anthropic_request_budget(soma_fill_t *r, soma_str_t thinking);
 static int soma_anthropic_request_thinking(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
 static int soma_anthropic_request_output(soma_fill_t *r,
@@ -66,7 +67,6 @@ soma_anthropic_request_thinking(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value)
 {
     soma_str_t             type, display;
-    soma_json_value_t      budget;
     soma_inner_request_t  *request;
 
     request = r->request;
@@ -91,15 +91,7 @@ soma_anthropic_request_thinking(soma_fill_t *r,
 
     if (soma_str_is(type, "enabled")) {
 
-        if (soma_json_get(value->text, "budget_tokens", &budget) != SOMA_OK
-            || soma_json_int(&budget, &request->budget) != SOMA_OK
-            || request->budget < 0)
-        {
-            *r->error = "\"thinking.budget_tokens\" must be a whole number";
-            return SOMA_ERROR;
-        }
-
-        return SOMA_OK;
+        return soma_anthropic_request_budget(r, value->text);
     }
 
     if (soma_str_is(type, "between_tools")
@@ -112,6 +104,23 @@ soma_anthropic_request_thinking(soma_fill_t *r,
     *r->error = "\"thinking.type\" must be enabled, adaptive, between_tools "
                 "or disabled";
     return SOMA_ERROR;
+}
+
+
+static int
+soma_anthropic_request_budget(soma_fill_t *r, soma_str_t thinking)
+{
+    soma_json_value_t  budget;
+
+    if (soma_json_get(thinking, "budget_tokens", &budget) != SOMA_OK
+        || soma_json_int(&budget, &r->request->budget) != SOMA_OK
+        || r->request->budget < 0)
+    {
+        *r->error = "\"thinking.budget_tokens\" must be a whole number";
+        return SOMA_ERROR;
+    }
+
+    return SOMA_OK;
 }
 
 

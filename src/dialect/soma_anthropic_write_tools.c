@@ -10,6 +10,7 @@
 #include "soma_write.h"
 
 
+static unsigned soma_anthropic_write_foreign(const soma_inner_toolset_t *tool);
 static int soma_anthropic_write_tool(soma_pieces_t *out,
     const soma_inner_toolset_t *tool, soma_inner_loss_t *loss);
 static unsigned soma_anthropic_write_allowed(
@@ -36,15 +37,7 @@ soma_anthropic_write_tools(soma_pieces_t *out,
             continue;
         }
 
-        if (tool->kind == SOMA_INNER_HOSTED
-            && soma_str_is(tool->maker, SOMA_ANTHROPIC_MAKER))
-        {
-            soma_pieces_cstr(out, n++ == 0 ? ",\"tools\":[" : ",");
-            soma_pieces_str(out, tool->raw);
-            continue;
-        }
-
-        if (tool->kind == SOMA_INNER_HOSTED) {
+        if (soma_anthropic_write_foreign(tool)) {
             if (soma_inner_lose(loss, tool->type, SOMA_ANTHROPIC_WHY)
                 != SOMA_OK)
             {
@@ -56,7 +49,10 @@ soma_anthropic_write_tools(soma_pieces_t *out,
 
         soma_pieces_cstr(out, n++ == 0 ? ",\"tools\":[" : ",");
 
-        if (soma_anthropic_write_tool(out, tool, loss) != SOMA_OK) {
+        if (tool->kind == SOMA_INNER_HOSTED) {
+            soma_pieces_str(out, tool->raw);
+
+        } else if (soma_anthropic_write_tool(out, tool, loss) != SOMA_OK) {
             return SOMA_DECLINED;
         }
     }
@@ -68,6 +64,16 @@ soma_anthropic_write_tools(soma_pieces_t *out,
     soma_pieces_char(out, ']');
 
     return soma_anthropic_write_choice(out, request, thinking, loss);
+}
+
+
+/* another provider's own */
+
+static unsigned
+soma_anthropic_write_foreign(const soma_inner_toolset_t *tool)
+{
+    return tool->kind == SOMA_INNER_HOSTED
+           && !soma_str_is(tool->maker, SOMA_ANTHROPIC_MAKER);
 }
 
 

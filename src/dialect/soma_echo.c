@@ -13,6 +13,8 @@
     ((SOMA_ECHO_WORD_MAX + 1) * SOMA_ECHO_ESCAPED_MAX + 2)
 
 
+static int soma_echo_delta(soma_inner_sink_pt sink, void *data,
+    soma_inner_event_t *event, soma_str_t piece);
 static int soma_echo_answer(soma_local_t *local, soma_usage_t *usage,
     soma_inner_sink_pt sink, void *data);
 static int soma_echo_end(const soma_usage_t *usage, soma_inner_sink_pt sink,
@@ -406,9 +408,7 @@ static int
 soma_echo_say(soma_inner_sink_pt sink, void *data, unsigned choice,
     soma_str_t text, soma_inner_finish_e finish)
 {
-    soma_out_t           out;
     soma_str_t           piece;
-    unsigned char        buf[SOMA_ECHO_PIECE_MAX];
     soma_inner_event_t   event;
 
     memset(&event, 0, sizeof(soma_inner_event_t));
@@ -429,15 +429,7 @@ soma_echo_say(soma_inner_sink_pt sink, void *data, unsigned choice,
         piece.len = soma_echo_piece(text.data, text.data + text.len);
         text.data += piece.len;
 
-        soma_put_init(&out, buf, sizeof(buf));
-        soma_put_json_str(&out, piece);
-
-        /* without its quotes */
-
-        event.text.data = buf + 1;
-        event.text.len = (size_t) (out.pos - out.start) - 2;
-
-        if (sink(data, &event) != SOMA_OK) {
+        if (soma_echo_delta(sink, data, &event, piece) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }
@@ -453,4 +445,23 @@ soma_echo_say(soma_inner_sink_pt sink, void *data, unsigned choice,
     event.finish = finish;
 
     return sink(data, &event);
+}
+
+
+static int
+soma_echo_delta(soma_inner_sink_pt sink, void *data,
+    soma_inner_event_t *event, soma_str_t piece)
+{
+    soma_out_t     out;
+    unsigned char  buf[SOMA_ECHO_PIECE_MAX];
+
+    soma_put_init(&out, buf, sizeof(buf));
+    soma_put_json_str(&out, piece);
+
+    /* without its quotes */
+
+    event->text.data = buf + 1;
+    event->text.len = (size_t) (out.pos - out.start) - 2;
+
+    return sink(data, event);
 }

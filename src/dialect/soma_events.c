@@ -7,6 +7,8 @@
 #include "soma_events.h"
 
 
+static int soma_events_member(soma_events_t *events, soma_str_t object, const
+    char *name, soma_str_t *to);
 static void soma_events_id(soma_events_t *events, soma_events_open_t *open);
 static void soma_events_ready(soma_events_t *events);
 static int soma_events_start(soma_events_t *events);
@@ -36,7 +38,6 @@ int
 soma_events_about(soma_events_t *events, soma_str_t object)
 {
     size_t             i;
-    soma_str_t         text;
     soma_json_value_t  value;
 
     struct {
@@ -55,21 +56,9 @@ soma_events_about(soma_events_t *events, soma_str_t object)
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 
-        if (names[i].to->len != 0
-            || soma_json_get(object, names[i].name, &value) != SOMA_OK
-            || value.type != SOMA_JSON_STRING
-            || value.text.len > SOMA_INNER_NAME_MAX)
+        if (soma_events_member(events, object, names[i].name, names[i].to)
+            == SOMA_ERROR)
         {
-            continue;
-        }
-
-        if (soma_json_text(events->arena, &value, &text) != SOMA_OK) {
-            return SOMA_ERROR;
-        }
-
-        *names[i].to = soma_str_dup(events->arena, text);
-
-        if (names[i].to->data == NULL) {
             return SOMA_ERROR;
         }
     }
@@ -81,6 +70,33 @@ soma_events_about(soma_events_t *events, soma_str_t object)
     }
 
     return SOMA_OK;
+}
+
+
+/* a name of the answer that is not known yet */
+
+static int
+soma_events_member(soma_events_t *events, soma_str_t object, const char *name,
+    soma_str_t *to)
+{
+    soma_str_t         text;
+    soma_json_value_t  value;
+
+    if (to->len != 0
+        || soma_json_get(object, name, &value) != SOMA_OK
+        || value.type != SOMA_JSON_STRING
+        || value.text.len > SOMA_INNER_NAME_MAX)
+    {
+        return SOMA_DECLINED;
+    }
+
+    if (soma_json_text(events->arena, &value, &text) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    *to = soma_str_dup(events->arena, text);
+
+    return to->data != NULL ? SOMA_OK : SOMA_ERROR;
 }
 
 

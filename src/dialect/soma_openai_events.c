@@ -7,6 +7,7 @@
 #include "soma_openai_events.h"
 
 
+static soma_inner_finish_e soma_openai_events_reason(soma_str_t reason);
 static int soma_openai_events_chunk(soma_openai_events_t *answer,
     soma_str_t chunk, const char *member);
 static int soma_openai_events_choice(soma_events_t *events,
@@ -425,23 +426,8 @@ static int
 soma_openai_events_finish(soma_events_t *events, unsigned index,
     soma_str_t choice)
 {
-    size_t               i;
-    soma_str_t           reason;
-    soma_json_value_t    value;
-    soma_inner_finish_e  finish;
-
-    static const struct {
-        const char           *name;
-        soma_inner_finish_e   finish;
-    } reasons[] = {
-        { "stop",           SOMA_INNER_STOP },
-        { "",               SOMA_INNER_STOP },
-        { "tool_calls",     SOMA_INNER_TOOL_CALLS },
-        { "function_call",  SOMA_INNER_TOOL_CALLS },
-        { "length",         SOMA_INNER_LENGTH },
-        { "model_length",   SOMA_INNER_CONTEXT_FULL },
-        { "content_filter", SOMA_INNER_FILTER }
-    };
+    soma_str_t         reason;
+    soma_json_value_t  value;
 
     if (soma_json_get(choice, "finish_reason", &value) != SOMA_OK
         || value.type != SOMA_JSON_STRING)
@@ -459,17 +445,37 @@ soma_openai_events_finish(soma_events_t *events, unsigned index,
                                                    "finish its answer"));
     }
 
-    finish = SOMA_INNER_OTHER;
+    return soma_events_finish(events, index,
+                              soma_openai_events_reason(reason),
+                              (soma_str_t) soma_str_null);
+}
+
+
+static soma_inner_finish_e
+soma_openai_events_reason(soma_str_t reason)
+{
+    size_t  i;
+
+    static const struct {
+        const char           *name;
+        soma_inner_finish_e   finish;
+    } reasons[] = {
+        { "stop",           SOMA_INNER_STOP },
+        { "",               SOMA_INNER_STOP },
+        { "tool_calls",     SOMA_INNER_TOOL_CALLS },
+        { "function_call",  SOMA_INNER_TOOL_CALLS },
+        { "length",         SOMA_INNER_LENGTH },
+        { "model_length",   SOMA_INNER_CONTEXT_FULL },
+        { "content_filter", SOMA_INNER_FILTER }
+    };
 
     for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
         if (soma_str_is(reason, reasons[i].name)) {
-            finish = reasons[i].finish;
-            break;
+            return reasons[i].finish;
         }
     }
 
-    return soma_events_finish(events, index, finish,
-                              (soma_str_t) soma_str_null);
+    return SOMA_INNER_OTHER;
 }
 
 

@@ -403,12 +403,7 @@ soma_openai_responses_sealed(soma_fill_t *r, soma_inner_block_t *block,
     seal.len -= (size_t) (bar + 1 - seal.data);
     seal.data = bar + 1;
 
-    if (kind == 's') {
-        block->signature = seal;
-
-    } else {
-        block->opaque = seal;
-    }
+    *(kind == 's' ? &block->signature : &block->opaque) = seal;
 
     return soma_inner_plain(r->arena, maker, &block->maker);
 }

@@ -17,6 +17,7 @@
 #define SOMA_WORK_OGG_MAX       65307       /* bytes of a page */
 
 
+static size_t soma_work_id3(soma_str_t file);
 static int64_t soma_work_ogg_rate(const unsigned char *p);
 static int64_t soma_work_wav(soma_str_t file);
 static int64_t soma_work_mp3(soma_str_t file);
@@ -170,17 +171,13 @@ soma_work_mp3(soma_str_t file)
     p = file.data;
     end = p + file.len;
 
-    if (file.len >= 10 && memcmp(p, "ID3", 3) == 0) {
+    len = soma_work_id3(file);
 
-        len = (size_t) (p[6] & 0x7f) << 21 | (size_t) (p[7] & 0x7f) << 14
-              | (size_t) (p[8] & 0x7f) << 7 | (p[9] & 0x7f);
-
-        if (len > file.len - 10) {
-            return 0;
-        }
-
-        p += 10 + len;
+    if (len > file.len) {
+        return 0;
     }
+
+    p += len;
 
     all = 0;
     ms = 0;
@@ -206,6 +203,24 @@ soma_work_mp3(soma_str_t file)
     ms = (int64_t) (all / SOMA_WORK_MS);
 
     return n > 0 ? ms + 1 : 0;
+}
+
+
+/* bytes of the tag at its start, more than it has where it is cut off */
+
+static size_t
+soma_work_id3(soma_str_t file)
+{
+    const unsigned char  *p;
+
+    p = file.data;
+
+    if (file.len < 10 || memcmp(p, "ID3", 3) != 0) {
+        return 0;
+    }
+
+    return 10 + ((size_t) (p[6] & 0x7f) << 21 | (size_t) (p[7] & 0x7f) << 14
+                 | (size_t) (p[8] & 0x7f) << 7 | (p[9] & 0x7f));
 }
 
 

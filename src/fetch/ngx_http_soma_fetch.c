@@ -44,6 +44,7 @@ typedef struct {
 } ngx_http_soma_fetch_worker_t;
 
 
+static unsigned ngx_http_soma_fetch_tls(CURL *easy);
 static ngx_int_t ngx_http_soma_fetch_init(void);
 static ngx_int_t ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
     ngx_http_soma_fetch_t *fetch);
@@ -200,10 +201,7 @@ ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
     rc |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     rc |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     rc |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    rc |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    rc |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    rc |= curl_easy_setopt(easy, CURLOPT_SSLVERSION,
-                           (long) CURL_SSLVERSION_TLSv1_2);
+    rc |= ngx_http_soma_fetch_tls(easy);
     rc |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) fetch->timeout);
     rc |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                            (long) NGX_HTTP_SOMA_FETCH_CONNECT);
@@ -218,6 +216,20 @@ ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
 #endif
 
     return rc == CURLE_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static unsigned
+ngx_http_soma_fetch_tls(CURL *easy)
+{
+    unsigned  rc;
+
+    rc = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    rc |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    rc |= curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+                           (long) CURL_SSLVERSION_TLSv1_2);
+
+    return rc;
 }
 
 

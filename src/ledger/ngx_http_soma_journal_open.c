@@ -12,6 +12,7 @@
 #include <sys/file.h>
 
 
+static ngx_int_t ngx_http_soma_journal_make(ngx_conf_t *cf, u_char *dir);
 static char *ngx_http_soma_journal_directory(ngx_conf_t *cf, u_char *dir,
     int fd);
 static ngx_uint_t ngx_http_soma_journal_empty(u_char *path);
@@ -21,10 +22,9 @@ char *
 ngx_http_soma_journal_open_check(ngx_conf_t *cf,
     ngx_http_soma_ledger_conf_t *conf)
 {
-    int         fd;
-    char       *rv;
-    u_char     *dir;
-    ngx_err_t   err;
+    int      fd;
+    char    *rv;
+    u_char  *dir;
 
     dir = ngx_pnalloc(cf->pool, conf->path.len + 1);
     if (dir == NULL) {
@@ -41,15 +41,8 @@ ngx_http_soma_journal_open_check(ngx_conf_t *cf,
 
     ngx_cpystrn(dir, conf->path.data, conf->path.len + 1);
 
-    if (mkdir((char *) dir, 0700) == -1) {
-        err = ngx_errno;
-
-        if (err != NGX_EEXIST) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
-                               "cannot make directory \"%s\" of "
-                               "\"soma_ledger\"", dir);
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_http_soma_journal_make(cf, dir) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     fd = open((char *) dir, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
@@ -66,6 +59,29 @@ ngx_http_soma_journal_open_check(ngx_conf_t *cf,
     (void) close(fd);
 
     return rv;
+}
+
+
+static ngx_int_t
+ngx_http_soma_journal_make(ngx_conf_t *cf, u_char *dir)
+{
+    ngx_err_t  err;
+
+    if (mkdir((char *) dir, 0700) == 0) {
+        return NGX_OK;
+    }
+
+    err = ngx_errno;
+
+    if (err == NGX_EEXIST) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                       "cannot make directory \"%s\" of \"soma_ledger\"",
+                       dir);
+
+    return NGX_ERROR;
 }
 
 

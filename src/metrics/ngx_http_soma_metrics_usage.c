@@ -9,6 +9,8 @@
 #include "ngx_http_soma_metrics.h"
 
 
+static ngx_uint_t ngx_http_soma_usage_of(soma_usage_row_t *row, soma_str_t
+    *tenant);
 static ngx_int_t ngx_http_soma_usage_chunk(ngx_http_soma_main_conf_t *smcf,
     soma_usage_row_t *rows, ngx_uint_t *n, uint32_t *pos,
     uint32_t *generation, int32_t from, int32_t to, soma_str_t *tenant);
@@ -125,7 +127,6 @@ ngx_http_soma_usage_chunk(ngx_http_soma_main_conf_t *smcf,
 {
     uint32_t             end;
     ngx_int_t            rc;
-    soma_str_t           name, provider, model;
     soma_usage_row_t    *row;
     soma_usage_table_t  *table;
 
@@ -148,19 +149,11 @@ ngx_http_soma_usage_chunk(ngx_http_soma_main_conf_t *smcf,
     for ( /* void */ ; *pos < end; (*pos)++) {
         row = &table->row[*pos];
 
-        if (row->day < from || row->day > to) {
-            continue;
+        if (row->day >= from && row->day <= to
+            && ngx_http_soma_usage_of(row, tenant))
+        {
+            rows[(*n)++] = *row;
         }
-
-        if (tenant) {
-            soma_aggregate_row_key(row, &name, &provider, &model);
-
-            if (!soma_str_eq(name, *tenant)) {
-                continue;
-            }
-        }
-
-        rows[(*n)++] = *row;
     }
 
     rc = (*pos < table->used) ? NGX_AGAIN : NGX_OK;
@@ -168,6 +161,22 @@ ngx_http_soma_usage_chunk(ngx_http_soma_main_conf_t *smcf,
     ngx_shmtx_unlock(&smcf->shpool->mutex);
 
     return rc;
+}
+
+
+/* tenant NULL: of any */
+static ngx_uint_t
+ngx_http_soma_usage_of(soma_usage_row_t *row, soma_str_t *tenant)
+{
+    soma_str_t  name, provider, model;
+
+    if (tenant == NULL) {
+        return 1;
+    }
+
+    soma_aggregate_row_key(row, &name, &provider, &model);
+
+    return soma_str_eq(name, *tenant);
 }
 
 

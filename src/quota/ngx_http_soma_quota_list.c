@@ -22,6 +22,8 @@ typedef struct {
 } ngx_http_soma_quota_copy_t;
 
 
+static ngx_int_t ngx_http_soma_quota_list_copy(ngx_pool_t *pool,
+    ngx_http_soma_quota_copy_t *copy, ngx_http_soma_state_t *state);
 static ngx_int_t ngx_http_soma_quota_copy_locked(
     ngx_http_soma_quota_zone_t *zone, ngx_pool_t *pool, ngx_array_t *copies);
 static ngx_int_t ngx_http_soma_quota_row(ngx_http_soma_quota_row_t *row,
@@ -101,33 +103,46 @@ ngx_http_soma_quota_copy_locked(ngx_http_soma_quota_zone_t *zone,
                 return NGX_ERROR;
             }
 
-            ngx_memzero(copy, sizeof(ngx_http_soma_quota_copy_t));
-            copy->quota = state->quota;
-            copy->limit = state->limit;
-            copy->len = state->len;
-            copy->key = ngx_pnalloc(pool, state->len);
-
-            if (copy->key == NULL) {
+            if (ngx_http_soma_quota_list_copy(pool, copy, state) != NGX_OK) {
                 return NGX_ERROR;
             }
-
-            ngx_memcpy(copy->key, state->key, state->len);
-
-            if (state->leased == NULL) {
-                continue;
-            }
-
-            copy->untold = state->leased->lease.used;
-            copy->name_len = state->leased->len;
-            copy->name = ngx_pnalloc(pool, copy->name_len);
-
-            if (copy->name == NULL) {
-                return NGX_ERROR;
-            }
-
-            ngx_memcpy(copy->name, state->leased->name, copy->name_len);
         }
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_quota_list_copy(ngx_pool_t *pool,
+    ngx_http_soma_quota_copy_t *copy, ngx_http_soma_state_t *state)
+{
+    ngx_memzero(copy, sizeof(ngx_http_soma_quota_copy_t));
+
+    copy->quota = state->quota;
+    copy->limit = state->limit;
+    copy->len = state->len;
+    copy->key = ngx_pnalloc(pool, state->len);
+
+    if (copy->key == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(copy->key, state->key, state->len);
+
+    if (state->leased == NULL) {
+        return NGX_OK;
+    }
+
+    copy->untold = state->leased->lease.used;
+    copy->name_len = state->leased->len;
+    copy->name = ngx_pnalloc(pool, copy->name_len);
+
+    if (copy->name == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(copy->name, state->leased->name, copy->name_len);
 
     return NGX_OK;
 }
