@@ -1100,7 +1100,7 @@ END
     $conf =~ s/\$(TEST_NGINX_\w+)/$ENV{$1} \/\/ "\$$1"/ge;
 
     # a Redis that answers late because all is slow is none that hangs
-    $conf =~ s/(soma_redis\s[^;]*\btimeout=)(\d+)ms/$1 . 4 * $2 . 'ms'/ge
+    $conf =~ s/(soma_redis\s[^;]*\btimeout=)(\d{1,3})ms/$1 . 4 * $2 . 'ms'/ge
         if Soma::soma_slow();
 
     open my $fh, '>', "$self->{dir}/nginx.conf" or die "nginx.conf: $!\n";
