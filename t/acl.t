@@ -24,7 +24,7 @@ $redis->cmd('CONFIG', 'RESETSTAT');
 my $nginx = soma_nginx(
     server => 'location /v1/ { soma_pass; } location /soma/ { soma_api; }',
     http => "
-    soma_redis redis://soma:secret\@127.0.0.1:" . $redis->port . ";
+    soma_redis redis://soma:secret\@127.0.0.1:" . $redis->port . " timeout=500ms;
     soma_ledger $ledger;
     soma_on_redis_down deny;
     soma_provider p { dialect echo; }
