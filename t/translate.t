@@ -413,6 +413,16 @@ like(soma_json($res->{body})->{error}{message}, qr/"n" has no place/,
      'what Anthropic cannot say: it is named');
 is($up->requests, 0, 'what Anthropic cannot say: nobody was asked');
 
+$res = chat('claude', messages => [
+    { role => 'user', content => 'x' },
+    { role => 'assistant', content => undef, tool_calls => [
+        { id => 'c', type => 'function',
+          function => { name => 'f', arguments => '{"x"d' } }] },
+    { role => 'tool', tool_call_id => 'c', content => 'y' }]);
+is($res->{status}, 400, 'arguments of a call that are no JSON');
+like($res->{body}, qr/tool_calls\.function\.arguments/,
+     'arguments of a call that are no JSON: they are named');
+
 answers(soma_response(200, $o_whole));
 $res = chat('either', n => 2);
 is($res->{status}, 200, 'what one of two cannot say: the other one is asked');

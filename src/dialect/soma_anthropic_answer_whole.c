@@ -122,7 +122,6 @@ soma_anthropic_answer_call(soma_anthropic_answer_t *answer,
 {
     soma_str_t         text;
     soma_pieces_t      quoted;
-    soma_json_scan_t   scan;
     soma_json_value_t  value;
 
     soma_pieces_char(out, '{');
@@ -154,11 +153,7 @@ soma_anthropic_answer_call(soma_anthropic_answer_t *answer,
         text = SOMA_STR("{}");
     }
 
-    soma_json_scan_init(&scan, NULL, 0);
-
-    if (soma_json_scan(&scan, text.data, text.len) != SOMA_OK
-        || soma_json_scan_end(&scan) != SOMA_OK)
-    {
+    if (!soma_inner_object(text)) {
         answer->error = "the model made a call whose arguments are no JSON "
                         "object";
         return SOMA_DECLINED;

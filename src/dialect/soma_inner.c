@@ -4,6 +4,8 @@
  */
 
 
+#include <yyjson.h>
+
 #include "soma_inner.h"
 #include "soma_json.h"
 
@@ -255,4 +257,19 @@ const char *
 soma_inner_effort_name(soma_inner_effort_e effort)
 {
     return soma_inner_efforts[effort].name;
+}
+
+
+int
+soma_inner_object(soma_str_t text)
+{
+    int          object;
+    yyjson_doc  *doc;
+
+    doc = yyjson_read((char *) text.data, text.len, YYJSON_READ_NOFLAG);
+    object = yyjson_is_obj(yyjson_doc_get_root(doc));
+
+    yyjson_doc_free(doc);
+
+    return object;
 }

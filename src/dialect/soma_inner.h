@@ -472,6 +472,10 @@ int soma_inner_lose(soma_inner_loss_t *loss, soma_str_t name,
 int soma_inner_plain(soma_arena_t *arena, soma_str_t text,
     soma_str_t *plain);
 
+/* whether a decoded text is one JSON object to its last byte: arguments of a
+ * call come as texts, which nobody has checked */
+int soma_inner_object(soma_str_t text);
+
 /* whether a text has nothing but blanks in it, escaped ones among them */
 int soma_inner_blank(soma_str_t text);
 

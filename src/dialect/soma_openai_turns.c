@@ -457,7 +457,6 @@ soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t function)
 {
     soma_str_t         text;
-    soma_json_iter_t   it;
     soma_json_value_t  value;
 
     block->arguments = SOMA_STR("{}");
@@ -478,7 +477,7 @@ soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t *block,
         return SOMA_OK;
     }
 
-    if (soma_json_first(&it, text) != SOMA_OK || !it.object) {
+    if (!soma_inner_object(text)) {
         block->broken = 1;
         (void) soma_fill_inside(&value, &text);
     }
