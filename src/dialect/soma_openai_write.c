@@ -527,20 +527,24 @@ soma_openai_write_calls(soma_pieces_t *out, const soma_inner_block_t *blocks)
         soma_write_quoted(out, "id", block->id);
 
         if (block->tool == SOMA_INNER_CUSTOM) {
-            soma_pieces_cstr(out, ",\"type\":\"custom\",\"custom\":{");
+            soma_write_word(out, "type", "custom");
+            soma_pieces_cstr(out, ",\"custom\":{");
             soma_write_quoted(out, "name", block->name);
-            soma_write_text(out, "input", block->text);
+            soma_write_text(out, "input", block->text.data != NULL
+                                          ? block->text : SOMA_STR(""));
 
         } else {
-            soma_pieces_cstr(out, ",\"type\":\"function\","
-                                  "\"function\":{");
+            soma_write_word(out, "type", "function");
+            soma_pieces_cstr(out, ",\"function\":{");
             soma_write_quoted(out, "name", block->name);
 
             if (block->broken) {
                 soma_write_text(out, "arguments", block->arguments);
 
             } else {
-                soma_write_escaped(out, "arguments", block->arguments);
+                soma_write_escaped(out, "arguments",
+                                   block->arguments.data != NULL
+                                   ? block->arguments : SOMA_STR("{}"));
             }
         }
 

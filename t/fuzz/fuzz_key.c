@@ -170,7 +170,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case 1:
         if (soma_key_capabilities_parse(text, &bits) == SOMA_OK) {
-            need((bits & ~(unsigned) (SOMA_CAN_ADMIN | SOMA_CAN_USAGE)) == 0);
+            need((bits & ~(unsigned) (SOMA_CAN_ADMIN | SOMA_CAN_USAGE
+                                       | SOMA_CAN_USER)) == 0);
         }
 
         break;
