@@ -59,7 +59,7 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
     ctx->attempt = a;
     a->ctx = ctx;
     a->path = ngx_http_soma_path(r);
-    a->sse.arena = &ctx->arena;
+    a->frames.sse.arena = &ctx->arena;
 
     if (ngx_http_soma_upstream_create(a) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -146,7 +146,8 @@ typedef struct {
     /* the answer under way */
     ngx_http_status_t               status;
     ngx_http_chunked_t              chunked;
-    soma_sse_t                      sse;
+    const soma_dialect_t           *dialect;    /* of the target */
+    soma_frames_t                   frames;
     ngx_http_soma_held_t            held;       /* while ctx->event_held */
     soma_reader_t                  *reader;     /* of what comes in pieces */
     ngx_chain_t                    *out_last;   /* of u->out_bufs */

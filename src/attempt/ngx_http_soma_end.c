@@ -93,7 +93,7 @@ ngx_http_soma_end_rest(ngx_http_soma_attempt_t *a)
     ctx = a->ctx;
     r = ctx->request;
 
-    rc = soma_sse_end(&a->sse, &event);
+    rc = soma_frames_end(&a->frames, &event);
 
     if (rc == SOMA_OK || rc == SOMA_DECLINED) {
         within = a->within;
@@ -182,7 +182,7 @@ ngx_http_soma_fault_event(ngx_http_soma_attempt_t *a, ngx_int_t rc)
         soma_put_cstr(&out, "\n\n");
     }
 
-    a->ctx->client->fault_event(&out, a->ctx->ask.api, fault, code, message);
+    a->ctx->client->fault_event(&out, &a->ctx->ask, fault, code, message);
 
     b->pos = out.start;
     b->last = out.pos;

@@ -361,7 +361,7 @@ ngx_http_soma_look(ngx_http_soma_attempt_t *a, size_t *skip)
             *skip = 0;
         }
 
-        verdict = a->provider->dialect->verdict(&look);
+        verdict = a->dialect->verdict(&look);
         a->closed = look.closed;
 
         return verdict;
@@ -373,7 +373,7 @@ ngx_http_soma_look(ngx_http_soma_attempt_t *a, size_t *skip)
         return a->ended ? SOMA_VERDICT_NONE : SOMA_VERDICT_MORE;
     }
 
-    verdict = (rc == SOMA_OK) ? a->provider->dialect->verdict(&look)
+    verdict = (rc == SOMA_OK) ? a->dialect->verdict(&look)
                               : SOMA_VERDICT_GOOD;
 
     return (verdict == SOMA_VERDICT_MORE && a->ended) ? SOMA_VERDICT_GOOD

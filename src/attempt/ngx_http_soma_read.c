@@ -79,7 +79,7 @@ ngx_http_soma_read(ngx_http_soma_ctx_t *ctx)
     ctx->ask.n = 1;
     ctx->ask.prompts = 1;
 
-    if (ctx->surface->body == SOMA_BODY_FORM) {
+    if (ctx->url.surface->body == SOMA_BODY_FORM) {
         return ngx_http_soma_ask_form(ctx);
     }
 

@@ -44,7 +44,7 @@ ngx_http_soma_refusal(ngx_http_soma_attempt_t *a)
 
     is = soma_sniff(body.data, body.len);
 
-    a->provider->dialect->refusal(body, &refusal);
+    a->dialect->refusal(body, &refusal);
 
     if (!a->ended && !a->encoding && !refusal.whole
         && (is != SOMA_SNIFF_OTHER || a->rest != -1

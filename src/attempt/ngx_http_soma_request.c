@@ -205,7 +205,7 @@ ngx_http_soma_encode(ngx_http_soma_attempt_t *a, soma_json_edits_t *edits)
     target = ngx_http_soma_str(ctx->model->target);
 
     if (ctx->ask.scan) {
-        return a->provider->dialect->splice(&ctx->ask, target, &ctx->arena,
+        return a->dialect->splice(&ctx->ask, target, &ctx->arena,
                                             ngx_http_soma_body_value, ctx,
                                             edits);
     }
@@ -242,8 +242,8 @@ ngx_http_soma_args(ngx_http_soma_attempt_t *a, ngx_str_t *args)
 
     args->len = soma_query_pass(ngx_http_soma_str(r->args),
                                 a->ctx->ask.api == SOMA_API_STORED
-                                ? a->provider->dialect->stored_args
-                                : a->provider->dialect->args, args->data);
+                                ? a->dialect->stored_args
+                                : a->dialect->args, args->data);
 
     return NGX_OK;
 }

@@ -107,7 +107,7 @@ ngx_http_soma_request_headers(ngx_http_soma_attempt_t *a)
     ngx_table_elt_t      *h;
     ngx_http_request_t   *r;
 
-    if (a->headers_of == a->provider->dialect) {
+    if (a->headers_of == a->dialect) {
         return NGX_OK;
     }
 
@@ -118,7 +118,7 @@ ngx_http_soma_request_headers(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    a->headers_of = a->provider->dialect;
+    a->headers_of = a->dialect;
     a->headers.data = p;
     trace = 0;
 
@@ -184,7 +184,7 @@ ngx_http_soma_request_headers_len(ngx_http_soma_attempt_t *a,
         }
     }
 
-    dialect = a->provider->dialect;
+    dialect = a->dialect;
 
     for (i = 0; i < dialect->nheaders; i++) {
         len += dialect->headers[i].name.len + dialect->headers[i].value.len
@@ -203,9 +203,9 @@ ngx_http_soma_request_own(ngx_http_soma_attempt_t *a, u_char *p)
     ngx_uint_t            i;
     const soma_header_t  *own;
 
-    own = a->provider->dialect->headers;
+    own = a->dialect->headers;
 
-    for (i = 0; i < a->provider->dialect->nheaders; i++) {
+    for (i = 0; i < a->dialect->nheaders; i++) {
 
         name = ngx_http_soma_ngx(own[i].name);
 

@@ -35,7 +35,7 @@ static ngx_http_soma_model_t *ngx_http_soma_stored_only(
 ngx_int_t
 ngx_http_soma_stored(ngx_http_soma_ctx_t *ctx)
 {
-    if (ctx->surface->body == SOMA_BODY_NONE) {
+    if (ctx->url.surface->body == SOMA_BODY_NONE) {
         return ngx_http_soma_stored_response(ctx);
     }
 
@@ -247,7 +247,7 @@ ngx_http_soma_stored_response(ngx_http_soma_ctx_t *ctx)
     ctx->ask.n = 1;
     ctx->ask.prompts = 1;
 
-    rc = ngx_http_soma_own_find(ctx, ctx->object.path_id,
+    rc = ngx_http_soma_own_find(ctx, ctx->url.id,
                                 ngx_http_soma_stored_known);
 
     return (rc == NGX_AGAIN) ? NGX_AGAIN : ngx_http_soma_stored_route(ctx, rc);
@@ -280,7 +280,7 @@ ngx_http_soma_stored_route(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
         ctx->object.keeper = ctx->object.own.provider;
         ctx->route = ngx_http_soma_plan_route(ctx->main, &name);
 
-    } else if (soma_own_id(ctx->object.path_id)
+    } else if (soma_own_id(ctx->url.id)
                && ngx_http_soma_own_alone(ctx))
     {
         /* a tenant that has the gateway to itself, before it was restarted */
@@ -301,9 +301,9 @@ ngx_http_soma_stored_route(ngx_http_soma_ctx_t *ctx, ngx_int_t rc)
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND,
                                    "response_not_found",
                                    "there is no response \"%*s\" of yours",
-                                   ngx_min(ctx->object.path_id.len,
+                                   ngx_min(ctx->url.id.len,
                                            SOMA_OWN_ID_MAX),
-                                   ctx->object.path_id.data);
+                                   ctx->url.id.data);
     }
 
     return NGX_OK;

@@ -224,7 +224,7 @@ ngx_http_soma_stream_catch(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
         ngx_memzero(reader, sizeof(soma_reader_t));
     }
 
-    rc = a->provider->dialect->body(&ctx->answer, reader, p, len);
+    rc = a->dialect->body(&ctx->answer, reader, p, len);
 
     if (rc == SOMA_AGAIN) {
         return;
@@ -276,7 +276,7 @@ ngx_http_soma_events(ngx_http_soma_attempt_t *a, u_char *p, size_t len)
 
     while (!a->ctx->cut) {
 
-        rc = soma_sse_feed(&a->sse, p, len, &used, &event);
+        rc = soma_frames_feed(&a->frames, p, len, &used, &event);
 
         p += used;
         len -= used;
@@ -338,11 +338,11 @@ ngx_http_soma_stream_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
             }
         }
 
-        action = a->provider->dialect->part(&ctx->answer, &ctx->ask,
+        action = a->dialect->part(&ctx->answer, &ctx->ask,
                                             a->reader, event);
 
     } else {
-        action = a->provider->dialect->event(&ctx->answer, &ctx->ask, event);
+        action = a->dialect->event(&ctx->answer, &ctx->ask, event);
     }
 
     if (a->left && !event->part && ngx_http_soma_drain_event(a) != NGX_OK) {

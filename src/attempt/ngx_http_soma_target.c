@@ -21,7 +21,6 @@ static ngx_int_t ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_target_request(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_unsaid(ngx_http_soma_attempt_t *a);
-static void ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a);
 static const char *ngx_http_soma_target_reason(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_target_facts(ngx_http_soma_attempt_t *a,
     soma_retry_facts_t *facts);
@@ -45,6 +44,7 @@ ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
         ctx->model = target[ctx->plan.order[ctx->plan.next++]].model;
         ctx->cap = ctx->caller_cap;
         a->provider = ctx->model->provider;
+        a->dialect = ctx->model->dialect;
 
         if (ctx->plan.probing) {
 
@@ -260,6 +260,20 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
 }
 
 
+/* what its answer is read as, for the books and for the client */
+static soma_api_e
+ngx_http_soma_target_api(ngx_http_soma_attempt_t *a)
+{
+    soma_api_e  api;
+
+    api = a->ctx->ask.api;
+
+    return (a->dialect->answers == NULL
+            || soma_dialect_same(a->ctx->client, a->dialect, api))
+           ? api : a->dialect->answers(api);
+}
+
+
 static void
 ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
 {
@@ -267,9 +281,9 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     ngx_memzero(&a->chunked, sizeof(ngx_http_chunked_t));
     ngx_memzero(&a->ctx->answer, sizeof(soma_answer_t));
 
-    a->ctx->answer.api = a->ctx->ask.api;
+    a->ctx->answer.api = ngx_http_soma_target_api(a);
     a->ctx->meter = NULL;
-    ngx_http_soma_sse_reset(a);
+    soma_frames_reset(&a->frames, a->dialect->framing);
     a->reader = NULL;
     a->encoding = NULL;
     a->gunzip = NULL;
@@ -304,24 +318,6 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->drop_lf = 0;
     a->over = 0;
     a->rest = -1;
-}
-
-
-/* a parser ready for the first byte of a stream */
-static void
-ngx_http_soma_sse_reset(ngx_http_soma_attempt_t *a)
-{
-    soma_sse_t  sse;
-
-    sse = a->sse;
-
-    ngx_memzero(&a->sse, sizeof(soma_sse_t));
-
-    a->sse.arena = sse.arena;
-    a->sse.buf = sse.buf;
-    a->sse.size = sse.size;
-    a->sse.scratch = sse.scratch;
-    a->sse.scratch_size = sse.scratch_size;
 }
 
 

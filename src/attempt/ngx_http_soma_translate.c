@@ -65,9 +65,9 @@ ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a)
 
     a->translate = NULL;
     a->translated = 0;
-    a->sse.max = 0;
+    a->frames.sse.max = 0;
 
-    if (a->provider->dialect == ctx->client) {
+    if (soma_dialect_same(ctx->client, a->dialect, ctx->ask.api)) {
         return NGX_OK;
     }
 
@@ -80,13 +80,14 @@ ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a)
 
     t->writer.arena = &ctx->arena;
     t->writer.ask = &ctx->ask;
+    t->writer.request = a->inner;
     t->writer.id = ngx_http_soma_str(ctx->id);
     t->writer.model = ctx->ask.model;
     t->writer.created = ctx->start / 1000;
     t->writer.cost = -1;
 
     t->decoder.arena = &ctx->arena;
-    t->decoder.api = ctx->ask.api;
+    t->decoder.api = ctx->answer.api;
     t->decoder.sink = ngx_http_soma_translate_sink;
     t->decoder.data = t;
     t->decoder.seed = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random();
@@ -97,7 +98,7 @@ ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a)
 
     /* an event that came in parts could not be read */
 
-    a->sse.max = NGX_HTTP_SOMA_TRANSLATE_MAX;
+    a->frames.sse.max = NGX_HTTP_SOMA_TRANSLATE_MAX;
 
     return NGX_OK;
 }
@@ -114,7 +115,7 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
     const soma_dialect_t  *dialect;
 
     ctx = a->ctx;
-    dialect = a->provider->dialect;
+    dialect = a->dialect;
 
     ngx_memzero(&loss, sizeof(soma_inner_loss_t));
 
@@ -131,6 +132,9 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
     }
 
     soma_pieces_init(&out, &ctx->arena);
+
+    a->translate->writer.request = a->inner;
+    a->translate->decoder.request = a->inner;
 
     rc = dialect->write_request(&out, a->inner, &ctx->ask, &loss);
 
@@ -156,8 +160,7 @@ ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a)
 {
     soma_str_t  s;
 
-    s = a->provider->dialect->path(&a->ctx->arena, a->inner->model,
-                                   a->ctx->ask.stream);
+    s = a->dialect->path(&a->ctx->arena, a->inner);
 
     return ngx_http_soma_ngx(s);
 }
@@ -175,7 +178,7 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
     ctx = a->ctx;
 
     if (ctx->client->read_request == NULL || ctx->ask.scan == NULL
-        || !(a->provider->dialect->apis & (1u << ctx->ask.api)))
+        || !(a->dialect->apis & (1u << ctx->ask.api)))
     {
         return ngx_http_soma_translate_unsaid(a, "unsupported_endpoint",
                                               "its provider has no such "
@@ -194,8 +197,8 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
 
     error = NULL;
 
-    rc = ctx->client->read_request(inner, ctx->ask.api, &ctx->arena,
-                                   ctx->body, &error);
+    rc = ctx->client->read_request(inner, &ctx->ask, &ctx->arena, ctx->body,
+                                   &error);
 
     if (rc == SOMA_OK) {
         inner->stream = ctx->ask.stream;
@@ -478,7 +481,7 @@ ngx_http_soma_translate_event(ngx_http_soma_attempt_t *a,
 
     soma_pieces_reset(&t->out);
 
-    if (a->provider->dialect->read_event(&t->decoder, event) != SOMA_OK) {
+    if (a->dialect->read_event(&t->decoder, event) != SOMA_OK) {
         return NGX_ERROR;
     }
 
@@ -499,7 +502,7 @@ ngx_http_soma_translate_end(ngx_http_soma_attempt_t *a)
 
     soma_pieces_reset(&t->out);
 
-    if (a->provider->dialect->read_end(&t->decoder) != SOMA_OK) {
+    if (a->dialect->read_end(&t->decoder) != SOMA_OK) {
         return NGX_DECLINED;
     }
 
@@ -581,7 +584,7 @@ ngx_http_soma_translate_whole(ngx_http_soma_attempt_t *a)
     body.data = a->ctx->request->upstream->buffer.pos;
     body.len = a->peeked;
 
-    if (a->provider->dialect->read_whole(&t->decoder, body) != SOMA_OK
+    if (a->dialect->read_whole(&t->decoder, body) != SOMA_OK
         || !t->over || t->failed
         || soma_pieces_whole(&t->out, &t->whole) != SOMA_OK)
     {

@@ -33,6 +33,8 @@ typedef struct {
     unsigned    first:1;    /* the first part, the last part */
     unsigned    last:1;
     unsigned    join:1;     /* an LF that joins lines comes before data */
+    unsigned    failed:1;   /* of another framing: it says that it is an
+                               error */
 } soma_sse_event_t;
 
 

@@ -122,6 +122,8 @@ struct ngx_http_soma_model_s {
     ngx_str_t                       target;     /* what the provider says */
     ngx_uint_t                      index;
     ngx_http_soma_provider_t       *provider;
+    const soma_dialect_t           *dialect;    /* that it is asked in */
+    ngx_uint_t                      facts;      /* SOMA_FACT_... */
     const soma_price_t             *price;      /* never NULL */
     soma_price_dearest_t            dearest;    /* of it */
     const soma_factor_t            *factor;     /* NULL: its vocabulary is

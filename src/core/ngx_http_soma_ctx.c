@@ -23,7 +23,6 @@ static ngx_str_t  ngx_http_soma_session_id = ngx_string("x-session-id");
 ngx_http_soma_ctx_t *
 ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
 {
-    ngx_str_t             path;
     ngx_http_cleanup_t   *cln;
     ngx_http_soma_ctx_t  *ctx;
 
@@ -40,9 +39,7 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
     ctx->start = (int64_t) r->start_sec * 1000 + r->start_msec;
     ctx->start_msec = ngx_current_msec;
 
-    path = ngx_http_soma_path(r);
-    ctx->client = soma_dialect_client(ngx_http_soma_str(path), &ctx->surface,
-                                      &ctx->object.path_id);
+    ngx_http_soma_ctx_url(ctx);
 
     cln = ngx_http_cleanup_add(r, 0);
 
@@ -56,6 +53,33 @@ ngx_http_soma_ctx_create(ngx_http_request_t *r, ngx_http_soma_ctx_over_pt over)
     ngx_http_set_ctx(r, ctx, ngx_http_soma_module);
 
     return ctx;
+}
+
+
+/* names of models may hold slashes and colons, escaped: dialects look for
+ * them in the line as it was written */
+void
+ngx_http_soma_ctx_url(ngx_http_soma_ctx_t *ctx)
+{
+    u_char              *p;
+    soma_url_t          *url;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    url = &ctx->url;
+
+    url->below = ngx_http_soma_str(ngx_http_soma_path(r));
+    url->args = ngx_http_soma_str(r->args);
+    url->path = ngx_http_soma_str(r->unparsed_uri);
+
+    p = ngx_strlchr(url->path.data, url->path.data + url->path.len, '?');
+
+    if (p != NULL) {
+        url->path.len = p - url->path.data;
+    }
+
+    ctx->client = soma_dialect_client(url, &ctx->arena);
+    ctx->ask.url = url;
 }
 
 

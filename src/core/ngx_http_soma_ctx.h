@@ -56,7 +56,6 @@ typedef struct {
 
 /* admit: the object of a provider's that is named, and who has it */
 typedef struct {
-    soma_str_t                      path_id;    /* the id in a path */
     soma_own_t                      own;        /* of the id asked last */
     soma_str_t                      keeper;     /* provider that keeps what is
                                                    gone on from; or empty */
@@ -142,7 +141,8 @@ struct ngx_http_soma_ctx_s {
                                                    have to be allowed, by
                                                    the dialect's index */
     uint64_t                        query_hash;
-    const soma_surface_t           *surface;
+    soma_url_t                      url;        /* its surface: NULL, there is
+                                                   no such endpoint */
     ngx_http_soma_ctx_object_t      object;
     ngx_http_soma_route_t          *route;
     unsigned                        asked:1;    /* all of this is known */
@@ -210,6 +210,9 @@ struct ngx_http_soma_ctx_s {
  */
 ngx_http_soma_ctx_t *ngx_http_soma_ctx_create(ngx_http_request_t *r,
     ngx_http_soma_ctx_over_pt over);
+
+/* what is asked by the request's line: ctx->url, ctx->client */
+void ngx_http_soma_ctx_url(ngx_http_soma_ctx_t *ctx);
 
 
 #endif /* NGX_HTTP_SOMA_CTX_H */

@@ -31,8 +31,7 @@ extern const soma_json_want_t  soma_anthropic_want[SOMA_ASK_TOTAL];
 extern const soma_prompt_names_t  soma_anthropic_prompt;
 
 
-const soma_surface_t *soma_anthropic_surface(soma_str_t path,
-    soma_str_t *id);
+int soma_anthropic_surface(soma_url_t *url, soma_arena_t *arena);
 
 int soma_anthropic_ask(soma_ask_t *ask, soma_arena_t *arena,
     soma_value_pt value, void *data, const char **error);
@@ -61,7 +60,7 @@ void soma_anthropic_cut(soma_out_t *out, soma_ask_t *ask,
 
 void soma_anthropic_fault(soma_out_t *out, soma_fault_e fault,
     soma_str_t code, soma_str_t message);
-void soma_anthropic_fault_event(soma_out_t *out, soma_api_e api,
+void soma_anthropic_fault_event(soma_out_t *out, const soma_ask_t *ask,
     soma_fault_e fault, soma_str_t code, soma_str_t message);
 
 
@@ -69,12 +68,13 @@ void soma_anthropic_fault_event(soma_out_t *out, soma_api_e api,
  * soma_anthropic_translate.c: requests and answers of clients or providers of
  * another dialect, by the inner form, as soma_dialect_t says.
  */
-int soma_anthropic_read_request(soma_inner_request_t *request, soma_api_e api,
-    soma_arena_t *arena, soma_str_t body, const char **error);
+int soma_anthropic_read_request(soma_inner_request_t *request,
+    const soma_ask_t *ask, soma_arena_t *arena, soma_str_t body,
+    const char **error);
 int soma_anthropic_write_event(soma_writer_t *writer, soma_pieces_t *out,
     const soma_inner_event_t *event);
-soma_str_t soma_anthropic_path(soma_arena_t *arena, soma_str_t model,
-    unsigned stream);
+soma_str_t soma_anthropic_path(soma_arena_t *arena,
+    const soma_inner_request_t *request);
 int soma_anthropic_write_request(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_ask_t *ask,
     soma_inner_loss_t *loss);

@@ -25,7 +25,8 @@ static int soma_anthropic_ask_skills(soma_ask_t *ask, soma_arena_t *arena,
 
 
 static const soma_surface_t  soma_anthropic_messages = {
-    soma_string("/messages"), SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON
+    soma_string("/messages"), SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON,
+    SOMA_STREAM_ASKED, 0
 };
 
 
@@ -41,14 +42,18 @@ const soma_json_want_t  soma_anthropic_want[SOMA_ASK_TOTAL] = {
 };
 
 
-const soma_surface_t *
-soma_anthropic_surface(soma_str_t path, soma_str_t *id)
+int
+soma_anthropic_surface(soma_url_t *url, soma_arena_t *arena)
 {
-    id->data = NULL;
-    id->len = 0;
+    (void) arena;
 
-    return soma_str_eq(path, soma_anthropic_messages.path)
-           ? &soma_anthropic_messages : NULL;
+    if (!soma_str_eq(url->below, soma_anthropic_messages.path)) {
+        return SOMA_DECLINED;
+    }
+
+    url->surface = &soma_anthropic_messages;
+
+    return SOMA_OK;
 }
 
 

@@ -50,10 +50,10 @@ soma_anthropic_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
 /* nothing comes behind an error */
 
 void
-soma_anthropic_fault_event(soma_out_t *out, soma_api_e api,
+soma_anthropic_fault_event(soma_out_t *out, const soma_ask_t *ask,
     soma_fault_e fault, soma_str_t code, soma_str_t message)
 {
-    (void) api;
+    (void) ask;
 
     soma_put_cstr(out, "event: error\ndata: ");
     soma_anthropic_fault(out, fault, code, message);

@@ -25,10 +25,11 @@ static unsigned soma_anthropic_translate_version(soma_str_t model);
 
 
 int
-soma_anthropic_read_request(soma_inner_request_t *request, soma_api_e api,
-    soma_arena_t *arena, soma_str_t body, const char **error)
+soma_anthropic_read_request(soma_inner_request_t *request,
+    const soma_ask_t *ask, soma_arena_t *arena, soma_str_t body,
+    const char **error)
 {
-    if (api != SOMA_API_CHAT) {
+    if (ask->api != SOMA_API_CHAT) {
         return SOMA_DECLINED;
     }
 
@@ -92,11 +93,10 @@ soma_anthropic_translate_writer(soma_writer_t *writer)
 
 
 soma_str_t
-soma_anthropic_path(soma_arena_t *arena, soma_str_t model, unsigned stream)
+soma_anthropic_path(soma_arena_t *arena, const soma_inner_request_t *request)
 {
     (void) arena;
-    (void) model;
-    (void) stream;
+    (void) request;
 
     return SOMA_STR("/messages");
 }

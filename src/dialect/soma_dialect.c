@@ -39,27 +39,136 @@ soma_dialect_find(soma_str_t name, const char **names)
 
 
 const soma_dialect_t *
-soma_dialect_client(soma_str_t path, const soma_surface_t **surface,
-    soma_str_t *id)
+soma_dialect_client(soma_url_t *url, soma_arena_t *arena)
 {
     size_t  i;
 
+    url->surface = NULL;
+    url->id = (soma_str_t) soma_str_null;
+    url->model = (soma_str_t) soma_str_null;
+
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {
 
-        if (soma_dialects[i]->surface == NULL) {
-            continue;
-        }
-
-        *surface = soma_dialects[i]->surface(path, id);
-
-        if (*surface != NULL) {
+        if (soma_dialects[i]->surface != NULL
+            && soma_dialects[i]->surface(url, arena) == SOMA_OK)
+        {
             return soma_dialects[i];
         }
     }
 
-    *surface = NULL;
-
     return soma_dialects[0];
+}
+
+
+soma_str_t
+soma_dialect_below(soma_str_t path, const char *segment)
+{
+    size_t      i, len;
+    soma_str_t  below;
+
+    below.len = 0;
+    below.data = NULL;
+    len = strlen(segment);
+
+    for (i = 0; i + len <= path.len; i++) {
+        if (memcmp(path.data + i, segment, len) == 0) {
+            below.data = path.data + i + len - 1;
+            below.len = path.len - i - len + 1;
+        }
+    }
+
+    return below;
+}
+
+
+int
+soma_dialect_unescape(soma_arena_t *arena, soma_str_t s, soma_str_t *to)
+{
+    size_t          i;
+    unsigned char  *p;
+
+    *to = s;
+
+    if (s.len == 0 || memchr(s.data, '%', s.len) == NULL) {
+        return SOMA_OK;
+    }
+
+    p = arena->alloc(arena->data, s.len);
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    to->data = p;
+
+    for (i = 0; i < s.len; i++) {
+
+        if (s.data[i] != '%') {
+            *p++ = s.data[i];
+            continue;
+        }
+
+        if (s.len - i < 3
+            || soma_str_hex((soma_str_t) { 2, s.data + i + 1 }, p, 1)
+               != SOMA_OK
+            || *p < ' ')
+        {
+            return SOMA_DECLINED;
+        }
+
+        p++;
+        i += 2;
+    }
+
+    to->len = (size_t) (p - to->data);
+
+    return SOMA_OK;
+}
+
+
+size_t
+soma_dialect_escape(unsigned char *to, soma_str_t s)
+{
+    size_t          i;
+    unsigned char   c, *p;
+
+    static const char  digits[] = "0123456789ABCDEF";
+
+    p = to;
+
+    for (i = 0; i < s.len; i++) {
+        c = s.data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'
+            || c == '~')
+        {
+            *p++ = c;
+            continue;
+        }
+
+        *p++ = '%';
+        *p++ = (unsigned char) digits[c >> 4];
+        *p++ = (unsigned char) digits[c & 0xf];
+    }
+
+    return (size_t) (p - to);
+}
+
+
+int
+soma_dialect_same(const soma_dialect_t *client, const soma_dialect_t *target,
+    soma_api_e api)
+{
+    return client == target
+           || (target->kin == client && target->kin_apis >> api & 1);
+}
+
+
+int
+soma_dialect_status(const soma_dialect_t *dialect, soma_fault_e fault)
+{
+    return dialect->fault_status ? dialect->fault_status(fault)
+                                 : soma_dialect_fault_status(fault);
 }
 
 

@@ -12,65 +12,17 @@
 
 
 #include "soma_base.h"
+#include "soma_frames.h"
 #include "soma_inner.h"
 #include "soma_json.h"
+#include "soma_names.h"
 #include "soma_pieces.h"
 #include "soma_policy.h"
 #include "soma_prompt_names.h"
 #include "soma_sse.h"
+#include "soma_surface.h"
 #include "soma_usage.h"
 #include "soma_work.h"
-
-
-typedef enum {
-    SOMA_API_NONE = 0,          /* not an LLM call: soma_access */
-    SOMA_API_CHAT,              /* /chat/completions */
-    SOMA_API_COMPLETIONS,
-    SOMA_API_EMBEDDINGS,
-    SOMA_API_RESPONSES,
-    SOMA_API_IMAGES,            /* /images/generations */
-    SOMA_API_SPEECH,            /* /audio/speech: JSON in, sound out */
-    SOMA_API_TRANSCRIPTIONS,    /* multipart in */
-    SOMA_API_TRANSLATIONS,      /* multipart in */
-    SOMA_API_MODELS,            /* GET, answered here */
-    SOMA_API_MODERATIONS,
-    SOMA_API_RERANK,
-    SOMA_API_COMPACT,           /* /responses/compact */
-    SOMA_API_COUNT,             /* /responses/input_tokens */
-    SOMA_API_STORED             /* a response by its id */
-} soma_api_e;
-
-
-/* a conversation, whatever the API */
-#define SOMA_API_TALKS                                                        \
-    (1u << SOMA_API_CHAT | 1u << SOMA_API_COMPLETIONS                         \
-     | 1u << SOMA_API_RESPONSES)
-
-
-/* whether what it does was paid by another request, or is for nothing */
-#define soma_api_free(api)                                                    \
-    ((api) == SOMA_API_COUNT || (api) == SOMA_API_STORED)
-
-
-/* methods, as bits */
-#define SOMA_GET     0x01
-#define SOMA_POST    0x02
-#define SOMA_DELETE  0x04
-
-typedef enum {
-    SOMA_BODY_NONE = 0,
-    SOMA_BODY_JSON,
-    SOMA_BODY_FORM              /* multipart/form-data */
-} soma_body_e;
-
-
-/* an endpoint */
-typedef struct {
-    soma_str_t   path;          /* below the version of the API */
-    unsigned     methods;
-    soma_api_e   api;
-    soma_body_e  body;
-} soma_surface_t;
 
 
 /* members of a request that the steps look at; indices into scan->span */
@@ -114,6 +66,7 @@ typedef struct {
 /* what a client asks, read off its body */
 typedef struct {
     soma_api_e         api;
+    const soma_url_t  *url;             /* that it came to */
     soma_str_t         model;           /* unescaped */
     int64_t            max_tokens;      /* of an answer, -1: not said */
     int64_t            n;               /* answers made, at least 1, */
@@ -302,6 +255,8 @@ typedef int (*soma_value_pt)(void *data, soma_json_span_t *span,
 typedef struct {
     soma_arena_t        *arena;
     soma_ask_t          *ask;           /* api, stream, usage_asked, n ... */
+    const soma_inner_request_t  *request;   /* that is answered; NULL: it was
+                                           not read */
     soma_str_t           id;            /* name: where the provider has none */
     soma_str_t           model;         /* name: likewise */
     int64_t              created;       /* s UTC, likewise */
@@ -323,7 +278,9 @@ typedef struct {
 /* reads one answer of a provider into the inner form; likewise */
 typedef struct {
     soma_arena_t        *arena;
-    soma_api_e           api;
+    soma_api_e           api;           /* of the provider's */
+    const soma_inner_request_t  *request;   /* that it answers, for names of
+                                           tools; NULL: not known */
     soma_inner_sink_pt   sink;
     void                *data;          /* of the sink */
     uint64_t             seed;          /* of ids that have to be made: another
@@ -344,14 +301,6 @@ typedef struct {
     /* out, at SOMA_DECLINED: a sentence */
     const char                  *error;
 } soma_local_t;
-
-
-/* how the pieces of a streamed answer are told apart */
-typedef enum {
-    SOMA_FRAMING_SSE = 0,
-    SOMA_FRAMING_NDJSON,
-    SOMA_FRAMING_EVENTSTREAM            /* AWS's binary one */
-} soma_framing_e;
 
 
 typedef struct {
@@ -385,8 +334,15 @@ typedef struct {
  * inner form and the provider's half writes it, and the answer goes the other
  * way.  A half that a dialect does not have is NULL throughout.
  */
-typedef struct {
+typedef struct soma_dialect_s  soma_dialect_t;
+
+struct soma_dialect_s {
     soma_str_t                name;
+
+    /* the dialect whose clients it passes the bytes of too, where they come to
+     * one of those APIs (bits 1 << soma_api_e); NULL: itself alone */
+    const soma_dialect_t     *kin;
+    unsigned                  kin_apis;
 
     /* data */
 
@@ -403,9 +359,11 @@ typedef struct {
 
     /* the client's half */
 
-    /* the endpoint of a path ("/chat/completions", no /v1), and the id that
-     * stands in it; NULL: none */
-    const soma_surface_t  *(*surface)(soma_str_t path, soma_str_t *id);
+    /*
+     * url->surface, ->id and ->model.  SOMA_OK; SOMA_DECLINED: it is none of
+     * this dialect's endpoints, and nothing is set; SOMA_ERROR: no memory.
+     */
+    int                     (*surface)(soma_url_t *url, soma_arena_t *arena);
 
     /* what a sentence names where there is no such endpoint */
     const char               *surfaces;
@@ -425,12 +383,12 @@ typedef struct {
     const char             *(*bounds)(soma_api_e api);
 
     /*
-     * The whole body, in memory, as an inner request that points into it.
-     * SOMA_OK; SOMA_DECLINED: the inner form has no such API; SOMA_ERROR:
-     * *error is a sentence for the client, NULL: no memory.
+     * The whole body, in memory, as an inner request that points into it; ask
+     * as ask() left it.  SOMA_OK; SOMA_DECLINED: the inner form has no such
+     * API; SOMA_ERROR: *error is a sentence for the client, NULL: no memory.
      */
     int                     (*read_request)(soma_inner_request_t *request,
-                                soma_api_e api, soma_arena_t *arena,
+                                const soma_ask_t *ask, soma_arena_t *arena,
                                 soma_str_t body, const char **error);
 
     /*
@@ -447,9 +405,21 @@ typedef struct {
      * what ends a stream well-formed); code may be empty */
     void                    (*fault)(soma_out_t *out, soma_fault_e fault,
                                 soma_str_t code, soma_str_t message);
-    void                    (*fault_event)(soma_out_t *out, soma_api_e api,
-                                soma_fault_e fault, soma_str_t code,
-                                soma_str_t message);
+    void                    (*fault_event)(soma_out_t *out,
+                                const soma_ask_t *ask, soma_fault_e fault,
+                                soma_str_t code, soma_str_t message);
+
+    /* the status of an error, where it is not that of
+     * soma_dialect_fault_status(); and the header that names it, with what it
+     * says.  NULL, and empty: as everybody */
+    int                     (*fault_status)(soma_fault_e fault);
+    soma_str_t                fault_header;
+    soma_str_t              (*fault_name)(soma_fault_e fault);
+
+    /* Content-Type of a stream, and what is sent in one between two events to
+     * say that it lives; NULL: server-sent events and a comment */
+    soma_str_t              (*stream_type)(const soma_ask_t *ask);
+    soma_str_t              (*beat)(const soma_ask_t *ask);
 
     /*
      * What ends a spliced stream that is cut because its budget is spent, as
@@ -488,10 +458,28 @@ typedef struct {
      * say: all that are a conversation, as a rule */
     unsigned                  apis;
 
-    /* where a request of the inner form goes, below the endpoint.  The bytes
+    /* where a request of the inner form goes, below the endpoint, with a query
+     * where it needs one; request->model is the provider's name.  The bytes
      * are constant, or in the arena; empty: no memory */
-    soma_str_t              (*path)(soma_arena_t *arena, soma_str_t model,
-                                unsigned stream);
+    soma_str_t              (*path)(soma_arena_t *arena,
+                                const soma_inner_request_t *request);
+
+    /* the same for a client of this dialect, whose URL names its model; NULL:
+     * it is what the client wrote, below the version */
+    soma_str_t              (*splice_path)(soma_arena_t *arena,
+                                const soma_ask_t *ask, soma_str_t model);
+
+    /* what the answer to a request that came to another dialect's API is, to
+     * event() and body(); NULL: it is called as the client's */
+    soma_api_e              (*answers)(soma_api_e api);
+
+    /* names of tools, and ids of calls, that it takes; NULL: all */
+    const soma_names_t       *tool_names;
+    const soma_names_t       *call_ids;
+
+    /* bits (1 << soma_inner_kind_e) of what it takes by its bytes alone: the
+     * gateway fetches what a client has by URL before write_request() */
+    unsigned                  fetches;
 
     /*
      * A client of this dialect: the edits that turn its body into the
@@ -513,6 +501,7 @@ typedef struct {
                                 const soma_inner_request_t *request,
                                 soma_ask_t *ask, soma_inner_loss_t *loss);
 
+    /* of its streams; who finds an array where events should be reads that */
     soma_framing_e            framing;
 
     /*
@@ -561,7 +550,7 @@ typedef struct {
      */
     int                     (*local)(soma_local_t *local,
                                 soma_inner_sink_pt sink, void *data);
-} soma_dialect_t;
+};
 
 
 #define SOMA_CUT_EVENT_MAX  2048
@@ -573,12 +562,31 @@ extern const soma_dialect_t  soma_anthropic;
 extern const soma_dialect_t  soma_echo;
 
 /*
- * The dialect of whoever asks for that path, below the version of the API,
- * with its surface and the id that stands in the path.  No dialect has it:
- * *surface is NULL, and the client is told so by the first one.
+ * The dialect of whoever asks for that, with url->surface and what stands in
+ * it.  No dialect has it: url->surface is NULL, and the client is told so by
+ * the first one.
  */
-const soma_dialect_t *soma_dialect_client(soma_str_t path,
-    const soma_surface_t **surface, soma_str_t *id);
+const soma_dialect_t *soma_dialect_client(soma_url_t *url,
+    soma_arena_t *arena);
+
+/* what is behind the last such segment of a path ("/v2/", "/model/"), with the
+ * slash before it; data NULL: it is not there */
+soma_str_t soma_dialect_below(soma_str_t path, const char *segment);
+
+/* %XX undone, in the arena; SOMA_OK, SOMA_DECLINED where it is broken or hides
+ * a byte below 0x20, or SOMA_ERROR (no memory) */
+int soma_dialect_unescape(soma_arena_t *arena, soma_str_t s, soma_str_t *to);
+
+/* a model's name in a path: all but letters, digits and "-._~" escaped, into
+ * 3 * s.len bytes; returns how many */
+size_t soma_dialect_escape(unsigned char *to, soma_str_t s);
+
+/* 1: what a client asks of that API goes to the target as it is, with edits */
+int soma_dialect_same(const soma_dialect_t *client,
+    const soma_dialect_t *target, soma_api_e api);
+
+/* HTTP status of a fault as a dialect's clients know it */
+int soma_dialect_status(const soma_dialect_t *dialect, soma_fault_e fault);
 
 /* NULL when unknown; *names is a list for an error message */
 const soma_dialect_t *soma_dialect_find(soma_str_t name, const char **names);

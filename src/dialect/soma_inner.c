@@ -8,6 +8,8 @@
 
 #include "soma_inner.h"
 #include "soma_json.h"
+#include "soma_mend.h"
+#include "soma_pieces.h"
 
 
 #define SOMA_INNER_ESCAPE_MAX  6        /* bytes of \u0020 */
@@ -28,6 +30,9 @@ static const struct {
     { "xhigh",     32768 },
     { "max",       INT64_MAX }
 };
+
+
+static void *soma_inner_nothing(void *data, size_t size);
 
 
 void
@@ -158,6 +163,78 @@ soma_inner_plain(soma_arena_t *arena, soma_str_t text, soma_str_t *plain)
     quoted.text.len = text.len + 2;
 
     return soma_json_text(arena, &quoted, plain);
+}
+
+
+int
+soma_inner_text(soma_arena_t *arena, soma_str_t plain, soma_str_t *text)
+{
+    size_t         i;
+    soma_pieces_t  quoted;
+
+    for (i = 0; i < plain.len && plain.data[i] >= ' ' && plain.data[i] < 0x7f
+                && plain.data[i] != '"' && plain.data[i] != '\\'; i++)
+    {
+        /* void */
+    }
+
+    *text = plain;
+
+    if (i == plain.len) {
+        return SOMA_OK;
+    }
+
+    soma_pieces_init(&quoted, arena);
+    soma_pieces_quote(&quoted, plain);
+
+    if (soma_pieces_whole(&quoted, text) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    text->data++;
+    text->len -= 2;
+
+    return SOMA_OK;
+}
+
+
+int
+soma_inner_is_text(soma_str_t text)
+{
+    size_t              i;
+    soma_str_t          out;
+    soma_mend_t         mend;
+    soma_mend_room_t    room;
+
+    static const soma_arena_t  none = { soma_inner_nothing, NULL };
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] == '"'
+            || (text.data[i] == '\\' && ++i == text.len))
+        {
+            return 0;
+        }
+    }
+
+    /* what has to be mended asks for memory, and there is none */
+
+    memset(&mend, 0, sizeof(soma_mend_t));
+    memset(&room, 0, sizeof(soma_mend_room_t));
+    room.arena = (soma_arena_t *) &none;
+
+    return soma_mend_text(&mend, &room, text, &out) == SOMA_OK
+           && mend.len == 0 && out.data == text.data && out.len == text.len;
+}
+
+
+static void *
+soma_inner_nothing(void *data, size_t size)
+{
+    (void) data;
+    (void) size;
+
+    return NULL;
 }
 
 

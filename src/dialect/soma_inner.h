@@ -339,6 +339,22 @@ typedef struct {
  */
 #define SOMA_INNER_DROPS_MAX  32
 
+/* what a model does not take, or takes otherwise: facts of the catalogue,
+ * bits */
+#define SOMA_FACT_NO_SAMPLING    0x0001     /* temperature, top_p, top_k */
+#define SOMA_FACT_NO_FORCING     0x0002     /* a choice of any or one tool */
+#define SOMA_FACT_NO_SCHEMA      0x0004     /* output by a JSON schema */
+#define SOMA_FACT_NO_REASONING   0x0008     /* effort, budget, off */
+#define SOMA_FACT_NO_TOOLS       0x0010
+#define SOMA_FACT_NO_IMAGES      0x0020
+#define SOMA_FACT_NO_DOCUMENTS   0x0040
+#define SOMA_FACT_ONE_SAMPLING   0x0080     /* temperature or top_p, not both */
+#define SOMA_FACT_ADAPTIVE       0x0100     /* an effort, no budget */
+#define SOMA_FACT_BUDGET         0x0200     /* a budget, no effort or level */
+#define SOMA_FACT_DEVELOPER      0x0400     /* the role "developer" */
+#define SOMA_FACT_CALL_CHECK     0x0800     /* the first call of a step needs
+                                               its signature */
+
 typedef enum {
     SOMA_INNER_REFUSE = 0,          /* what changes the answer's meaning */
     SOMA_INNER_WARN,                /* left out, and named */
@@ -350,6 +366,7 @@ typedef struct {
     int64_t               max_tokens;   /* in: the model's greatest answer, for
                                            dialects that must say one; 0: not
                                            known */
+    unsigned              facts;        /* in: SOMA_FACT_... of the model */
     unsigned              adaptive:1;   /* in: the model takes an effort, no
                                            budget of reasoning tokens */
     soma_str_t            refused;  /* out: name of the client's member */
@@ -472,6 +489,13 @@ int soma_inner_lose(soma_inner_loss_t *loss, soma_str_t name,
 int soma_inner_plain(soma_arena_t *arena, soma_str_t text,
     soma_str_t *plain);
 
+/* decoded bytes as a text, with the escapes they need, likewise */
+int soma_inner_text(soma_arena_t *arena, soma_str_t plain, soma_str_t *text);
+
+/* whether bytes that came from outside are a text: what could stand between
+ * the quotes of a JSON string */
+int soma_inner_is_text(soma_str_t text);
+
 /* whether a decoded text is one JSON object to its last byte: arguments of a
  * call come as texts, which nobody has checked */
 int soma_inner_object(soma_str_t text);
@@ -480,11 +504,17 @@ int soma_inner_object(soma_str_t text);
 int soma_inner_blank(soma_str_t text);
 
 /*
- * data:MEDIA[;parameter]...;base64,BYTES into media and data.  SOMA_OK;
- * SOMA_DECLINED: it is no data URL; SOMA_ERROR: it is one whose bytes are not
- * in base64.
+ * data:MEDIA[;parameter]...;base64,BYTES of a decoded URL into media and
+ * data, which is standard base64.  SOMA_OK; SOMA_DECLINED: it is no data URL;
+ * SOMA_ERROR: it is one whose bytes are not in base64, or there is no memory.
  */
-int soma_inner_data_url(soma_str_t url, soma_str_t *media, soma_str_t *data);
+int soma_inner_data_url(soma_arena_t *arena, soma_str_t url,
+    soma_str_t *media, soma_str_t *data);
+
+/* what bytes in base64 are by their beginning: image/png, image/jpeg,
+ * image/gif, image/webp, application/pdf, audio/wav, audio/mpeg ...; empty:
+ * nothing that is known */
+soma_str_t soma_inner_sniff(soma_str_t base64);
 
 /* effort and budget of reasoning stand for each other where a dialect has
  * only one of them: tokens, and the greatest effort that is not above them */

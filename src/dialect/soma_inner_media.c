@@ -7,23 +7,20 @@
  */
 
 
+#include "soma_base64.h"
 #include "soma_inner.h"
 
 
-#define SOMA_INNER_DATA  "data:"
+#define SOMA_INNER_DATA   "data:"
+#define SOMA_INNER_SNIFF  24        /* bytes, a multiple of three */
 
 
 static int soma_inner_base64(soma_str_t s);
 
 
-/*
- * data:MEDIA[;parameter]...;base64,BYTES into media and data.  SOMA_OK;
- * SOMA_DECLINED: it is no data URL; SOMA_ERROR: it is one whose bytes are not
- * in base64.
- */
-
 int
-soma_inner_data_url(soma_str_t url, soma_str_t *media, soma_str_t *data)
+soma_inner_data_url(soma_arena_t *arena, soma_str_t url, soma_str_t *media,
+    soma_str_t *data)
 {
     size_t                len;
     soma_str_t            head, word;
@@ -67,7 +64,61 @@ soma_inner_data_url(soma_str_t url, soma_str_t *media, soma_str_t *data)
 
     *media = soma_str_trim(word);
 
-    return SOMA_OK;
+    return soma_base64_standard(arena, *data, data) == SOMA_OK ? SOMA_OK
+                                                                : SOMA_ERROR;
+}
+
+
+soma_str_t
+soma_inner_sniff(soma_str_t base64)
+{
+    size_t         i, len, n;
+    soma_str_t     head;
+    unsigned char  bytes[SOMA_INNER_SNIFF];
+
+    static const struct {
+        size_t       at;
+        soma_str_t   bytes;
+        soma_str_t   media;
+    } kinds[] = {
+        { 0, soma_string("\x89PNG\r\n"), soma_string("image/png") },
+        { 0, soma_string("\xff\xd8\xff"), soma_string("image/jpeg") },
+        { 0, soma_string("GIF8"), soma_string("image/gif") },
+        { 8, soma_string("WEBP"), soma_string("image/webp") },
+        { 4, soma_string("ftypheic"), soma_string("image/heic") },
+        { 4, soma_string("ftypmif1"), soma_string("image/heif") },
+        { 0, soma_string("BM"), soma_string("image/bmp") },
+        { 0, soma_string("II*\0"), soma_string("image/tiff") },
+        { 0, soma_string("MM\0*"), soma_string("image/tiff") },
+        { 0, soma_string("%PDF"), soma_string("application/pdf") },
+        { 8, soma_string("WAVE"), soma_string("audio/wav") },
+        { 0, soma_string("ID3"), soma_string("audio/mpeg") },
+        { 0, soma_string("\xff\xfb"), soma_string("audio/mpeg") },
+        { 0, soma_string("OggS"), soma_string("audio/ogg") },
+        { 0, soma_string("fLaC"), soma_string("audio/flac") },
+        { 4, soma_string("ftyp"), soma_string("video/mp4") },
+        { 0, soma_string("\x1a\x45\xdf\xa3"), soma_string("video/webm") }
+    };
+
+    head = base64;
+    head.len = (head.len < sizeof(bytes) / 3 * 4) ? head.len / 4 * 4
+                                                  : sizeof(bytes) / 3 * 4;
+
+    if (soma_base64_decode(bytes, &len, head) != SOMA_OK) {
+        return (soma_str_t) soma_str_null;
+    }
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        n = kinds[i].bytes.len;
+
+        if (len >= kinds[i].at + n
+            && memcmp(bytes + kinds[i].at, kinds[i].bytes.data, n) == 0)
+        {
+            return kinds[i].media;
+        }
+    }
+
+    return (soma_str_t) soma_str_null;
 }
 
 

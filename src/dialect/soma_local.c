@@ -29,7 +29,7 @@ soma_local_answer(soma_local_answer_t *answer, soma_str_t body)
         return SOMA_DECLINED;
     }
 
-    rc = answer->client->read_request(&answer->request, local->ask->api,
+    rc = answer->client->read_request(&answer->request, local->ask,
                                       local->arena, body, &answer->error);
     if (rc != SOMA_OK) {
         return rc;
@@ -40,6 +40,7 @@ soma_local_answer(soma_local_answer_t *answer, soma_str_t body)
 
     writer->arena = local->arena;
     writer->ask = local->ask;
+    writer->request = &answer->request;
     writer->id = local->id;
     writer->model = local->model;
     writer->created = local->created;

@@ -25,7 +25,7 @@
 #define SOMA_OPENAI_TOKENS_MAX  1000000000000000
 
 
-const soma_surface_t *soma_openai_surface(soma_str_t path, soma_str_t *id);
+int soma_openai_surface(soma_url_t *url, soma_arena_t *arena);
 
 
 /* query arguments that go up */
@@ -93,7 +93,7 @@ void soma_openai_cut(soma_out_t *out, soma_ask_t *ask, soma_answer_t *answer,
 
 void soma_openai_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
     soma_str_t message);
-void soma_openai_fault_event(soma_out_t *out, soma_api_e api,
+void soma_openai_fault_event(soma_out_t *out, const soma_ask_t *ask,
     soma_fault_e fault, soma_str_t code, soma_str_t message);
 
 
@@ -101,12 +101,13 @@ void soma_openai_fault_event(soma_out_t *out, soma_api_e api,
  * soma_openai_translate.c: requests and answers of clients or providers of
  * another dialect, by the inner form, as soma_dialect_t says.
  */
-int soma_openai_read_request(soma_inner_request_t *request, soma_api_e api,
-    soma_arena_t *arena, soma_str_t body, const char **error);
+int soma_openai_read_request(soma_inner_request_t *request,
+    const soma_ask_t *ask, soma_arena_t *arena, soma_str_t body,
+    const char **error);
 int soma_openai_write_event(soma_writer_t *writer, soma_pieces_t *out,
     const soma_inner_event_t *event);
-soma_str_t soma_openai_path(soma_arena_t *arena, soma_str_t model,
-    unsigned stream);
+soma_str_t soma_openai_path(soma_arena_t *arena,
+    const soma_inner_request_t *request);
 int soma_openai_write_request(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_ask_t *ask,
     soma_inner_loss_t *loss);

@@ -54,10 +54,10 @@ soma_openai_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
 
 
 void
-soma_openai_fault_event(soma_out_t *out, soma_api_e api, soma_fault_e fault,
-    soma_str_t code, soma_str_t message)
+soma_openai_fault_event(soma_out_t *out, const soma_ask_t *ask,
+    soma_fault_e fault, soma_str_t code, soma_str_t message)
 {
-    if (api == SOMA_API_CHAT || api == SOMA_API_COMPLETIONS) {
+    if (ask->api == SOMA_API_CHAT || ask->api == SOMA_API_COMPLETIONS) {
         soma_put_cstr(out, "data: {");
         soma_openai_error(out, fault, code, message);
         soma_put_cstr(out, "}\n\ndata: [DONE]\n\n");

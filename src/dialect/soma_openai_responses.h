@@ -23,11 +23,6 @@
                                                            kept of an answer */
 #define SOMA_OPENAI_RESPONSES_PARTS  4096               /* of all its items */
 
-/* encrypted_content, where the signature is another provider's: this, "s" or
- * "o" (soma_inner_block_t: signature or opaque), a bar, its maker, a bar, the
- * bytes */
-#define SOMA_OPENAI_RESPONSES_SEAL   "soma1|"
-
 
 typedef struct soma_openai_part_s  soma_openai_part_t;
 typedef struct soma_openai_item_s  soma_openai_item_t;

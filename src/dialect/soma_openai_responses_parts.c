@@ -8,6 +8,7 @@
 
 
 #include "soma_openai_responses.h"
+#include "soma_seal.h"
 #include "soma_write.h"
 
 
@@ -81,10 +82,7 @@ soma_openai_responses_seal(soma_openai_responses_t *answer,
     seal = &part->item->seal;
 
     if (!part->item->sealed && !soma_str_is(maker, "openai")) {
-        soma_pieces_cstr(seal, SOMA_OPENAI_RESPONSES_SEAL);
-        soma_pieces_cstr(seal, event->opaque.len != 0 ? "o|" : "s|");
-        soma_openai_responses_inside(seal, maker);
-        soma_pieces_char(seal, '|');
+        soma_seal_begin(seal, event->opaque.len != 0, maker);
     }
 
     part->item->sealed = 1;

@@ -8,8 +8,9 @@
  */
 
 
-#include "soma_openai_responses.h"
 #include "soma_openai_request.h"
+#include "soma_openai_responses.h"
+#include "soma_seal.h"
 
 
 /* the assistant's turn that is not over yet */
@@ -367,9 +368,8 @@ static int
 soma_openai_responses_sealed(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t item)
 {
-    size_t          len;
-    soma_str_t      seal, maker;
-    unsigned char   kind, *bar;
+    int         rc;
+    soma_str_t  seal;
 
     if (soma_fill_text(item, "encrypted_content", &seal) != SOMA_OK
         || seal.len == 0)
@@ -377,35 +377,15 @@ soma_openai_responses_sealed(soma_fill_t *r, soma_inner_block_t *block,
         return SOMA_OK;
     }
 
-    block->maker = SOMA_STR("openai");
+    rc = soma_seal_take(r->arena, seal, block);
 
-    len = sizeof(SOMA_OPENAI_RESPONSES_SEAL) - 1;
-
-    if (seal.len < len + 2
-        || memcmp(seal.data, SOMA_OPENAI_RESPONSES_SEAL, len) != 0)
-    {
+    if (rc == SOMA_DECLINED) {
+        block->maker = SOMA_STR("openai");
         block->opaque = seal;
         return SOMA_OK;
     }
 
-    kind = seal.data[len];
-    maker.data = seal.data + len + 2;
-    bar = memchr(maker.data, '|', (size_t) (seal.data + seal.len
-                                            - maker.data));
-
-    /* a broken one is nobody's */
-
-    if (bar == NULL || maker.data[-1] != '|' || (kind != 's' && kind != 'o')) {
-        return SOMA_OK;
-    }
-
-    maker.len = (size_t) (bar - maker.data);
-    seal.len -= (size_t) (bar + 1 - seal.data);
-    seal.data = bar + 1;
-
-    *(kind == 's' ? &block->signature : &block->opaque) = seal;
-
-    return soma_inner_plain(r->arena, maker, &block->maker);
+    return rc;
 }
 
 

@@ -12,39 +12,39 @@
 /* what is more special stands first; "*" is one segment, an id */
 static const soma_surface_t  soma_openai_surfaces[] = {
     { soma_string("/chat/completions"),
-      SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/responses"),
-      SOMA_POST, SOMA_API_RESPONSES, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_RESPONSES, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/embeddings"),
-      SOMA_POST, SOMA_API_EMBEDDINGS, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_EMBEDDINGS, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/completions"),
-      SOMA_POST, SOMA_API_COMPLETIONS, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_COMPLETIONS, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/responses/compact"),
-      SOMA_POST, SOMA_API_COMPACT, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_COMPACT, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/responses/input_tokens"),
-      SOMA_POST, SOMA_API_COUNT, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_COUNT, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/responses/*"),
-      SOMA_GET|SOMA_DELETE, SOMA_API_STORED, SOMA_BODY_NONE },
+      SOMA_GET|SOMA_DELETE, SOMA_API_STORED, SOMA_BODY_NONE, 0, 0 },
     { soma_string("/responses/*/cancel"),
-      SOMA_POST, SOMA_API_STORED, SOMA_BODY_NONE },
+      SOMA_POST, SOMA_API_STORED, SOMA_BODY_NONE, 0, 0 },
     { soma_string("/responses/*/input_items"),
-      SOMA_GET, SOMA_API_STORED, SOMA_BODY_NONE },
+      SOMA_GET, SOMA_API_STORED, SOMA_BODY_NONE, 0, 0 },
     { soma_string("/moderations"),
-      SOMA_POST, SOMA_API_MODERATIONS, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_MODERATIONS, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/rerank"),
-      SOMA_POST, SOMA_API_RERANK, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_RERANK, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/images/generations"),
-      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/images/edits"),
-      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_FORM },
+      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_FORM, 0, 0 },
     { soma_string("/images/variations"),
-      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_FORM },
+      SOMA_POST, SOMA_API_IMAGES, SOMA_BODY_FORM, 0, 0 },
     { soma_string("/audio/speech"),
-      SOMA_POST, SOMA_API_SPEECH, SOMA_BODY_JSON },
+      SOMA_POST, SOMA_API_SPEECH, SOMA_BODY_JSON, 0, 0 },
     { soma_string("/audio/transcriptions"),
-      SOMA_POST, SOMA_API_TRANSCRIPTIONS, SOMA_BODY_FORM },
+      SOMA_POST, SOMA_API_TRANSCRIPTIONS, SOMA_BODY_FORM, 0, 0 },
     { soma_string("/audio/translations"),
-      SOMA_POST, SOMA_API_TRANSLATIONS, SOMA_BODY_FORM }
+      SOMA_POST, SOMA_API_TRANSLATIONS, SOMA_BODY_FORM, 0, 0 }
 };
 
 
@@ -52,21 +52,26 @@ static int soma_openai_surface_is(soma_str_t pattern, soma_str_t path,
     soma_str_t *id);
 
 
-const soma_surface_t *
-soma_openai_surface(soma_str_t path, soma_str_t *id)
+int
+soma_openai_surface(soma_url_t *url, soma_arena_t *arena)
 {
     size_t  i;
+
+    (void) arena;
 
     for (i = 0;
          i < sizeof(soma_openai_surfaces) / sizeof(soma_openai_surfaces[0]);
          i++)
     {
-        if (soma_openai_surface_is(soma_openai_surfaces[i].path, path, id)) {
-            return &soma_openai_surfaces[i];
+        if (soma_openai_surface_is(soma_openai_surfaces[i].path, url->below,
+                                   &url->id))
+        {
+            url->surface = &soma_openai_surfaces[i];
+            return SOMA_OK;
         }
     }
 
-    return NULL;
+    return SOMA_DECLINED;
 }
 
 

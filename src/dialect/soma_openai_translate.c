@@ -29,10 +29,11 @@ static soma_openai_events_t *soma_openai_translate_decoder(
 
 
 int
-soma_openai_read_request(soma_inner_request_t *request, soma_api_e api,
-    soma_arena_t *arena, soma_str_t body, const char **error)
+soma_openai_read_request(soma_inner_request_t *request,
+    const soma_ask_t *ask, soma_arena_t *arena, soma_str_t body,
+    const char **error)
 {
-    switch (api) {
+    switch (ask->api) {
 
     case SOMA_API_CHAT:
         return soma_openai_request_read(request, arena, body, error);
@@ -229,11 +230,10 @@ soma_openai_translate_id(soma_writer_t *writer, const char *prefix,
 
 
 soma_str_t
-soma_openai_path(soma_arena_t *arena, soma_str_t model, unsigned stream)
+soma_openai_path(soma_arena_t *arena, const soma_inner_request_t *request)
 {
     (void) arena;
-    (void) model;
-    (void) stream;
+    (void) request;
 
     return SOMA_STR("/chat/completions");
 }

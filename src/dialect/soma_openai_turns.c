@@ -291,10 +291,10 @@ soma_openai_turns_url(soma_fill_t *r, soma_inner_block_t *block,
         return SOMA_ERROR;
     }
 
-    rc = soma_inner_data_url(url, &block->media, &block->data);
+    rc = soma_inner_data_url(r->arena, url, &block->media, &block->data);
 
     if (rc == SOMA_ERROR) {
-        *r->error = "an image's data: URL must say ;base64";
+        *r->error = "an image's data: URL must hold ;base64 and bytes in it";
         return SOMA_ERROR;
     }
 
@@ -347,10 +347,10 @@ soma_openai_turns_document(soma_fill_t *r, soma_inner_block_t *block,
         return SOMA_ERROR;
     }
 
-    rc = soma_inner_data_url(data, &block->media, &block->data);
+    rc = soma_inner_data_url(r->arena, data, &block->media, &block->data);
 
     if (rc == SOMA_ERROR) {
-        *r->error = "a file's data: URL must say ;base64";
+        *r->error = "a file's data: URL must hold ;base64 and bytes in it";
         return SOMA_ERROR;
     }
 

@@ -13,7 +13,7 @@
 
 
 static ngx_int_t ngx_http_soma_surface(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx, ngx_str_t path);
+    ngx_http_soma_ctx_t *ctx);
 
 
 ngx_int_t
@@ -54,7 +54,7 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
         return ngx_http_soma_models_handler(r);
     }
 
-    rc = ngx_http_soma_surface(r, ctx, path);
+    rc = ngx_http_soma_surface(r, ctx);
 
     if (rc != NGX_OK) {
         return rc;
@@ -72,16 +72,16 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
 
 /* which endpoint is asked, and whether it takes that method */
 static ngx_int_t
-ngx_http_soma_surface(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
-    ngx_str_t path)
+ngx_http_soma_surface(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     unsigned               method;
     const soma_surface_t  *surface;
 
     /* error_page may have led here from elsewhere */
 
-    ctx->client = soma_dialect_client(ngx_http_soma_str(path), &surface,
-                                      &ctx->object.path_id);
+    ngx_http_soma_ctx_url(ctx);
+
+    surface = ctx->url.surface;
 
     if (surface == NULL) {
         return ngx_http_soma_fault(ctx, SOMA_FAULT_NOT_FOUND, "unknown_url",
@@ -112,7 +112,6 @@ ngx_http_soma_surface(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
                                    : "GET and DELETE");
     }
 
-    ctx->surface = surface;
     ctx->ask.api = surface->api;
 
     return NGX_OK;

@@ -167,7 +167,7 @@ ngx_http_soma_walk_body(ngx_http_request_t *r)
 
     rc = NGX_OK;
 
-    if (ctx->surface->body != SOMA_BODY_NONE) {
+    if (ctx->url.surface->body != SOMA_BODY_NONE) {
         rc = ngx_http_soma_unpack(ctx);
 
         if (rc == NGX_DECLINED) {
@@ -267,7 +267,7 @@ ngx_http_soma_walk_asks(ngx_http_soma_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    if (ctx->asked || ctx->surface->body == SOMA_BODY_NONE) {
+    if (ctx->asked || ctx->url.surface->body == SOMA_BODY_NONE) {
         return NGX_OK;
     }
 

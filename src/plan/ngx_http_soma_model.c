@@ -182,6 +182,8 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
         return NGX_ERROR;
     }
 
+    model->dialect = model->provider->dialect;
+
     if (ngx_http_soma_model_priced(cf, smcf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -43,14 +43,19 @@ static inline int
 inner_read(soma_arena_t *arena, dialect_e from, soma_str_t body,
     const char **error)
 {
+    soma_ask_t  ask;
+
     static const soma_api_e  apis[] = {
         SOMA_API_CHAT, SOMA_API_NONE, SOMA_API_COMPLETIONS,
         SOMA_API_RESPONSES, SOMA_API_EMBEDDINGS
     };
 
+    memset(&ask, 0, sizeof(ask));
+    ask.api = apis[from];
+
     return (from == ANTHROPIC)
            ? soma_anthropic_request_read(&inner_request, arena, body, error)
-           : soma_openai_read_request(&inner_request, apis[from], arena, body,
+           : soma_openai_read_request(&inner_request, &ask, arena, body,
                                       error);
 }
 

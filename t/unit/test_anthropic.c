@@ -43,25 +43,37 @@ static void
 test_table(void)
 {
     int                    n;
-    soma_str_t             id;
+    soma_url_t             url;
     const char            *names;
     const soma_surface_t  *surface;
+    soma_inner_request_t   asked;
 
     soma_ok(soma_dialect_find(SOMA_STR("anthropic"), &names)
             == &soma_anthropic, "it is found by its name");
 
-    surface = soma_anthropic.surface(SOMA_STR("/messages"), &id);
+    memset(&url, 0, sizeof(url));
+    memset(&asked, 0, sizeof(asked));
+
+    url.below = SOMA_STR("/messages");
+
+    soma_ok(soma_dialect_client(&url, arena) == &soma_anthropic,
+            "who asks there speaks it");
+    surface = url.surface;
 
     soma_ok(surface != NULL && surface->api == SOMA_API_CHAT
             && surface->methods == SOMA_POST
-            && surface->body == SOMA_BODY_JSON && id.len == 0, "/messages");
-    soma_ok(soma_anthropic.surface(SOMA_STR("/messages/x"), &id) == NULL
-            && soma_anthropic.surface(SOMA_STR("/message"), &id) == NULL,
-            "and nothing else");
-    soma_ok(soma_dialect_client(SOMA_STR("/messages"), &surface, &id)
-            == &soma_anthropic && surface != NULL, "who asks there speaks it");
-    soma_ok(soma_dialect_client(SOMA_STR("/chat/completions"), &surface, &id)
-            == &soma_openai && surface != NULL, "others speak theirs");
+            && surface->body == SOMA_BODY_JSON && url.id.len == 0,
+            "/messages");
+
+    url.below = SOMA_STR("/messages/x");
+    soma_is_int(soma_anthropic.surface(&url, arena), SOMA_DECLINED,
+                "and nothing below");
+    url.below = SOMA_STR("/message");
+    soma_is_int(soma_anthropic.surface(&url, arena), SOMA_DECLINED,
+                "and nothing else");
+    url.below = SOMA_STR("/chat/completions");
+    soma_ok(soma_dialect_client(&url, arena) == &soma_openai
+            && url.surface != NULL, "others speak theirs");
 
     soma_ok(strcmp(soma_anthropic.bounds(SOMA_API_CHAT), "\"max_tokens\"")
             == 0, "what its bound is called");
@@ -80,7 +92,7 @@ test_table(void)
             && soma_str_is(soma_anthropic.rate[1].limit,
                            "anthropic-ratelimit-tokens-limit")
             && soma_anthropic.reset == SOMA_RESET_TIME, "limits");
-    soma_ok(soma_str_is(soma_anthropic.path(arena, SOMA_STR("m"), 1),
+    soma_ok(soma_str_is(soma_anthropic.path(arena, &asked),
                         "/messages"), "where a request goes");
 
     for (n = 0; n < SOMA_ASK_TOTAL; n++) {
@@ -365,7 +377,7 @@ test_fault(void)
     }
 
     soma_put_init(&out, buf, sizeof(buf));
-    soma_anthropic.fault_event(&out, SOMA_API_CHAT, SOMA_FAULT_UPSTREAM,
+    soma_anthropic.fault_event(&out, NULL, SOMA_FAULT_UPSTREAM,
                                SOMA_STR(""), SOMA_STR("cut"));
     soma_is_str(buf, out.pos - buf,
                 "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
@@ -839,8 +851,9 @@ test_write_request(void)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         memset(&ask, 0, sizeof(ask));
         memset(&loss, 0, sizeof(loss));
+        ask.api = SOMA_API_CHAT;
 
-        soma_is_int(soma_openai.read_request(&request, SOMA_API_CHAT, arena,
+        soma_is_int(soma_openai.read_request(&request, &ask, arena,
                         str("{\"model\":\"x\",\"reasoning_effort\":\"low\","
                             "\"messages\":[{\"role\":\"user\",\"content\":"
                             "\"hi\"}]}"), &error),
@@ -872,8 +885,9 @@ test_write_request(void)
         yyjson_doc_free(doc);
     }
 
-    soma_is_int(soma_anthropic.read_request(&request, SOMA_API_RESPONSES,
-                                            arena, str(HEAD "}"), &error),
+    ask.api = SOMA_API_RESPONSES;
+    soma_is_int(soma_anthropic.read_request(&request, &ask, arena,
+                                            str(HEAD "}"), &error),
                 SOMA_DECLINED, "of no API but its own");
 }
 

@@ -702,8 +702,10 @@ test_faults(void)
                 "fault %d has a status", i);
     }
 
+    memset(&ask, 0, sizeof(ask));
+    ask.api = SOMA_API_CHAT;
     soma_put_init(&out, buf, sizeof(buf));
-    soma_openai.fault_event(&out, SOMA_API_CHAT, SOMA_FAULT_UPSTREAM,
+    soma_openai.fault_event(&out, &ask, SOMA_FAULT_UPSTREAM,
                             STR(""), STR("gone"));
     soma_is_str(buf, out.pos - out.start,
                 "data: {\"error\":{\"message\":\"gone\",\"type\":"
@@ -712,14 +714,14 @@ test_faults(void)
                 "an error in a chat stream");
 
     for (i = SOMA_FAULT_NONE; i <= SOMA_FAULT_TIMEOUT; i++) {
+        memset(&ask, 0, sizeof(ask));
+        ask.api = SOMA_API_RESPONSES;
         soma_put_init(&out, buf, sizeof(buf));
-        soma_openai.fault_event(&out, SOMA_API_RESPONSES, i, STR(""),
+        soma_openai.fault_event(&out, &ask, i, STR(""),
                                 STR("gone"));
 
-        memset(&ask, 0, sizeof(ask));
         memset(&sse, 0, sizeof(sse));
         memset(&answer, 0, sizeof(answer));
-        ask.api = SOMA_API_RESPONSES;
         sse.arena = arena;
         memcpy(text, buf, out.pos - out.start);
 
@@ -735,7 +737,7 @@ test_faults(void)
     }
 
     soma_put_init(&out, buf, 20);
-    soma_openai.fault_event(&out, SOMA_API_CHAT, SOMA_FAULT_UPSTREAM,
+    soma_openai.fault_event(&out, &ask, SOMA_FAULT_UPSTREAM,
                             STR(""), STR("gone"));
     soma_ok(out.full, "a small buffer is full, not passed");
 }

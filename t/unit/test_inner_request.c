@@ -100,7 +100,7 @@ static const through_t  throughs[] = {
       "\"data:application/pdf;base64,JVBE\",\"filename\":\"a.pdf\"}}]}]}",
       "{\"model\":\"m\",\"max_tokens\":4096,\"messages\":[{\"role\":\"user\","
       "\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
-      "\"media_type\":\"image/png\",\"data\":\"iVBORw0KGgoAAA\"}},"
+      "\"media_type\":\"image/png\",\"data\":\"iVBORw0KGgoAAA==\"}},"
       "{\"type\":\"document\",\"source\":{\"type\":\"base64\","
       "\"media_type\":\"application/pdf\",\"data\":\"JVBE\"},"
       "\"title\":\"a.pdf\"}]}]}",

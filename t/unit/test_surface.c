@@ -17,7 +17,7 @@ static void
 test_surfaces(void)
 {
     size_t                 i;
-    soma_str_t             id;
+    soma_url_t             url;
     const soma_surface_t  *surface;
 
     static const struct {
@@ -66,7 +66,10 @@ test_surfaces(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        surface = soma_openai.surface(STR(cases[i].path), &id);
+        memset(&url, 0, sizeof(url));
+        url.below = STR(cases[i].path);
+        surface = (soma_openai.surface(&url, NULL) == SOMA_OK) ? url.surface
+                                                              : NULL;
 
         if (cases[i].api == SOMA_API_NONE) {
             soma_ok(surface == NULL, "there is no %s", cases[i].path);
@@ -80,7 +83,7 @@ test_surfaces(void)
         soma_is_int(surface->api, cases[i].api, "its API");
         soma_is_int(surface->methods, cases[i].methods, "its methods");
         soma_is_int(surface->body, cases[i].body, "its body");
-        soma_is_str(id.data, id.len, cases[i].id, "its id");
+        soma_is_str(url.id.data, url.id.len, cases[i].id, "its id");
     }
 }
 

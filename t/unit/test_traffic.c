@@ -112,17 +112,17 @@ has_feature(exchange_t *x, const char *name)
 static soma_api_e
 api_of(exchange_t *x)
 {
-    soma_str_t             id;
-    const char            *path;
-    const soma_surface_t  *surface;
+    soma_url_t   url;
+    const char  *path;
 
     path = yyjson_get_str(yyjson_ptr_get(x->root, "/request/path"));
 
-    surface = dialect->surface((soma_str_t) { strlen(path),
-                                                 (unsigned char *) path },
-                                  &id);
+    memset(&url, 0, sizeof(url));
+    url.below = (soma_str_t) { strlen(path), (unsigned char *) path };
+    url.path = url.below;
 
-    return surface ? surface->api : SOMA_API_NONE;
+    return dialect->surface(&url, NULL) == SOMA_OK ? url.surface->api
+                                                   : SOMA_API_NONE;
 }
 
 

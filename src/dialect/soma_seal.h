@@ -1,0 +1,50 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Signed and encrypted reasoning on its way through a client whose dialect is
+ * not its maker's: an envelope that says whose it is and what, in whatever
+ * member the client keeps for such a thing.  On the way back it goes to that
+ * maker and to no other.  The gateway remembers nothing.
+ *
+ *     soma1|KIND|MAKER|BYTES
+ *
+ * KIND is s (a signature) or o (opaque reasoning: redacted, encrypted), MAKER
+ * as soma_inner_block_t has it, BYTES text as it stood between quotes.
+ */
+
+
+#ifndef SOMA_SEAL_H
+#define SOMA_SEAL_H
+
+
+#include "soma_inner.h"
+#include "soma_pieces.h"
+
+
+#define SOMA_SEAL  "soma1|"
+
+
+/* the envelope up to its bytes, which may come in pieces behind it */
+void soma_seal_begin(soma_pieces_t *out, unsigned opaque, soma_str_t maker);
+
+/* all of it as text, without quotes; event->text is a signature,
+ * event->opaque the other */
+void soma_seal_put(soma_pieces_t *out, const soma_inner_event_t *event);
+
+/* the same in base64, for members that hold bytes; "url": in the alphabet of
+ * URLs, without padding, as ids take it */
+void soma_seal_put_base64(soma_pieces_t *out, const soma_inner_event_t *event,
+    unsigned url);
+
+/*
+ * What a client sent back, as text or in base64, into signature or opaque and
+ * maker of the block.  SOMA_OK; SOMA_DECLINED: it is no envelope, and the
+ * block is untouched; SOMA_ERROR: no memory.  A broken one is SOMA_OK with
+ * nothing in it: it is nobody's.
+ */
+int soma_seal_take(soma_arena_t *arena, soma_str_t text,
+    soma_inner_block_t *block);
+
+
+#endif /* SOMA_SEAL_H */
