@@ -59,6 +59,24 @@ static ngx_conf_enum_t  ngx_http_soma_max_tokens[] = {
 };
 
 
+/* what a target cannot say: it is refused; left out, and named in a header;
+ * left out */
+static ngx_conf_enum_t  ngx_http_soma_losses[] = {
+    { ngx_string("refuse"), SOMA_INNER_REFUSE },
+    { ngx_string("warn"), SOMA_INNER_WARN },
+    { ngx_string("drop"), SOMA_INNER_DROP },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_soma_media[] = {
+    { ngx_string("off"), NGX_HTTP_SOMA_MEDIA_OFF },
+    { ngx_string("public"), NGX_HTTP_SOMA_MEDIA_PUBLIC },
+    { ngx_string("all"), NGX_HTTP_SOMA_MEDIA_ALL },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_soma_commands[] = {
 
     /* services */
@@ -246,6 +264,20 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, usage_cost),
       NULL },
+
+    { ngx_string("soma_lossy"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_soma_loc_conf_t, lossy),
+      ngx_http_soma_losses },
+
+    { ngx_string("soma_fetch_media"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_soma_loc_conf_t, fetch_media),
+      ngx_http_soma_media },
 
     { ngx_string("soma_body_buffer"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,

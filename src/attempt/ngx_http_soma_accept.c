@@ -78,7 +78,7 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
 static ngx_int_t
 ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
 {
-    ngx_str_t            *type;
+    ngx_str_t            *type, own;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
@@ -93,8 +93,17 @@ ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
 
     r = a->ctx->request;
     u = r->upstream;
-    type = (a->translated ? a->ctx->ask.stream : a->event_stream) ? &events
-                                                                  : &json;
+    type = &json;
+
+    if (a->translated ? a->ctx->ask.stream : a->event_stream) {
+        type = &events;
+
+        if (a->ctx->client->stream_type) {
+            own = ngx_http_soma_ngx(a->ctx->client->stream_type(
+                                                           &a->ctx->ask));
+            type = &own;
+        }
+    }
 
     if (a->retyped || !a->good) {
 

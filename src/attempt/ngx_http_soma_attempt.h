@@ -126,8 +126,6 @@ typedef struct {
     ngx_http_soma_ctx_t            *ctx;
     ngx_http_soma_provider_t       *provider;   /* NULL: none yet */
     ngx_http_soma_translate_t      *translate;  /* NULL: its bytes pass */
-    soma_inner_request_t           *inner;      /* NULL: not read yet */
-    ngx_str_t                       path;       /* of the client's request */
     ngx_str_t                       headers;    /* for providers of */
     const soma_dialect_t           *headers_of; /* this dialect */
     ngx_chain_t                    *request_bufs;

@@ -14,6 +14,7 @@
 
 static ngx_int_t ngx_http_soma_spliced(ngx_http_soma_attempt_t *a,
     ngx_chain_t **body, size_t *len, ngx_str_t *args);
+static ngx_str_t ngx_http_soma_request_path(ngx_http_soma_attempt_t *a);
 static void ngx_http_soma_request_line(ngx_http_soma_attempt_t *a,
     ngx_buf_t *b, ngx_str_t *path, ngx_str_t *args);
 static void ngx_http_soma_request_length(ngx_http_soma_ctx_t *ctx,
@@ -50,12 +51,16 @@ ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
         rc = ngx_http_soma_translate_request(a, &body, &body_len, &path);
 
     } else {
-        path = a->path;
+        path = ngx_http_soma_request_path(a);
         rc = ngx_http_soma_spliced(a, &body, &body_len, &args);
     }
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (path.len == 0) {
+        return NGX_ERROR;
     }
 
     len = sizeof("DELETE ? HTTP/1.1\r\nHost: \r\nContent-Length: \r\n"
@@ -93,6 +98,24 @@ ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
     r->upstream->request_bufs = cl;
 
     return NGX_OK;
+}
+
+
+/* the client's own, with the target's model where a path names it; empty: no
+ * memory */
+static ngx_str_t
+ngx_http_soma_request_path(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    if (a->dialect->splice_path == NULL) {
+        return ngx_http_soma_ngx(ctx->url.below);
+    }
+
+    return ngx_http_soma_ngx(a->dialect->splice_path(&ctx->arena, &ctx->ask,
+                                     ngx_http_soma_str(ctx->model->target)));
 }
 
 
@@ -155,7 +178,8 @@ ngx_http_soma_request_line(ngx_http_soma_attempt_t *a, ngx_buf_t *b,
     b->last = ngx_cpymem(b->last, path->data, path->len);
 
     if (args->len) {
-        *b->last++ = '?';
+        *b->last++ = ngx_strlchr(path->data, path->data + path->len, '?')
+                     ? '&' : '?';
         b->last = ngx_cpymem(b->last, args->data, args->len);
     }
 

@@ -283,6 +283,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
 
     a->ctx->answer.api = ngx_http_soma_target_api(a);
     a->ctx->meter = NULL;
+    ngx_str_null(&a->ctx->dropped);
     soma_frames_reset(&a->frames, a->dialect->framing);
     a->reader = NULL;
     a->encoding = NULL;

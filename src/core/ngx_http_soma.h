@@ -68,6 +68,12 @@ typedef struct {
 } ngx_http_soma_provider_state_t;
 
 
+/* what of a request is fetched for a provider that takes bytes alone */
+#define NGX_HTTP_SOMA_MEDIA_OFF     0
+#define NGX_HTTP_SOMA_MEDIA_PUBLIC  1
+#define NGX_HTTP_SOMA_MEDIA_ALL     2
+
+
 #define NGX_HTTP_SOMA_USAGE_AUTO    0
 #define NGX_HTTP_SOMA_USAGE_ON      1
 #define NGX_HTTP_SOMA_USAGE_OFF     2
@@ -84,6 +90,8 @@ struct ngx_http_soma_provider_s {
     in_port_t                       port;
     ngx_str_t                       api_key;    /* never leaves this struct
                                                    but in "auth" */
+    ngx_str_t                       key_header; /* of it; empty: as the
+                                                   dialect has it */
     ngx_str_t                       auth;       /* a whole header line */
     ngx_str_t                       missing;    /* why it is in no plan */
     ngx_msec_t                      connect_timeout;
@@ -287,6 +295,8 @@ typedef struct {
     ngx_flag_t                      pass_key;       /* on to the service */
     ngx_flag_t                      training_lock;
     ngx_flag_t                      usage_cost;
+    ngx_uint_t                      lossy;      /* soma_inner_lossy_e */
+    ngx_uint_t                      fetch_media;    /* NGX_HTTP_SOMA_MEDIA_ */
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      unpriced;       /* ..._UNPRICED_... */
     ngx_uint_t                      on_abort;

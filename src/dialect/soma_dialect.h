@@ -193,6 +193,8 @@ typedef struct {
     soma_str_t        text;             /* the body, or the event's data, as
                                            far as it is there */
     unsigned          event:1;          /* the first one of a stream */
+    unsigned          failed:1;         /* of a framing that says so: it is an
+                                           error */
     unsigned          whole:1;          /* nothing is missing behind it */
     unsigned          closed:1;         /* said by verdict(): its JSON has
                                            come to its end */
@@ -614,6 +616,10 @@ soma_fault_e soma_dialect_fault_of(int status, int *client);
  * several lines that is whole is copied together; SOMA_ERROR: no memory.
  */
 int soma_look_event(soma_look_t *look, soma_arena_t *arena,
+    const unsigned char *p, size_t len, size_t *skip);
+
+/* the same of a stream in another framing; SOMA_DECLINED: it is none */
+int soma_look_frame(soma_look_t *look, soma_framing_e framing,
     const unsigned char *p, size_t len, size_t *skip);
 
 /* tokens of "len" bytes of text when nobody counts them: a quarter, rounded
