@@ -69,7 +69,7 @@ static ngx_conf_enum_t  ngx_http_soma_losses[] = {
 };
 
 
-static ngx_conf_enum_t  ngx_http_soma_media[] = {
+static ngx_conf_enum_t  ngx_http_soma_medias[] = {
     { ngx_string("off"), NGX_HTTP_SOMA_MEDIA_OFF },
     { ngx_string("public"), NGX_HTTP_SOMA_MEDIA_PUBLIC },
     { ngx_string("all"), NGX_HTTP_SOMA_MEDIA_ALL },
@@ -277,7 +277,7 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_soma_loc_conf_t, fetch_media),
-      ngx_http_soma_media },
+      ngx_http_soma_medias },
 
     { ngx_string("soma_body_buffer"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,

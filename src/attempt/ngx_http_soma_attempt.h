@@ -271,6 +271,16 @@ ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
  * cannot be said there, ctx->error says why if no other target is left.
  */
 ngx_int_t ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a);
+
+/* the client's request in the inner form, in ctx->inner, read once.  NGX_OK;
+ * NGX_DECLINED: *error says why it has none; NGX_ERROR */
+ngx_int_t ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx,
+    const char **error);
+
+/* what the client named by URL, for targets of the plan that take bytes
+ * alone: NGX_OK, NGX_AGAIN while it is fetched, or a status */
+ngx_int_t ngx_http_soma_media(ngx_http_soma_ctx_t *ctx);
+
 ngx_int_t ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
     ngx_chain_t **body, size_t *len, ngx_str_t *path);
 

@@ -237,27 +237,40 @@ ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a)
 }
 
 
-/* once a request, whatever targets it comes to */
 static ngx_int_t
 ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
 {
-    int                    rc;
-    const char            *error;
-    ngx_http_soma_ctx_t   *ctx;
-    soma_inner_request_t  *inner;
+    ngx_int_t    rc;
+    const char  *error;
 
-    ctx = a->ctx;
-
-    if (ctx->client->read_request == NULL || ctx->ask.scan == NULL
-        || !(a->dialect->apis & (1u << ctx->ask.api)))
-    {
+    if (!(a->dialect->apis & (1u << a->ctx->ask.api))) {
         return ngx_http_soma_translate_unsaid(a, "unsupported_endpoint",
                                               "its provider has no such "
                                               "endpoint");
     }
 
-    if (a->ctx->inner != NULL) {
+    rc = ngx_http_soma_translate_inner(a->ctx, &error);
+
+    return (rc == NGX_DECLINED)
+           ? ngx_http_soma_translate_unsaid(a, "invalid_request", error) : rc;
+}
+
+
+/* once a request, whatever targets it comes to */
+ngx_int_t
+ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx, const char **error)
+{
+    int                    rc;
+    soma_inner_request_t  *inner;
+
+    if (ctx->inner != NULL) {
         return NGX_OK;
+    }
+
+    *error = "this endpoint is not translated for its provider";
+
+    if (ctx->client->read_request == NULL || ctx->ask.scan == NULL) {
+        return NGX_DECLINED;
     }
 
     inner = ngx_pcalloc(ctx->request->pool, sizeof(soma_inner_request_t));
@@ -266,24 +279,17 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    error = NULL;
-
     rc = ctx->client->read_request(inner, &ctx->ask, &ctx->arena, ctx->body,
-                                   &error);
+                                   error);
 
     if (rc == SOMA_OK) {
         inner->stream = ctx->ask.stream;
-        a->ctx->inner = inner;
+        ctx->inner = inner;
 
         return NGX_OK;
     }
 
-    if (rc == SOMA_DECLINED) {
-        error = "this endpoint is not translated for its provider";
-    }
-
-    return error ? ngx_http_soma_translate_unsaid(a, "invalid_request", error)
-                 : NGX_ERROR;
+    return (rc == SOMA_DECLINED || *error != NULL) ? NGX_DECLINED : NGX_ERROR;
 }
 
 

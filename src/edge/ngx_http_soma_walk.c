@@ -164,6 +164,7 @@ ngx_http_soma_walk_body(ngx_http_request_t *r)
     ctx->asked = 0;
     ctx->object.known = 0;
     ctx->route = NULL;
+    ctx->inner = NULL;
 
     rc = NGX_OK;
 
@@ -223,6 +224,10 @@ ngx_http_soma_walk_pass(ngx_http_soma_ctx_t *ctx)
     }
 
     /* 4 attempt: do it */
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_media(ctx);
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_http_soma_attempt(ctx);
