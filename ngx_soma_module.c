@@ -19,6 +19,7 @@
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_provider.h"
+#include "ngx_http_soma_credentials.h"
 #include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_settle.h"
@@ -348,6 +349,7 @@ ngx_http_soma_init_worker(ngx_cycle_t *cycle)
         || ngx_http_soma_metrics_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_journal_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_peers_init_worker(cycle, smcf) != NGX_OK
+        || ngx_http_soma_credentials_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_redis_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_lease_sync_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_lock_init_worker(cycle, smcf) != NGX_OK
@@ -372,6 +374,7 @@ ngx_http_soma_exit_worker(ngx_cycle_t *cycle)
     ngx_http_soma_metrics_exit_worker();
     ngx_http_soma_identify_exit_worker();
     ngx_http_soma_jwt_exit_worker();
+    ngx_http_soma_credentials_exit_worker();
     ngx_http_soma_redis_exit_worker(cycle);
     ngx_http_soma_lease_file_exit();
     ngx_http_soma_journal_exit_worker(cycle);

@@ -9,6 +9,7 @@
 
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_credentials.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
@@ -221,6 +222,14 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
         if (ctx->plan.next >= ctx->plan.n && ctx->attempts == 0) {
             (void) ngx_http_soma_unpriced_refuse(ctx);
         }
+
+        return NGX_BUSY;
+    }
+
+    if (a->provider->credentials && !a->provider->credentials->ready) {
+
+        ngx_http_soma_target_note(a, "it has no credentials yet");
+        ngx_http_soma_metrics_attempt(ctx->main, a->provider, "credentials");
 
         return NGX_BUSY;
     }

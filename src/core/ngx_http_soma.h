@@ -57,6 +57,7 @@ typedef struct ngx_http_soma_lease_wait_s ngx_http_soma_lease_wait_t;
 typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
 typedef struct ngx_http_soma_meter_s      ngx_http_soma_meter_t;
 typedef struct ngx_http_soma_doubt_s      ngx_http_soma_doubt_t;
+typedef struct ngx_http_soma_credentials_s  ngx_http_soma_credentials_t;
 
 
 /* what is known of a provider, in the shared zone; each is written at once */
@@ -90,6 +91,9 @@ struct ngx_http_soma_provider_s {
     in_port_t                       port;
     ngx_str_t                       api_key;    /* never leaves this struct
                                                    but in "auth" */
+    ngx_str_t                       region;     /* of a cloud */
+    ngx_http_soma_credentials_t    *credentials;    /* NULL: an api_key, or
+                                                   none */
     ngx_str_t                       key_header; /* of it; empty: as the
                                                    dialect has it */
     ngx_str_t                       auth;       /* a whole header line */

@@ -328,6 +328,28 @@ typedef struct {
 } soma_rate_names_t;
 
 
+/* a request as it goes to a provider, to be signed */
+typedef struct {
+    soma_str_t           method;
+    soma_str_t           host;
+    soma_str_t           path;          /* as it is sent */
+    soma_str_t           args;          /* likewise, without "?" */
+    soma_str_t           type;          /* Content-Type, or empty */
+    const soma_str_t    *body;          /* pieces */
+    unsigned             npieces;
+    int64_t              now;           /* ms UTC */
+    soma_str_t           region;
+    soma_str_t           id;            /* of the access key */
+    soma_str_t           secret;
+    soma_str_t           token;         /* of the session, or empty */
+} soma_sign_t;
+
+
+/* bytes of the lines that sign() writes, at the most, with a session's token
+ * of the longest kind */
+#define SOMA_SIGN_MAX  12288
+
+
 /*
  * A dialect has two halves and some data.  Of a client it is asked what the
  * client says and how to answer it, of a provider how to ask and what it
@@ -478,6 +500,13 @@ struct soma_dialect_s {
     /* names of tools, and ids of calls, that it takes; NULL: all */
     const soma_names_t       *tool_names;
     const soma_names_t       *call_ids;
+
+    /*
+     * What shows who asks, where that depends on all of the request: header
+     * lines into "out".  SOMA_OK, or SOMA_ERROR: they do not fit.  NULL: the
+     * api_key's line is enough.
+     */
+    int                     (*sign)(soma_sign_t *sign, soma_out_t *out);
 
     /* bits (1 << soma_inner_kind_e) of what it takes by its bytes alone: the
      * gateway fetches what a client has by URL before write_request() */

@@ -15,6 +15,7 @@
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_api.h"
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_credentials.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_metrics.h"
@@ -221,6 +222,10 @@ ngx_http_soma_walk_pass(ngx_http_soma_ctx_t *ctx)
 
     if (rc == NGX_OK) {
         rc = ngx_http_soma_stored_keeper(ctx);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_credentials_wait(ctx);
     }
 
     /* 4 attempt: do it */
