@@ -12,6 +12,8 @@
 #include "ngx_http_soma_lock.h"
 
 
+static ngx_uint_t ngx_http_soma_pass_models(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, ngx_str_t path);
 static ngx_int_t ngx_http_soma_surface(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
@@ -48,9 +50,7 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
         return ngx_http_soma_lock_api_handler(r);
     }
 
-    if (ngx_http_soma_path_begins(&path, "/models")
-        && (path.len == 7 || path.data[7] == '/'))
-    {
+    if (ngx_http_soma_pass_models(r, ctx, path)) {
         return ngx_http_soma_models_handler(r);
     }
 
@@ -67,6 +67,29 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+/* models are listed, below any version of an API; what is asked of one of
+ * them, by its name in the path, is posted */
+static ngx_uint_t
+ngx_http_soma_pass_models(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    ngx_str_t path)
+{
+    soma_str_t  below;
+
+    if (ctx->url.surface != NULL && r->method == NGX_HTTP_POST) {
+        return 0;
+    }
+
+    below = soma_dialect_below(ngx_http_soma_str(r->uri), "/v1beta/");
+
+    if (below.data != NULL) {
+        path = ngx_http_soma_ngx(below);
+    }
+
+    return ngx_http_soma_path_begins(&path, "/models")
+           && (path.len == 7 || path.data[7] == '/');
 }
 
 

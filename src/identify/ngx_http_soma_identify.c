@@ -189,7 +189,7 @@ ngx_http_soma_next(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
 
     return (slcf->access && !slcf->pass && !slcf->api)
-           ? ctx->key.candidate + 1 : NGX_HTTP_SOMA_CREDENTIALS;
+           ? ctx->key.candidate + 1 : NGX_HTTP_SOMA_CREDENTIAL_ARG + 1;
 }
 
 
