@@ -281,6 +281,10 @@ ngx_int_t ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx,
  * alone: NGX_OK, NGX_AGAIN while it is fetched, or a status */
 ngx_int_t ngx_http_soma_media(ngx_http_soma_ctx_t *ctx);
 
+/* a count of tokens that no target can be asked for is answered here:
+ * NGX_DONE, ctx->reply is set; NGX_OK: it is none; or a status */
+ngx_int_t ngx_http_soma_count(ngx_http_soma_ctx_t *ctx);
+
 ngx_int_t ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
     ngx_chain_t **body, size_t *len, ngx_str_t *path);
 

@@ -440,6 +440,11 @@ struct soma_dialect_s {
     soma_str_t                fault_header;
     soma_str_t              (*fault_name)(soma_fault_e fault);
 
+    /* the answer to SOMA_API_COUNT: so many tokens of prompt.  NULL: its
+     * clients have no such endpoint */
+    void                    (*count)(soma_out_t *out, const soma_ask_t *ask,
+                                int64_t tokens);
+
     /* Content-Type of a stream, and what is sent in one between two events to
      * say that it lives; NULL: server-sent events and a comment */
     soma_str_t              (*stream_type)(const soma_ask_t *ask);

@@ -62,6 +62,7 @@ const soma_dialect_t  soma_openai = {
     .fault = soma_openai_fault,
     .fault_event = soma_openai_fault_event,
     .cut = soma_openai_cut,
+    .count = soma_openai_count,
     .rate = soma_openai_rate,
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,

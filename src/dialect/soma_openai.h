@@ -25,6 +25,10 @@
 #define SOMA_OPENAI_TOKENS_MAX  1000000000000000
 
 
+/* of /responses/input_tokens */
+void soma_openai_count(soma_out_t *out, const soma_ask_t *ask,
+    int64_t tokens);
+
 int soma_openai_surface(soma_url_t *url, soma_arena_t *arena);
 
 

@@ -231,6 +231,10 @@ ngx_http_soma_walk_pass(ngx_http_soma_ctx_t *ctx)
     /* 4 attempt: do it */
 
     if (rc == NGX_OK) {
+        rc = ngx_http_soma_count(ctx);
+    }
+
+    if (rc == NGX_OK) {
         rc = ngx_http_soma_media(ctx);
     }
 
