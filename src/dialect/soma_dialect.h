@@ -268,6 +268,9 @@ typedef struct {
     int64_t              cost;          /* nano-USD, to stand in the usage;
                                            -1: not told.  Set anew before
                                            SOMA_INNER_END */
+    int64_t              elapsed;       /* ns since the request came, for
+                                           dialects that tell it; set anew
+                                           before each event, 0: not known */
 
     /* out, at SOMA_DECLINED: a constant sentence */
     const char          *error;
@@ -595,6 +598,7 @@ struct soma_dialect_s {
 /* "echo" is a provider that answers here, with what it was told */
 extern const soma_dialect_t  soma_openai;
 extern const soma_dialect_t  soma_anthropic;
+extern const soma_dialect_t  soma_ollama;
 extern const soma_dialect_t  soma_echo;
 
 /*

@@ -317,6 +317,28 @@ soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w)
 
 
 static void
+soma_prompt_images(soma_prompt_t *prompt, soma_json_value_t *value)
+{
+    soma_walk_t        w;
+    soma_json_value_t  v;
+
+    w.p = value->text.data;
+    w.end = w.p + value->text.len;
+
+    if (!soma_walk_enter(&w, '[')) {
+        soma_prompt_value(prompt, value);
+        return;
+    }
+
+    while (soma_walk_next(&w, NULL) == SOMA_OK
+           && soma_walk_value(&w, &v) == SOMA_OK)
+    {
+        prompt->tokens += prompt->image;
+    }
+}
+
+
+static void
 soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
 {
     soma_json_value_t  v;
@@ -381,6 +403,10 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
 
     case SOMA_PART_IMAGE:
         prompt->tokens += prompt->image;
+        break;
+
+    case SOMA_PART_IMAGES:
+        soma_prompt_images(prompt, &v);
         break;
 
     case SOMA_PART_SOUND:
