@@ -143,8 +143,8 @@ put_named(char *p, const char *name, const char *rest)
     len = 2 * strlen(name) + strlen(rest)
           + sizeof("event: \ndata: {\"type\":\"\"}\n\n") - 1;
 
-    return sprintf(p, "%zx\r\nevent: %s\ndata: {\"type\":\"%s\"%s}\n\n\r\n", len,
-                   name, name, rest);
+    return sprintf(p, "%zx\r\nevent: %s\ndata: {\"type\":\"%s\"%s}\n\n\r\n",
+                   len, name, name, rest);
 }
 
 

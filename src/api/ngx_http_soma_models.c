@@ -11,11 +11,6 @@
 #include "soma_models.h"
 
 
-/* OpenAI's clients want a time; a gateway knows none that all its nodes would
- * agree on.  2026-01-01 */
-#define NGX_HTTP_SOMA_MODEL_CREATED  1767225600
-
-
 /* who asks, and what it may see */
 typedef struct {
     soma_models_e           shape;
@@ -33,7 +28,6 @@ static void ngx_http_soma_models_entry(soma_models_entry_t *entry,
     ngx_http_soma_route_t *route);
 static void ngx_http_soma_models_write(soma_out_t *out, void *data);
 static void ngx_http_soma_model_write(soma_out_t *out, void *data);
-static ngx_uint_t ngx_http_soma_models_usable(ngx_http_soma_route_t *route);
 
 
 ngx_int_t
@@ -214,9 +208,7 @@ ngx_http_soma_model_write(soma_out_t *out, void *data)
 }
 
 
-/* a route whose providers all lack their keys answers nobody */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_soma_models_usable(ngx_http_soma_route_t *route)
 {
     ngx_uint_t               i;

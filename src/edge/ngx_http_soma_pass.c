@@ -50,6 +50,10 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
         return ngx_http_soma_lock_api_handler(r);
     }
 
+    if (ctx->url.surface && ctx->url.surface->api == SOMA_API_MODELS) {
+        return ngx_http_soma_models_ollama_handler(r);
+    }
+
     if (ngx_http_soma_pass_models(r, ctx, path)) {
         return ngx_http_soma_models_handler(r);
     }
