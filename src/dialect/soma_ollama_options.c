@@ -18,10 +18,6 @@ static int soma_ollama_options_other(soma_fill_t *r, soma_str_t name,
     soma_json_value_t *value);
 
 
-#define SOMA_OLLAMA_OPTIONS  "options."
-#define SOMA_OLLAMA_OPTIONS_LEN  (sizeof(SOMA_OLLAMA_OPTIONS) - 1)
-
-
 /* by the names that a client is told, which stand in "options" without what
  * comes before the dot */
 static const soma_fill_member_t  soma_ollama_options_members[] = {

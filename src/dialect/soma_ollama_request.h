@@ -18,6 +18,10 @@
 
 #define SOMA_OLLAMA_WHY  "has no place in a request of Ollama's API"
 
+/* what an option's name is known by outside of "options" */
+#define SOMA_OLLAMA_OPTIONS  "options."
+#define SOMA_OLLAMA_OPTIONS_LEN  (sizeof(SOMA_OLLAMA_OPTIONS) - 1)
+
 /* calls without results that a result without an id may be of */
 #define SOMA_OLLAMA_PENDING_MAX  1024
 

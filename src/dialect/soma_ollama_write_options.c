@@ -12,6 +12,9 @@
 
 static void soma_ollama_write_one(soma_pieces_t *out, unsigned *n,
     const char *name, soma_str_t raw);
+static void soma_ollama_write_open(soma_pieces_t *out, unsigned *n);
+static void soma_ollama_write_other(soma_pieces_t *out, unsigned *n,
+    const soma_inner_value_t *other);
 static int soma_ollama_write_sampling(soma_pieces_t *out, unsigned *n,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static void soma_ollama_write_stops(soma_pieces_t *out, unsigned *n,
@@ -30,9 +33,8 @@ int
 soma_ollama_write_options(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
-    size_t       k;
-    unsigned     i, n;
-    soma_str_t   name;
+    size_t    k;
+    unsigned  i, n;
 
     static const struct {
         soma_inner_member_e   member;
@@ -59,14 +61,7 @@ soma_ollama_write_options(soma_pieces_t *out,
     soma_ollama_write_stops(out, &n, request);
 
     for (i = 0; i < request->nothers; i++) {
-        name = request->other[i].name;
-
-        for (k = 0; soma_ollama_write_known[k] != NULL; k++) {
-            if (soma_str_is(name, soma_ollama_write_known[k])) {
-                soma_ollama_write_one(out, &n, soma_ollama_write_known[k],
-                                      request->other[i].raw);
-            }
-        }
+        soma_ollama_write_other(out, &n, &request->other[i]);
     }
 
     if (n != 0) {
@@ -82,6 +77,13 @@ soma_ollama_write_options_has(soma_str_t name)
 {
     size_t  i;
 
+    if (name.len > SOMA_OLLAMA_OPTIONS_LEN
+        && memcmp(name.data, SOMA_OLLAMA_OPTIONS, SOMA_OLLAMA_OPTIONS_LEN)
+           == 0)
+    {
+        return 1;
+    }
+
     for (i = 0; soma_ollama_write_known[i] != NULL; i++) {
         if (soma_str_is(name, soma_ollama_write_known[i])) {
             return 1;
@@ -96,16 +98,54 @@ static void
 soma_ollama_write_one(soma_pieces_t *out, unsigned *n, const char *name,
     soma_str_t raw)
 {
-    if (raw.data == NULL) {
-        return;
+    if (raw.data != NULL) {
+        soma_ollama_write_open(out, n);
+        soma_write_raw(out, name, raw);
     }
+}
 
+
+static void
+soma_ollama_write_open(soma_pieces_t *out, unsigned *n)
+{
     if ((*n)++ == 0) {
         soma_write_name(out, "options");
         soma_pieces_char(out, '{');
     }
+}
 
-    soma_write_raw(out, name, raw);
+
+/* a name of a client's is as it stood between its quotes */
+
+static void
+soma_ollama_write_other(soma_pieces_t *out, unsigned *n,
+    const soma_inner_value_t *other)
+{
+    soma_str_t  name;
+
+    name = other->name;
+
+    if (!soma_ollama_write_options_has(name)) {
+        return;
+    }
+
+    if (name.len > SOMA_OLLAMA_OPTIONS_LEN
+        && memcmp(name.data, SOMA_OLLAMA_OPTIONS, SOMA_OLLAMA_OPTIONS_LEN)
+           == 0)
+    {
+        name.data += SOMA_OLLAMA_OPTIONS_LEN;
+        name.len -= SOMA_OLLAMA_OPTIONS_LEN;
+    }
+
+    soma_ollama_write_open(out, n);
+
+    if (out->tail != '{') {
+        soma_pieces_char(out, ',');
+    }
+
+    soma_pieces_text(out, name);
+    soma_pieces_char(out, ':');
+    soma_pieces_str(out, other->raw);
 }
 
 
@@ -169,11 +209,7 @@ soma_ollama_write_stops(soma_pieces_t *out, unsigned *n,
         return;
     }
 
-    if ((*n)++ == 0) {
-        soma_write_name(out, "options");
-        soma_pieces_char(out, '{');
-    }
-
+    soma_ollama_write_open(out, n);
     soma_write_name(out, "stop");
 
     for (i = 0; i < request->nstops; i++) {
