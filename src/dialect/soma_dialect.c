@@ -14,6 +14,7 @@
 
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
+    &soma_openai_chat,
     &soma_anthropic,
     &soma_ollama,
     &soma_echo
@@ -26,7 +27,7 @@ soma_dialect_find(soma_str_t name, const char **names)
     size_t  i;
 
     if (names != NULL) {
-        *names = "openai, anthropic, ollama, echo";
+        *names = "openai, openai-chat, anthropic, ollama, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {

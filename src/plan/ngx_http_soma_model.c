@@ -123,7 +123,7 @@ ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     block.allowed = "provider=NAME name=NAME, input= output= cached= "
                     "cache_write= with USD per million tokens, context= "
                     "max_output= with tokens, as in 128000 or 128k, "
-                    "api=responses, facts=FACT,FACT...";
+                    "api=chat or api=responses, facts=FACT,FACT...";
 
     if (ngx_http_soma_block_params(cf, &block, 2) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
@@ -156,14 +156,16 @@ ngx_http_soma_model_usd(ngx_conf_t *cf, ngx_http_soma_block_t *block,
 }
 
 
-/* a model that OpenAI serves in full by its newer API alone */
+/* a model that OpenAI serves in full by one of its two APIs alone */
 static char *
 ngx_http_soma_model_api(ngx_conf_t *cf, ngx_http_soma_block_t *block,
     const ngx_http_soma_block_word_t *word, ngx_str_t *value)
 {
-    if (value->len != 9 || ngx_strncmp(value->data, "responses", 9) != 0) {
+    if (!soma_str_is(ngx_http_soma_str(*value), "responses")
+        && !soma_str_is(ngx_http_soma_str(*value), "chat"))
+    {
         return ngx_http_soma_block_invalid(cf, block, word, value,
-                                           "\"responses\"");
+                                           "\"chat\" or \"responses\"");
     }
 
     return ngx_http_soma_block_str(cf, block, word, value);
@@ -281,7 +283,9 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     if (mcf->api.len
         && soma_str_is(model->provider->dialect->name, "openai"))
     {
-        model->dialect = soma_dialect_find(SOMA_STR("openai-responses"),
+        model->dialect = soma_dialect_find(mcf->api.data[0] == 'c'
+                                           ? SOMA_STR("openai-chat")
+                                           : SOMA_STR("openai-responses"),
                                            NULL);
     }
 

@@ -132,19 +132,39 @@ class OpenAI(Client):
         return r
 
     def streamed(self):
-        r = Result()
-        with self.c.chat.completions.stream(
-                stream_options={'include_usage': True},
-                **self.request()) as s:
-            for _ in s:
-                pass
-            a = s.get_final_completion()
-        if a.choices[0].finish_reason is None:
+        r, m = Result(), {'role': 'assistant', 'content': ''}
+        for a in self.c.chat.completions.create(
+                stream=True, stream_options={'include_usage': True},
+                **self.request()):
+            if a.usage:
+                r.usage = (a.usage.prompt_tokens, a.usage.completion_tokens)
+            for choice in a.choices:
+                self.delta(m, choice.delta)
+                r.finish = choice.finish_reason or r.finish
+        if r.finish is None:
             raise RuntimeError('the stream ended without a finish')
-        self.take(r, a.choices[0].message)
-        r.finish = a.choices[0].finish_reason
-        r.usage = (a.usage.prompt_tokens, a.usage.completion_tokens)
+        r.text = m['content']
+        r.think = m.get('reasoning_content', '')
+        for c in m.get('tool_calls', []):
+            r.calls.append((c['id'], c['function']['name'],
+                            json.loads(c['function']['arguments'])))
+        self.history.append(m)
         return r
+
+    def delta(self, m, d):
+        for name in ('content', 'reasoning_content'):
+            if getattr(d, name, None):
+                m[name] = m.get(name, '') + getattr(d, name)
+        if getattr(d, 'reasoning_details', None):
+            m.setdefault('reasoning_details', []).extend(d.reasoning_details)
+        for c in d.tool_calls or []:
+            calls = m.setdefault('tool_calls', [])
+            if c.index == len(calls):
+                calls.append(c.to_dict())
+                del calls[-1]['index']
+            else:
+                calls[c.index]['function']['arguments'] += \
+                    c.function.arguments
 
     def results(self, results):
         for (i, name, args), text in results:

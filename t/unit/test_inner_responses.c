@@ -64,7 +64,7 @@ static const through_t  throughs[] = {
       "\"text\":\"d\"}],\"messages\":[{\"role\":\"user\",\"content\":["
       "{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\",\"source\":"
       "{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":"
-      "\"iVBORw0KGgoAAA\"}},{\"type\":\"document\",\"source\":{\"type\":"
+      "\"iVBORw0KGgoAAA==\"}},{\"type\":\"document\",\"source\":{\"type\":"
       "\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBE\"},"
       "\"title\":\"a.pdf\"}]},{\"role\":\"assistant\",\"content\":["
       "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"SIG+/=\"},"
@@ -218,7 +218,8 @@ typedef struct {
 
 #define USAGE(in, cached, out, think, total)                                  \
     "{\"input_tokens\":" in ",\"input_tokens_details\":{\"cached_tokens\":"   \
-    cached "},\"output_tokens\":" out ",\"output_tokens_details\":"           \
+    cached ",\"cache_write_tokens\":0},\"output_tokens\":" out                \
+    ",\"output_tokens_details\":"                                             \
     "{\"reasoning_tokens\":" think "},\"total_tokens\":" total "}"
 
 #define LAST(type, n, response)                                               \
