@@ -8,6 +8,7 @@
 
 
 #include "soma_anthropic_answer.h"
+#include "soma_seal.h"
 #include "soma_write.h"
 
 
@@ -356,7 +357,8 @@ soma_anthropic_answer_add(soma_anthropic_answer_t *answer, soma_pieces_t *out,
 }
 
 
-/* a signature goes to its maker's clients only: others' mean nothing here */
+/* a signature of another maker is one in an envelope, for clients give it
+ * back as they got it */
 
 static void
 soma_anthropic_answer_keep(soma_anthropic_open_t *open,
@@ -373,9 +375,15 @@ soma_anthropic_answer_keep(soma_anthropic_open_t *open,
         break;
 
     case SOMA_INNER_SIGNATURE:
-        if (own && open->kind == SOMA_INNER_REASONING) {
+        if (open->kind == SOMA_INNER_REASONING) {
+
+            if (!own && !open->sealed) {
+                soma_seal_begin(&open->seal, event->opaque.len != 0,
+                                event->maker);
+            }
+
             open->sealed = 1;
-            open->redacted |= (event->opaque.len != 0);
+            open->redacted |= (own && event->opaque.len != 0);
             soma_pieces_put(&open->seal, event->text.data, event->text.len);
             soma_pieces_put(&open->seal, event->opaque.data,
                             event->opaque.len);

@@ -8,6 +8,7 @@
 
 
 #include "soma_anthropic_request.h"
+#include "soma_seal.h"
 
 
 static int soma_anthropic_turns_blocks(soma_fill_t *r, soma_inner_block_t
@@ -485,13 +486,23 @@ static int
 soma_anthropic_turns_thinking(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t text, unsigned depth)
 {
-    (void) r;
+    int         rc;
+    soma_str_t  seal, data;
+
     (void) depth;
 
     (void) soma_fill_text(text, "thinking", &block->text);
-    (void) soma_fill_text(text, "signature", &block->signature);
-    (void) soma_fill_text(text, "data", &block->opaque);
+    (void) soma_fill_text(text, "signature", &seal);
+    (void) soma_fill_text(text, "data", &data);
 
+    rc = soma_seal_take(r->arena, seal.len != 0 ? seal : data, block);
+
+    if (rc != SOMA_DECLINED) {
+        return rc;
+    }
+
+    block->signature = seal;
+    block->opaque = data;
     block->maker = SOMA_STR(SOMA_ANTHROPIC_MAKER);
 
     return SOMA_OK;

@@ -15,6 +15,7 @@
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
     &soma_openai_chat,
+    &soma_openai_responses,
     &soma_anthropic,
     &soma_ollama,
     &soma_echo
@@ -27,7 +28,8 @@ soma_dialect_find(soma_str_t name, const char **names)
     size_t  i;
 
     if (names != NULL) {
-        *names = "openai, openai-chat, anthropic, ollama, echo";
+        *names = "openai, openai-chat, openai-responses, "
+                 "anthropic, ollama, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {

@@ -176,10 +176,9 @@ class Responses(OpenAI):
     finishes = {'stop': 'completed', 'tool_calls': 'completed',
                 'length': 'incomplete', 'filter': 'incomplete'}
 
-    def part(self, p, role='user'):
+    def part(self, p):
         if isinstance(p, str):
-            return {'type': 'output_text' if role == 'assistant'
-                    else 'input_text', 'text': p}
+            return {'type': 'input_text', 'text': p}
         if p[0] == 'pdf':
             return {'type': 'input_file', 'filename': 'a.pdf', 'file_data':
                     'data:application/pdf;base64,'
@@ -189,8 +188,9 @@ class Responses(OpenAI):
         return {'type': 'input_image', 'image_url': url, 'detail': 'auto'}
 
     def add(self, role, parts):
-        self.history.append({'role': role, 'content': [
-            self.part(p, role) for p in parts_of(parts)]})
+        self.history.append({
+            'role': role, 'content': parts if role == 'assistant' else [
+                self.part(p) for p in parts_of(parts)]})
 
     def request(self):
         o = self.options
@@ -225,7 +225,11 @@ class Responses(OpenAI):
                 r.think += ''.join(s.text for s in i.summary)
             elif i.type == 'function_call':
                 r.calls.append((i.call_id, i.name, json.loads(i.arguments)))
-            self.history.append(i.to_dict())
+            i = i.to_dict()
+            i.pop('parsed_arguments', None)     # the package's own
+            for c in i.get('content') or []:
+                c.pop('parsed', None)
+            self.history.append(i)
         r.finish = a.status
         r.usage = (a.usage.input_tokens, a.usage.output_tokens)
 
