@@ -64,7 +64,7 @@ static const through_t  throughs[] = {
       "\"text\":\"d\"}],\"messages\":[{\"role\":\"user\",\"content\":["
       "{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\",\"source\":"
       "{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":"
-      "\"iVBORw0KGgoAAA\"}},{\"type\":\"document\",\"source\":{\"type\":"
+      "\"iVBORw0KGgoAAA==\"}},{\"type\":\"document\",\"source\":{\"type\":"
       "\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBE\"},"
       "\"title\":\"a.pdf\"}]},{\"role\":\"assistant\",\"content\":["
       "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"SIG+/=\"},"
