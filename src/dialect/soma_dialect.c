@@ -15,6 +15,7 @@
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
     &soma_anthropic,
+    &soma_gemini,
     &soma_echo
 };
 
@@ -25,7 +26,7 @@ soma_dialect_find(soma_str_t name, const char **names)
     size_t  i;
 
     if (names != NULL) {
-        *names = "openai, anthropic, echo";
+        *names = "openai, anthropic, gemini, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {
