@@ -14,6 +14,8 @@ static int soma_gemini_request_path(soma_gemini_fill_t *r, soma_str_t name,
 static int soma_gemini_request_whole(soma_gemini_fill_t *r, soma_str_t body);
 static int soma_gemini_request_inner(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
+static int soma_gemini_request_list(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
 static int soma_gemini_request_tier(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
 static int soma_gemini_request_input(soma_gemini_fill_t *r,
@@ -30,6 +32,7 @@ static const soma_fill_member_t  soma_gemini_request_members[] = {
     { soma_string("tools"), soma_gemini_tools, 0 },
     { soma_string("toolConfig"), soma_gemini_tools_config, 0 },
     { soma_string("generationConfig"), soma_gemini_config, 0 },
+    { soma_string("safetySettings"), soma_gemini_request_list, 0 },
     { soma_string("labels"), soma_fill_labels, 0 },
     { soma_string("serviceTier"), soma_gemini_request_tier, 0 },
     { soma_string("store"), soma_fill_value, SOMA_INNER_STORE },
@@ -206,6 +209,27 @@ soma_gemini_request_inner(soma_fill_t *fill, const soma_fill_member_t *member,
     }
 
     return soma_gemini_request_whole(r, value->text);
+}
+
+
+/* an empty one says nothing, and clients write it */
+
+static int
+soma_gemini_request_list(soma_fill_t *r, const soma_fill_member_t *member,
+    soma_json_value_t *value)
+{
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  v;
+
+    if (soma_json_first(&it, value->text) == SOMA_OK && !it.object
+        && soma_json_next(&it, &name, &v) == SOMA_DONE)
+    {
+        return SOMA_OK;
+    }
+
+    return soma_gemini_request_other((soma_gemini_fill_t *) r, member->name,
+                                     value->text);
 }
 
 
