@@ -18,6 +18,7 @@ static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai_responses,
     &soma_anthropic,
     &soma_ollama,
+    &soma_gemini,
     &soma_echo
 };
 
@@ -29,7 +30,7 @@ soma_dialect_find(soma_str_t name, const char **names)
 
     if (names != NULL) {
         *names = "openai, openai-chat, openai-responses, "
-                 "anthropic, ollama, echo";
+                 "anthropic, ollama, gemini, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {
