@@ -75,6 +75,19 @@ soma_gemini_events_part(soma_gemini_events_t *answer, unsigned choice,
     }
 
     if (call.type == SOMA_JSON_OBJECT) {
+
+        /* other dialects have no place for it on a call: it is that of the
+         * reasoning before it, and goes back to the call from there */
+
+        if (soma_gemini_events_words(answer, choice, SOMA_INNER_REASONING,
+                                     (soma_str_t) soma_str_null, signature)
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+
+        signature = (soma_str_t) soma_str_null;
+
         return soma_gemini_events_close(answer, choice, SOMA_INNER_CALL)
                == SOMA_OK
                ? soma_gemini_events_call(answer, choice, call.text, signature)

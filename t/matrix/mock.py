@@ -30,6 +30,11 @@ PDF = b'%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF'
 
 SIGNATURE = 'RXFRQkNrZ0lBUkFCR0FJaVFH' * 3
 
+
+def signature(step):
+    return SIGNATURE + 'AAA%d' % step
+
+
 USAGE = (21, 7)         # tokens in, out, of every answer
 
 
@@ -90,7 +95,7 @@ def answer(scenario, step):
         return [('call', 'get_time', {})], 'tool_calls'
 
     if scenario == 'reason' and step < 2:
-        return [('think', 'Let me look (%d).' % step, SIGNATURE + str(step)),
+        return [('think', 'Let me look (%d).' % step, signature(step)),
                 ('call', 'get_weather', {'city': ['Paris', 'Rome'][step]})], \
             'tool_calls'
 
@@ -128,6 +133,10 @@ class Provider:
     def error(self, status, kind, text):
         return json.dumps({'error': {'message': text, 'type': kind,
                                      'param': None, 'code': None}}), {}
+
+    def plain(self, body):
+        """The body in the one form that the schema knows."""
+        return body
 
     def call_id(self, n):
         return 'call_%02d' % n
@@ -542,6 +551,17 @@ class Gemini(Provider):
     def auth(self, headers):
         return headers.get('x-goog-api-key') == 'k'
 
+    def plain(self, body):
+        # names in either case, but in what is the caller's own
+        if isinstance(body, list):
+            return [self.plain(v) for v in body]
+        if not isinstance(body, dict):
+            return body
+        return {re.sub('_(.)', lambda m: m.group(1).upper(), k):
+                v if k in ('args', 'response', 'labels') or 'json_schema'
+                in k.lower() or 'jsonschema' in k.lower()
+                else self.plain(v) for k, v in body.items()}
+
     def streams(self, path, body):
         return 'streamGenerateContent' in path
 
@@ -947,7 +967,7 @@ def signatures(scenario, seen, steps, body):
         return None
 
     for i, s in enumerate(seen):
-        if s != SIGNATURE + str(i):
+        if s != signature(i):
             return 'signature %r' % s
 
     return None
@@ -1020,6 +1040,7 @@ class Handler(BaseHTTPRequestHandler):
             self.mock.note(self.mock.got, check, (provider.name, headers,
                                                   body))
             error = None if provider.auth(headers) else 'no key'
+            body = provider.plain(body)
             error = error or wrong(provider.request, without(
                 body, BESIDE.get(prefix, ()))) \
                 or provider.rules(body, headers)
