@@ -53,6 +53,7 @@ const soma_dialect_t  soma_gemini = {
     .write = soma_gemini_write_event,
     .fault = soma_gemini_fault,
     .fault_event = soma_gemini_fault_event,
+    .count = soma_gemini_count,
     .stream_type = soma_gemini_stream_type,
     .beat = soma_gemini_beat,
     .cut = soma_gemini_cut,

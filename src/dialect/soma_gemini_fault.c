@@ -114,6 +114,17 @@ soma_gemini_fault_event(soma_out_t *out, const soma_ask_t *ask,
 }
 
 
+void
+soma_gemini_count(soma_out_t *out, const soma_ask_t *ask, int64_t tokens)
+{
+    (void) ask;
+
+    soma_put_cstr(out, "{\"totalTokens\":");
+    soma_put_int(out, tokens);
+    soma_put_char(out, '}');
+}
+
+
 soma_str_t
 soma_gemini_stream_type(const soma_ask_t *ask)
 {
