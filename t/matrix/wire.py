@@ -41,8 +41,9 @@ class Recorder:
         exchange = [b'', b'']
         with self.lock:
             self.exchanges.append(exchange)
+        server = socket.socket()
         try:
-            server = socket.create_connection(('127.0.0.1', self.to))
+            server.connect(('127.0.0.1', self.to))
             ends = {client: (server, 0), server: (client, 1)}
             while True:
                 for s in select.select([client, server], [], [])[0]:
