@@ -3,8 +3,8 @@
  * Copyright (C) The ngx_soma authors
  *
  * The gemini dialect by its table alone: addresses, what is asked, edits,
- * errors and cuts, the books; recorded traffic of its providers read through the inner
- * form, and what its clients send written to all the others.
+ * errors and cuts, the books; recorded traffic of its providers read through
+ * the inner form, and what its clients send written to all the others.
  */
 
 
