@@ -13,6 +13,7 @@
 #include "soma_base64.h"
 #include "soma_gemini.h"
 #include "soma_pair_test.h"
+#include "soma_prompt.h"
 
 
 #define STR(s)  ((soma_str_t) { strlen(s), (unsigned char *) (s) })
@@ -472,6 +473,36 @@ test_books(void)
 }
 
 
+/* without a vocabulary a text is as many tokens as bytes */
+
+static void
+test_prompt(void)
+{
+    int64_t  text, image, sound, file;
+
+    text = soma_prompt_tokens(soma_gemini.prompt, NULL, SOMA_API_CHAT, 0,
+                              STR("{\"contents\":[{\"parts\":[{\"text\":"
+                                  "\"abcd\"}]}]}"));
+    image = soma_prompt_tokens(soma_gemini.prompt, NULL, SOMA_API_CHAT, 0,
+                               STR("{\"contents\":[{\"parts\":[{"
+                                   "\"inlineData\":{\"data\":\"AAAA\","
+                                   "\"mimeType\":\"image/png\"}}]}]}"));
+    sound = soma_prompt_tokens(soma_gemini.prompt, NULL, SOMA_API_CHAT, 0,
+                               STR("{\"contents\":[{\"parts\":[{"
+                                   "\"inline_data\":{\"mime_type\":"
+                                   "\"audio/wav\",\"data\":\"AAAA\"}}]}]}"));
+    file = soma_prompt_tokens(soma_gemini.prompt, NULL, SOMA_API_CHAT, 0,
+                              STR("{\"contents\":[{\"parts\":[{"
+                                  "\"inlineData\":{\"mim\\u0065Type\":"
+                                  "\"image/png\",\"data\":\"AAAA\"}}]}]}"));
+
+    soma_ok(text < 32, "a short text is %d tokens", (int) text);
+    soma_ok(image > 3000 && image < 5000, "an image as much as it may be");
+    soma_ok(sound < 64, "sound by its length");
+    soma_ok(file > image, "what is not spelt plainly the most");
+}
+
+
 static soma_str_t
 string(yyjson_val *v)
 {
@@ -667,6 +698,7 @@ main(void)
     test_cut();
     test_verdict();
     test_books();
+    test_prompt();
     lines("t/traffic/gemini.jsonl", traffic, 80);
     lines("t/traffic/gemini_requests.jsonl", client, 31);
 
