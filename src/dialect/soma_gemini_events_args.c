@@ -92,7 +92,11 @@ soma_gemini_events_call(soma_gemini_events_t *answer, unsigned choice,
 
     if (soma_gemini_get(call, "args", &args) == SOMA_OK
         && args.type == SOMA_JSON_OBJECT
-        && soma_events_raw(events, open, args.text) != SOMA_OK)
+        && (open->tool == SOMA_INNER_CUSTOM
+            ? soma_events_text(events, open, soma_events_inside(args.text,
+                                                                "input"))
+            : soma_events_raw(events, open, args.text))
+           != SOMA_OK)
     {
         return SOMA_ERROR;
     }
@@ -118,8 +122,8 @@ soma_gemini_events_call(soma_gemini_events_t *answer, unsigned choice,
 }
 
 
-/* as the client's request calls it; the arguments of its free-text tools are
- * an object here, and are unwrapped by whoever knows them as that */
+/* as the client's request calls it; a tool of it that takes free text was
+ * written as one that takes an object with that text */
 
 static int
 soma_gemini_events_named(soma_gemini_events_t *answer,
@@ -132,6 +136,7 @@ soma_gemini_events_named(soma_gemini_events_t *answer,
 
     id.len = 0;
     name.len = 0;
+    tool = NULL;
     arena = answer->events.arena;
 
     if (soma_json_get(call, "id", &v) == SOMA_OK
@@ -149,6 +154,10 @@ soma_gemini_events_named(soma_gemini_events_t *answer,
                != SOMA_OK))
     {
         return SOMA_ERROR;
+    }
+
+    if (tool != NULL && tool->kind == SOMA_INNER_CUSTOM && !open->begun) {
+        open->tool = SOMA_INNER_CUSTOM;
     }
 
     return soma_events_name(&answer->events, open, id, name);
@@ -208,6 +217,11 @@ soma_gemini_args_value(soma_gemini_events_t *answer,
     };
 
     args = answer->args;
+
+    if (open->tool == SOMA_INNER_CUSTOM) {
+        return soma_events_text(&answer->events, open,
+                                soma_events_inside(arg, "stringValue"));
+    }
 
     if (soma_gemini_get(arg, "jsonPath", &where) != SOMA_OK
         || where.type != SOMA_JSON_STRING

@@ -924,6 +924,27 @@ test_answer_9(void)
            "]",
            "an error in an array");
 
+    answer(CHAT,
+           "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x"
+           "\"}],\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"c\"}}"
+           "]}",
+           &soma_gemini,
+           "{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"na"
+           "me\":\"c\",\"id\":\"x\",\"args\":{\"input\":\"a\\nb\"}}}],\"role"
+           "\":\"model\"},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"pr"
+           "omptTokenCount\":3,\"candidatesTokenCount\":2,\"thoughtsTokenCoun"
+           "t\":4,\"totalTokenCount\":9},\"modelVersion\":\"g\",\"responseId"
+           "\":\"r\"}",
+           "{\"id\":\"r\",\"object\":\"chat.completion\",\"created\":17000000"
+           "00,\"model\":\"g\",\"choices\":[{\"index\":0,\"message\":{\"role"
+           "\":\"assistant\",\"content\":null,\"refusal\":null,\"tool_calls\""
+           ":[{\"id\":\"x\",\"type\":\"custom\",\"custom\":{\"name\":\"c\",\""
+           "input\":\"a\\nb\"}}]},\"logprobs\":null,\"finish_reason\":\"tool_"
+           "calls\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":6,"
+           "\"total_tokens\":9,\"prompt_tokens_details\":{\"cached_tokens\":0"
+           "},\"completion_tokens_details\":{\"reasoning_tokens\":4}}}",
+           "a tool of free text");
+
     answer("/v1beta/models/m:batchEmbedContents",
            "{\"requests\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}},{\"co"
            "ntent\":{\"parts\":[{\"text\":\"b\"}]}}]}",
