@@ -14,6 +14,7 @@
 
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
+    &soma_openai_responses,
     &soma_anthropic,
     &soma_echo
 };
@@ -25,7 +26,7 @@ soma_dialect_find(soma_str_t name, const char **names)
     size_t  i;
 
     if (names != NULL) {
-        *names = "openai, anthropic, echo";
+        *names = "openai, openai-responses, anthropic, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {

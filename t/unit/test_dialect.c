@@ -29,7 +29,8 @@ test_names(void)
             "find echo");
     soma_ok(soma_dialect_find(STR("OpenAI"), &names) == NULL,
             "an unknown dialect");
-    soma_is_str(names, strlen(names), "openai, anthropic, echo",
+    soma_is_str(names, strlen(names),
+                "openai, openai-responses, anthropic, echo",
                 "what is allowed");
 
     soma_is_int(soma_dialect_estimate_tokens(0), 0, "no text, no tokens");
