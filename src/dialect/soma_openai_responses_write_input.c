@@ -10,6 +10,10 @@
 #include "soma_openai_responses_write.h"
 #include "soma_openai_shared.h"
 #include "soma_write.h"
+#include "soma_xxh3.h"
+
+
+#define SOMA_OPENAI_RESPONSES_RS  3             /* bytes of "rs_" */
 
 
 static void soma_openai_responses_write_system(soma_pieces_t *out,
@@ -21,8 +25,7 @@ static int soma_openai_responses_write_message(soma_pieces_t *out,
 static int soma_openai_responses_write_assistant(soma_pieces_t *out,
     const soma_inner_turn_t *turn, soma_inner_loss_t *loss);
 static const soma_inner_block_t *soma_openai_responses_write_said(
-    soma_pieces_t *out, const soma_inner_turn_t *turn,
-    const soma_inner_block_t *block);
+    soma_pieces_t *out, const soma_inner_block_t *block);
 static const soma_inner_block_t *soma_openai_responses_write_thought(
     soma_pieces_t *out, const soma_inner_block_t *block);
 static void soma_openai_responses_write_call(soma_pieces_t *out,
@@ -198,7 +201,7 @@ soma_openai_responses_write_assistant(soma_pieces_t *out,
 
         case SOMA_INNER_TEXT:
         case SOMA_INNER_REFUSAL:
-            block = soma_openai_responses_write_said(out, turn, block);
+            block = soma_openai_responses_write_said(out, block);
             continue;
 
         case SOMA_INNER_REASONING:
@@ -237,50 +240,22 @@ soma_openai_responses_write_assistant(soma_pieces_t *out,
 }
 
 
-/* texts that follow each other are one message; returns what is behind it */
+/* a text is a message with a string: one with parts is an answer's item, which
+ * has an id.  Returns what is behind it */
 
 static const soma_inner_block_t *
 soma_openai_responses_write_said(soma_pieces_t *out,
-    const soma_inner_turn_t *turn, const soma_inner_block_t *block)
+    const soma_inner_block_t *block)
 {
-    soma_openai_shared_comma(out);
-    soma_pieces_char(out, '{');
-    soma_write_word(out, "type", "message");
-    soma_write_word(out, "role", "assistant");
-
-    if (turn->string && turn->blocks == block && block->next == NULL
-        && block->kind == SOMA_INNER_TEXT)
-    {
+    if (block->text.len != 0) {
+        soma_openai_shared_comma(out);
+        soma_pieces_char(out, '{');
+        soma_write_word(out, "role", "assistant");
         soma_write_text(out, "content", block->text);
         soma_pieces_char(out, '}');
-        return NULL;
     }
 
-    soma_write_name(out, "content");
-    soma_pieces_char(out, '[');
-
-    for ( /* void */ ; block; block = block->next) {
-
-        if (block->kind == SOMA_INNER_TEXT) {
-            soma_openai_shared_comma(out);
-            soma_pieces_cstr(out, "{\"type\":\"output_text\"");
-            soma_write_text(out, "text", block->text);
-            soma_pieces_char(out, '}');
-
-        } else if (block->kind == SOMA_INNER_REFUSAL) {
-            soma_openai_shared_comma(out);
-            soma_pieces_cstr(out, "{\"type\":\"refusal\"");
-            soma_write_text(out, "refusal", block->text);
-            soma_pieces_char(out, '}');
-
-        } else {
-            break;
-        }
-    }
-
-    soma_pieces_cstr(out, "]}");
-
-    return block;
+    return block->next;
 }
 
 
@@ -294,6 +269,8 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
     const soma_inner_block_t *block)
 {
     unsigned                   n;
+    soma_str_t                 id;
+    unsigned char              buf[SOMA_OPENAI_RESPONSES_RS + 16];
     const soma_inner_block_t  *last, *end;
 
     last = block;
@@ -310,8 +287,19 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
         return end;
     }
 
+    /* nobody looks for its id where nothing is kept, but it has to be there */
+
+    memcpy(buf, "rs_", SOMA_OPENAI_RESPONSES_RS);
+    (void) soma_put_hex64(buf + SOMA_OPENAI_RESPONSES_RS,
+                          soma_xxh3(&last->opaque, 1));
+    id.data = buf;
+    id.len = sizeof(buf);
+
     soma_openai_shared_comma(out);
-    soma_pieces_cstr(out, "{\"type\":\"reasoning\",\"summary\":[");
+    soma_pieces_char(out, '{');
+    soma_write_word(out, "type", "reasoning");
+    soma_write_quoted(out, "id", id);
+    soma_pieces_cstr(out, ",\"summary\":[");
 
     for (n = 0; block != end; block = block->next) {
 
