@@ -13,6 +13,7 @@
 #include "soma_openai_events.h"
 #include "soma_openai_request.h"
 #include "soma_openai_responses.h"
+#include "soma_openai_shared.h"
 
 
 static int soma_openai_translate_chat(soma_writer_t *writer,
@@ -280,6 +281,8 @@ soma_openai_translate_decoder(soma_decoder_t *decoder)
     events->events.sink = decoder->sink;
     events->events.data = decoder->data;
     events->events.seed = decoder->seed;
+    events->events.request = decoder->request;
+    events->events.names = &soma_openai_shared_names;
 
     decoder->state = events;
 
