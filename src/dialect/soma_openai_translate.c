@@ -110,6 +110,7 @@ soma_openai_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
         answer->stream = writer->ask->stream;
         answer->usage_asked = writer->ask->usage_asked;
         answer->completions = (writer->ask->api == SOMA_API_COMPLETIONS);
+        answer->old = (soma_openai_toolset_old(writer->request) & 1);
 
         if (soma_openai_translate_id(writer, answer->completions
                                              ? "cmpl-" : "chatcmpl-",
@@ -147,6 +148,7 @@ soma_openai_translate_responses(soma_writer_t *writer, soma_pieces_t *out,
         answer->model = writer->model;
         answer->created = writer->created;
         answer->max_tokens = writer->ask->max_tokens;
+        answer->request = writer->request;
         answer->stream = writer->ask->stream;
     }
 

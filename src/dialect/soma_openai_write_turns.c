@@ -320,6 +320,7 @@ soma_openai_write_thoughts(soma_pieces_t *out,
     const soma_inner_block_t *blocks)
 {
     unsigned                   n;
+    soma_str_t                 raw;
     const soma_inner_block_t  *block;
 
     n = 0;
@@ -342,19 +343,25 @@ soma_openai_write_thoughts(soma_pieces_t *out,
             continue;
         }
 
-        soma_pieces_cstr(out, n++ == 0 ? ",\"reasoning_details\":[{" : ",{");
-
-        if (block->opaque.len != 0) {
-            soma_write_word(out, "type", "reasoning.encrypted");
-            soma_write_text(out, "data", block->opaque);
-
-        } else {
-            soma_write_word(out, "type", "reasoning.text");
-            soma_write_text(out, "text", block->text.data ? block->text
-                                                          : SOMA_STR(""));
-            soma_write_text(out, "signature", block->signature);
+        if (block->opaque.len != 0
+            && (soma_inner_plain(out->arena, block->opaque, &raw) != SOMA_OK
+                || !soma_inner_object(raw)))
+        {
+            continue;
         }
 
+        soma_pieces_cstr(out, n++ == 0 ? ",\"reasoning_details\":[" : ",");
+
+        if (block->opaque.len != 0) {
+            soma_pieces_str(out, raw);
+            continue;
+        }
+
+        soma_pieces_char(out, '{');
+        soma_write_word(out, "type", "reasoning.text");
+        soma_write_text(out, "text", block->text.data ? block->text
+                                                      : SOMA_STR(""));
+        soma_write_text(out, "signature", block->signature);
         soma_pieces_char(out, '}');
     }
 
