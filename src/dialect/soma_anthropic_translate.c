@@ -185,6 +185,7 @@ soma_anthropic_translate_decoder(soma_decoder_t *decoder)
     events->events.sink = decoder->sink;
     events->events.data = decoder->data;
     events->events.seed = decoder->seed;
+    events->events.request = decoder->request;
 
     decoder->state = events;
 

@@ -7,6 +7,7 @@
 
 
 #include "soma_anthropic_request.h"
+#include "soma_custom.h"
 #include "soma_write.h"
 
 
@@ -83,9 +84,6 @@ static int
 soma_anthropic_write_tool(soma_pieces_t *out,
     const soma_inner_toolset_t *tool, soma_inner_loss_t *loss)
 {
-    soma_str_t         type;
-    soma_json_value_t  format;
-
     soma_pieces_char(out, '{');
     soma_write_quoted(out, "name", tool->name);
 
@@ -94,19 +92,9 @@ soma_anthropic_write_tool(soma_pieces_t *out,
     }
 
     if (tool->kind == SOMA_INNER_CUSTOM) {
-        soma_pieces_cstr(out, ",\"input_schema\":{\"type\":\"object\","
-                              "\"properties\":{\"input\":{\"type\":"
-                              "\"string\"}},\"required\":[\"input\"]}");
+        soma_write_raw(out, "input_schema", SOMA_STR(SOMA_CUSTOM_SCHEMA));
 
-        format.text = tool->grammar;
-
-        if (tool->grammar.data != NULL
-            && soma_fill_text(format.text, "type", &type) == SOMA_OK
-            && !soma_str_is(type, "text")
-            && soma_inner_lose(loss, SOMA_STR("tools.custom.format"),
-                               SOMA_ANTHROPIC_WHY)
-               != SOMA_OK)
-        {
+        if (soma_custom_grammar(tool, SOMA_ANTHROPIC_WHY, loss) != SOMA_OK) {
             return SOMA_DECLINED;
         }
 

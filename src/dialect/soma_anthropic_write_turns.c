@@ -16,6 +16,7 @@
 
 
 #include "soma_anthropic_request.h"
+#include "soma_custom.h"
 #include "soma_write.h"
 
 
@@ -425,10 +426,7 @@ soma_anthropic_write_call(soma_pieces_t *out, const soma_inner_block_t *block,
 
     if (block->tool == SOMA_INNER_CUSTOM) {
         soma_write_name(out, "input");
-        soma_pieces_char(out, '{');
-        soma_write_text(out, "input", block->text.data ? block->text
-                                                       : SOMA_STR(""));
-        soma_pieces_char(out, '}');
+        soma_custom_arguments(out, block);
 
     } else {
         soma_write_raw(out, "input", block->arguments);

@@ -598,8 +598,10 @@ struct soma_dialect_s {
 /* "echo" is a provider that answers here, with what it was told */
 extern const soma_dialect_t  soma_openai;
 extern const soma_dialect_t  soma_openai_chat;
+extern const soma_dialect_t  soma_openai_responses;
 extern const soma_dialect_t  soma_anthropic;
 extern const soma_dialect_t  soma_ollama;
+extern const soma_dialect_t  soma_gemini;
 extern const soma_dialect_t  soma_echo;
 
 /*

@@ -14,7 +14,13 @@ static void soma_events_ready(soma_events_t *events);
 static int soma_events_start(soma_events_t *events);
 static int soma_events_first(soma_events_t *events,
     soma_events_open_t *open);
+static int soma_events_known(soma_events_t *events,
+    soma_events_open_t *open, soma_str_t *name);
 static int soma_events_delta(soma_events_t *events,
+    soma_events_open_t *open, soma_str_t text);
+static int soma_events_taken(soma_events_t *events,
+    soma_events_open_t *open);
+static int soma_events_said(soma_events_t *events,
     soma_events_open_t *open, soma_str_t text);
 static void soma_events_drop(soma_events_t *events,
     soma_events_open_t *open);
@@ -30,6 +36,7 @@ soma_events_ready(soma_events_t *events)
         events->ready = 1;
         events->room.arena = events->arena;
         soma_pieces_init(&events->scratch, events->arena);
+        soma_pieces_init(&events->taken, events->arena);
     }
 }
 
@@ -97,45 +104,6 @@ soma_events_member(soma_events_t *events, soma_str_t object, const char *name,
     *to = soma_str_dup(events->arena, text);
 
     return to->data != NULL ? SOMA_OK : SOMA_ERROR;
-}
-
-
-soma_events_open_t *
-soma_events_find(soma_events_t *events, unsigned choice,
-    soma_inner_kind_e kind, uint32_t key)
-{
-    soma_events_open_t  *open;
-
-    for (open = events->open; open; open = open->next) {
-        if (open->choice == choice && open->kind == kind
-            && (key == SOMA_EVENTS_NO_KEY || open->key == key))
-        {
-            return open;
-        }
-    }
-
-    return NULL;
-}
-
-
-soma_events_open_t *
-soma_events_find_id(soma_events_t *events, unsigned choice, soma_str_t id)
-{
-    soma_str_t           its;
-    soma_events_open_t  *open;
-
-    for (open = events->open; open; open = open->next) {
-        its.data = open->id;
-        its.len = open->id_len;
-
-        if (open->choice == choice && open->kind == SOMA_INNER_CALL
-            && soma_str_eq(its, id))
-        {
-            return open;
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -260,6 +228,12 @@ soma_events_first(soma_events_t *events, soma_events_open_t *open)
 
     memset(&event, 0, sizeof(event));
 
+    if (open->kind == SOMA_INNER_CALL
+        && soma_events_known(events, open, &event.name) != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
     event.event = SOMA_INNER_BEGIN;
     event.choice = open->choice;
     event.block = open->block = events->blocks[open->choice]++;
@@ -269,8 +243,6 @@ soma_events_first(soma_events_t *events, soma_events_open_t *open)
     if (open->kind == SOMA_INNER_CALL) {
         event.id.data = open->id;
         event.id.len = open->id_len;
-        event.name.data = open->name;
-        event.name.len = open->name_len;
     }
 
     open->begun = 1;
@@ -288,6 +260,39 @@ soma_events_first(soma_events_t *events, soma_events_open_t *open)
     }
 
     return soma_events_delta(events, open, text);
+}
+
+
+/* the tool of a call, as the client knows it */
+
+static int
+soma_events_known(soma_events_t *events, soma_events_open_t *open,
+    soma_str_t *name)
+{
+    soma_str_t                   back;
+    const soma_inner_toolset_t  *tool;
+
+    back.data = open->name;
+    back.len = open->name_len;
+
+    if (events->names != NULL
+        && soma_names_back(events->arena, events->names, events->request,
+                           back, &back, &tool)
+           != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
+    if (open->tool == SOMA_INNER_FUNCTION
+        && soma_custom_find(events->request, back) != NULL)
+    {
+        open->tool = SOMA_INNER_CUSTOM;
+        open->wrapped = 1;
+    }
+
+    *name = back;
+
+    return SOMA_OK;
 }
 
 
@@ -345,8 +350,6 @@ static int
 soma_events_delta(soma_events_t *events, soma_events_open_t *open,
     soma_str_t text)
 {
-    soma_inner_event_t  event;
-
     if (text.len == 0) {
         return SOMA_OK;
     }
@@ -362,6 +365,42 @@ soma_events_delta(soma_events_t *events, soma_events_open_t *open,
                : soma_events_beyond(events, "the provider's answer has a "
                                             "call without a name");
     }
+
+    if (open->wrapped) {
+        soma_pieces_reset(&events->taken);
+        soma_custom_take(&open->custom, &events->taken, text);
+
+        return soma_events_taken(events, open);
+    }
+
+    return soma_events_said(events, open, text);
+}
+
+
+/* what there is of a custom tool's text, mended apart from the arguments that
+ * it came in */
+
+static int
+soma_events_taken(soma_events_t *events, soma_events_open_t *open)
+{
+    soma_str_t  text;
+
+    if (soma_pieces_whole(&events->taken, &text) != SOMA_OK
+        || soma_mend_text(&open->taken, &events->room, text, &text)
+           != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
+    return (text.len == 0) ? SOMA_OK : soma_events_said(events, open, text);
+}
+
+
+static int
+soma_events_said(soma_events_t *events, soma_events_open_t *open,
+    soma_str_t text)
+{
+    soma_inner_event_t  event;
 
     memset(&event, 0, sizeof(event));
 
@@ -398,6 +437,18 @@ soma_events_close(soma_events_t *events, soma_events_open_t *open)
         }
 
         if (soma_events_first(events, open) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+    }
+
+    if (open->wrapped) {
+        soma_pieces_reset(&events->taken);
+        soma_custom_end(&open->custom, &events->taken);
+
+        if (soma_events_taken(events, open) != SOMA_OK
+            || (soma_mend_end(&open->taken, &rest) == SOMA_OK
+                && soma_events_said(events, open, rest) != SOMA_OK))
+        {
             return SOMA_ERROR;
         }
     }
@@ -614,40 +665,4 @@ soma_events_end(soma_events_t *events)
     events->over = 1;
 
     return SOMA_OK;
-}
-
-
-void
-soma_events_count(soma_str_t object, const char *name, int64_t *n)
-{
-    int64_t            count;
-    soma_json_value_t  value;
-
-    if (soma_json_get(object, name, &value) == SOMA_OK
-        && value.type == SOMA_JSON_NUMBER
-        && soma_json_int(&value, &count) == SOMA_OK
-        && count >= 0 && count <= SOMA_EVENTS_TOKENS_MAX)
-    {
-        *n = count;
-    }
-}
-
-
-soma_str_t
-soma_events_inside(soma_str_t object, const char *name)
-{
-    soma_str_t         text;
-    soma_json_value_t  value;
-
-    text.len = 0;
-    text.data = NULL;
-
-    if (soma_json_get(object, name, &value) == SOMA_OK
-        && value.type == SOMA_JSON_STRING && value.text.len >= 2)
-    {
-        text.data = value.text.data + 1;
-        text.len = value.text.len - 2;
-    }
-
-    return text;
 }

@@ -12,9 +12,11 @@
 #define SOMA_EVENTS_H
 
 
+#include "soma_custom.h"
 #include "soma_inner.h"
 #include "soma_json.h"
 #include "soma_mend.h"
+#include "soma_names.h"
 #include "soma_pieces.h"
 
 
@@ -36,11 +38,16 @@ struct soma_events_open_s {
     soma_inner_tool_e     tool;
     soma_mend_t           mend;
     soma_pieces_t         held;         /* arguments before the name */
+    soma_custom_t         custom;       /* of a function that stands for a
+                                           custom tool, */
+    soma_mend_t           taken;        /* its text */
     unsigned char         id[SOMA_INNER_ID_MAX];
     unsigned char         name[SOMA_INNER_NAME_MAX];
     unsigned              id_len;
     unsigned              name_len;
     unsigned              begun:1;
+    unsigned              said:1;       /* the reader's own: words came */
+    unsigned              wrapped:1;    /* it stands for one */
 };
 
 
@@ -51,10 +58,16 @@ typedef struct {
     void                 *data;
     uint64_t              seed;         /* of ids that have to be made: another
                                            one for each answer */
+    const soma_inner_request_t  *request;   /* that is answered, for names of
+                                           tools and custom ones (see
+                                           soma_custom.h); NULL: not known */
+    const soma_names_t   *names;        /* how its tools were named; NULL: as
+                                           they are */
 
     /* private */
     soma_mend_room_t      room;
     soma_pieces_t         scratch;
+    soma_pieces_t         taken;        /* of a custom tool's text */
     soma_events_open_t   *open;
     soma_events_open_t   *spare;
     soma_usage_t          usage;

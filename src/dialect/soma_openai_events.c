@@ -28,9 +28,6 @@ static int soma_openai_events_probs(soma_events_t *events, unsigned index,
     soma_str_t choice);
 static int soma_openai_events_finish(soma_events_t *events, unsigned index,
     soma_str_t choice);
-static int soma_openai_events_error(soma_events_t *events, soma_str_t chunk);
-static int soma_openai_events_status(soma_str_t type, soma_str_t code,
-    soma_str_t error);
 
 
 int
@@ -481,7 +478,7 @@ soma_openai_events_reason(soma_str_t reason)
 
 /* {"error": {...}}, {"error": "..."}, {"object": "error", ...} */
 
-static int
+int
 soma_openai_events_error(soma_events_t *events, soma_str_t chunk)
 {
     soma_str_t         type, code, text;
@@ -519,7 +516,7 @@ soma_openai_events_error(soma_events_t *events, soma_str_t chunk)
 
 /* by a code that is a status, or by what it is called */
 
-static int
+int
 soma_openai_events_status(soma_str_t type, soma_str_t code, soma_str_t error)
 {
     size_t             i;

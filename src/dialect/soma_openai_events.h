@@ -40,4 +40,11 @@ int soma_openai_events_calls(soma_events_t *events, unsigned choice,
 int soma_openai_events_usage(soma_events_t *events, soma_str_t chunk);
 
 
+/* errors of all of OpenAI's APIs: FAILED where an object has one, and the
+ * status that goes with what it says */
+int soma_openai_events_error(soma_events_t *events, soma_str_t chunk);
+int soma_openai_events_status(soma_str_t type, soma_str_t code,
+    soma_str_t error);
+
+
 #endif /* SOMA_OPENAI_EVENTS_H */

@@ -29,7 +29,9 @@ test_names(void)
             "find echo");
     soma_ok(soma_dialect_find(STR("OpenAI"), &names) == NULL,
             "an unknown dialect");
-    soma_is_str(names, strlen(names), "openai, openai-chat, anthropic, ollama, echo",
+    soma_is_str(names, strlen(names),
+                "openai, openai-chat, openai-responses, anthropic, ollama, "
+                "gemini, echo",
                 "what is allowed");
 
     soma_is_int(soma_dialect_estimate_tokens(0), 0, "no text, no tokens");
