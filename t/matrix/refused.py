@@ -15,13 +15,19 @@ UNSAID = {
     ('pdf', 'co'): 'C5, C7: a PDF among images',
 }
 
-# the client's member that is to be named
+# what is to be named: the client's member, or the kind of what is in it
 MEMBERS = {
-    ('pdf', 'oc'): 'file', ('pdf', 'or'): 'input_file',
-    ('pdf', 'an'): 'document', ('pdf', 'ge'): 'inlineData',
-    ('pdf', 'be'): 'document', ('pdf', 'ol'): 'images',
-    ('pdf', 'co'): 'image_url',
+    ('pdf', 'oc'): ('file', 'application/pdf'),
+    ('pdf', 'or'): ('input_file', 'application/pdf'),
+    ('pdf', 'an'): ('document', 'application/pdf'),
+    ('pdf', 'ge'): ('inlineData', 'application/pdf'),
+    ('pdf', 'be'): ('document', 'application/pdf'),
+    ('pdf', 'ol'): ('images', 'application/pdf'),
+    ('pdf', 'co'): ('image_url', 'application/pdf'),
 }
+
+# the target that is to be named, where it is the target that cannot
+TARGETS = {'ol': 'Ollama', 'co': 'Cohere'}
 
 
 def reason(row, way, to):

@@ -5,8 +5,8 @@ import json
 
 from clients import Failed
 from dialects import DIALECTS, PDF, PNG, reread
-from said import (ARGUMENTS, CITIES, ERRORS, HALF, JSON, REFUSAL, STOP, TEXT,
-                  TOLD, said, thought)
+from said import (ARGUMENTS, CITIES, ERRORS, HALF, JSON, REFUSAL,
+                  RETRY_AFTER, STOP, TEXT, TOLD, said, thought)
 
 WEATHER = ('get_weather', 'The weather "now" in a city — °C.', {
     'type': 'object', 'properties': {
@@ -267,8 +267,9 @@ def error(c):
                  and x.kind in ('ApiError', 'BadGatewayError'),
                  scenario, 'is raised as', x.kind, x)
             need(TOLD in str(x) or status >= 500, 'its message', x)
-            need(status != 429 or c.retry_after() == 7, 'Retry-After',
-                 c.retry_after())
+            if status == 429:
+                same('Retry-After', c.retry_after(), RETRY_AFTER)
+
             need(status != 400 or len(c.notes()) == 1, 'asked',
                  len(c.notes()), 'times')
         else:
@@ -307,5 +308,3 @@ TITLES = {'turns': 'system and several turns', 'tool': 'a tool, and back',
           'reason': 'signed reasoning over two calls',
           'stop': 'stop sequence and limit', 'refusal': 'refusals',
           'error': 'errors before the answer', 'cut': 'cuts in the answer'}
-
-SHORT = ('turns', 'tool', 'reason', 'error')

@@ -296,7 +296,9 @@ class Responses(Dialect):
         return e['type'] in ('error', 'response.failed')
 
     def checked(self, e):
-        return e
+        # OpenAI's packages raise where an event has "error", whatever its
+        # schema says of it
+        return {k: v for k, v in e.items() if k != 'error'}
 
     def grammar(self, events, asked):
         numbers = [e['sequence_number'] for e in events]
