@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import refused                                          # noqa: E402
+from bite import BITES                                  # noqa: E402
 from clients import CLIENTS, Converse, Failed           # noqa: E402
 from dialects import DIALECTS, PDF, PNG, reread         # noqa: E402
 from dialects.base import ordered                       # noqa: E402
@@ -299,7 +300,9 @@ class Cell:
 def main():
     options = json.loads(sys.argv[1])
     Converse.signed = options.get('signed')
-    recorder = Recorder(options['port'])
+    bite = BITES[options['bite']][2] if 'bite' in options else {}
+    recorder = Recorder(options['port'], (bite.get('asked'),
+                                          bite.get('told')))
     mock = Mock(options['mock'])
     lock = threading.Lock()
 

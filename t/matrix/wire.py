@@ -32,11 +32,27 @@ class Exchange:
         return m and m.group(2)
 
 
-class Recorder:
-    """A proxy on loopback, byte for byte."""
+class Nobody:
 
-    def __init__(self, port):
+    def sendall(self, data):
+        pass
+
+
+def counted_head(head, body):
+    """A head of a body of that length, whatever it said before."""
+    lines = [h for h in head.split(b'\r\n')[:-2] if not h.lower().startswith(
+        (b'content-length:', b'transfer-encoding:'))]
+
+    return b'\r\n'.join(lines + [b'content-length: %d' % len(body), b'', b''])
+
+
+class Recorder:
+    """A proxy on loopback, byte for byte. spoil: (what it makes of a request,
+    of an answer), for bite.py."""
+
+    def __init__(self, port, spoil=(None, None)):
         self.to = port
+        self.asked, self.told = spoil
         self.by_number = {}
         self.lock = threading.Lock()
         self.listener = socket.create_server(('127.0.0.1', 0), backlog=128)
@@ -84,6 +100,10 @@ class Recorder:
         with self.lock:
             self.by_number.setdefault(e.number(), []).append(e)
 
+        if self.asked:
+            head, _, body = self.asked(head + body).partition(b'\r\n\r\n')
+            head = counted_head(head + b'\r\n\r\n', body)
+
         server.sendall(head + body)
         head, line, headers = self.head(b)
 
@@ -91,13 +111,18 @@ class Recorder:
             return False
 
         e.status, e.answer_headers = int(line.split(' ')[1]), headers
-        client.sendall(head)
+        to = Nobody() if self.told else client
+        to.sendall(head)
 
         if 'chunked' in headers.get('transfer-encoding', ''):
-            self.chunked(client, b, e)
+            self.chunked(to, b, e)
         else:
-            self.counted(client, b, e,
+            self.counted(to, b, e,
                          int(headers.get('content-length', 1 << 40)))
+
+        if self.told:
+            e.answer = self.told(e.answer)
+            client.sendall(counted_head(head, e.answer) + e.answer)
 
         return e.whole and headers.get('connection', '') != 'close'
 
