@@ -16,9 +16,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import refused                                          # noqa: E402
 from bite import BITES                                  # noqa: E402
-from clients import CLIENTS, Converse, Failed           # noqa: E402
+from clients import CLIENTS, Failed                     # noqa: E402
 from dialects import DIALECTS, PDF, PNG, reread         # noqa: E402
 from dialects.base import ordered                       # noqa: E402
+from dialects.converse import ACCESS, SECRET            # noqa: E402
 from rows import ROWS                                   # noqa: E402
 from wire import Recorder, told                         # noqa: E402
 
@@ -94,7 +95,8 @@ class Cell:
         self.recorder, self.mock = recorder, mock
         self.n, self.conversations = n, []
         base = 'http://127.0.0.1:%d' % recorder.port
-        model = 'to-' + to
+        model = 'to-%s-%s' % (to, 'sw'[not stream])
+        more = {}
 
         if row in ('error', 'cut'):
             # a target that fails is left alone: each has one of its own
@@ -105,7 +107,12 @@ class Cell:
         else:
             key = options['key']
 
-        self.client = CLIENTS[self.way](base, key, model)
+        if self.way == 'be' and stream:
+            # what is streamed is signed, else a key is sent
+            more['pair'] = (ACCESS, SECRET) if self.direct \
+                else options['pair']
+
+        self.client = CLIENTS[self.way](base, key, model, **more)
 
     # what a row asks with
 
@@ -299,7 +306,6 @@ class Cell:
 
 def main():
     options = json.loads(sys.argv[1])
-    Converse.signed = options.get('signed')
     bite = BITES[options['bite']][2] if 'bite' in options else {}
     recorder = Recorder(options['port'], (bite.get('asked'),
                                           bite.get('told')))
@@ -311,10 +317,10 @@ def main():
         cell = Cell(options, recorder, mock, to, row, stream, n)
         verdict, why = cell.run()
 
-        if verdict == 'FAIL':
+        if verdict == 'FAIL' or options.get('keep'):
             name = '-'.join((options['way'], to, row, 'sw'[not stream]))
             with open(os.path.join(options['dir'], name), 'w') as f:
-                f.write(why + '\n\n' + cell.story())
+                f.write('%s %s\n\n%s' % (verdict, why, cell.story()))
 
         with lock:
             print(json.dumps([options['way'], to, row, stream, verdict, why]),

@@ -61,12 +61,13 @@ class Client:
     lock = threading.Lock()
     made = {}
 
-    def __init__(self, base, key, model):
-        self.base, self.key, self.model = base, key, model
+    def __init__(self, base, key, model, pair=None):
+        """pair: (access key, secret) of a client that signs."""
+        self.base, self.key, self.model, self.pair = base, key, model, pair
         self.history = []
 
         with Client.lock:
-            name = (type(self).package, base)
+            name = (type(self).package, base, pair is not None)
             if name not in Client.made:
                 Client.made[name] = self.make()
             self.c = Client.made[name]
@@ -553,15 +554,14 @@ class Gemini(Client):
 
 class Converse(Client):
     package = 'boto3'
-    signed = None       # (access key, secret); else a bearer is sent
 
     def make(self):
         import boto3
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        more = {} if self.signed else {'signature_version': UNSIGNED}
-        access, secret = self.signed or ('x', 'x')
+        more = {} if self.pair else {'signature_version': UNSIGNED}
+        access, secret = self.pair or ('x', 'x')
         c = boto3.client(
             'bedrock-runtime', region_name='us-east-1',
             endpoint_url=self.base, aws_access_key_id=access,
@@ -570,7 +570,8 @@ class Converse(Client):
                           read_timeout=TIMEOUT, max_pool_connections=20,
                           **more))
 
-        if not self.signed:
+        if not self.pair:
+            # boto3 sends a bearer by https alone
             key = self.key
 
             def bearer(request, **kwargs):
