@@ -52,6 +52,7 @@ const soma_dialect_t  soma_gemini = {
     .read_request = soma_gemini_read_request,
     .write = soma_gemini_write_event,
     .fault = soma_gemini_fault,
+    .fault_retry = soma_gemini_fault_retry,
     .fault_event = soma_gemini_fault_event,
     .count = soma_gemini_count,
     .stream_type = soma_gemini_stream_type,

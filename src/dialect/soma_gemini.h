@@ -46,6 +46,9 @@ int soma_gemini_get(soma_str_t object, const char *camel,
     soma_json_value_t *value);
 
 
+void soma_gemini_fault_retry(soma_out_t *out, soma_fault_e fault,
+    soma_str_t code, soma_str_t message, int64_t retry);
+
 /* of :countTokens */
 void soma_gemini_count(soma_out_t *out, const soma_ask_t *ask,
     int64_t tokens);
