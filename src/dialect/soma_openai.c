@@ -76,6 +76,7 @@ const soma_dialect_t  soma_openai = {
     .tool_names = &soma_openai_shared_names,
     .call_ids = &soma_openai_shared_names,
     .fetches = 1u << SOMA_INNER_DOCUMENT,
+    .splice_path = soma_openai_splice_path,
     .splice = soma_openai_encode,
     .write_request = soma_openai_write_request,
     .framing = SOMA_FRAMING_SSE,
