@@ -25,6 +25,8 @@ static const soma_inner_block_t *soma_openai_responses_write_said(
     const soma_inner_block_t *block);
 static const soma_inner_block_t *soma_openai_responses_write_thought(
     soma_pieces_t *out, const soma_inner_block_t *block);
+static void soma_openai_responses_write_seal(soma_pieces_t *out,
+    soma_str_t opaque, soma_str_t *seal);
 static void soma_openai_responses_write_call(soma_pieces_t *out,
     const soma_inner_block_t *block);
 static int soma_openai_responses_write_result(soma_pieces_t *out,
@@ -294,6 +296,7 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
     const soma_inner_block_t *block)
 {
     unsigned                   n;
+    soma_str_t                 seal;
     const soma_inner_block_t  *last, *end;
 
     last = block;
@@ -311,7 +314,8 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
     }
 
     soma_openai_shared_comma(out);
-    soma_pieces_cstr(out, "{\"type\":\"reasoning\",\"summary\":[");
+    soma_openai_responses_write_seal(out, last->opaque, &seal);
+    soma_pieces_cstr(out, ",\"summary\":[");
 
     for (n = 0; block != end; block = block->next) {
 
@@ -326,10 +330,46 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
     }
 
     soma_pieces_char(out, ']');
-    soma_write_text(out, "encrypted_content", last->opaque);
+    soma_write_text(out, "encrypted_content", seal);
     soma_pieces_char(out, '}');
 
     return end;
+}
+
+
+/* an item up to its id, which stands before what is encrypted or, where that
+ * came without one, is made of it */
+
+static void
+soma_openai_responses_write_seal(soma_pieces_t *out, soma_str_t opaque,
+    soma_str_t *seal)
+{
+    soma_str_t      id;
+    unsigned char  *bar, text[sizeof("rs_") - 1 + 16];
+
+    *seal = opaque;
+    bar = memchr(opaque.data, '|', opaque.len);
+
+    soma_pieces_char(out, '{');
+    soma_write_word(out, "type", "reasoning");
+
+    if (bar != NULL) {
+        id.data = opaque.data;
+        id.len = (size_t) (bar - opaque.data);
+        seal->data = bar + 1;
+        seal->len = opaque.len - id.len - 1;
+
+        soma_write_text(out, "id", id);
+        return;
+    }
+
+    memcpy(text, "rs_", sizeof("rs_") - 1);
+    (void) soma_put_hex64(text + sizeof("rs_") - 1,
+                          soma_str_hash(opaque.data, opaque.len));
+
+    id.data = text;
+    id.len = sizeof(text);
+    soma_write_quoted(out, "id", id);
 }
 
 

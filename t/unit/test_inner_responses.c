@@ -218,7 +218,8 @@ typedef struct {
 
 #define USAGE(in, cached, out, think, total)                                  \
     "{\"input_tokens\":" in ",\"input_tokens_details\":{\"cached_tokens\":"   \
-    cached "},\"output_tokens\":" out ",\"output_tokens_details\":"           \
+    cached ",\"cache_write_tokens\":0},"                                     \
+    "\"output_tokens\":" out ",\"output_tokens_details\":"                    \
     "{\"reasoning_tokens\":" think "},\"total_tokens\":" total "}"
 
 #define LAST(type, n, response)                                               \
@@ -342,8 +343,8 @@ static const answer_t  answers[] = {
                     MESSAGE("c1", "completed",
                             "{\"type\":\"output_text\",\"text\":\"a\","
                             "\"annotations\":[{\"type\":\"url_citation\","
-                            "\"url\":\"http://x\",\"title\":\"t\","
-                            "\"start_index\":0,\"end_index\":1}],"
+                            "\"start_index\":0,\"end_index\":1,\"url\":"
+                            "\"http://x\",\"title\":\"t\"}],"
                             "\"logprobs\":[]}"),
                     USAGE("0", "0", "0", "0", "0"))),
       NULL, "a page of the web is an annotation" },
