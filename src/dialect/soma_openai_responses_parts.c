@@ -148,6 +148,39 @@ soma_openai_responses_note(soma_openai_responses_t *answer,
 }
 
 
+/* of the words at hand: they are told when all of the words are */
+
+int
+soma_openai_responses_probs(soma_openai_responses_t *answer,
+    const soma_inner_event_t *event)
+{
+    soma_str_t           list;
+    soma_json_value_t    content;
+    soma_openai_part_t  *part;
+
+    part = answer->part;
+
+    if (part == NULL || part->closed || part->kind != SOMA_INNER_TEXT
+        || soma_json_get(event->raw, "content", &content) != SOMA_OK
+        || content.type != SOMA_JSON_ARRAY || content.text.len <= 2)
+    {
+        return SOMA_OK;
+    }
+
+    if (part->nprobs++ == 0) {
+        soma_pieces_init(&part->probs, answer->arena);
+
+    } else {
+        soma_pieces_char(&part->probs, ',');
+    }
+
+    list.data = content.text.data + 1;
+    list.len = content.text.len - 2;
+
+    return soma_openai_responses_keep(answer, &part->probs, list);
+}
+
+
 /* decoded bytes as text */
 
 static void
