@@ -13,12 +13,14 @@
 #include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_jwt.h"
+#include "ngx_http_soma_sigv4.h"
 #include "ngx_http_soma_user.h"
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_provider.h"
+#include "ngx_http_soma_credentials.h"
 #include "ngx_http_soma_vocabulary.h"
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_settle.h"
@@ -55,6 +57,24 @@ static ngx_conf_enum_t  ngx_http_soma_max_tokens[] = {
     { ngx_string("clamp"), NGX_HTTP_SOMA_BOUND_CLAMP },
     { ngx_string("require"), NGX_HTTP_SOMA_BOUND_REQUIRE },
     { ngx_string("trust"), NGX_HTTP_SOMA_BOUND_TRUST },
+    { ngx_null_string, 0 }
+};
+
+
+/* what a target cannot say: it is refused; left out, and named in a header;
+ * left out */
+static ngx_conf_enum_t  ngx_http_soma_losses[] = {
+    { ngx_string("refuse"), SOMA_INNER_REFUSE },
+    { ngx_string("warn"), SOMA_INNER_WARN },
+    { ngx_string("drop"), SOMA_INNER_DROP },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_soma_medias[] = {
+    { ngx_string("off"), NGX_HTTP_SOMA_MEDIA_OFF },
+    { ngx_string("public"), NGX_HTTP_SOMA_MEDIA_PUBLIC },
+    { ngx_string("all"), NGX_HTTP_SOMA_MEDIA_ALL },
     { ngx_null_string, 0 }
 };
 
@@ -110,6 +130,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     { ngx_string("soma_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
       ngx_http_soma_keys_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("soma_sigv4"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_soma_sigv4,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -247,6 +274,20 @@ static ngx_command_t  ngx_http_soma_commands[] = {
       offsetof(ngx_http_soma_loc_conf_t, usage_cost),
       NULL },
 
+    { ngx_string("soma_lossy"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_soma_loc_conf_t, lossy),
+      ngx_http_soma_losses },
+
+    { ngx_string("soma_fetch_media"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_soma_loc_conf_t, fetch_media),
+      ngx_http_soma_medias },
+
     { ngx_string("soma_body_buffer"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -316,6 +357,7 @@ ngx_http_soma_init_worker(ngx_cycle_t *cycle)
         || ngx_http_soma_metrics_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_journal_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_peers_init_worker(cycle, smcf) != NGX_OK
+        || ngx_http_soma_credentials_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_redis_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_lease_sync_init_worker(cycle, smcf) != NGX_OK
         || ngx_http_soma_lock_init_worker(cycle, smcf) != NGX_OK
@@ -340,6 +382,7 @@ ngx_http_soma_exit_worker(ngx_cycle_t *cycle)
     ngx_http_soma_metrics_exit_worker();
     ngx_http_soma_identify_exit_worker();
     ngx_http_soma_jwt_exit_worker();
+    ngx_http_soma_credentials_exit_worker();
     ngx_http_soma_redis_exit_worker(cycle);
     ngx_http_soma_lease_file_exit();
     ngx_http_soma_journal_exit_worker(cycle);

@@ -229,9 +229,17 @@ http {
         api_key sk-provider-0123456789;
     }
 
+    soma_provider claude {
+        dialect anthropic;
+        endpoint http://127.0.0.1:$MOCK/v1;
+        api_key sk-provider-0123456789;
+    }
+
     soma_provider local { dialect echo; }
 
     soma_model gpt-4o-mini provider=mock;
+    soma_model claude provider=claude name=claude-sonnet-4-5 input=3
+               output=15;
     soma_model echo provider=local input=0.15 output=0.60;
 
     soma_tenant acme {

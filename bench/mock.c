@@ -52,6 +52,7 @@ typedef struct {
     int      stream;
     int      free;          /* nothing was used */
     int      usage;         /* asked for */
+    int      messages;      /* of Anthropic's API */
     int      chunks;        /* events still to come */
     int      delay;         /* ms */
     long     due;           /* ms */
@@ -84,6 +85,24 @@ static const char  event_head[] =
     "\"gpt-4o-mini-2024-07-18\",\"service_tier\":\"default\","
     "\"system_fingerprint\":\"fp_34a54ae93c\",\"choices\":";
 
+static const char  message[] =
+    "{\"model\":\"claude-sonnet-4-5-20250929\",\"id\":\"msg_01XFDUDYJgAACzv\","
+    "\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":"
+    "\"text\",\"text\":\"The lock is taken with one command that sets the key "
+    "only when nobody holds it, and it carries a time to live, so a process "
+    "that dies does not hold it for ever.\\n\\n1. Take it before the first "
+    "write.\\n2. Renew it at a third of its life.\\n3. Give it back with a "
+    "script that compares the holder's name first, otherwise you may give "
+    "back a lock that somebody else has taken in the meantime.\\n\\nDo not "
+    "rely on clocks of different machines being equal.\"}],\"stop_reason\":"
+    "\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":213,"
+    "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,"
+    "\"cache_creation\":{\"ephemeral_5m_input_tokens\":0,"
+    "\"ephemeral_1h_input_tokens\":0},\"output_tokens\":97,"
+    "\"service_tier\":\"standard\"}}";
+
+static char     plain_message[OUTPUT_MAX];
+static size_t   plain_message_len;
 static char     plain[OUTPUT_MAX];
 static char     nothing[OUTPUT_MAX];
 static size_t   plain_len;
@@ -112,6 +131,20 @@ put_event(char *p, const char *choices)
     len = sizeof(event_head) - 1 + strlen(choices) + 3;
 
     return sprintf(p, "%zx\r\n%s%s}\n\n\r\n", len, event_head, choices);
+}
+
+
+/* the same of Anthropic's API: its name stands twice */
+static size_t
+put_named(char *p, const char *name, const char *rest)
+{
+    size_t  len;
+
+    len = 2 * strlen(name) + strlen(rest)
+          + sizeof("event: \ndata: {\"type\":\"\"}\n\n") - 1;
+
+    return sprintf(p, "%zx\r\nevent: %s\ndata: {\"type\":\"%s\"%s}\n\n\r\n",
+                   len, name, name, rest);
 }
 
 
@@ -158,8 +191,23 @@ begin_stream(conn_t *c)
                  "x-request-id: req_5f3a\r\nopenai-version: 2020-10-01\r\n"
                  "openai-processing-ms: 213\r\n"
                  "Transfer-Encoding: chunked\r\n\r\n");
-    p += put_event(p, "[{\"index\":0,\"delta\":{\"role\":\"assistant\","
-                      "\"content\":\"\"},\"finish_reason\":null}]");
+
+    if (c->messages) {
+        p += put_named(p, "message_start",
+                       ",\"message\":{\"id\":\"msg_01XF\",\"type\":"
+                       "\"message\",\"role\":\"assistant\",\"model\":"
+                       "\"claude-sonnet-4-5-20250929\",\"content\":[],"
+                       "\"stop_reason\":null,\"stop_sequence\":null,"
+                       "\"usage\":{\"input_tokens\":213,"
+                       "\"output_tokens\":1}}");
+        p += put_named(p, "content_block_start",
+                       ",\"index\":0,\"content_block\":{\"type\":\"text\","
+                       "\"text\":\"\"}");
+
+    } else {
+        p += put_event(p, "[{\"index\":0,\"delta\":{\"role\":\"assistant\","
+                          "\"content\":\"\"},\"finish_reason\":null}]");
+    }
 
     c->due = now_ms() + c->delay;
     c->slot = nstreams;
@@ -175,6 +223,21 @@ end_stream(conn_t *c)
     char  *p, out[OUTPUT_MAX];
 
     p = out;
+
+    if (c->messages) {
+        p += put_named(p, "content_block_stop", ",\"index\":0");
+        p += put_named(p, "message_delta",
+                       ",\"delta\":{\"stop_reason\":\"end_turn\","
+                       "\"stop_sequence\":null},\"usage\":"
+                       "{\"output_tokens\":97}");
+        p += put_named(p, "message_stop", "");
+        p += sprintf(p, "0\r\n\r\n");
+
+        drop_stream(c);
+
+        return put(c, out, p - out);
+    }
+
     p += put_event(p, "[{\"index\":0,\"delta\":{},"
                       "\"finish_reason\":\"stop\"}]");
 
@@ -195,12 +258,15 @@ static void
 tick(void)
 {
     int      i, rc;
-    char     out[OUTPUT_MAX];
+    char     out[OUTPUT_MAX], named[OUTPUT_MAX];
     long     now;
-    size_t   len;
+    size_t   len, named_len;
     conn_t  *c;
 
     now = now_ms();
+    named_len = put_named(named, "content_block_delta",
+                          ",\"index\":0,\"delta\":{\"type\":\"text_delta\","
+                          "\"text\":\" because \"}");
     len = put_event(out, "[{\"index\":0,\"delta\":{\"content\":\" because "
                          "\"},\"logprobs\":null,\"finish_reason\":null}]");
 
@@ -213,7 +279,7 @@ tick(void)
 
         if (c->chunks-- > 0) {
             c->due += c->delay;
-            rc = put(c, out, len);
+            rc = c->messages ? put(c, named, named_len) : put(c, out, len);
 
         } else {
             rc = end_stream(c);
@@ -234,6 +300,10 @@ tick(void)
 static int
 respond(conn_t *c)
 {
+    if (c->messages && !c->stream) {
+        return put(c, plain_message, plain_message_len);
+    }
+
     return c->stream ? begin_stream(c)
                      : put(c, c->free ? nothing : plain, plain_len);
 }
@@ -254,6 +324,8 @@ request(conn_t *c, char *p, size_t len)
     head = end + 4 - p;
     s = memmem(p, head, "Content-Length: ", 16);
     c->body = s ? strtoul(s + 16, NULL, 10) : 0;
+
+    c->messages = head > 18 && memcmp(p, "POST /v1/messages ", 18) == 0;
 
     s = memmem(p, head, "x-mock: ", 8);
     c->stream = s && sscanf(s + 8, "%d %d", &c->chunks, &c->delay) == 2;
@@ -417,6 +489,14 @@ main(int argc, char **argv)
                         "openai-version: 2020-10-01\r\n"
                         "openai-processing-ms: 213\r\n\r\n%s",
                         sizeof(answer) - 1, answer);
+
+    plain_message_len = sprintf(plain_message,
+                                "HTTP/1.1 200 OK\r\nServer: mock\r\n"
+                                "Date: Tue, 01 Jul 2025 12:00:00 GMT\r\n"
+                                "Content-Type: application/json\r\n"
+                                "Content-Length: %zu\r\n"
+                                "request-id: req_5f3a\r\n\r\n%s",
+                                sizeof(message) - 1, message);
 
     make_nothing();
 

@@ -28,6 +28,7 @@ ngx_int_t ngx_http_soma_metrics_text_handler(ngx_http_request_t *r);
 
 /* GET /v1/models: what this key may use */
 ngx_int_t ngx_http_soma_models_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_soma_models_ollama_handler(ngx_http_request_t *r);
 
 
 #endif /* NGX_HTTP_SOMA_API_H */

@@ -28,6 +28,10 @@
 #define NGX_HTTP_SOMA_USAGE_PAGE_MAX  1000      /* of limit= */
 #define NGX_HTTP_SOMA_USAGE_BATCH     992       /* hashes asked for at once */
 
+/* clients want a time; a gateway knows none that all its nodes would agree
+ * on.  2026-01-01 */
+#define NGX_HTTP_SOMA_MODEL_CREATED   1767225600
+
 #define NGX_HTTP_SOMA_SCAN_MAX        1000      /* SCAN calls */
 #define NGX_HTTP_SOMA_SCAN_COUNT      "5000"
 #define NGX_HTTP_SOMA_LOCKS_SHOWN     1000
@@ -71,6 +75,9 @@ void ngx_http_soma_endpoint_end(ngx_http_request_t *r, ngx_int_t rc);
 void *ngx_http_soma_endpoint_state_create(ngx_http_request_t *r, size_t size);
 void *ngx_http_soma_endpoint_state(ngx_http_request_t *r);
 
+
+/* a route whose providers all lack their keys answers nobody: 0 */
+ngx_uint_t ngx_http_soma_models_usable(ngx_http_soma_route_t *route);
 
 ngx_int_t ngx_http_soma_api_usage_handler(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);

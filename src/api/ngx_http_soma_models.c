@@ -2,38 +2,57 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * GET /v1/models and /v1/models/<id>, as OpenAI answers them: what this key
+ * GET /v1/models and /v1/models/<id>, in the words of who asks: what this key
  * may use.
  */
 
 
 #include "ngx_http_soma_endpoint.h"
+#include "soma_models.h"
 
 
-/* OpenAI's clients want a time; a gateway knows none that all its nodes would
- * agree on.  2026-01-01 */
-#define NGX_HTTP_SOMA_MODEL_CREATED  1767225600
+/* who asks, and what it may see */
+typedef struct {
+    soma_models_e           shape;
+    soma_models_entry_t    *entry;
+    size_t                  n;
+} ngx_http_soma_models_t;
 
 
-static ngx_int_t ngx_http_soma_models_one(ngx_http_request_t *r,
-    ngx_http_soma_ctx_t *ctx, ngx_str_t *name);
+static ngx_int_t ngx_http_soma_models_one(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_models_t *models, ngx_str_t *name);
+static ngx_int_t ngx_http_soma_models_all(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_models_t *models);
+static soma_models_e ngx_http_soma_models_shape(ngx_http_request_t *r);
+static void ngx_http_soma_models_entry(soma_models_entry_t *entry,
+    ngx_http_soma_route_t *route);
 static void ngx_http_soma_models_write(soma_out_t *out, void *data);
 static void ngx_http_soma_model_write(soma_out_t *out, void *data);
-static ngx_uint_t ngx_http_soma_models_usable(ngx_http_soma_route_t *route);
 
 
 ngx_int_t
 ngx_http_soma_models_handler(ngx_http_request_t *r)
 {
-    u_char               *p, *end;
-    ngx_int_t             rc;
-    ngx_str_t             name;
-    ngx_http_soma_ctx_t  *ctx;
+    u_char                  *p, *end;
+    ngx_int_t                rc;
+    ngx_str_t                name;
+    ngx_http_soma_ctx_t     *ctx;
+    const soma_dialect_t    *client;
+    ngx_http_soma_models_t  *models;
 
     ctx = ngx_http_soma_get_ctx(r);
 
-    if (ctx == NULL) {
+    models = ngx_pcalloc(r->pool, sizeof(ngx_http_soma_models_t));
+
+    if (ctx == NULL || models == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    models->shape = ngx_http_soma_models_shape(r);
+    client = soma_dialect_find(soma_models_dialect(models->shape), NULL);
+
+    if (client != NULL) {
+        ctx->client = client;
     }
 
     rc = ngx_http_soma_endpoint_only_get(r, ctx);
@@ -49,20 +68,51 @@ ngx_http_soma_models_handler(ngx_http_request_t *r)
                          sizeof("/models/") - 2);
 
     if (p == NULL || p + sizeof("/models/") - 1 == end) {
-        return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
-                                             ngx_http_soma_models_write, ctx);
+        rc = ngx_http_soma_models_all(ctx, models);
+
+        return (rc == NGX_OK)
+               ? ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
+                                               ngx_http_soma_models_write,
+                                               models)
+               : rc;
     }
 
     name.data = p + sizeof("/models/") - 1;
     name.len = end - name.data;
 
-    return ngx_http_soma_models_one(r, ctx, &name);
+    return ngx_http_soma_models_one(ctx, models, &name);
+}
+
+
+/* one path has three shapes, and headers tell who asks */
+static soma_models_e
+ngx_http_soma_models_shape(ngx_http_request_t *r)
+{
+    ngx_str_t  value;
+
+    static ngx_str_t  anthropic = ngx_string("anthropic-version");
+    static ngx_str_t  google = ngx_string("x-goog-api-key");
+
+    if (ngx_http_soma_header_in(r, &anthropic) != NULL) {
+        return SOMA_MODELS_ANTHROPIC;
+    }
+
+    if (ngx_http_soma_header_in(r, &google) != NULL
+        || ngx_http_arg(r, (u_char *) "key", 3, &value) == NGX_OK
+        || ngx_strlcasestrn(r->uri.data, r->uri.data + r->uri.len,
+                            (u_char *) "/v1beta", 7 - 1)
+           != NULL)
+    {
+        return SOMA_MODELS_GEMINI;
+    }
+
+    return SOMA_MODELS_OPENAI;
 }
 
 
 static ngx_int_t
-ngx_http_soma_models_one(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
-    ngx_str_t *name)
+ngx_http_soma_models_one(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_models_t *models, ngx_str_t *name)
 {
     ngx_http_soma_route_t  *route;
 
@@ -77,62 +127,88 @@ ngx_http_soma_models_one(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
                                    name->data);
     }
 
-    return ngx_http_soma_endpoint_answer(r, NGX_HTTP_OK,
-                                         ngx_http_soma_model_write, route);
+    models->entry = ngx_pcalloc(ctx->request->pool,
+                                sizeof(soma_models_entry_t));
+    if (models->entry == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_soma_models_entry(models->entry, route);
+
+    return ngx_http_soma_endpoint_answer(ctx->request, NGX_HTTP_OK,
+                                         ngx_http_soma_model_write, models);
+}
+
+
+static ngx_int_t
+ngx_http_soma_models_all(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_models_t *models)
+{
+    ngx_uint_t               i, n;
+    ngx_http_soma_route_t  **route;
+
+    route = ctx->main->routes.elts;
+    n = ctx->main->routes.nelts;
+
+    models->entry = ngx_pcalloc(ctx->request->pool,
+                                (n + 1) * sizeof(soma_models_entry_t));
+    if (models->entry == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_soma_plan_allowed(ctx, &route[i]->name)
+            && ngx_http_soma_models_usable(route[i]))
+        {
+            ngx_http_soma_models_entry(&models->entry[models->n++], route[i]);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_soma_models_entry(soma_models_entry_t *entry,
+    ngx_http_soma_route_t *route)
+{
+    ngx_http_soma_target_t  *target;
+
+    target = route->targets.elts;
+
+    entry->name = ngx_http_soma_str(route->name);
+    entry->owner = route->single && route->targets.nelts
+                   ? ngx_http_soma_str(target[0].model->provider->name)
+                   : SOMA_STR("soma");
+    entry->created = NGX_HTTP_SOMA_MODEL_CREATED;
+
+    if (route->targets.nelts) {
+        entry->context = target[0].model->price->max_input;
+        entry->output = target[0].model->price->max_output;
+    }
 }
 
 
 static void
 ngx_http_soma_models_write(soma_out_t *out, void *data)
 {
-    ngx_http_soma_ctx_t *ctx = data;
+    ngx_http_soma_models_t  *models = data;
 
-    ngx_uint_t               i;
-    ngx_http_soma_route_t  **route;
-
-    route = ctx->main->routes.elts;
-
-    soma_put_cstr(out, "{\"object\":\"list\",\"data\":[");
-
-    for (i = 0; i < ctx->main->routes.nelts; i++) {
-
-        if (!ngx_http_soma_plan_allowed(ctx, &route[i]->name)
-            || !ngx_http_soma_models_usable(route[i]))
-        {
-            continue;
-        }
-
-        ngx_http_soma_model_write(out, route[i]);
-    }
-
-    soma_put_cstr(out, "]}");
+    soma_models_list(out, models->shape, models->entry, models->n);
 }
 
 
 static void
 ngx_http_soma_model_write(soma_out_t *out, void *data)
 {
-    ngx_http_soma_route_t *route = data;
+    ngx_http_soma_models_t  *models = data;
 
-    ngx_http_soma_target_t  *target;
-
-    target = route->targets.elts;
-
-    soma_member_open(out, NULL, '{');
-    soma_member_str(out, "id", ngx_http_soma_str(route->name));
-    soma_member_text(out, "object", "model");
-    soma_member_int(out, "created", NGX_HTTP_SOMA_MODEL_CREATED);
-    soma_member_str(out, "owned_by",
-                    route->single && route->targets.nelts
-                    ? ngx_http_soma_str(target[0].model->provider->name)
-                    : SOMA_STR("soma"));
-    soma_put_char(out, '}');
+    soma_models_one(out, models->shape, models->entry);
 }
 
 
-/* a route whose providers all lack their keys answers nobody */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_soma_models_usable(ngx_http_soma_route_t *route)
 {
     ngx_uint_t               i;

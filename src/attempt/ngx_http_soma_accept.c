@@ -78,7 +78,7 @@ ngx_http_soma_accept(ngx_http_soma_attempt_t *a)
 static ngx_int_t
 ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
 {
-    ngx_str_t            *type;
+    ngx_str_t            *type, own;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
@@ -93,8 +93,17 @@ ngx_http_soma_accept_type(ngx_http_soma_attempt_t *a)
 
     r = a->ctx->request;
     u = r->upstream;
-    type = (a->translated ? a->ctx->ask.stream : a->event_stream) ? &events
-                                                                  : &json;
+    type = &json;
+
+    if (a->translated ? a->ctx->ask.stream : a->event_stream) {
+        type = &events;
+
+        if (a->ctx->client->stream_type) {
+            own = ngx_http_soma_ngx(a->ctx->client->stream_type(
+                                                           &a->ctx->ask));
+            type = &own;
+        }
+    }
 
     if (a->retyped || !a->good) {
 
@@ -118,6 +127,7 @@ static void
 ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a)
 {
     int                   status;
+    soma_fault_e          fault;
     ngx_http_soma_ctx_t  *ctx;
     ngx_http_upstream_t  *u;
 
@@ -132,8 +142,12 @@ ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a)
     ngx_http_soma_metrics_attempt(ctx->main, a->provider,
                                   ngx_http_soma_header_reason(a->status.code));
 
-    if (a->status.code > 504) {
-        (void) soma_dialect_fault_of((int) a->status.code, &status);
+    if (a->status.code >= 503) {
+        fault = soma_dialect_fault_of((int) a->status.code, &status);
+
+        if (ctx->client->fault_status) {
+            status = ctx->client->fault_status(fault);
+        }
 
         ctx->status = status;
         u->headers_in.status_n = status;

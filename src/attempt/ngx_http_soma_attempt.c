@@ -58,7 +58,6 @@ ngx_http_soma_attempt(ngx_http_soma_ctx_t *ctx)
 
     ctx->attempt = a;
     a->ctx = ctx;
-    a->path = ngx_http_soma_path(r);
     a->frames.sse.arena = &ctx->arena;
 
     if (ngx_http_soma_upstream_create(a) != NGX_OK) {
@@ -423,6 +422,10 @@ ngx_http_soma_status_failed(ngx_http_soma_attempt_t *a)
     fault = soma_dialect_fault_of((int) a->status.code, &status);
 
     code = ngx_http_soma_status_code(fault);
+
+    if (ctx->client->fault_status) {
+        status = ctx->client->fault_status(fault);
+    }
 
     ctx->status = status;
     ctx->reply.status = status;

@@ -126,8 +126,6 @@ typedef struct {
     ngx_http_soma_ctx_t            *ctx;
     ngx_http_soma_provider_t       *provider;   /* NULL: none yet */
     ngx_http_soma_translate_t      *translate;  /* NULL: its bytes pass */
-    soma_inner_request_t           *inner;      /* NULL: not read yet */
-    ngx_str_t                       path;       /* of the client's request */
     ngx_str_t                       headers;    /* for providers of */
     const soma_dialect_t           *headers_of; /* this dialect */
     ngx_chain_t                    *request_bufs;
@@ -273,6 +271,20 @@ ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
  * cannot be said there, ctx->error says why if no other target is left.
  */
 ngx_int_t ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a);
+
+/* the client's request in the inner form, in ctx->inner, read once.  NGX_OK;
+ * NGX_DECLINED: *error says why it has none; NGX_ERROR */
+ngx_int_t ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx,
+    const char **error);
+
+/* what the client named by URL, for targets of the plan that take bytes
+ * alone: NGX_OK, NGX_AGAIN while it is fetched, or a status */
+ngx_int_t ngx_http_soma_media(ngx_http_soma_ctx_t *ctx);
+
+/* a count of tokens that no target can be asked for is answered here:
+ * NGX_DONE, ctx->reply is set; NGX_OK: it is none; or a status */
+ngx_int_t ngx_http_soma_count(ngx_http_soma_ctx_t *ctx);
+
 ngx_int_t ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
     ngx_chain_t **body, size_t *len, ngx_str_t *path);
 

@@ -31,9 +31,6 @@ static ssize_t ngx_http_soma_beat_recv(ngx_connection_t *c, u_char *buf,
 static ngx_int_t ngx_http_soma_beat_send(ngx_http_soma_attempt_t *a);
 
 
-static u_char  ngx_http_soma_beat_text[] = ": heartbeat\n\n";
-
-
 void
 ngx_http_soma_beat_header(ngx_http_soma_attempt_t *a)
 {
@@ -194,6 +191,7 @@ static ngx_int_t
 ngx_http_soma_beat_send(ngx_http_soma_attempt_t *a)
 {
     ngx_buf_t            *b;
+    soma_str_t            text;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
     ngx_http_soma_ctx_t  *ctx;
@@ -211,8 +209,14 @@ ngx_http_soma_beat_send(ngx_http_soma_attempt_t *a)
         return NGX_OK;
     }
 
-    b->start = ngx_http_soma_beat_text;
-    b->end = b->start + sizeof(ngx_http_soma_beat_text) - 1;
+    text = SOMA_STR(": heartbeat\n\n");
+
+    if (ctx->client->beat) {
+        text = ctx->client->beat(&ctx->ask);
+    }
+
+    b->start = text.data;
+    b->end = text.data + text.len;
     b->pos = b->start;
     b->last = b->end;
     b->memory = 1;

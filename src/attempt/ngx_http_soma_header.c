@@ -508,6 +508,16 @@ ngx_http_soma_content_type(ngx_http_soma_attempt_t *a)
 
     u = a->ctx->request->upstream;
 
+    if (a->good && a->ctx->ask.stream
+        && a->dialect->framing != SOMA_FRAMING_SSE)
+    {
+        /* such a stream has one form only, and types of many names */
+
+        a->event_stream = 1;
+        a->ctx->answer.stream = 1;
+        return;
+    }
+
     if (u->headers_in.content_type == NULL) {
 
         /* it does not say: it is taken for what was asked for */

@@ -83,7 +83,11 @@ ngx_http_soma_local_answered(ngx_http_soma_ctx_t *ctx,
     ctx->reply.status = NGX_HTTP_OK;
     ctx->reply.set = 1;
 
-    if (ctx->ask.stream) {
+    if (ctx->ask.stream && ctx->client->stream_type) {
+        ctx->reply.type = ngx_http_soma_ngx(ctx->client->stream_type(
+                                                               &ctx->ask));
+
+    } else if (ctx->ask.stream) {
         ngx_str_set(&ctx->reply.type, "text/event-stream");
 
     } else {

@@ -146,7 +146,7 @@ ngx_http_soma_outcome_told(ngx_http_soma_ctx_t *ctx)
     }
 
     if (ctx->error.fault != SOMA_FAULT_NONE) {
-        return soma_dialect_fault_status(ctx->error.fault);
+        return soma_dialect_status(ctx->client, ctx->error.fault);
     }
 
     if (r->err_status) {

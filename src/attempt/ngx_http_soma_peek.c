@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_soma_peek_answer(ngx_http_soma_attempt_t *a);
 static soma_verdict_e ngx_http_soma_look(ngx_http_soma_attempt_t *a,
     size_t *skip);
 static void ngx_http_soma_peek_kind(ngx_http_soma_attempt_t *a);
+static ngx_uint_t ngx_http_soma_peek_array(u_char *p, size_t len);
 static const char *ngx_http_soma_peek_reason(ngx_http_soma_attempt_t *a,
     soma_verdict_e verdict);
 static ngx_int_t ngx_http_soma_peek_wait(ngx_http_soma_attempt_t *a,
@@ -87,6 +88,8 @@ ngx_http_soma_peek_foreign(ngx_http_soma_attempt_t *a)
         return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
                                          "a stream where none was asked for");
     }
+
+    a->retyped |= a->event_stream;
 
     if (!a->event_stream && (a->gunzip || a->encoding)) {
         return ngx_http_soma_peek_reject(a, SOMA_FAIL_ANSWER,
@@ -367,10 +370,24 @@ ngx_http_soma_look(ngx_http_soma_attempt_t *a, size_t *skip)
         return verdict;
     }
 
-    rc = soma_look_event(&look, &a->ctx->arena, b->pos, a->peeked, skip);
+    if (a->frames.framing == SOMA_FRAMING_SSE) {
+        rc = soma_look_event(&look, &a->ctx->arena, b->pos, a->peeked, skip);
+
+    } else {
+        rc = soma_look_frame(&look, a->frames.framing, b->pos, a->peeked,
+                             skip);
+    }
 
     if (rc == SOMA_AGAIN) {
         return a->ended ? SOMA_VERDICT_NONE : SOMA_VERDICT_MORE;
+    }
+
+    if (rc == SOMA_DECLINED) {
+        return SOMA_VERDICT_NONE;
+    }
+
+    if (look.failed) {
+        return SOMA_VERDICT_ERROR;
     }
 
     verdict = (rc == SOMA_OK) ? a->dialect->verdict(&look)
@@ -396,6 +413,11 @@ ngx_http_soma_peek_kind(ngx_http_soma_attempt_t *a)
     api = a->ctx->ask.api;
     b = &a->ctx->request->upstream->buffer;
 
+    if (a->event_stream && a->frames.framing != SOMA_FRAMING_SSE) {
+        a->sniffed = 1;
+        return;
+    }
+
     if (!a->event_stream && !a->json
         && (api == SOMA_API_SPEECH || api == SOMA_API_TRANSCRIPTIONS
             || api == SOMA_API_TRANSLATIONS))
@@ -419,6 +441,14 @@ ngx_http_soma_peek_kind(ngx_http_soma_attempt_t *a)
         a->json = 0;
         a->retyped = 1;
 
+    } else if (is == SOMA_SNIFF_JSON && a->ctx->ask.stream
+               && ngx_http_soma_peek_array(b->pos, a->peeked))
+    {
+        a->event_stream = 1;
+        a->json = 0;
+        a->retyped = (a->translate != NULL);
+        a->frames.framing = SOMA_FRAMING_ARRAY;
+
     } else if (is == SOMA_SNIFF_JSON && !a->json) {
         a->json = 1;
         a->event_stream = 0;
@@ -426,6 +456,18 @@ ngx_http_soma_peek_kind(ngx_http_soma_attempt_t *a)
     }
 
     a->ctx->answer.stream = a->event_stream;
+}
+
+
+/* a stream may come as one array that grows */
+static ngx_uint_t
+ngx_http_soma_peek_array(u_char *p, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len && p[i] <= ' '; i++) { /* void */ }
+
+    return i < len && p[i] == '[';
 }
 
 

@@ -9,11 +9,17 @@
 
 
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_credentials.h"
 #include "soma_query.h"
 
 
 static ngx_int_t ngx_http_soma_spliced(ngx_http_soma_attempt_t *a,
     ngx_chain_t **body, size_t *len, ngx_str_t *args);
+static ngx_str_t ngx_http_soma_request_path(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_request_auth(ngx_http_soma_attempt_t *a,
+    ngx_str_t *path, ngx_str_t *args, ngx_chain_t *body, ngx_str_t *auth);
+static ngx_int_t ngx_http_soma_request_pieces(ngx_http_soma_attempt_t *a,
+    ngx_chain_t *body, soma_sign_t *sign);
 static void ngx_http_soma_request_line(ngx_http_soma_attempt_t *a,
     ngx_buf_t *b, ngx_str_t *path, ngx_str_t *args);
 static void ngx_http_soma_request_length(ngx_http_soma_ctx_t *ctx,
@@ -30,7 +36,7 @@ ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
     size_t                     len, body_len;
     ngx_buf_t                 *b;
     ngx_int_t                  rc;
-    ngx_str_t                  path, args;
+    ngx_str_t                  path, args, auth;
     ngx_chain_t               *cl, *body;
     ngx_http_request_t        *r;
     ngx_http_soma_ctx_t       *ctx;
@@ -50,7 +56,7 @@ ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
         rc = ngx_http_soma_translate_request(a, &body, &body_len, &path);
 
     } else {
-        path = a->path;
+        path = ngx_http_soma_request_path(a);
         rc = ngx_http_soma_spliced(a, &body, &body_len, &args);
     }
 
@@ -58,11 +64,17 @@ ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
         return rc;
     }
 
+    if (path.len == 0
+        || ngx_http_soma_request_auth(a, &path, &args, body, &auth) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     len = sizeof("DELETE ? HTTP/1.1\r\nHost: \r\nContent-Length: \r\n"
                  "Content-Type: \r\nAccept-Encoding: identity\r\n"
                  "x-request-id: \r\n\r\n")
           + provider->uri.len + path.len + args.len + provider->host.len
-          + NGX_OFF_T_LEN + ctx->type.len + provider->auth.len + ctx->id.len
+          + NGX_OFF_T_LEN + ctx->type.len + auth.len + ctx->id.len
           + a->headers.len;
 
     b = ngx_create_temp_buf(r->pool, len);
@@ -75,7 +87,7 @@ ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
     ngx_http_soma_request_line(a, b, &path, &args);
     ngx_http_soma_request_length(ctx, b, body_len);
 
-    b->last = ngx_cpymem(b->last, provider->auth.data, provider->auth.len);
+    b->last = ngx_cpymem(b->last, auth.data, auth.len);
     b->last = ngx_cpymem(b->last, "Accept-Encoding: identity\r\nx-request-id: ",
                          sizeof("Accept-Encoding: identity\r\n"
                                 "x-request-id: ") - 1);
@@ -93,6 +105,24 @@ ngx_http_soma_request_create(ngx_http_soma_attempt_t *a)
     r->upstream->request_bufs = cl;
 
     return NGX_OK;
+}
+
+
+/* the client's own, with the target's model where a path names it; empty: no
+ * memory */
+static ngx_str_t
+ngx_http_soma_request_path(ngx_http_soma_attempt_t *a)
+{
+    ngx_http_soma_ctx_t  *ctx;
+
+    ctx = a->ctx;
+
+    if (a->dialect->splice_path == NULL) {
+        return ngx_http_soma_ngx(ctx->url.below);
+    }
+
+    return ngx_http_soma_ngx(a->dialect->splice_path(&ctx->arena, &ctx->ask,
+                                     ngx_http_soma_str(ctx->model->target)));
 }
 
 
@@ -126,6 +156,99 @@ ngx_http_soma_spliced(ngx_http_soma_attempt_t *a, ngx_chain_t **body,
 }
 
 
+/* what shows that the request is ours: a key's line, or a signature of all
+ * of the request */
+static ngx_int_t
+ngx_http_soma_request_auth(ngx_http_soma_attempt_t *a, ngx_str_t *path,
+    ngx_str_t *args, ngx_chain_t *body, ngx_str_t *auth)
+{
+    u_char                       *p;
+    soma_out_t                    out;
+    soma_sign_t                   sign;
+    ngx_http_request_t           *r;
+    ngx_http_soma_credentials_t  *c;
+
+    r = a->ctx->request;
+    c = a->provider->credentials;
+    *auth = a->provider->auth;
+
+    if (c == NULL || a->dialect->sign == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&sign, sizeof(soma_sign_t));
+
+    sign.method = ngx_http_soma_str(r->method_name);
+    sign.host = ngx_http_soma_str(a->provider->host);
+    sign.args = ngx_http_soma_str(*args);
+    sign.type = ngx_http_soma_str(a->ctx->type);
+    sign.now = ngx_http_soma_now();
+    sign.region = ngx_http_soma_str(a->provider->region);
+    sign.id = c->now.id;
+    sign.secret = c->now.secret;
+    sign.token = c->now.token;
+
+    sign.path.len = a->provider->uri.len + path->len;
+    sign.path.data = ngx_pnalloc(r->pool, sign.path.len);
+    p = ngx_pnalloc(r->pool, SOMA_SIGN_MAX);
+
+    if (sign.path.data == NULL || p == NULL
+        || ngx_http_soma_request_pieces(a, body, &sign) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ngx_cpymem(sign.path.data, a->provider->uri.data,
+                          a->provider->uri.len),
+               path->data, path->len);
+
+    soma_put_init(&out, p, SOMA_SIGN_MAX);
+
+    if (a->dialect->sign(&sign, &out) != SOMA_OK || out.full) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "soma: a request to provider \"%V\" cannot be signed",
+                      &a->provider->name);
+        return NGX_ERROR;
+    }
+
+    auth->data = p;
+    auth->len = out.pos - p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_soma_request_pieces(ngx_http_soma_attempt_t *a, ngx_chain_t *body,
+    soma_sign_t *sign)
+{
+    ngx_uint_t    n;
+    soma_str_t   *piece;
+    ngx_chain_t  *cl;
+
+    for (n = 0, cl = body; cl; cl = cl->next) {
+        n++;
+    }
+
+    piece = ngx_palloc(a->ctx->request->pool, (n + 1) * sizeof(soma_str_t));
+    if (piece == NULL) {
+        return NGX_ERROR;
+    }
+
+    sign->body = piece;
+
+    for (cl = body; cl; cl = cl->next) {
+        piece->data = cl->buf->pos;
+        piece->len = cl->buf->last - cl->buf->pos;
+        piece++;
+    }
+
+    sign->npieces = n;
+
+    return NGX_OK;
+}
+
+
 /* the line, and whose it is */
 static void
 ngx_http_soma_request_line(ngx_http_soma_attempt_t *a, ngx_buf_t *b,
@@ -155,7 +278,8 @@ ngx_http_soma_request_line(ngx_http_soma_attempt_t *a, ngx_buf_t *b,
     b->last = ngx_cpymem(b->last, path->data, path->len);
 
     if (args->len) {
-        *b->last++ = '?';
+        *b->last++ = ngx_strlchr(path->data, path->data + path->len, '?')
+                     ? '&' : '?';
         b->last = ngx_cpymem(b->last, args->data, args->len);
     }
 

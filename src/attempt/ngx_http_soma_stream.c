@@ -396,7 +396,9 @@ ngx_http_soma_event_good(ngx_http_soma_attempt_t *a, soma_sse_event_t *event,
 
     a->within = (event->part && !event->last);
 
-    if (ctx->conf->usage_cost && ctx->answer.usage_text.len) {
+    if (ctx->conf->usage_cost && ctx->answer.usage_text.len
+        && a->frames.framing != SOMA_FRAMING_AWS)
+    {
         return ngx_http_soma_event_priced(a, event);
     }
 

@@ -9,6 +9,7 @@
 
 #include "ngx_http_soma_attempt.h"
 #include "ngx_http_soma_admit.h"
+#include "ngx_http_soma_credentials.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_quota.h"
 #include "ngx_http_soma_settle.h"
@@ -225,6 +226,14 @@ ngx_http_soma_target_admit(ngx_http_soma_attempt_t *a)
         return NGX_BUSY;
     }
 
+    if (a->provider->credentials && !a->provider->credentials->ready) {
+
+        ngx_http_soma_target_note(a, "it has no credentials yet");
+        ngx_http_soma_metrics_attempt(ctx->main, a->provider, "credentials");
+
+        return NGX_BUSY;
+    }
+
     if (a->provider->limits.nelts == 0) {
         return NGX_OK;
     }
@@ -283,6 +292,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
 
     a->ctx->answer.api = ngx_http_soma_target_api(a);
     a->ctx->meter = NULL;
+    ngx_str_null(&a->ctx->dropped);
     soma_frames_reset(&a->frames, a->dialect->framing);
     a->reader = NULL;
     a->encoding = NULL;

@@ -15,6 +15,9 @@
 #include "ngx_http_soma_vocabulary.h"
 
 
+#define NGX_HTTP_SOMA_DROPPED_MAX  512      /* bytes of x-soma-dropped */
+
+
 typedef struct {
     unsigned                      choice;
     unsigned                      block;
@@ -38,6 +41,8 @@ struct ngx_http_soma_translate_s {
 };
 
 
+static ngx_int_t ngx_http_soma_translate_dropped(ngx_http_soma_attempt_t *a,
+    soma_inner_loss_t *loss);
 static ngx_str_t ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
@@ -80,7 +85,7 @@ ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a)
 
     t->writer.arena = &ctx->arena;
     t->writer.ask = &ctx->ask;
-    t->writer.request = a->inner;
+    t->writer.request = a->ctx->inner;
     t->writer.id = ngx_http_soma_str(ctx->id);
     t->writer.model = ctx->ask.model;
     t->writer.created = ctx->start / 1000;
@@ -125,6 +130,10 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
         return rc;
     }
 
+    loss.lossy = (soma_inner_lossy_e) ctx->conf->lossy;
+    loss.facts = (unsigned) ctx->model->facts;
+    loss.adaptive = (ctx->model->facts & SOMA_FACT_ADAPTIVE) != 0;
+
     if (dialect->write_request == NULL
         || ngx_http_soma_translate_bound(a, &loss) != NGX_OK)
     {
@@ -133,16 +142,17 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
 
     soma_pieces_init(&out, &ctx->arena);
 
-    a->translate->writer.request = a->inner;
-    a->translate->decoder.request = a->inner;
+    a->translate->writer.request = a->ctx->inner;
+    a->translate->decoder.request = a->ctx->inner;
 
-    rc = dialect->write_request(&out, a->inner, &ctx->ask, &loss);
+    rc = dialect->write_request(&out, a->ctx->inner, &ctx->ask, &loss);
 
     if (rc == SOMA_DECLINED) {
         return ngx_http_soma_translate_lost(a, &loss);
     }
 
-    if (rc != SOMA_OK) {
+    if (rc != SOMA_OK || ngx_http_soma_translate_dropped(a, &loss) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -154,39 +164,113 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
 }
 
 
+/* what was left out, by the names that the client gave: they go into a
+ * header, so that none of them may break its line */
+static ngx_int_t
+ngx_http_soma_translate_dropped(ngx_http_soma_attempt_t *a,
+    soma_inner_loss_t *loss)
+{
+    u_char      *p, c;
+    size_t       len, k;
+    unsigned     i;
+    ngx_str_t   *dropped;
+    soma_str_t   name;
+
+    dropped = &a->ctx->dropped;
+    ngx_str_null(dropped);
+    len = 0;
+
+    for (i = 0; i < loss->ndropped; i++) {
+        len += loss->dropped[i].len + 2;
+    }
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    len = ngx_min(len, NGX_HTTP_SOMA_DROPPED_MAX);
+
+    p = ngx_pnalloc(a->ctx->request->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    dropped->data = p;
+
+    for (i = 0; i < loss->ndropped; i++) {
+        name = loss->dropped[i];
+
+        if ((size_t) (p - dropped->data) + name.len + 2 > len) {
+            break;
+        }
+
+        if (i != 0) {
+            *p++ = ',';
+            *p++ = ' ';
+        }
+
+        for (k = 0; k < name.len; k++) {
+            c = name.data[k];
+            *p++ = (c > ' ' && c < 0x7f && c != ',') ? c : '_';
+        }
+    }
+
+    dropped->len = p - dropped->data;
+
+    ngx_http_soma_log(NGX_LOG_INFO, a->ctx->request->connection->log, 0,
+                      "soma: left out for provider \"%V\": %V",
+                      &a->provider->name, dropped);
+
+    return NGX_OK;
+}
+
+
 /* empty: no memory */
 static ngx_str_t
 ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a)
 {
     soma_str_t  s;
 
-    s = a->dialect->path(&a->ctx->arena, a->inner);
+    s = a->dialect->path(&a->ctx->arena, a->ctx->inner);
 
     return ngx_http_soma_ngx(s);
 }
 
 
-/* once a request, whatever targets it comes to */
 static ngx_int_t
 ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
 {
-    int                    rc;
-    const char            *error;
-    ngx_http_soma_ctx_t   *ctx;
-    soma_inner_request_t  *inner;
+    ngx_int_t    rc;
+    const char  *error;
 
-    ctx = a->ctx;
-
-    if (ctx->client->read_request == NULL || ctx->ask.scan == NULL
-        || !(a->dialect->apis & (1u << ctx->ask.api)))
-    {
+    if (!(a->dialect->apis & (1u << a->ctx->ask.api))) {
         return ngx_http_soma_translate_unsaid(a, "unsupported_endpoint",
                                               "its provider has no such "
                                               "endpoint");
     }
 
-    if (a->inner != NULL) {
+    rc = ngx_http_soma_translate_inner(a->ctx, &error);
+
+    return (rc == NGX_DECLINED)
+           ? ngx_http_soma_translate_unsaid(a, "invalid_request", error) : rc;
+}
+
+
+/* once a request, whatever targets it comes to */
+ngx_int_t
+ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx, const char **error)
+{
+    int                    rc;
+    soma_inner_request_t  *inner;
+
+    if (ctx->inner != NULL) {
         return NGX_OK;
+    }
+
+    *error = "this endpoint is not translated for its provider";
+
+    if (ctx->client->read_request == NULL || ctx->ask.scan == NULL) {
+        return NGX_DECLINED;
     }
 
     inner = ngx_pcalloc(ctx->request->pool, sizeof(soma_inner_request_t));
@@ -195,24 +279,17 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
         return NGX_ERROR;
     }
 
-    error = NULL;
-
     rc = ctx->client->read_request(inner, &ctx->ask, &ctx->arena, ctx->body,
-                                   &error);
+                                   error);
 
     if (rc == SOMA_OK) {
         inner->stream = ctx->ask.stream;
-        a->inner = inner;
+        ctx->inner = inner;
 
         return NGX_OK;
     }
 
-    if (rc == SOMA_DECLINED) {
-        error = "this endpoint is not translated for its provider";
-    }
-
-    return error ? ngx_http_soma_translate_unsaid(a, "invalid_request", error)
-                 : NGX_ERROR;
+    return (rc == SOMA_DECLINED || *error != NULL) ? NGX_DECLINED : NGX_ERROR;
 }
 
 
@@ -251,7 +328,7 @@ ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
 
     ctx = a->ctx;
 
-    a->inner->model = ngx_http_soma_str(ctx->model->target);
+    a->ctx->inner->model = ngx_http_soma_str(ctx->model->target);
 
     n = ctx->ask.bound > 0 ? ctx->ask.bound : ctx->ask.max_tokens;
 
@@ -268,7 +345,7 @@ ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
         return NGX_ERROR;
     }
 
-    member = &a->inner->member[SOMA_INNER_MAX_TOKENS];
+    member = &a->ctx->inner->member[SOMA_INNER_MAX_TOKENS];
     member->raw.data = p;
     member->raw.len = ngx_sprintf(p, "%L", n) - p;
 

@@ -117,23 +117,32 @@ ngx_http_soma_upstream_providers(ngx_conf_t *cf,
 static ngx_int_t
 ngx_http_soma_upstream_auth(ngx_conf_t *cf, ngx_http_soma_provider_t *provider)
 {
-    u_char            *p;
-    const soma_str_t  *head;
+    u_char     *p;
+    ngx_str_t   head;
 
     if (provider->api_key.len == 0) {
         return NGX_OK;
     }
 
-    head = &provider->dialect->credential;
+    head = provider->key_header;
 
-    p = ngx_pnalloc(cf->pool, head->len + provider->api_key.len + 2);
+    if (head.len == 0) {
+        head = ngx_http_soma_ngx(provider->dialect->credential);
+    }
+
+    p = ngx_pnalloc(cf->pool, head.len + 2 + provider->api_key.len + 2);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     provider->auth.data = p;
 
-    p = ngx_cpymem(p, head->data, head->len);
+    p = ngx_cpymem(p, head.data, head.len);
+
+    if (provider->key_header.len) {
+        p = ngx_cpymem(p, ": ", 2);
+    }
+
     p = ngx_cpymem(p, provider->api_key.data, provider->api_key.len);
     p = ngx_cpymem(p, "\r\n", 2);
 

@@ -163,6 +163,21 @@ soma_frames_array(soma_frames_t *frames, const unsigned char *p, size_t len,
 }
 
 
+unsigned
+soma_frames_element(const unsigned char *p, size_t *len)
+{
+    int            ended;
+    soma_frames_t  frames;
+
+    memset(&frames, 0, sizeof(soma_frames_t));
+
+    ended = 0;
+    *len = soma_frames_array(&frames, p, *len, &ended);
+
+    return (unsigned) ended;
+}
+
+
 static size_t
 soma_frames_aws(soma_frames_t *frames, const unsigned char *p, size_t len,
     int *ended)

@@ -55,6 +55,10 @@ int soma_frames_feed(soma_frames_t *frames, const unsigned char *p,
     size_t len, size_t *used, soma_sse_event_t *event);
 int soma_frames_end(soma_frames_t *frames, soma_sse_event_t *event);
 
+/* of an array's element that begins at p: 1 where it is whole, *len then is
+ * its length */
+unsigned soma_frames_element(const unsigned char *p, size_t *len);
+
 /* for the next stream; the carry stays */
 void soma_frames_reset(soma_frames_t *frames, soma_framing_e framing);
 

@@ -57,6 +57,7 @@ typedef struct ngx_http_soma_lease_wait_s ngx_http_soma_lease_wait_t;
 typedef struct ngx_http_soma_peers_s      ngx_http_soma_peers_t;
 typedef struct ngx_http_soma_meter_s      ngx_http_soma_meter_t;
 typedef struct ngx_http_soma_doubt_s      ngx_http_soma_doubt_t;
+typedef struct ngx_http_soma_credentials_s  ngx_http_soma_credentials_t;
 
 
 /* what is known of a provider, in the shared zone; each is written at once */
@@ -66,6 +67,12 @@ typedef struct {
     int64_t                         no_usage;   /* stream_options: ms UTC of
                                                    the refusal, 0: none */
 } ngx_http_soma_provider_state_t;
+
+
+/* what of a request is fetched for a provider that takes bytes alone */
+#define NGX_HTTP_SOMA_MEDIA_OFF     0
+#define NGX_HTTP_SOMA_MEDIA_PUBLIC  1
+#define NGX_HTTP_SOMA_MEDIA_ALL     2
 
 
 #define NGX_HTTP_SOMA_USAGE_AUTO    0
@@ -84,6 +91,11 @@ struct ngx_http_soma_provider_s {
     in_port_t                       port;
     ngx_str_t                       api_key;    /* never leaves this struct
                                                    but in "auth" */
+    ngx_str_t                       region;     /* of a cloud */
+    ngx_http_soma_credentials_t    *credentials;    /* NULL: an api_key, or
+                                                   none */
+    ngx_str_t                       key_header; /* of it; empty: as the
+                                                   dialect has it */
     ngx_str_t                       auth;       /* a whole header line */
     ngx_str_t                       missing;    /* why it is in no plan */
     ngx_msec_t                      connect_timeout;
@@ -260,6 +272,9 @@ typedef struct {
     ngx_array_t                     tenants;    /* ..._tenant_t * */
     ngx_array_t                     keys;       /* ..._key_t, sorted */
     ngx_array_t                    *jwt;        /* ..._jwt_t *, NULL: none */
+    ngx_str_t                       sigv4;      /* of what keys' pairs are
+                                                   made; empty: there are
+                                                   none */
     ngx_array_t                     route_names;    /* sorted ..._name_t */
     ngx_array_t                     tenant_names;
 
@@ -287,6 +302,8 @@ typedef struct {
     ngx_flag_t                      pass_key;       /* on to the service */
     ngx_flag_t                      training_lock;
     ngx_flag_t                      usage_cost;
+    ngx_uint_t                      lossy;      /* soma_inner_lossy_e */
+    ngx_uint_t                      fetch_media;    /* NGX_HTTP_SOMA_MEDIA_ */
     ngx_uint_t                      on_redis_down;
     ngx_uint_t                      unpriced;       /* ..._UNPRICED_... */
     ngx_uint_t                      on_abort;

@@ -25,6 +25,9 @@ typedef struct {
                                                    was asked */
     unsigned                        unknown:1;  /* one was */
     unsigned                        stripped:1; /* from the headers */
+    unsigned                        signature:1;    /* of its pair, is sent in
+                                                   its place */
+    unsigned                        proved:1;   /* and is good */
 } ngx_http_soma_ctx_key_t;
 
 
@@ -140,6 +143,8 @@ struct ngx_http_soma_ctx_s {
     uint64_t                        others[SOMA_JSON_OTHERS];   /* members that
                                                    have to be allowed, by
                                                    the dialect's index */
+    soma_inner_request_t           *inner;      /* NULL: no target of another
+                                                   dialect has needed it */
     uint64_t                        query_hash;
     soma_url_t                      url;        /* its surface: NULL, there is
                                                    no such endpoint */
@@ -181,6 +186,9 @@ struct ngx_http_soma_ctx_s {
     void                           *attempt;    /* private to that step */
     ngx_uint_t                      attempts;
     ngx_str_t                       note;       /* what they said */
+    ngx_str_t                       dropped;    /* members that were left out
+                                                   for a provider of another
+                                                   dialect */
     soma_answer_t                   answer;
     ngx_http_soma_meter_t          *meter;      /* NULL: nothing is metered */
     ngx_msec_t                      first_token_msec;   /* since start */

@@ -19,6 +19,8 @@ static const char  *ngx_http_soma_wait_names[NGX_HTTP_SOMA_WAITS] = {
     "the owner of a response from Redis",
     "a lease of a limit",
     "what others hold of a limit",
+    "images and documents by URL",
+    "a token for a provider",
     "the address of a provider",
     "the answer of Redis to an endpoint"
 };

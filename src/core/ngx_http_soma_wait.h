@@ -37,6 +37,8 @@ typedef enum {
     NGX_HTTP_SOMA_WAIT_OWNER,           /* of an object that is named */
     NGX_HTTP_SOMA_WAIT_LEASE,           /* a part of a limit, from Redis */
     NGX_HTTP_SOMA_WAIT_LINE,            /* what others hold of a limit */
+    NGX_HTTP_SOMA_WAIT_MEDIA,           /* images that are fetched */
+    NGX_HTTP_SOMA_WAIT_TOKEN,           /* of a provider, that is fetched */
     NGX_HTTP_SOMA_WAIT_ADDRESS,         /* of a provider */
     NGX_HTTP_SOMA_WAIT_ENDPOINT,        /* what Redis says to one of ours */
     NGX_HTTP_SOMA_WAITS

@@ -14,8 +14,11 @@
 
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
+    &soma_openai_chat,
     &soma_openai_responses,
     &soma_anthropic,
+    &soma_ollama,
+    &soma_gemini,
     &soma_echo
 };
 
@@ -26,7 +29,8 @@ soma_dialect_find(soma_str_t name, const char **names)
     size_t  i;
 
     if (names != NULL) {
-        *names = "openai, openai-responses, anthropic, echo";
+        *names = "openai, openai-chat, openai-responses, "
+                 "anthropic, ollama, gemini, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {

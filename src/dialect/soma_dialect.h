@@ -193,6 +193,8 @@ typedef struct {
     soma_str_t        text;             /* the body, or the event's data, as
                                            far as it is there */
     unsigned          event:1;          /* the first one of a stream */
+    unsigned          failed:1;         /* of a framing that says so: it is an
+                                           error */
     unsigned          whole:1;          /* nothing is missing behind it */
     unsigned          closed:1;         /* said by verdict(): its JSON has
                                            come to its end */
@@ -212,6 +214,8 @@ typedef enum {
 typedef struct {
     soma_json_value_t  message;         /* what it says, in the body; a JSON
                                            value, or none */
+    int64_t            retry;           /* ms, when to come again; 0: it does
+                                           not say */
     unsigned           whole:1;         /* a JSON object to its end */
     unsigned           ours:1;          /* written as this dialect does */
     unsigned           content:1;       /* it is about what was asked, not
@@ -266,6 +270,9 @@ typedef struct {
     int64_t              cost;          /* nano-USD, to stand in the usage;
                                            -1: not told.  Set anew before
                                            SOMA_INNER_END */
+    int64_t              elapsed;       /* ns since the request came, for
+                                           dialects that tell it; set anew
+                                           before each event, 0: not known */
 
     /* out, at SOMA_DECLINED: a constant sentence */
     const char          *error;
@@ -324,6 +331,28 @@ typedef struct {
     soma_str_t    remaining;
     soma_str_t    reset;
 } soma_rate_names_t;
+
+
+/* a request as it goes to a provider, to be signed */
+typedef struct {
+    soma_str_t           method;
+    soma_str_t           host;
+    soma_str_t           path;          /* as it is sent */
+    soma_str_t           args;          /* likewise, without "?" */
+    soma_str_t           type;          /* Content-Type, or empty */
+    const soma_str_t    *body;          /* pieces */
+    unsigned             npieces;
+    int64_t              now;           /* ms UTC */
+    soma_str_t           region;
+    soma_str_t           id;            /* of the access key */
+    soma_str_t           secret;
+    soma_str_t           token;         /* of the session, or empty */
+} soma_sign_t;
+
+
+/* bytes of the lines that sign() writes, at the most, with a session's token
+ * of the longest kind */
+#define SOMA_SIGN_MAX  12288
 
 
 /*
@@ -409,12 +438,23 @@ struct soma_dialect_s {
                                 const soma_ask_t *ask, soma_fault_e fault,
                                 soma_str_t code, soma_str_t message);
 
+    /* the same body where it is known when the client may come again (ms, above
+     * 0), for dialects that say so in it; NULL: the header is enough */
+    void                    (*fault_retry)(soma_out_t *out,
+                                soma_fault_e fault, soma_str_t code,
+                                soma_str_t message, int64_t retry);
+
     /* the status of an error, where it is not that of
      * soma_dialect_fault_status(); and the header that names it, with what it
      * says.  NULL, and empty: as everybody */
     int                     (*fault_status)(soma_fault_e fault);
     soma_str_t                fault_header;
     soma_str_t              (*fault_name)(soma_fault_e fault);
+
+    /* the answer to SOMA_API_COUNT: so many tokens of prompt.  NULL: its
+     * clients have no such endpoint */
+    void                    (*count)(soma_out_t *out, const soma_ask_t *ask,
+                                int64_t tokens);
 
     /* Content-Type of a stream, and what is sent in one between two events to
      * say that it lives; NULL: server-sent events and a comment */
@@ -476,6 +516,13 @@ struct soma_dialect_s {
     /* names of tools, and ids of calls, that it takes; NULL: all */
     const soma_names_t       *tool_names;
     const soma_names_t       *call_ids;
+
+    /*
+     * What shows who asks, where that depends on all of the request: header
+     * lines into "out".  SOMA_OK, or SOMA_ERROR: they do not fit.  NULL: the
+     * api_key's line is enough.
+     */
+    int                     (*sign)(soma_sign_t *sign, soma_out_t *out);
 
     /* bits (1 << soma_inner_kind_e) of what it takes by its bytes alone: the
      * gateway fetches what a client has by URL before write_request() */
@@ -558,8 +605,11 @@ struct soma_dialect_s {
 
 /* "echo" is a provider that answers here, with what it was told */
 extern const soma_dialect_t  soma_openai;
+extern const soma_dialect_t  soma_openai_chat;
 extern const soma_dialect_t  soma_openai_responses;
 extern const soma_dialect_t  soma_anthropic;
+extern const soma_dialect_t  soma_ollama;
+extern const soma_dialect_t  soma_gemini;
 extern const soma_dialect_t  soma_echo;
 
 /*
@@ -615,6 +665,10 @@ soma_fault_e soma_dialect_fault_of(int status, int *client);
  * several lines that is whole is copied together; SOMA_ERROR: no memory.
  */
 int soma_look_event(soma_look_t *look, soma_arena_t *arena,
+    const unsigned char *p, size_t len, size_t *skip);
+
+/* the same of a stream in another framing; SOMA_DECLINED: it is none */
+int soma_look_frame(soma_look_t *look, soma_framing_e framing,
     const unsigned char *p, size_t len, size_t *skip);
 
 /* tokens of "len" bytes of text when nobody counts them: a quarter, rounded

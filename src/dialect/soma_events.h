@@ -46,6 +46,7 @@ struct soma_events_open_s {
     unsigned              id_len;
     unsigned              name_len;
     unsigned              begun:1;
+    unsigned              said:1;       /* the reader's own: words came */
     unsigned              wrapped:1;    /* it stands for one */
 };
 

@@ -511,6 +511,22 @@ int soma_inner_blank(soma_str_t text);
 int soma_inner_data_url(soma_arena_t *arena, soma_str_t url,
     soma_str_t *media, soma_str_t *data);
 
+/*
+ * Blocks of those kinds (bits 1 << soma_inner_kind_e) whose bytes are behind a
+ * URL, also within results and documents; at most "max" of them are put into
+ * the list, the return value is how many there are.
+ */
+unsigned soma_inner_urls(const soma_inner_request_t *request, unsigned kinds,
+    soma_inner_block_t **list, unsigned max);
+
+/*
+ * What was fetched of such a block: it holds its bytes from now on.  SOMA_OK;
+ * SOMA_DECLINED: it is no image, and no document that is known; SOMA_ERROR: no
+ * memory.
+ */
+int soma_inner_fetched(soma_arena_t *arena, soma_inner_block_t *block,
+    soma_str_t bytes);
+
 /* what bytes in base64 are by their beginning: image/png, image/jpeg,
  * image/gif, image/webp, application/pdf, audio/wav, audio/mpeg ...; empty:
  * nothing that is known */

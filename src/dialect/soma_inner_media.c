@@ -16,6 +16,8 @@
 
 
 static int soma_inner_base64(soma_str_t s);
+static unsigned soma_inner_media_urls(soma_inner_block_t *block,
+    unsigned kinds, soma_inner_block_t **list, unsigned n, unsigned max);
 
 
 int
@@ -140,4 +142,77 @@ soma_inner_base64(soma_str_t s)
     word.len = s.len - i;
 
     return soma_str_case_is(soma_str_trim(word), "base64");
+}
+
+
+unsigned
+soma_inner_urls(const soma_inner_request_t *request, unsigned kinds,
+    soma_inner_block_t **list, unsigned max)
+{
+    unsigned                  n;
+    const soma_inner_turn_t  *turn;
+
+    n = 0;
+
+    for (turn = request->turns; turn; turn = turn->next) {
+        n = soma_inner_media_urls(turn->blocks, kinds, list, n, max);
+    }
+
+    return n;
+}
+
+
+static unsigned
+soma_inner_media_urls(soma_inner_block_t *block, unsigned kinds,
+    soma_inner_block_t **list, unsigned n, unsigned max)
+{
+    for ( /* void */ ; block; block = block->next) {
+
+        if (block->content != NULL) {
+            n = soma_inner_media_urls(block->content, kinds, list, n, max);
+        }
+
+        if (!(kinds >> block->kind & 1) || block->source != SOMA_INNER_URL) {
+            continue;
+        }
+
+        if (n < max) {
+            list[n] = block;
+        }
+
+        n++;
+    }
+
+    return n;
+}
+
+
+int
+soma_inner_fetched(soma_arena_t *arena, soma_inner_block_t *block,
+    soma_str_t bytes)
+{
+    soma_str_t      media, data;
+    unsigned char  *p;
+
+    p = arena->alloc(arena->data, soma_base64_encoded_len(bytes.len));
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    data.data = p;
+    data.len = soma_base64_encode(p, bytes);
+    media = soma_inner_sniff(data);
+
+    if (block->kind == SOMA_INNER_IMAGE
+        ? media.len < 6 || memcmp(media.data, "image/", 6) != 0
+        : !soma_str_is(media, "application/pdf"))
+    {
+        return SOMA_DECLINED;
+    }
+
+    block->source = SOMA_INNER_BYTES;
+    block->data = data;
+    block->media = media;
+
+    return SOMA_OK;
 }

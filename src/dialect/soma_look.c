@@ -9,6 +9,7 @@
 
 
 #include "soma_dialect.h"
+#include "soma_eventstream.h"
 
 
 /* one line; its end is not part of it */
@@ -173,6 +174,90 @@ soma_look_join(soma_look_t *look, soma_arena_t *arena,
     }
 
     look->text.len = (size_t) (d - look->text.data);
+
+    return SOMA_OK;
+}
+
+
+/*
+ * Where frames have a length, an event that is there in part says nothing;
+ * where they end in a mark its beginning does.
+ */
+
+int
+soma_look_frame(soma_look_t *look, soma_framing_e framing,
+    const unsigned char *p, size_t len, size_t *skip)
+{
+    size_t                n;
+    const unsigned char  *end;
+    soma_sse_event_t      event;
+
+    look->event = 1;
+    look->whole = 0;
+    look->failed = 0;
+    look->name.len = 0;
+    look->text.len = 0;
+    *skip = 0;
+
+    if (framing == SOMA_FRAMING_AWS) {
+
+        if (len < SOMA_EVENTSTREAM_PRELUDE) {
+            return SOMA_AGAIN;
+        }
+
+        n = soma_eventstream_len(p);
+
+        if (n == 0) {
+            return SOMA_DECLINED;
+        }
+
+        if (n > len) {
+            return SOMA_AGAIN;
+        }
+
+        if (soma_eventstream_read(p, n, &event) != SOMA_OK) {
+            return SOMA_DECLINED;
+        }
+
+        look->name = event.name;
+        look->text = event.data;
+        look->failed = event.failed;
+        look->whole = 1;
+
+        return SOMA_OK;
+    }
+
+    while (*skip < len && (p[*skip] <= ' '
+                           || (framing == SOMA_FRAMING_ARRAY
+                               && p[*skip] == '[')))
+    {
+        (*skip)++;
+    }
+
+    if (*skip == len) {
+        *skip = (framing == SOMA_FRAMING_ARRAY) ? 0 : len;
+        return SOMA_AGAIN;
+    }
+
+    look->text.data = (unsigned char *) (uintptr_t) p + *skip;
+    look->text.len = len - *skip;
+
+    if (framing == SOMA_FRAMING_ARRAY) {
+        *skip = 0;
+
+        n = look->text.len;
+        look->whole = soma_frames_element(look->text.data, &n);
+        look->text.len = n;
+
+        return SOMA_OK;
+    }
+
+    end = memchr(look->text.data, '\n', look->text.len);
+
+    if (end != NULL) {
+        look->whole = 1;
+        look->text.len = (size_t) (end - look->text.data);
+    }
 
     return SOMA_OK;
 }

@@ -63,6 +63,7 @@ const soma_dialect_t  soma_openai = {
     .fault = soma_openai_fault,
     .fault_event = soma_openai_fault_event,
     .cut = soma_openai_cut,
+    .count = soma_openai_count,
     .rate = soma_openai_rate,
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
@@ -89,3 +90,46 @@ const soma_dialect_t  soma_openai = {
     .read_event = soma_openai_read_event,
     .read_end = soma_openai_read_end
 };
+
+
+/* a server that knows chats, and no responses: most of those that call
+ * themselves compatible.  Its clients are the same, and what they ask of the
+ * newer API becomes a chat */
+const soma_dialect_t  soma_openai_chat = {
+    .name = soma_string("openai-chat"),
+
+    .kin = &soma_openai,
+    .kin_apis = ~(1u << SOMA_API_RESPONSES | 1u << SOMA_API_COMPACT
+                  | 1u << SOMA_API_COUNT | 1u << SOMA_API_STORED),
+    .want = soma_openai_want,
+    .prompt = &soma_openai_prompt,
+
+    .own_headers = soma_string("openai-"),
+    .credential = soma_string("Authorization: Bearer "),
+    .args = soma_openai_args,
+    .stored_args = soma_openai_stored_args,
+    .apis = SOMA_API_TALKS,
+    .path = soma_openai_path,
+    .tool_names = &soma_openai_shared_names,
+    .call_ids = &soma_openai_shared_names,
+    .fetches = 1u << SOMA_INNER_DOCUMENT,
+    .answers = soma_openai_answered,
+    .splice = soma_openai_encode,
+    .write_request = soma_openai_write_request,
+    .framing = SOMA_FRAMING_SSE,
+    .body = soma_openai_body,
+    .event = soma_openai_event,
+    .part = soma_openai_part,
+    .verdict = soma_openai_verdict,
+    .refusal = soma_openai_refusal,
+    .read_whole = soma_openai_read_whole,
+    .read_event = soma_openai_read_event,
+    .read_end = soma_openai_read_end
+};
+
+
+soma_api_e
+soma_openai_answered(soma_api_e api)
+{
+    return (1u << api & SOMA_API_TALKS) ? SOMA_API_CHAT : api;
+}

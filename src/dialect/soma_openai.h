@@ -25,6 +25,13 @@
 #define SOMA_OPENAI_TOKENS_MAX  1000000000000000
 
 
+/* a conversation of another API is answered as a chat */
+soma_api_e soma_openai_answered(soma_api_e api);
+
+/* of /responses/input_tokens */
+void soma_openai_count(soma_out_t *out, const soma_ask_t *ask,
+    int64_t tokens);
+
 int soma_openai_surface(soma_url_t *url, soma_arena_t *arena);
 soma_str_t soma_openai_splice_path(soma_arena_t *arena,
     const soma_ask_t *ask, soma_str_t model);

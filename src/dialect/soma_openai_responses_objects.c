@@ -161,6 +161,7 @@ soma_openai_responses_usage(soma_openai_responses_t *answer,
     soma_pieces_cstr(out, ",\"input_tokens_details\":{");
     soma_write_int(out, "cached_tokens", usage->cached_tokens);
     soma_write_int(out, "cache_write_tokens", usage->cache_write_tokens);
+
     soma_pieces_char(out, '}');
     soma_write_int(out, "output_tokens", usage->output_tokens);
     soma_pieces_cstr(out, ",\"output_tokens_details\":{");

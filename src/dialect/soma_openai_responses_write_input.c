@@ -10,6 +10,10 @@
 #include "soma_openai_responses_write.h"
 #include "soma_openai_shared.h"
 #include "soma_write.h"
+#include "soma_xxh3.h"
+
+
+#define SOMA_OPENAI_RESPONSES_RS  3             /* bytes of "rs_" */
 
 
 static void soma_openai_responses_write_system(soma_pieces_t *out,
@@ -21,8 +25,7 @@ static int soma_openai_responses_write_message(soma_pieces_t *out,
 static int soma_openai_responses_write_assistant(soma_pieces_t *out,
     const soma_inner_turn_t *turn, soma_inner_loss_t *loss);
 static const soma_inner_block_t *soma_openai_responses_write_said(
-    soma_pieces_t *out, const soma_inner_turn_t *turn,
-    const soma_inner_block_t *block);
+    soma_pieces_t *out, const soma_inner_block_t *block);
 static const soma_inner_block_t *soma_openai_responses_write_thought(
     soma_pieces_t *out, const soma_inner_block_t *block);
 static void soma_openai_responses_write_seal(soma_pieces_t *out,
@@ -200,7 +203,7 @@ soma_openai_responses_write_assistant(soma_pieces_t *out,
 
         case SOMA_INNER_TEXT:
         case SOMA_INNER_REFUSAL:
-            block = soma_openai_responses_write_said(out, turn, block);
+            block = soma_openai_responses_write_said(out, block);
             continue;
 
         case SOMA_INNER_REASONING:
@@ -239,50 +242,22 @@ soma_openai_responses_write_assistant(soma_pieces_t *out,
 }
 
 
-/* texts that follow each other are one message; returns what is behind it */
+/* a text is a message with a string: one with parts is an answer's item, which
+ * has an id.  Returns what is behind it */
 
 static const soma_inner_block_t *
 soma_openai_responses_write_said(soma_pieces_t *out,
-    const soma_inner_turn_t *turn, const soma_inner_block_t *block)
+    const soma_inner_block_t *block)
 {
-    soma_openai_shared_comma(out);
-    soma_pieces_char(out, '{');
-    soma_write_word(out, "type", "message");
-    soma_write_word(out, "role", "assistant");
-
-    if (turn->string && turn->blocks == block && block->next == NULL
-        && block->kind == SOMA_INNER_TEXT)
-    {
+    if (block->text.len != 0) {
+        soma_openai_shared_comma(out);
+        soma_pieces_char(out, '{');
+        soma_write_word(out, "role", "assistant");
         soma_write_text(out, "content", block->text);
         soma_pieces_char(out, '}');
-        return NULL;
     }
 
-    soma_write_name(out, "content");
-    soma_pieces_char(out, '[');
-
-    for ( /* void */ ; block; block = block->next) {
-
-        if (block->kind == SOMA_INNER_TEXT) {
-            soma_openai_shared_comma(out);
-            soma_pieces_cstr(out, "{\"type\":\"output_text\"");
-            soma_write_text(out, "text", block->text);
-            soma_pieces_char(out, '}');
-
-        } else if (block->kind == SOMA_INNER_REFUSAL) {
-            soma_openai_shared_comma(out);
-            soma_pieces_cstr(out, "{\"type\":\"refusal\"");
-            soma_write_text(out, "refusal", block->text);
-            soma_pieces_char(out, '}');
-
-        } else {
-            break;
-        }
-    }
-
-    soma_pieces_cstr(out, "]}");
-
-    return block;
+    return block->next;
 }
 
 
@@ -345,7 +320,7 @@ soma_openai_responses_write_seal(soma_pieces_t *out, soma_str_t opaque,
     soma_str_t *seal)
 {
     soma_str_t      id;
-    unsigned char  *bar, text[sizeof("rs_") - 1 + 16];
+    unsigned char  *bar, text[SOMA_OPENAI_RESPONSES_RS + 16];
 
     *seal = opaque;
     bar = memchr(opaque.data, '|', opaque.len);
@@ -363,9 +338,11 @@ soma_openai_responses_write_seal(soma_pieces_t *out, soma_str_t opaque,
         return;
     }
 
-    memcpy(text, "rs_", sizeof("rs_") - 1);
-    (void) soma_put_hex64(text + sizeof("rs_") - 1,
-                          soma_str_hash(opaque.data, opaque.len));
+    /* nobody looks for it where nothing is kept, but it has to be there */
+
+    memcpy(text, "rs_", SOMA_OPENAI_RESPONSES_RS);
+    (void) soma_put_hex64(text + SOMA_OPENAI_RESPONSES_RS,
+                          soma_xxh3(&opaque, 1));
 
     id.data = text;
     id.len = sizeof(text);

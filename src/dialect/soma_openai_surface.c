@@ -173,6 +173,18 @@ soma_openai_splice_path(soma_arena_t *arena, const soma_ask_t *ask,
 }
 
 
+void
+soma_openai_count(soma_out_t *out, const soma_ask_t *ask, int64_t tokens)
+{
+    (void) ask;
+
+    soma_put_cstr(out, "{\"object\":\"response.input_tokens\","
+                       "\"input_tokens\":");
+    soma_put_int(out, tokens);
+    soma_put_char(out, '}');
+}
+
+
 static int
 soma_openai_surface_is(soma_str_t pattern, soma_str_t path, soma_str_t *id)
 {

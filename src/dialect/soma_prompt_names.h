@@ -28,10 +28,13 @@ typedef enum {
     SOMA_PART_SYSTEM,               /* a message of its own */
     SOMA_PART_BLOCKS,               /* likewise, a text or parts */
     SOMA_PART_IMAGE,
+    SOMA_PART_IMAGES,               /* an array of them */
     SOMA_PART_SOUND,
     SOMA_PART_FILE,
-    SOMA_PART_SOURCE                /* of an image or a document: an object that
+    SOMA_PART_SOURCE,               /* of an image or a document: an object that
                                        says by its "type" where its bytes are */
+    SOMA_PART_BLOB                  /* bytes of any kind: an object that says
+                                       which by its "mimeType" */
 } soma_part_e;
 
 

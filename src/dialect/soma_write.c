@@ -21,7 +21,15 @@ static const soma_str_t  soma_write_hints[] = {
     soma_string("keep_alive"),
     soma_string("inference_geo"),
     soma_string("speed"),
-    soma_string("include_obfuscation")
+    soma_string("include_obfuscation"),
+    soma_string("options.num_batch"),
+    soma_string("options.num_gpu"),
+    soma_string("options.main_gpu"),
+    soma_string("options.num_thread"),
+    soma_string("options.use_mmap"),
+    soma_string("options.use_mlock"),
+    soma_string("options.low_vram"),
+    soma_string("options.numa")
 };
 
 

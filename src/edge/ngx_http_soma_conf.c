@@ -130,6 +130,8 @@ ngx_http_soma_conf_create_loc(ngx_conf_t *cf)
     slcf->cors = NGX_CONF_UNSET_PTR;
     slcf->training_lock = NGX_CONF_UNSET;
     slcf->usage_cost = NGX_CONF_UNSET;
+    slcf->lossy = NGX_CONF_UNSET_UINT;
+    slcf->fetch_media = NGX_CONF_UNSET_UINT;
     slcf->on_redis_down = NGX_CONF_UNSET_UINT;
     slcf->unpriced = NGX_CONF_UNSET_UINT;
     slcf->on_abort = NGX_CONF_UNSET_UINT;
@@ -203,6 +205,9 @@ ngx_http_soma_merge_policy(ngx_http_soma_loc_conf_t *prev,
     ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
     ngx_conf_merge_value(conf->training_lock, prev->training_lock, 1);
     ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
+    ngx_conf_merge_uint_value(conf->lossy, prev->lossy, SOMA_INNER_REFUSE);
+    ngx_conf_merge_uint_value(conf->fetch_media, prev->fetch_media,
+                              NGX_HTTP_SOMA_MEDIA_PUBLIC);
     ngx_conf_merge_uint_value(conf->on_redis_down, prev->on_redis_down,
                               NGX_HTTP_SOMA_DOWN_ALLOW);
     ngx_conf_merge_uint_value(conf->unpriced, prev->unpriced,

@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_soma_error_body(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_headers(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
+static ngx_int_t ngx_http_soma_error_name(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_error_headers(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx, soma_out_t *out);
 static ngx_int_t ngx_http_soma_add_number(ngx_http_request_t *r,
@@ -51,6 +53,7 @@ enum {
     NGX_HTTP_SOMA_H_MODEL,
     NGX_HTTP_SOMA_H_PROVIDER,
     NGX_HTTP_SOMA_H_COST,
+    NGX_HTTP_SOMA_H_DROPPED,
     NGX_HTTP_SOMA_H_BEARER,
     NGX_HTTP_SOMA_H_RETRY_AFTER,
     NGX_HTTP_SOMA_H_RETRY,
@@ -64,6 +67,7 @@ static const ngx_str_t  ngx_http_soma_names[] = {
     ngx_string("x-soma-model"),
     ngx_string("x-soma-provider"),
     ngx_string("x-soma-cost"),
+    ngx_string("x-soma-dropped"),
     ngx_string("WWW-Authenticate"),
     ngx_string("Retry-After"),
     ngx_string("x-should-retry"),
@@ -317,6 +321,7 @@ static ngx_int_t
 ngx_http_soma_error_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     u_char      *p;
+    int64_t      retry;
     soma_out_t   out;
 
     p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_FAULT_MAX);
@@ -325,11 +330,26 @@ ngx_http_soma_error_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     }
 
     soma_put_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
-    ctx->client->fault(&out, ctx->error.fault, ctx->error.code,
-                       ngx_http_soma_str(ctx->error.message));
+    retry = ctx->error.no_retry
+            ? 0 : soma_dialect_fault_retry(ctx->error.fault,
+                                           ctx->error.retry_ms);
 
-    if (ctx->reply.status == 0) {
-        ctx->reply.status = soma_dialect_fault_status(ctx->error.fault);
+    if (retry > 0 && ctx->client->fault_retry) {
+        ctx->client->fault_retry(&out, ctx->error.fault, ctx->error.code,
+                                 ngx_http_soma_str(ctx->error.message),
+                                 retry);
+
+    } else {
+        ctx->client->fault(&out, ctx->error.fault, ctx->error.code,
+                           ngx_http_soma_str(ctx->error.message));
+    }
+
+    /* what nginx itself makes of a status has been made of it: clients of
+     * some dialects know other ones */
+
+    if (ctx->reply.status == 0 || ctx->client->fault_status) {
+        ctx->reply.status = soma_dialect_status(ctx->client,
+                                                ctx->error.fault);
     }
 
     ngx_str_set(&ctx->reply.type, "application/json");
@@ -400,6 +420,14 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    if (ctx->dropped.len
+        && ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_DROPPED],
+                                    ctx->dropped.data, ctx->dropped.len)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (!ctx->settled) {
         return NGX_OK;
     }
@@ -431,7 +459,9 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_http_soma_add_retry(r, ctx, out) != NGX_OK) {
+    if (ngx_http_soma_add_retry(r, ctx, out) != NGX_OK
+        || ngx_http_soma_error_name(r, ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -441,6 +471,24 @@ ngx_http_soma_error_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/* where a dialect's clients look for the class of an error in a header */
+static ngx_int_t
+ngx_http_soma_error_name(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_str_t   name;
+    soma_str_t  value;
+
+    if (ctx->client->fault_name == NULL) {
+        return NGX_OK;
+    }
+
+    name = ngx_http_soma_ngx(ctx->client->fault_header);
+    value = ctx->client->fault_name(ctx->error.fault);
+
+    return ngx_http_soma_add_header(r, &name, value.data, value.len);
 }
 
 

@@ -10,8 +10,11 @@
 #include "ngx_http_soma_walk.h"
 #include "ngx_http_soma_api.h"
 #include "ngx_http_soma_lock.h"
+#include "ngx_http_soma_sigv4.h"
 
 
+static ngx_uint_t ngx_http_soma_pass_models(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx, ngx_str_t path);
 static ngx_int_t ngx_http_soma_surface(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 
@@ -44,13 +47,27 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
 
     path = ngx_http_soma_path(r);
 
+    /* what has a body is looked at when that is there */
+
+    if (ctx->url.surface == NULL || ctx->url.surface->body == SOMA_BODY_NONE
+        || ctx->url.surface->api == SOMA_API_MODELS)
+    {
+        rc = ngx_http_soma_sigv4_check(ctx, 0);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     if (ngx_http_soma_path_begins(&path, "/training/")) {
         return ngx_http_soma_lock_api_handler(r);
     }
 
-    if (ngx_http_soma_path_begins(&path, "/models")
-        && (path.len == 7 || path.data[7] == '/'))
-    {
+    if (ctx->url.surface && ctx->url.surface->api == SOMA_API_MODELS) {
+        return ngx_http_soma_models_ollama_handler(r);
+    }
+
+    if (ngx_http_soma_pass_models(r, ctx, path)) {
         return ngx_http_soma_models_handler(r);
     }
 
@@ -67,6 +84,29 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+/* models are listed, below any version of an API; what is asked of one of
+ * them, by its name in the path, is posted */
+static ngx_uint_t
+ngx_http_soma_pass_models(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx,
+    ngx_str_t path)
+{
+    soma_str_t  below;
+
+    if (ctx->url.surface != NULL && r->method == NGX_HTTP_POST) {
+        return 0;
+    }
+
+    below = soma_dialect_below(ngx_http_soma_str(r->uri), "/v1beta/");
+
+    if (below.data != NULL) {
+        path = ngx_http_soma_ngx(below);
+    }
+
+    return ngx_http_soma_path_begins(&path, "/models")
+           && (path.len == 7 || path.data[7] == '/');
 }
 
 

@@ -15,11 +15,13 @@
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_api.h"
 #include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_credentials.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_lock.h"
 #include "ngx_http_soma_metrics.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_redis.h"
+#include "ngx_http_soma_sigv4.h"
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_user.h"
 
@@ -164,11 +166,16 @@ ngx_http_soma_walk_body(ngx_http_request_t *r)
     ctx->asked = 0;
     ctx->object.known = 0;
     ctx->route = NULL;
+    ctx->inner = NULL;
 
     rc = NGX_OK;
 
     if (ctx->url.surface->body != SOMA_BODY_NONE) {
-        rc = ngx_http_soma_unpack(ctx);
+        rc = ngx_http_soma_sigv4_check(ctx, 1);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_soma_unpack(ctx);
+        }
 
         if (rc == NGX_DECLINED) {
 
@@ -222,7 +229,19 @@ ngx_http_soma_walk_pass(ngx_http_soma_ctx_t *ctx)
         rc = ngx_http_soma_stored_keeper(ctx);
     }
 
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_credentials_wait(ctx);
+    }
+
     /* 4 attempt: do it */
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_count(ctx);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_soma_media(ctx);
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_http_soma_attempt(ctx);

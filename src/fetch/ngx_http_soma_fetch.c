@@ -12,6 +12,7 @@
 
 #include "ngx_http_soma_fetch.h"
 #include "ngx_http_soma.h"
+#include "soma_address.h"
 
 #include <curl/curl.h>
 #include <openssl/err.h>
@@ -30,7 +31,9 @@ typedef struct {
     size_t                        len;
     size_t                        size;
     size_t                        max;
+    struct curl_slist            *headers;
     unsigned                      large:1;
+    unsigned                      inside:1; /* an address that is not public */
     char                          error[CURL_ERROR_SIZE];
 } ngx_http_soma_fetching_t;
 
@@ -48,6 +51,10 @@ static unsigned ngx_http_soma_fetch_tls(CURL *easy);
 static ngx_int_t ngx_http_soma_fetch_init(void);
 static ngx_int_t ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
     ngx_http_soma_fetch_t *fetch);
+static unsigned ngx_http_soma_fetch_asks(ngx_http_soma_fetching_t *f,
+    ngx_http_soma_fetch_t *fetch);
+static curl_socket_t ngx_http_soma_fetch_open(void *data,
+    curlsocktype purpose, struct curl_sockaddr *address);
 static unsigned ngx_http_soma_fetch_trust(CURL *easy,
     ngx_http_soma_fetch_t *fetch);
 static size_t ngx_http_soma_fetch_body(char *data, size_t size, size_t n,
@@ -193,12 +200,17 @@ ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
 
 #if LIBCURL_VERSION_NUM >= 0x075500
     rc |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    rc |= curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 #else
     rc |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
                            (long) (CURLPROTO_HTTP|CURLPROTO_HTTPS));
+    rc |= curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS,
+                           (long) (CURLPROTO_HTTP|CURLPROTO_HTTPS));
 #endif
 
-    rc |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    rc |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION,
+                           (long) (fetch->redirects != 0));
+    rc |= curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long) fetch->redirects);
     rc |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     rc |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     rc |= ngx_http_soma_fetch_tls(easy);
@@ -207,6 +219,7 @@ ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
                            (long) NGX_HTTP_SOMA_FETCH_CONNECT);
 
     rc |= ngx_http_soma_fetch_trust(easy, fetch);
+    rc |= ngx_http_soma_fetch_asks(f, fetch);
 
 #if LIBCURL_VERSION_NUM >= 0x075700
 
@@ -216,6 +229,89 @@ ngx_http_soma_fetch_set(ngx_http_soma_fetching_t *f,
 #endif
 
     return rc == CURLE_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the method, the body and its headers; and where it may lead */
+static unsigned
+ngx_http_soma_fetch_asks(ngx_http_soma_fetching_t *f,
+    ngx_http_soma_fetch_t *fetch)
+{
+    unsigned            rc;
+    ngx_uint_t          i;
+    struct curl_slist  *headers;
+
+    rc = CURLE_OK;
+
+    if (fetch->body.len) {
+        rc |= curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE,
+                               (long) fetch->body.len);
+        rc |= curl_easy_setopt(f->easy, CURLOPT_COPYPOSTFIELDS,
+                               fetch->body.data);
+    }
+
+    if (fetch->method) {
+        rc |= curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, fetch->method);
+    }
+
+    for (i = 0; i < NGX_HTTP_SOMA_FETCH_HEADERS && fetch->headers[i]; i++) {
+        headers = curl_slist_append(f->headers, fetch->headers[i]);
+
+        if (headers == NULL) {
+            return CURLE_OUT_OF_MEMORY;
+        }
+
+        f->headers = headers;
+    }
+
+    if (f->headers) {
+        rc |= curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
+    }
+
+    if (fetch->strange) {
+        rc |= curl_easy_setopt(f->easy, CURLOPT_PROXY, "");
+        rc |= curl_easy_setopt(f->easy, CURLOPT_OPENSOCKETFUNCTION,
+                               ngx_http_soma_fetch_open);
+        rc |= curl_easy_setopt(f->easy, CURLOPT_OPENSOCKETDATA, f);
+    }
+
+    return rc;
+}
+
+
+/* the address is looked at that is connected to, be it of a redirect, so that
+ * no name can mean another one by then */
+static curl_socket_t
+ngx_http_soma_fetch_open(void *data, curlsocktype purpose,
+    struct curl_sockaddr *address)
+{
+    ngx_http_soma_fetching_t *f = data;
+
+    ngx_uint_t            ok;
+    struct sockaddr      *sa;
+    struct sockaddr_in   *sin;
+    struct sockaddr_in6  *sin6;
+
+    (void) purpose;
+
+    sa = &address->addr;
+    ok = 0;
+
+    if (sa->sa_family == AF_INET) {
+        sin = (struct sockaddr_in *) sa;
+        ok = soma_address_public((u_char *) &sin->sin_addr, 4);
+
+    } else if (sa->sa_family == AF_INET6) {
+        sin6 = (struct sockaddr_in6 *) sa;
+        ok = soma_address_public((u_char *) &sin6->sin6_addr, 16);
+    }
+
+    if (!ok) {
+        f->inside = 1;
+        return CURL_SOCKET_BAD;
+    }
+
+    return socket(address->family, address->socktype, address->protocol);
 }
 
 
@@ -499,6 +595,9 @@ ngx_http_soma_fetch_finish(ngx_http_soma_fetching_t *f, CURLcode code)
     if (f->large) {
         fetched.error = "the answer is too large";
 
+    } else if (f->inside) {
+        fetched.error = "its address is not public";
+
     } else if (code != CURLE_OK) {
         fetched.error = f->error[0] ? f->error : curl_easy_strerror(code);
 
@@ -532,6 +631,7 @@ ngx_http_soma_fetch_free(ngx_http_soma_fetching_t *f)
         curl_easy_cleanup(f->easy);
     }
 
+    curl_slist_free_all(f->headers);
     ngx_free(f->body);
     ngx_free(f);
 }

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * A document from somewhere else, by GET, while the worker goes on: libcurl's
- * multi interface on nginx's event loop.  https and http, TLS verified, no
- * redirects, no connection kept.
+ * A document from somewhere else, by GET or POST, while the worker goes on:
+ * libcurl's multi interface on nginx's event loop.  https and http, TLS
+ * verified, no connection kept.
  */
 
 
@@ -17,7 +17,8 @@
 
 
 #define NGX_HTTP_SOMA_FETCH_MAX       16                /* at once, a worker */
-#define NGX_HTTP_SOMA_FETCH_BODY_MAX  (1024 * 1024)     /* bytes */
+#define NGX_HTTP_SOMA_FETCH_BODY_MAX  (32 * 1024 * 1024)    /* bytes */
+#define NGX_HTTP_SOMA_FETCH_HEADERS   4
 #define NGX_HTTP_SOMA_FETCH_CONNECT   5000              /* ms, TLS included */
 
 
@@ -26,6 +27,13 @@ typedef struct {
     ngx_str_t       ca;         /* PEM, must stay; empty: the system's */
     size_t          max;        /* of the body, at most ..._BODY_MAX */
     ngx_msec_t      timeout;    /* of the whole */
+    ngx_uint_t      redirects;  /* that are followed */
+    const char     *method;     /* NULL: GET, or POST where there is a body */
+    ngx_str_t       body;       /* what is posted, or empty */
+    const char     *headers[NGX_HTTP_SOMA_FETCH_HEADERS];   /* lines without
+                                   their ends; the last one NULL */
+    unsigned        strange:1;  /* a client named the URL: no address that is
+                                   not public, no proxy */
 } ngx_http_soma_fetch_t;
 
 

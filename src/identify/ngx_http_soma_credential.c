@@ -11,6 +11,8 @@
 
 static ngx_int_t ngx_http_soma_credential_of(ngx_table_elt_t *h,
     ngx_uint_t n, soma_str_t *credential);
+static ngx_int_t ngx_http_soma_credential_arg(ngx_http_request_t *r,
+    soma_str_t *credential);
 static ngx_int_t ngx_http_soma_header_remove(ngx_http_request_t *r,
     ngx_list_part_t *part, ngx_uint_t i);
 static void ngx_http_soma_part_remove(ngx_list_t *list,
@@ -69,7 +71,39 @@ ngx_http_soma_credential_find(ngx_http_request_t *r, ngx_uint_t *n,
         }
     }
 
+    if (*n == NGX_HTTP_SOMA_CREDENTIAL_ARG) {
+        return ngx_http_soma_credential_arg(r, credential);
+    }
+
     return NGX_DECLINED;
+}
+
+
+/* Google's clients, who name their model in the URL, may name their key there
+ * too: nobody else's do, and a service behind soma_access has arguments of its
+ * own */
+static ngx_int_t
+ngx_http_soma_credential_arg(ngx_http_request_t *r, soma_str_t *credential)
+{
+    ngx_str_t                  value;
+    ngx_http_soma_ctx_t       *ctx;
+    ngx_http_soma_loc_conf_t  *slcf;
+
+    ctx = ngx_http_soma_get_ctx(r);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_soma_module);
+
+    if (ctx == NULL || !slcf->pass
+        || (ctx->url.model.len == 0 && r->method != NGX_HTTP_GET)
+        || ngx_http_arg(r, (u_char *) "key", 3, &value) != NGX_OK
+        || value.len == 0
+        || soma_dialect_unescape(&ctx->arena, ngx_http_soma_str(value),
+                                 credential)
+           != SOMA_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 

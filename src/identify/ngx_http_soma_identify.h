@@ -13,7 +13,9 @@
 #include "ngx_http_soma.h"
 
 
-#define NGX_HTTP_SOMA_CREDENTIALS  4       /* headers that may carry one */
+#define NGX_HTTP_SOMA_CREDENTIALS  4       /* headers that may carry one, */
+#define NGX_HTTP_SOMA_CREDENTIAL_ARG  NGX_HTTP_SOMA_CREDENTIALS  /* and an
+                                              argument, behind them */
 
 /* unknown keys that Redis is asked for: a second, and at once; of a client's
  * address at a worker, and of all of them */

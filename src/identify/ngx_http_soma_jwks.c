@@ -279,6 +279,8 @@ ngx_http_soma_jwks_fetch(ngx_http_soma_jwks_worker_t *w)
 {
     ngx_http_soma_fetch_t  fetch;
 
+    ngx_memzero(&fetch, sizeof(ngx_http_soma_fetch_t));
+
     fetch.url = w->jwt->url;
     fetch.ca = w->jwt->ca;
     fetch.max = SOMA_JWKS_MAX;

@@ -23,6 +23,12 @@
 static char *ngx_http_soma_model_usd(ngx_conf_t *cf,
     ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
     ngx_str_t *value);
+static char *ngx_http_soma_model_api(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
+static char *ngx_http_soma_model_facts(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_model_tokens(ngx_conf_t *cf,
     ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
     ngx_str_t *value);
@@ -46,7 +52,32 @@ static const ngx_http_soma_block_word_t  ngx_http_soma_model_params[] = {
     ngx_http_soma_model_param("context", ngx_http_soma_model_tokens, context),
     ngx_http_soma_model_param("max_output", ngx_http_soma_model_tokens,
                               max_output),
+    ngx_http_soma_model_param("api", ngx_http_soma_model_api, api),
+    ngx_http_soma_model_param("facts", ngx_http_soma_model_facts,
+                              model.facts),
     { NULL, 0, 0, 0, NULL, 0, NULL }
+};
+
+
+/* what a model does not take, or takes in another way, for requests that are
+ * translated for it */
+static const struct {
+    ngx_str_t   name;
+    ngx_uint_t  fact;
+} ngx_http_soma_model_fact[] = {
+    { ngx_string("no_sampling"), SOMA_FACT_NO_SAMPLING },
+    { ngx_string("no_forcing"), SOMA_FACT_NO_FORCING },
+    { ngx_string("no_schema"), SOMA_FACT_NO_SCHEMA },
+    { ngx_string("no_reasoning"), SOMA_FACT_NO_REASONING },
+    { ngx_string("no_tools"), SOMA_FACT_NO_TOOLS },
+    { ngx_string("no_images"), SOMA_FACT_NO_IMAGES },
+    { ngx_string("no_documents"), SOMA_FACT_NO_DOCUMENTS },
+    { ngx_string("one_sampling"), SOMA_FACT_ONE_SAMPLING },
+    { ngx_string("adaptive"), SOMA_FACT_ADAPTIVE },
+    { ngx_string("budget"), SOMA_FACT_BUDGET },
+    { ngx_string("developer"), SOMA_FACT_DEVELOPER },
+    { ngx_string("call_check"), SOMA_FACT_CALL_CHECK },
+    { ngx_null_string, 0 }
 };
 
 
@@ -91,7 +122,8 @@ ngx_http_soma_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     block.conf = mcf;
     block.allowed = "provider=NAME name=NAME, input= output= cached= "
                     "cache_write= with USD per million tokens, context= "
-                    "max_output= with tokens, as in 128000 or 128k";
+                    "max_output= with tokens, as in 128000 or 128k, "
+                    "api=chat or api=responses, facts=FACT,FACT...";
 
     if (ngx_http_soma_block_params(cf, &block, 2) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
@@ -121,6 +153,70 @@ ngx_http_soma_model_usd(ngx_conf_t *cf, ngx_http_soma_block_t *block,
            == SOMA_OK
            ? NGX_CONF_OK
            : ngx_http_soma_block_invalid(cf, block, word, value, NULL);
+}
+
+
+/* a model that OpenAI serves in full by one of its two APIs alone */
+static char *
+ngx_http_soma_model_api(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
+{
+    if (!soma_str_is(ngx_http_soma_str(*value), "responses")
+        && !soma_str_is(ngx_http_soma_str(*value), "chat"))
+    {
+        return ngx_http_soma_block_invalid(cf, block, word, value,
+                                           "\"chat\" or \"responses\"");
+    }
+
+    return ngx_http_soma_block_str(cf, block, word, value);
+}
+
+
+static char *
+ngx_http_soma_model_facts(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
+{
+    u_char      *p, *last, *comma;
+    size_t       len;
+    ngx_uint_t   i, *facts;
+
+    facts = (ngx_uint_t *) ((u_char *) block->conf + word->offset);
+    last = value->data + value->len;
+
+    for (p = value->data; p < last; p = comma + 1) {
+
+        comma = ngx_strlchr(p, last, ',');
+
+        if (comma == NULL) {
+            comma = last;
+        }
+
+        len = comma - p;
+
+        for (i = 0; ngx_http_soma_model_fact[i].name.len; i++) {
+            if (ngx_http_soma_model_fact[i].name.len == len
+                && ngx_memcmp(ngx_http_soma_model_fact[i].name.data, p, len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (ngx_http_soma_model_fact[i].name.len == 0) {
+            return ngx_http_soma_block_invalid(cf, block, word, value,
+                                               "a list, with commas, of "
+                                               "no_sampling, no_forcing, "
+                                               "no_schema, no_reasoning, "
+                                               "no_tools, no_images, "
+                                               "no_documents, one_sampling, "
+                                               "adaptive, budget, developer, "
+                                               "call_check");
+        }
+
+        *facts |= ngx_http_soma_model_fact[i].fact;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -183,6 +279,19 @@ ngx_http_soma_model_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
     }
 
     model->dialect = model->provider->dialect;
+
+    if (mcf->api.len
+        && soma_str_is(model->provider->dialect->name, "openai"))
+    {
+        model->dialect = soma_dialect_find(mcf->api.data[0] == 'c'
+                                           ? SOMA_STR("openai-chat")
+                                           : SOMA_STR("openai-responses"),
+                                           NULL);
+    }
+
+    if (model->dialect == NULL) {
+        model->dialect = model->provider->dialect;
+    }
 
     if (ngx_http_soma_model_priced(cf, smcf, mcf) != NGX_OK) {
         return NGX_ERROR;

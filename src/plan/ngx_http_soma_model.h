@@ -16,6 +16,7 @@
 typedef struct {
     ngx_http_soma_model_t  model;       /* first: models are found by it */
     ngx_str_t              provider;
+    ngx_str_t              api;         /* "chat", "responses", or empty */
     int64_t                input;       /* pico-USD a token */
     int64_t                output;
     int64_t                cached;

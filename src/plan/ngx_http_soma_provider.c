@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_soma_provider.h"
+#include "ngx_http_soma_credentials.h"
 
 
 #define NGX_HTTP_SOMA_KEEPALIVE       64        /* idle connections kept */
@@ -24,6 +25,8 @@ static char *ngx_http_soma_provider_endpoint(ngx_conf_t *cf,
 static u_char *ngx_http_soma_provider_scheme(
     ngx_http_soma_provider_t *provider, ngx_str_t *url);
 static char *ngx_http_soma_provider_surface(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider);
+static char *ngx_http_soma_provider_region(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static ngx_uint_t ngx_http_soma_provider_openai(ngx_str_t *host);
 static char *ngx_http_soma_provider_allow(ngx_conf_t *cf,
@@ -67,6 +70,13 @@ static const ngx_http_soma_block_word_t  ngx_http_soma_provider_words[] = {
 
     { "api_key", 0, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
       ngx_http_soma_provider_key, 0, NULL },
+
+    { "credentials", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_credentials, 0, NULL },
+
+    { "region", 1, 1, NGX_HTTP_SOMA_BLOCK_AGAIN,
+      ngx_http_soma_block_str, offsetof(ngx_http_soma_provider_t, region),
+      NULL },
 
     { "timeout", 1, NGX_HTTP_SOMA_BLOCK_MANY, NGX_HTTP_SOMA_BLOCK_AGAIN,
       ngx_http_soma_provider_answer_timeouts, 0, NULL },
@@ -199,10 +209,22 @@ ngx_http_soma_provider_complete(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (provider->region.len && provider->endpoint.len == 0
+        && provider->dialect->sign)
+    {
+        if (ngx_http_soma_provider_region(cf, provider) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
     if (provider->endpoint.len == 0 && !provider->echo) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "soma_provider \"%V\" needs an \"endpoint\", like "
                            "https://api.openai.com/v1", &provider->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_soma_credentials_complete(cf, provider) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -215,6 +237,47 @@ ngx_http_soma_provider_complete(ngx_conf_t *cf,
     provider->newer_bound = (provider->bound_name != 0);
 
     return NGX_CONF_OK;
+}
+
+
+/* where AWS serves a region */
+static char *
+ngx_http_soma_provider_region(ngx_conf_t *cf,
+    ngx_http_soma_provider_t *provider)
+{
+    ngx_str_t              url;
+    ngx_uint_t             i;
+    ngx_http_soma_block_t  block;
+
+    for (i = 0; i < provider->region.len; i++) {
+        if ((provider->region.data[i] < 'a' || provider->region.data[i] > 'z')
+            && (provider->region.data[i] < '0'
+                || provider->region.data[i] > '9')
+            && provider->region.data[i] != '-')
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "region \"%V\" of soma_provider \"%V\" is no "
+                               "name of a region, like us-east-1",
+                               &provider->region, &provider->name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    url.len = sizeof("https://bedrock-runtime..amazonaws.com") - 1
+              + provider->region.len;
+    url.data = ngx_pnalloc(cf->pool, url.len + 1);
+
+    if (url.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(url.data, "https://bedrock-runtime.%V.amazonaws.com%Z",
+                &provider->region);
+
+    ngx_memzero(&block, sizeof(ngx_http_soma_block_t));
+    block.conf = provider;
+
+    return ngx_http_soma_provider_endpoint(cf, &block, NULL, &url);
 }
 
 

@@ -13,6 +13,8 @@
 #define NGX_HTTP_SOMA_API_KEY_MAX  4096     /* bytes of a key file */
 
 
+static ngx_int_t ngx_http_soma_provider_key_header(
+    ngx_http_soma_provider_t *provider, ngx_str_t *word);
 static char *ngx_http_soma_provider_key_words(ngx_conf_t *cf,
     ngx_http_soma_provider_t *provider);
 static char *ngx_http_soma_provider_key_check(ngx_conf_t *cf,
@@ -40,7 +42,14 @@ ngx_http_soma_provider_key(ngx_conf_t *cf, ngx_http_soma_block_t *block,
 
     provider = block->conf;
 
-    if (cf->args->nelts != 2) {
+    if (cf->args->nelts == 3) {
+        if (ngx_http_soma_provider_key_header(provider, &value[1])
+            != NGX_OK)
+        {
+            return ngx_http_soma_provider_key_words(cf, provider);
+        }
+
+    } else if (cf->args->nelts != 2) {
         return ngx_http_soma_provider_key_words(cf, provider);
     }
 
@@ -66,6 +75,35 @@ ngx_http_soma_provider_key(ngx_conf_t *cf, ngx_http_soma_block_t *block,
 }
 
 
+/* header=NAME: not in the header that its dialect has it in */
+static ngx_int_t
+ngx_http_soma_provider_key_header(ngx_http_soma_provider_t *provider,
+    ngx_str_t *word)
+{
+    u_char     *p;
+    ngx_str_t   name;
+
+    if (word->len < 8 || ngx_strncmp(word->data, "header=", 7) != 0) {
+        return NGX_DECLINED;
+    }
+
+    name.data = word->data + 7;
+    name.len = word->len - 7;
+
+    for (p = name.data; p < name.data + name.len; p++) {
+        if (*p != '-' && *p != '_' && (*p < '0' || *p > '9')
+            && (*p < 'a' || *p > 'z') && (*p < 'A' || *p > 'Z'))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    provider->key_header = name;
+
+    return NGX_OK;
+}
+
+
 /* no word of it is repeated: one may be the key */
 static char *
 ngx_http_soma_provider_key_words(ngx_conf_t *cf,
@@ -74,7 +112,8 @@ ngx_http_soma_provider_key_words(ngx_conf_t *cf,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "the api_key of soma_provider \"%V\" is one word: "
                        "env:NAME, file:PATH or the key itself, without "
-                       "\"Bearer\"", &provider->name);
+                       "\"Bearer\"; behind it may stand header=NAME, of the "
+                       "header it goes in", &provider->name);
 
     return NGX_CONF_ERROR;
 }

@@ -30,7 +30,8 @@ test_names(void)
     soma_ok(soma_dialect_find(STR("OpenAI"), &names) == NULL,
             "an unknown dialect");
     soma_is_str(names, strlen(names),
-                "openai, openai-responses, anthropic, echo",
+                "openai, openai-chat, openai-responses, anthropic, ollama, "
+                "gemini, echo",
                 "what is allowed");
 
     soma_is_int(soma_dialect_estimate_tokens(0), 0, "no text, no tokens");

@@ -218,8 +218,8 @@ typedef struct {
 
 #define USAGE(in, cached, out, think, total)                                  \
     "{\"input_tokens\":" in ",\"input_tokens_details\":{\"cached_tokens\":"   \
-    cached ",\"cache_write_tokens\":0},"                                     \
-    "\"output_tokens\":" out ",\"output_tokens_details\":"                    \
+    cached ",\"cache_write_tokens\":0},\"output_tokens\":" out                \
+    ",\"output_tokens_details\":"                                             \
     "{\"reasoning_tokens\":" think "},\"total_tokens\":" total "}"
 
 #define LAST(type, n, response)                                               \

@@ -106,10 +106,9 @@ static const struct {
       "\"image/png\",\"data\":\"iVBORw0KGgo=\"}}]}]}]}",
       "{\"model\":\"m\",\"input\":[{\"type\":\"message\",\"role\":\"user\","
       "\"content\":\"a\"},{\"type\":\"reasoning\",\"id\":\"rs_9\","
-      "\"summary\":[],\"encrypted_content\":\"ENC\"},{\"type\":"
-      "\"message\",\"role\":\"assistant\",\"content\":[{\"type\":"
-      "\"output_text\",\"text\":"
-      "\"b\"}]},{\"type\":\"function_call\",\"call_id\":"
+      "\"summary\":[],"
+      "\"encrypted_content\":\"ENC\"},{\"role\":\"assistant\","
+      "\"content\":\"b\"},{\"type\":\"function_call\",\"call_id\":"
       "\"t_1_3442611375c8ba5a\",\"name\":\"f\",\"arguments\":\"{}\"},"
       "{\"type\":\"function_call_output\",\"call_id\":"
       "\"t_1_3442611375c8ba5a\",\"output\":[{\"type\":\"input_text\","

@@ -1,0 +1,158 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * A call for a client of chat: with arguments that are an object, and an id
+ * that may carry its signature.
+ */
+
+
+#include "soma_ollama_answer.h"
+#include "soma_ollama_request.h"
+#include "soma_write.h"
+
+
+static int soma_ollama_answer_id(soma_ollama_answer_t *answer,
+    soma_ollama_open_t *open, soma_str_t *id);
+static int soma_ollama_answer_arguments(soma_ollama_answer_t *answer,
+    soma_ollama_open_t *open, soma_str_t *raw);
+static int soma_ollama_answer_flat(soma_ollama_answer_t *answer,
+    soma_str_t *raw);
+
+
+int
+soma_ollama_answer_call(soma_ollama_answer_t *answer,
+    soma_ollama_open_t *open)
+{
+    int             rc;
+    soma_str_t      raw, id;
+    soma_pieces_t  *list;
+
+    rc = soma_ollama_answer_arguments(answer, open, &raw);
+
+    if (rc != SOMA_OK) {
+        return rc;
+    }
+
+    if (soma_ollama_answer_id(answer, open, &id) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    list = &answer->list;
+
+    soma_pieces_cstr(list, list->len != 0 ? ",{" : "{");
+    soma_write_quoted(list, "id", id);
+    soma_pieces_cstr(list, ",\"function\":{");
+    soma_write_int(list, "index", open->index);
+    soma_write_quoted(list, "name", open->name);
+    soma_write_name(list, "arguments");
+    soma_pieces_put(list, raw.data, raw.len);
+    soma_pieces_cstr(list, "}}");
+
+    return list->failed ? SOMA_ERROR : SOMA_OK;
+}
+
+
+/* with the call's signature behind it, where that is short enough */
+
+static int
+soma_ollama_answer_id(soma_ollama_answer_t *answer, soma_ollama_open_t *open,
+    soma_str_t *id)
+{
+    soma_str_t      seal;
+    unsigned char  *p;
+
+    *id = open->id;
+
+    if (open->seal.len == 0
+        || open->id.len + 1 + open->seal.len > SOMA_INNER_ID_MAX)
+    {
+        return open->seal.failed ? SOMA_ERROR : SOMA_OK;
+    }
+
+    p = answer->arena->alloc(answer->arena->data, SOMA_INNER_ID_MAX);
+
+    if (p == NULL || soma_pieces_whole(&open->seal, &seal) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    soma_copy(p, open->id.data, open->id.len);
+    p[open->id.len] = SOMA_OLLAMA_SEAL;
+    memcpy(p + open->id.len + 1, seal.data, seal.len);
+
+    id->data = p;
+    id->len = open->id.len + 1 + seal.len;
+
+    return SOMA_OK;
+}
+
+
+/* SOMA_DECLINED: they are no object */
+
+static int
+soma_ollama_answer_arguments(soma_ollama_answer_t *answer,
+    soma_ollama_open_t *open, soma_str_t *raw)
+{
+    soma_str_t     text;
+    soma_pieces_t  object;
+
+    if (soma_pieces_whole(&open->text, &text) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    if (open->tool == SOMA_INNER_CUSTOM) {
+        soma_pieces_init(&object, answer->arena);
+        soma_pieces_char(&object, '{');
+        soma_write_copy(&object, "input", text);
+        soma_pieces_char(&object, '}');
+
+        return soma_pieces_whole(&object, raw);
+    }
+
+    if (soma_inner_plain(answer->arena, text, raw) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    *raw = soma_str_trim(*raw);
+
+    if (raw->len == 0) {
+        *raw = SOMA_STR("{}");
+    }
+
+    if (!soma_inner_object(*raw)) {
+        return SOMA_DECLINED;
+    }
+
+    /* what is laid out over several lines would be several lines of a stream;
+     * in a string there is no such byte */
+
+    if (memchr(raw->data, '\n', raw->len) != NULL
+        || memchr(raw->data, '\r', raw->len) != NULL)
+    {
+        return soma_ollama_answer_flat(answer, raw);
+    }
+
+    return SOMA_OK;
+}
+
+
+static int
+soma_ollama_answer_flat(soma_ollama_answer_t *answer, soma_str_t *raw)
+{
+    size_t          i;
+    unsigned char  *p;
+
+    p = answer->arena->alloc(answer->arena->data, raw->len);
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    for (i = 0; i < raw->len; i++) {
+        p[i] = (raw->data[i] == '\n' || raw->data[i] == '\r')
+               ? ' ' : raw->data[i];
+    }
+
+    raw->data = p;
+
+    return SOMA_OK;
+}
