@@ -14,7 +14,8 @@
 
 
 static const soma_dialect_t  *targets[] = {
-    &soma_openai, &soma_openai_responses, &soma_anthropic
+    &soma_openai, &soma_openai_chat, &soma_openai_responses,
+    &soma_anthropic, &soma_ollama, &soma_gemini
 };
 
 
