@@ -114,6 +114,7 @@ const soma_dialect_t  soma_openai_chat = {
     .call_ids = &soma_openai_shared_names,
     .fetches = 1u << SOMA_INNER_DOCUMENT,
     .answers = soma_openai_answered,
+    .splice_path = soma_openai_splice_path,
     .splice = soma_openai_encode,
     .write_request = soma_openai_write_request,
     .framing = SOMA_FRAMING_SSE,
