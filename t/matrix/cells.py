@@ -162,8 +162,9 @@ class Cell:
         header = e.answer_headers.get('retry-after')
 
         if self.way == 'ge':
-            details = json.loads(e.answer)['error'].get('details') or [{}]
-            seconds = int(details[0].get('retryDelay', '0s')[:-1])
+            details = json.loads(e.answer)['error'].get('details') or ()
+            seconds = int(next((d['retryDelay'] for d in details
+                                if 'retryDelay' in d), '0s')[:-1])
             assert self.way == self.to or header == str(seconds), \
                 'Retry-After %s, and retryDelay %s' % (header, seconds)
             return seconds
