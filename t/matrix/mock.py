@@ -202,6 +202,9 @@ class Handler(BaseHTTPRequestHandler):
         if scenario in ('cut', 'early', 'errmid'):
             pieces = pieces[:len(pieces) // 2 + 1]
 
+        if scenario.startswith('quirk'):
+            pieces = dialect.quirks(pieces)
+
         if scenario == 'errmid':
             pieces.append(dialect.error_event(TOLD + ' ' + number,
                                               len(pieces)))
