@@ -502,14 +502,19 @@ soma_anthropic_turns_thinking(soma_fill_t *r, soma_inner_block_t *block,
 
     rc = soma_seal_take(r->arena, opaque.len ? opaque : signature, block);
 
-    if (rc == SOMA_DECLINED) {
+    if (rc != SOMA_DECLINED) {
+        return rc;
+    }
+
+    /* this API signs all that its models think */
+
+    if (signature.len != 0 || opaque.len != 0) {
         block->maker = SOMA_STR(SOMA_ANTHROPIC_MAKER);
         block->signature = signature;
         block->opaque = opaque;
-        return SOMA_OK;
     }
 
-    return rc;
+    return SOMA_OK;
 }
 
 

@@ -39,6 +39,13 @@ int soma_openai_events_calls(soma_events_t *events, unsigned choice,
     soma_str_t message);
 int soma_openai_events_usage(soma_events_t *events, soma_str_t chunk);
 
+/* soma_openai_events_seals.c: of a message its reasoning_details, of a call
+ * its extra_content */
+int soma_openai_events_details(soma_events_t *events, unsigned index,
+    soma_str_t message);
+int soma_openai_events_extra(soma_events_t *events, soma_events_open_t *open,
+    soma_str_t call);
+
 
 /* errors of all of OpenAI's APIs: FAILED where an object has one, and the
  * status that goes with what it says */

@@ -7,6 +7,7 @@
 
 
 #include "soma_openai_responses_events.h"
+#include "soma_write.h"
 
 
 #define SOMA_OPENAI_RESPONSES_KEY(index, part)                                \
@@ -522,9 +523,15 @@ int
 soma_openai_responses_events_note(soma_openai_responses_events_t *answer,
     soma_events_open_t *open, soma_str_t note)
 {
+    size_t              i;
     soma_str_t          raw;
     soma_pieces_t      *out;
+    soma_json_value_t   value;
     soma_inner_event_t  event;
+
+    static const char  *const  names[] = {
+        "start_index", "end_index", "url", "title"
+    };
 
     if (note.len == 0 || note.data[0] != '{') {
         return SOMA_OK;
@@ -548,9 +555,16 @@ soma_openai_responses_events_note(soma_openai_responses_events_t *answer,
 
         soma_pieces_reset(out);
         soma_pieces_cstr(out, "{\"type\":\"url_citation\","
-                              "\"url_citation\":");
-        soma_pieces_put(out, note.data, note.len);
-        soma_pieces_char(out, '}');
+                              "\"url_citation\":{");
+
+        for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            if (soma_json_get(note, names[i], &value) == SOMA_OK) {
+                soma_write_name(out, names[i]);
+                soma_pieces_put(out, value.text.data, value.text.len);
+            }
+        }
+
+        soma_pieces_cstr(out, "}}");
 
         if (soma_pieces_whole(out, &raw) != SOMA_OK) {
             return SOMA_ERROR;

@@ -52,7 +52,14 @@ int
 soma_openai_responses_write_request(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
-    int  rc;
+    int                   rc;
+    soma_inner_request_t  fit;
+
+    if (soma_write_facts(&fit, request, loss) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    request = &fit;
 
     soma_pieces_char(out, '{');
     soma_write_quoted(out, "model", request->model);
@@ -88,6 +95,7 @@ soma_openai_responses_write_request(soma_pieces_t *out,
     soma_openai_responses_write_include(out, request);
     soma_openai_shared_tier(out, request, loss);
     soma_openai_shared_labels(out, request);
+    soma_write_uncached(request, loss);
 
     if (request->nstops != 0
         && soma_inner_lose(loss, request->stop_member,

@@ -118,9 +118,14 @@ soma_openai_shared_words(soma_pieces_t *out, const char *member,
 unsigned
 soma_openai_shared_own(const soma_inner_block_t *block)
 {
-    return block->maker.len >= soma_openai_shared_maker.len
-           && memcmp(block->maker.data, soma_openai_shared_maker.data,
-                     soma_openai_shared_maker.len) == 0;
+    size_t  len;
+
+    len = soma_openai_shared_maker.len;
+
+    return block->maker.len >= len
+           && memcmp(block->maker.data, soma_openai_shared_maker.data, len)
+              == 0
+           && (block->maker.len == len || block->maker.data[len] == '/');
 }
 
 

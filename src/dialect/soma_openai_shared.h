@@ -15,6 +15,11 @@
 #include "soma_pieces.h"
 
 
+/* whose the signatures are that servers put into answers to chats: of those
+ * that speak OpenAI's chat, and not of OpenAI's own models */
+#define SOMA_OPENAI_CHAT_MAKER  "openai-chat"
+
+
 /* of tools, and of ids of calls */
 extern const soma_names_t  soma_openai_shared_names;
 

@@ -158,8 +158,8 @@ test_read(void)
             "g\":{\"responseMimeType\":\"text/x.enum\",\"responseSchema\":{\""
             "type\":\"STRING\",\"enum\":[\"a\"]}}}",
             &soma_openai,
-            "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\""
-            "a\"}]}",
+            "!generationConfig.responseSchema has no place in a chat request "
+            "of OpenAI's API",
             "words of an enum");
 
     request(WHOLE,

@@ -42,7 +42,8 @@ main(void)
     soma_is_int(soma_pair_secret(secret, SOMA_STR("master"), id), SOMA_OK,
                 "its secret");
     soma_is_str(secret, sizeof(secret),
-                "A9jMBNMNCJmX+ZBTlY9LR6fK+NIx35q7e5RSXBOqD3M=", "follows from it");
+                "A9jMBNMNCJmX+ZBTlY9LR6fK+NIx35q7e5RSXBOqD3M=",
+                "follows from it");
 
     return soma_test_done();
 }
