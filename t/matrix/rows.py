@@ -298,7 +298,7 @@ def cut(c):
                  'lost what came before it:', x.kind, x)
 
 
-# beside the twelve: `run --rows quirks,choices,results,names,blanks`
+# beside the twelve: `run --rows extra`
 
 def quirks(c):
     """Streams as they are, not as they are documented; of equal dialects
@@ -306,7 +306,7 @@ def quirks(c):
     if c.way == c.to:
         return
 
-    for scenario in ('quirktext', 'quirkcalls'):
+    for scenario in ('torn', 'quirktext', 'quirkcalls'):
         c.start(scenario, [], [('user', c.words('Go.'))],
                 tools=[WEATHER, TIME])
         answered(c, c.ask(), scenario)
