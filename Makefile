@@ -88,7 +88,8 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
 	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
-	deps-source unit fuzz test test-nginx test-asan test-valgrind clients matrix style \
+	deps-source unit fuzz test test-nginx test-asan test-valgrind clients \
+	matrix style \
 	check-clang check-hiredis1 bench soak chaos storm run stop clean
 
 all: build
