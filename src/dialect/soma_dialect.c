@@ -19,6 +19,7 @@ static const soma_dialect_t  *soma_dialects[] = {
     &soma_anthropic,
     &soma_ollama,
     &soma_gemini,
+    &soma_bedrock,
     &soma_echo
 };
 
@@ -30,7 +31,7 @@ soma_dialect_find(soma_str_t name, const char **names)
 
     if (names != NULL) {
         *names = "openai, openai-chat, openai-responses, "
-                 "anthropic, ollama, gemini, echo";
+                 "anthropic, ollama, gemini, bedrock, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {
