@@ -15,6 +15,8 @@
 #   make test-asan      unit and the same under ASan and UBSan
 #   make test-valgrind  unit and the same under valgrind
 #   make clients        real SDKs and replayed traffic
+#   make matrix         each client's package against each provider's dialect,
+#                       MATRIX="--only an:ge --rows tool" for a part of it
 #   make style          the rules that a machine can check
 #   make check-clang    clang's warnings too
 #   make check-hiredis1 builds with hiredis 1.x and tests Redis with it, TLS too
@@ -86,7 +88,8 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
 	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
-	deps-source unit fuzz test test-nginx test-asan test-valgrind clients style \
+	deps-source unit fuzz test test-nginx test-asan test-valgrind clients \
+	matrix style \
 	check-clang check-hiredis1 bench soak chaos storm run stop clean
 
 all: build
@@ -309,6 +312,9 @@ test-valgrind:
 
 clients:
 	@tools/test clients
+
+matrix: module
+	@SOMA_BUILD=$(BUILD) t/matrix/run $(MATRIX)
 
 style:
 	@tools/style

@@ -13,6 +13,7 @@
 #include "ngx_http_soma_cors.h"
 #include "ngx_http_soma_identify.h"
 #include "ngx_http_soma_jwt.h"
+#include "ngx_http_soma_sigv4.h"
 #include "ngx_http_soma_user.h"
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_quota.h"
@@ -129,6 +130,13 @@ static ngx_command_t  ngx_http_soma_commands[] = {
     { ngx_string("soma_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
       ngx_http_soma_keys_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("soma_sigv4"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_soma_sigv4,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

@@ -379,7 +379,7 @@ like($res->{headers}{'anthropic-ratelimit-requests-reset'},
 
 # streams that do not end
 
-for (['chat', 'claude', a_stream('Fine'), qr/"error".*\[DONE\]/s],
+for (['chat', 'claude', a_stream('Fine'), qr/"error"[^\n]*\n\n$/],
      ['messages', 'gpt', o_stream('Fine'),
       qr/event: error\ndata: \{"type":\s?"error"/],
      ['messages', 'claude', a_stream('Fine'),

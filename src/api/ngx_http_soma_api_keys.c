@@ -33,7 +33,6 @@ static void ngx_http_soma_keys_fields(ngx_http_soma_call_t *call,
     ngx_http_soma_key_row_t *row);
 static ngx_int_t ngx_http_soma_keys_created(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m, redisReply *reply);
-static void ngx_http_soma_keys_write_made(soma_out_t *out, void *data);
 static ngx_int_t ngx_http_soma_keys_change(ngx_http_request_t *r,
     ngx_http_soma_manage_t *m);
 static ngx_int_t ngx_http_soma_keys_change_row(ngx_http_request_t *r,
@@ -432,47 +431,6 @@ ngx_http_soma_keys_created(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
                              m->made.entry.tenant);
 
     return ngx_http_soma_api_keys_show(r, m, NGX_HTTP_CREATED);
-}
-
-
-/* the one answer that holds a secret */
-
-ngx_int_t
-ngx_http_soma_api_keys_show(ngx_http_request_t *r, ngx_http_soma_manage_t *m,
-    ngx_uint_t status)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-    h->hash = 1;
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
-
-    return ngx_http_soma_endpoint_answer(r, status,
-                                         ngx_http_soma_keys_write_made, m);
-}
-
-
-static void
-ngx_http_soma_keys_write_made(soma_out_t *out, void *data)
-{
-    ngx_http_soma_manage_t *m = data;
-
-    ngx_http_soma_key_row_t  *row;
-
-    ngx_http_soma_api_keys_print(out, &m->made, "redis", m->secret);
-
-    if (m->kind == SOMA_CHANGE_KEY_ROTATE) {
-        row = m->rows.elts;
-        soma_member_time(out, "old_key_expires", row->identity.expires);
-    }
-
-    soma_put_cstr(out, "}\n");
 }
 
 

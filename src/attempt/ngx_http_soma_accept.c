@@ -127,6 +127,7 @@ static void
 ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a)
 {
     int                   status;
+    soma_fault_e          fault;
     ngx_http_soma_ctx_t  *ctx;
     ngx_http_upstream_t  *u;
 
@@ -141,8 +142,12 @@ ngx_http_soma_accept_refusal(ngx_http_soma_attempt_t *a)
     ngx_http_soma_metrics_attempt(ctx->main, a->provider,
                                   ngx_http_soma_header_reason(a->status.code));
 
-    if (a->status.code > 504) {
-        (void) soma_dialect_fault_of((int) a->status.code, &status);
+    if (a->status.code >= 503) {
+        fault = soma_dialect_fault_of((int) a->status.code, &status);
+
+        if (ctx->client->fault_status) {
+            status = ctx->client->fault_status(fault);
+        }
 
         ctx->status = status;
         u->headers_in.status_n = status;

@@ -44,7 +44,12 @@ ngx_http_soma_refusal(ngx_http_soma_attempt_t *a)
 
     is = soma_sniff(body.data, body.len);
 
+    refusal.retry = 0;
     a->dialect->refusal(body, &refusal);
+
+    if (a->retry_after_ms == 0 && refusal.retry > 0) {
+        a->retry_after_ms = ngx_min(refusal.retry, SOMA_HEALTH_OPEN_MAX_MS);
+    }
 
     if (!a->ended && !a->encoding && !refusal.whole
         && (is != SOMA_SNIFF_OTHER || a->rest != -1

@@ -272,6 +272,9 @@ typedef struct {
     ngx_array_t                     tenants;    /* ..._tenant_t * */
     ngx_array_t                     keys;       /* ..._key_t, sorted */
     ngx_array_t                    *jwt;        /* ..._jwt_t *, NULL: none */
+    ngx_str_t                       sigv4;      /* of what keys' pairs are
+                                                   made; empty: there are
+                                                   none */
     ngx_array_t                     route_names;    /* sorted ..._name_t */
     ngx_array_t                     tenant_names;
 

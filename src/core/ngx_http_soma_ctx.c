@@ -69,7 +69,7 @@ ngx_http_soma_ctx_url(ngx_http_soma_ctx_t *ctx)
     url = &ctx->url;
 
     url->below = ngx_http_soma_str(ngx_http_soma_path(r));
-    url->args = ngx_http_soma_str(r->args);
+    url->args = r->args.len ? ngx_http_soma_str(r->args) : SOMA_STR("");
     url->path = ngx_http_soma_str(r->unparsed_uri);
 
     p = ngx_strlchr(url->path.data, url->path.data + url->path.len, '?');

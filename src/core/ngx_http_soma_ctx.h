@@ -25,6 +25,9 @@ typedef struct {
                                                    was asked */
     unsigned                        unknown:1;  /* one was */
     unsigned                        stripped:1; /* from the headers */
+    unsigned                        signature:1;    /* of its pair, is sent in
+                                                   its place */
+    unsigned                        proved:1;   /* and is good */
 } ngx_http_soma_ctx_key_t;
 
 

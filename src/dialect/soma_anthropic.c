@@ -52,6 +52,7 @@ const soma_dialect_t  soma_anthropic = {
     .read_request = soma_anthropic_read_request,
     .write = soma_anthropic_write_event,
     .fault = soma_anthropic_fault,
+    .fault_status = soma_anthropic_fault_status,
     .fault_event = soma_anthropic_fault_event,
     .cut = soma_anthropic_cut,
     .rate = soma_anthropic_rate,

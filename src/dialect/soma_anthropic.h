@@ -64,6 +64,7 @@ void soma_anthropic_cut(soma_out_t *out, soma_ask_t *ask,
 
 void soma_anthropic_fault(soma_out_t *out, soma_fault_e fault,
     soma_str_t code, soma_str_t message);
+int soma_anthropic_fault_status(soma_fault_e fault);
 void soma_anthropic_fault_event(soma_out_t *out, const soma_ask_t *ask,
     soma_fault_e fault, soma_str_t code, soma_str_t message);
 

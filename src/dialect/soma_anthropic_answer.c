@@ -8,29 +8,22 @@
 
 
 #include "soma_anthropic_answer.h"
-#include "soma_seal.h"
 #include "soma_write.h"
 
 
-static void soma_anthropic_answer_head(soma_anthropic_answer_t *answer,
-    soma_anthropic_open_t *open, const soma_inner_event_t *event);
 static int soma_anthropic_answer_begin(soma_anthropic_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
-static int soma_anthropic_answer_new(soma_anthropic_answer_t *answer,
-    soma_anthropic_open_t **result);
 static void soma_anthropic_answer_about(soma_anthropic_answer_t *answer,
     const soma_inner_event_t *event);
 static void soma_anthropic_answer_finish(soma_anthropic_answer_t *answer,
     const soma_inner_event_t *event);
-static soma_anthropic_open_t *soma_anthropic_answer_open(
-    soma_anthropic_answer_t *answer, const soma_inner_event_t *event);
 static int soma_anthropic_answer_add(soma_anthropic_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
-static void soma_anthropic_answer_keep(soma_anthropic_open_t *open,
-    const soma_inner_event_t *event);
 static void soma_anthropic_answer_flush(soma_anthropic_answer_t *answer,
     soma_pieces_t *out);
 static void soma_anthropic_answer_start(soma_anthropic_answer_t *answer,
+    soma_pieces_t *out, soma_anthropic_open_t *open);
+static void soma_anthropic_answer_signed(soma_anthropic_answer_t *answer,
     soma_pieces_t *out, soma_anthropic_open_t *open);
 static void soma_anthropic_answer_delta(soma_anthropic_answer_t *answer,
     soma_pieces_t *out, const char *type, const char *name,
@@ -216,100 +209,6 @@ soma_anthropic_answer_begin(soma_anthropic_answer_t *answer,
 }
 
 
-/* what of a block is known as it begins */
-
-static void
-soma_anthropic_answer_head(soma_anthropic_answer_t *answer,
-    soma_anthropic_open_t *open, const soma_inner_event_t *event)
-{
-    if (open->kind == SOMA_INNER_CALL) {
-        answer->calls = 1;
-        soma_pieces_cstr(&open->head, "\"type\":\"tool_use\"");
-        soma_write_quoted(&open->head, "id", event->id);
-        soma_write_quoted(&open->head, "name", event->name);
-
-    } else if (open->kind == SOMA_INNER_OPAQUE) {
-        soma_pieces_put(&open->head, event->raw.data, event->raw.len);
-        open->closed = 1;
-
-    } else if (open->kind == SOMA_INNER_REFUSAL) {
-        answer->refused = 1;
-    }
-}
-
-
-/* the last of the list */
-
-static int
-soma_anthropic_answer_new(soma_anthropic_answer_t *answer,
-    soma_anthropic_open_t **result)
-{
-    soma_anthropic_open_t  *open;
-
-    open = answer->spare;
-
-    if (open != NULL) {
-        answer->spare = open->next;
-        soma_pieces_reset(&open->head);
-        soma_pieces_reset(&open->text);
-        soma_pieces_reset(&open->cites);
-        soma_pieces_reset(&open->seal);
-
-    } else if (answer->nopen == (answer->stream ? SOMA_INNER_OPEN_MAX
-                                                : SOMA_INNER_BLOCKS_MAX))
-    {
-        answer->error = "the answer has too many blocks open at once";
-        return SOMA_DECLINED;
-
-    } else {
-        open = answer->arena->alloc(answer->arena->data,
-                                    sizeof(soma_anthropic_open_t));
-        if (open == NULL) {
-            return SOMA_ERROR;
-        }
-
-        answer->nopen++;
-        soma_pieces_init(&open->head, answer->arena);
-        soma_pieces_init(&open->text, answer->arena);
-        soma_pieces_init(&open->cites, answer->arena);
-        soma_pieces_init(&open->seal, answer->arena);
-    }
-
-    open->next = NULL;
-    open->sealed = 0;
-    open->redacted = 0;
-    open->started = 0;
-    open->closed = 0;
-
-    if (answer->open == NULL) {
-        answer->last = &answer->open;
-    }
-
-    *answer->last = open;
-    answer->last = &open->next;
-
-    *result = open;
-
-    return SOMA_OK;
-}
-
-
-static soma_anthropic_open_t *
-soma_anthropic_answer_open(soma_anthropic_answer_t *answer,
-    const soma_inner_event_t *event)
-{
-    soma_anthropic_open_t  *open;
-
-    for (open = answer->open; open; open = open->next) {
-        if (open->block == event->block && !open->closed) {
-            return open;
-        }
-    }
-
-    return NULL;
-}
-
-
 static int
 soma_anthropic_answer_add(soma_anthropic_answer_t *answer, soma_pieces_t *out,
     const soma_inner_event_t *event)
@@ -357,57 +256,6 @@ soma_anthropic_answer_add(soma_anthropic_answer_t *answer, soma_pieces_t *out,
 }
 
 
-/* a signature of another maker is one in an envelope, for clients give it
- * back as they got it */
-
-static void
-soma_anthropic_answer_keep(soma_anthropic_open_t *open,
-    const soma_inner_event_t *event)
-{
-    unsigned  own;
-
-    own = soma_str_is(event->maker, "anthropic");
-
-    switch (event->event) {
-
-    case SOMA_INNER_DELTA:
-        soma_pieces_put(&open->text, event->text.data, event->text.len);
-        break;
-
-    case SOMA_INNER_SIGNATURE:
-        if (open->kind == SOMA_INNER_REASONING) {
-
-            if (!own && !open->sealed) {
-                soma_seal_begin(&open->seal, event->opaque.len != 0,
-                                event->maker);
-            }
-
-            open->sealed = 1;
-            open->redacted |= (own && event->opaque.len != 0);
-            soma_pieces_put(&open->seal, event->text.data, event->text.len);
-            soma_pieces_put(&open->seal, event->opaque.data,
-                            event->opaque.len);
-        }
-
-        break;
-
-    case SOMA_INNER_CITATION:
-        if (own && open->kind == SOMA_INNER_TEXT) {
-            if (open->cites.len != 0) {
-                soma_pieces_char(&open->cites, ',');
-            }
-
-            soma_pieces_put(&open->cites, event->raw.data, event->raw.len);
-        }
-
-        break;
-
-    default:
-        open->closed = 1;
-    }
-}
-
-
 /* writes what the first block has, and of those behind it that may follow */
 
 static void
@@ -431,6 +279,10 @@ soma_anthropic_answer_flush(soma_anthropic_answer_t *answer,
                                   "\"index\":");
             soma_pieces_int(out, answer->index++);
             soma_pieces_cstr(out, "}\n\n");
+        }
+
+        if (open->kind == SOMA_INNER_CALL && open->seal.len != 0) {
+            soma_anthropic_answer_signed(answer, out, open);
         }
 
         answer->open = open->next;
@@ -459,6 +311,14 @@ soma_anthropic_answer_waiting(soma_anthropic_answer_t *answer,
     if (!open->started && open->kind != SOMA_INNER_CALL
         && open->kind != SOMA_INNER_OPAQUE && open->text.len == 0
         && open->cites.len == 0 && !open->sealed)
+    {
+        return;
+    }
+
+    /* a call's signature goes before it, if it comes in time */
+
+    if (!open->started && open->kind == SOMA_INNER_CALL && !open->closed
+        && open->text.len == 0)
     {
         return;
     }
@@ -505,6 +365,10 @@ soma_anthropic_answer_start(soma_anthropic_answer_t *answer,
 
     open->started = 1;
 
+    if (open->kind == SOMA_INNER_CALL && open->seal.len != 0) {
+        soma_anthropic_answer_signed(answer, out, open);
+    }
+
     soma_pieces_cstr(out, "event: content_block_start\n"
                           "data: {\"type\":\"content_block_start\","
                           "\"index\":");
@@ -541,6 +405,30 @@ soma_anthropic_answer_start(soma_anthropic_answer_t *answer,
     }
 
     soma_pieces_cstr(out, "}\n\n");
+}
+
+
+/* the signature of a call, in a block of its own */
+
+static void
+soma_anthropic_answer_signed(soma_anthropic_answer_t *answer,
+    soma_pieces_t *out, soma_anthropic_open_t *open)
+{
+    soma_pieces_cstr(out, "event: content_block_start\n"
+                          "data: {\"type\":\"content_block_start\","
+                          "\"index\":");
+    soma_pieces_int(out, answer->index);
+    soma_pieces_cstr(out, ",\"content_block\":{\"type\":"
+                          "\"redacted_thinking\",\"data\":\"");
+    soma_pieces_join(out, &open->seal);
+    soma_pieces_cstr(out, "\"}}\n\n"
+                          "event: content_block_stop\n"
+                          "data: {\"type\":\"content_block_stop\","
+                          "\"index\":");
+    soma_pieces_int(out, answer->index++);
+    soma_pieces_cstr(out, "}\n\n");
+
+    soma_pieces_reset(&open->seal);
 }
 
 

@@ -86,6 +86,18 @@ int soma_anthropic_answer_write(soma_anthropic_answer_t *answer,
 /* what an error of that HTTP status is called */
 const char *soma_anthropic_answer_error(int status);
 
+/* soma_anthropic_answer_blocks.c: a new block, the last of the list; what of
+ * it is known as it begins; the one that an event is about, if it is open;
+ * what the event adds to it */
+int soma_anthropic_answer_new(soma_anthropic_answer_t *answer,
+    soma_anthropic_open_t **result);
+void soma_anthropic_answer_head(soma_anthropic_answer_t *answer,
+    soma_anthropic_open_t *open, const soma_inner_event_t *event);
+soma_anthropic_open_t *soma_anthropic_answer_open(
+    soma_anthropic_answer_t *answer, const soma_inner_event_t *event);
+void soma_anthropic_answer_keep(soma_anthropic_open_t *open,
+    const soma_inner_event_t *event);
+
 /* for soma_anthropic_answer_whole.c */
 void soma_anthropic_answer_usage(soma_pieces_t *out,
     const soma_usage_t *usage, int64_t cost);

@@ -75,6 +75,13 @@ soma_anthropic_answer_block(soma_anthropic_answer_t *answer,
         return SOMA_OK;
 
     case SOMA_INNER_CALL:
+
+        if (open->sealed) {
+            soma_pieces_cstr(out, "{\"type\":\"redacted_thinking\"");
+            soma_anthropic_answer_words(out, "data", &open->seal);
+            soma_pieces_cstr(out, "},");
+        }
+
         return soma_anthropic_answer_call(answer, out, open);
 
     case SOMA_INNER_REASONING:

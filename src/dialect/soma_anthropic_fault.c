@@ -10,6 +10,9 @@
 #include "soma_anthropic.h"
 
 
+#define SOMA_ANTHROPIC_OVERLOADED  529
+
+
 /* in the order of soma_fault_e */
 static const char *const  soma_anthropic_errors[] = {
     "api_error",
@@ -44,6 +47,16 @@ soma_anthropic_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
     soma_put_cstr(out, "\",\"message\":");
     soma_put_json_str(out, message);
     soma_put_cstr(out, "}}");
+}
+
+
+/* its clients know who is overloaded by a status of its own */
+
+int
+soma_anthropic_fault_status(soma_fault_e fault)
+{
+    return (fault == SOMA_FAULT_UNAVAILABLE)
+           ? SOMA_ANTHROPIC_OVERLOADED : soma_dialect_fault_status(fault);
 }
 
 

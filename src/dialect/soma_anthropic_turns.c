@@ -34,6 +34,7 @@ static int soma_anthropic_turns_result(soma_fill_t *r,
     soma_inner_block_t *block, soma_str_t text, unsigned depth);
 static int soma_anthropic_turns_thinking(soma_fill_t *r,
     soma_inner_block_t *block, soma_str_t text, unsigned depth);
+static void soma_anthropic_turns_signed(soma_inner_block_t *block);
 
 
 #define SOMA_ANTHROPIC_DEPTH_MAX  4     /* a document in a tool's result ... */
@@ -126,6 +127,7 @@ soma_anthropic_turns_message(soma_fill_t *r, soma_str_t message)
     }
 
     turn->string = string;
+    soma_anthropic_turns_signed(turn->blocks);
 
     return SOMA_OK;
 }
@@ -482,28 +484,70 @@ soma_anthropic_turns_result(soma_fill_t *r, soma_inner_block_t *block,
 }
 
 
+/* what another provider's model thought is in an envelope that says whose it
+ * is (soma_seal.h) */
+
 static int
 soma_anthropic_turns_thinking(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t text, unsigned depth)
 {
     int         rc;
-    soma_str_t  seal, data;
+    soma_str_t  signature, opaque;
 
     (void) depth;
 
     (void) soma_fill_text(text, "thinking", &block->text);
-    (void) soma_fill_text(text, "signature", &seal);
-    (void) soma_fill_text(text, "data", &data);
+    (void) soma_fill_text(text, "signature", &signature);
+    (void) soma_fill_text(text, "data", &opaque);
 
-    rc = soma_seal_take(r->arena, seal.len != 0 ? seal : data, block);
+    rc = soma_seal_take(r->arena, opaque.len ? opaque : signature, block);
 
     if (rc != SOMA_DECLINED) {
         return rc;
     }
 
-    block->signature = seal;
-    block->opaque = data;
-    block->maker = SOMA_STR(SOMA_ANTHROPIC_MAKER);
+    /* this API signs all that its models think */
+
+    if (signature.len != 0 || opaque.len != 0) {
+        block->maker = SOMA_STR(SOMA_ANTHROPIC_MAKER);
+        block->signature = signature;
+        block->opaque = opaque;
+    }
 
     return SOMA_OK;
+}
+
+
+/*
+ * A signature without words that is not this API's own is of the call that it
+ * stands behind or, where that has one or there is none, before: other models
+ * sign their calls.
+ */
+
+static void
+soma_anthropic_turns_signed(soma_inner_block_t *block)
+{
+    soma_inner_block_t  *last, *seal, *call;
+
+    for (last = NULL; block; last = block, block = block->next) {
+
+        if (block->kind != SOMA_INNER_REASONING || block->text.len != 0
+            || block->signature.len == 0
+            || soma_anthropic_write_turns_own(block))
+        {
+            continue;
+        }
+
+        seal = block;
+
+        call = (last != NULL && last->kind == SOMA_INNER_CALL
+                && last->signature.len == 0) ? last : block->next;
+
+        if (call != NULL && call->kind == SOMA_INNER_CALL) {
+            call->signature = seal->signature;
+            call->maker = seal->maker;
+            seal->signature = (soma_str_t) soma_str_null;
+            seal->maker = (soma_str_t) soma_str_null;
+        }
+    }
 }

@@ -214,6 +214,8 @@ typedef enum {
 typedef struct {
     soma_json_value_t  message;         /* what it says, in the body; a JSON
                                            value, or none */
+    int64_t            retry;           /* ms, when to come again; 0: it does
+                                           not say */
     unsigned           whole:1;         /* a JSON object to its end */
     unsigned           ours:1;          /* written as this dialect does */
     unsigned           content:1;       /* it is about what was asked, not
@@ -435,6 +437,12 @@ struct soma_dialect_s {
     void                    (*fault_event)(soma_out_t *out,
                                 const soma_ask_t *ask, soma_fault_e fault,
                                 soma_str_t code, soma_str_t message);
+
+    /* the same body where it is known when the client may come again (ms, above
+     * 0), for dialects that say so in it; NULL: the header is enough */
+    void                    (*fault_retry)(soma_out_t *out,
+                                soma_fault_e fault, soma_str_t code,
+                                soma_str_t message, int64_t retry);
 
     /* the status of an error, where it is not that of
      * soma_dialect_fault_status(); and the header that names it, with what it

@@ -46,6 +46,13 @@ int soma_gemini_get(soma_str_t object, const char *camel,
     soma_json_value_t *value);
 
 
+void soma_gemini_fault_retry(soma_out_t *out, soma_fault_e fault,
+    soma_str_t code, soma_str_t message, int64_t retry);
+
+/* of :countTokens */
+void soma_gemini_count(soma_out_t *out, const soma_ask_t *ask,
+    int64_t tokens);
+
 int soma_gemini_surface(soma_url_t *url, soma_arena_t *arena);
 soma_str_t soma_gemini_path(soma_arena_t *arena,
     const soma_inner_request_t *request);

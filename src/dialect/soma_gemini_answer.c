@@ -32,6 +32,8 @@ static void soma_gemini_answer_drop(soma_gemini_answer_t *answer,
     soma_gemini_open_t *open);
 static int soma_gemini_answer_flush(soma_gemini_answer_t *answer,
     soma_pieces_t *out, soma_gemini_open_t *open, unsigned last);
+static soma_pieces_t *soma_gemini_answer_scratch(
+    soma_gemini_answer_t *answer);
 static void soma_gemini_answer_chunk(soma_gemini_answer_t *answer,
     soma_pieces_t *out, unsigned index, soma_pieces_t *parts);
 static void soma_gemini_answer_head(soma_gemini_answer_t *answer,
@@ -239,7 +241,7 @@ static int
 soma_gemini_answer_raw(soma_gemini_answer_t *answer, soma_pieces_t *out,
     const soma_inner_event_t *event)
 {
-    soma_pieces_t          part;
+    soma_pieces_t         *part;
     soma_gemini_choice_t  *choice;
 
     if (!soma_str_is(event->maker, SOMA_GEMINI_MAKER)) {
@@ -259,9 +261,9 @@ soma_gemini_answer_raw(soma_gemini_answer_t *answer, soma_pieces_t *out,
         return choice->parts.failed ? SOMA_ERROR : SOMA_OK;
     }
 
-    soma_pieces_init(&part, answer->arena);
-    soma_pieces_put(&part, event->raw.data, event->raw.len);
-    soma_gemini_answer_chunk(answer, out, event->choice, &part);
+    part = soma_gemini_answer_scratch(answer);
+    soma_pieces_put(part, event->raw.data, event->raw.len);
+    soma_gemini_answer_chunk(answer, out, event->choice, part);
 
     return SOMA_OK;
 }
@@ -393,7 +395,7 @@ soma_gemini_answer_flush(soma_gemini_answer_t *answer, soma_pieces_t *out,
     soma_gemini_open_t *open, unsigned last)
 {
     int                    rc;
-    soma_pieces_t          parts;
+    soma_pieces_t         *parts;
     soma_gemini_choice_t  *choice;
 
     choice = answer->choices[open->choice];
@@ -403,23 +405,37 @@ soma_gemini_answer_flush(soma_gemini_answer_t *answer, soma_pieces_t *out,
                                        &choice->parts);
     }
 
-    soma_pieces_init(&parts, answer->arena);
+    parts = soma_gemini_answer_scratch(answer);
 
-    rc = soma_gemini_answer_part(answer, choice, open, last, &parts);
+    rc = soma_gemini_answer_part(answer, choice, open, last, parts);
 
     if (rc != SOMA_OK) {
         return rc;
     }
 
-    if (parts.failed) {
+    if (parts->failed) {
         return SOMA_ERROR;
     }
 
-    if (parts.len != 0) {
-        soma_gemini_answer_chunk(answer, out, open->choice, &parts);
+    if (parts->len != 0) {
+        soma_gemini_answer_chunk(answer, out, open->choice, parts);
     }
 
     return SOMA_OK;
+}
+
+
+static soma_pieces_t *
+soma_gemini_answer_scratch(soma_gemini_answer_t *answer)
+{
+    if (answer->scratch.arena == NULL) {
+        soma_pieces_init(&answer->scratch, answer->arena);
+
+    } else {
+        soma_pieces_reset(&answer->scratch);
+    }
+
+    return &answer->scratch;
 }
 
 

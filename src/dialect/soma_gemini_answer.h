@@ -72,6 +72,8 @@ typedef struct {
     unsigned              nchoices;     /* the highest + 1 */
     soma_gemini_open_t   *open;
     soma_gemini_open_t   *spare;
+    soma_pieces_t         scratch;      /* of parts, used again for each event
+                                           of a stream */
     unsigned              nopen;
     size_t                held;         /* bytes */
     unsigned              begun:1;      /* something of it is written */

@@ -104,11 +104,14 @@ soma_gemini_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
 
     *error = "the body could not be read";
 
-    ask->model = ask->url->model;
+    if (ask->url != NULL) {
+        ask->model = ask->url->model;
+        ask->stream = (ask->url->surface->stream == SOMA_STREAM_ALWAYS);
+    }
+
     ask->max_tokens = -1;
     ask->n = 1;
     ask->prompts = 1;
-    ask->stream = (ask->url->surface->stream == SOMA_STREAM_ALWAYS);
     ask->usage_asked = 1;
     ask->nhosted = 0;
     ask->nids = 0;

@@ -202,6 +202,20 @@ soma_gemini_events_each(soma_gemini_events_t *answer, soma_str_t object)
 }
 
 
+soma_pieces_t *
+soma_gemini_events_scratch(soma_gemini_events_t *answer)
+{
+    if (answer->scratch.arena == NULL) {
+        soma_pieces_init(&answer->scratch, answer->events.arena);
+
+    } else {
+        soma_pieces_reset(&answer->scratch);
+    }
+
+    return &answer->scratch;
+}
+
+
 /* Google's names for what the answer is, by those that all have */
 
 static int
@@ -209,39 +223,38 @@ soma_gemini_events_about(soma_gemini_events_t *answer, soma_str_t object)
 {
     int64_t            ms;
     soma_str_t         about;
-    soma_pieces_t      out;
+    soma_pieces_t     *out;
     soma_json_value_t  v;
 
-    if (answer->about) {
+    if (answer->events.started) {
         return SOMA_OK;
     }
 
-    soma_pieces_init(&out, answer->events.arena);
-    soma_pieces_char(&out, '{');
+    out = soma_gemini_events_scratch(answer);
+    soma_pieces_char(out, '{');
 
     if (soma_json_get(object, "responseId", &v) == SOMA_OK) {
-        soma_pieces_cstr(&out, "\"id\":");
-        soma_pieces_put(&out, v.text.data, v.text.len);
+        soma_pieces_cstr(out, "\"id\":");
+        soma_pieces_put(out, v.text.data, v.text.len);
     }
 
     if (soma_json_get(object, "modelVersion", &v) == SOMA_OK) {
-        soma_pieces_cstr(&out, out.tail != '{' ? ",\"model\":"
+        soma_pieces_cstr(out, out->tail != '{' ? ",\"model\":"
                                                : "\"model\":");
-        soma_pieces_put(&out, v.text.data, v.text.len);
-        answer->about = 1;
+        soma_pieces_put(out, v.text.data, v.text.len);
     }
 
     if (soma_time_parse(soma_events_inside(object, "createTime"), &ms)
         == SOMA_OK)
     {
-        soma_pieces_cstr(&out, out.tail != '{' ? ",\"created\":"
+        soma_pieces_cstr(out, out->tail != '{' ? ",\"created\":"
                                                : "\"created\":");
-        soma_pieces_int(&out, ms / 1000);
+        soma_pieces_int(out, ms / 1000);
     }
 
-    soma_pieces_char(&out, '}');
+    soma_pieces_char(out, '}');
 
-    return soma_pieces_whole(&out, &about) == SOMA_OK
+    return soma_pieces_whole(out, &about) == SOMA_OK
            ? soma_events_about(&answer->events, about) : SOMA_ERROR;
 }
 

@@ -45,10 +45,10 @@ typedef struct {
     uint64_t                     calls[SOMA_INNER_CHOICES_MAX / 64];
     uint64_t                     reasons[SOMA_INNER_CHOICES_MAX / 64];
     unsigned char                reason[SOMA_INNER_CHOICES_MAX];
+    soma_pieces_t                scratch;   /* used again for each event */
     unsigned                     cited;     /* supports that were told */
     unsigned                     blocked:1; /* the prompt was refused */
     unsigned                     some:1;    /* there was a candidate */
-    unsigned                     about:1;   /* id and model are known */
 } soma_gemini_events_t;
 
 
@@ -66,6 +66,9 @@ int soma_gemini_events_end(soma_gemini_events_t *answer);
 int soma_gemini_events_vectors(soma_gemini_events_t *answer,
     soma_str_t body);
 
+
+/* empty, and good until the next one is asked for */
+soma_pieces_t *soma_gemini_events_scratch(soma_gemini_events_t *answer);
 
 /* soma_gemini_events_parts.c: one part of a candidate's content */
 int soma_gemini_events_part(soma_gemini_events_t *answer, unsigned choice,

@@ -92,7 +92,11 @@ soma_gemini_events_call(soma_gemini_events_t *answer, unsigned choice,
 
     if (soma_gemini_get(call, "args", &args) == SOMA_OK
         && args.type == SOMA_JSON_OBJECT
-        && soma_events_raw(events, open, args.text) != SOMA_OK)
+        && (open->tool == SOMA_INNER_CUSTOM
+            ? soma_events_text(events, open, soma_events_inside(args.text,
+                                                                "input"))
+            : soma_events_raw(events, open, args.text))
+           != SOMA_OK)
     {
         return SOMA_ERROR;
     }
@@ -118,8 +122,8 @@ soma_gemini_events_call(soma_gemini_events_t *answer, unsigned choice,
 }
 
 
-/* as the client's request calls it; the arguments of its free-text tools are
- * an object here, and are unwrapped by whoever knows them as that */
+/* as the client's request calls it; a tool of it that takes free text was
+ * written as one that takes an object with that text */
 
 static int
 soma_gemini_events_named(soma_gemini_events_t *answer,
@@ -132,6 +136,7 @@ soma_gemini_events_named(soma_gemini_events_t *answer,
 
     id.len = 0;
     name.len = 0;
+    tool = NULL;
     arena = answer->events.arena;
 
     if (soma_json_get(call, "id", &v) == SOMA_OK
@@ -149,6 +154,10 @@ soma_gemini_events_named(soma_gemini_events_t *answer,
                != SOMA_OK))
     {
         return SOMA_ERROR;
+    }
+
+    if (tool != NULL && tool->kind == SOMA_INNER_CUSTOM && !open->begun) {
+        open->tool = SOMA_INNER_CUSTOM;
     }
 
     return soma_events_name(&answer->events, open, id, name);
@@ -199,7 +208,7 @@ soma_gemini_args_value(soma_gemini_events_t *answer,
     size_t               i;
     unsigned             more;
     soma_str_t           path;
-    soma_pieces_t        out;
+    soma_pieces_t       *out;
     soma_json_value_t    v, where, value;
     soma_gemini_args_t  *args;
 
@@ -208,6 +217,11 @@ soma_gemini_args_value(soma_gemini_events_t *answer,
     };
 
     args = answer->args;
+
+    if (open->tool == SOMA_INNER_CUSTOM) {
+        return soma_events_text(&answer->events, open,
+                                soma_events_inside(arg, "stringValue"));
+    }
 
     if (soma_gemini_get(arg, "jsonPath", &where) != SOMA_OK
         || where.type != SOMA_JSON_STRING
@@ -219,17 +233,17 @@ soma_gemini_args_value(soma_gemini_events_t *answer,
     more = soma_gemini_get(arg, "willContinue", &v) == SOMA_OK
            && v.type == SOMA_JSON_TRUE;
 
-    soma_pieces_init(&out, answer->events.arena);
+    out = soma_gemini_events_scratch(answer);
 
     if (!args->string || args->len != path.len
         || memcmp(args->path, path.data, path.len) != 0)
     {
         if (args->string) {
-            soma_pieces_char(&out, '"');
+            soma_pieces_char(out, '"');
             args->string = 0;
         }
 
-        if (soma_gemini_args_goto(args, &out, path) != SOMA_OK) {
+        if (soma_gemini_args_goto(args, out, path) != SOMA_OK) {
             return soma_events_failed(&answer->events, 502,
                                       SOMA_STR("api_error"), SOMA_STR(""),
                                       SOMA_STR("the provider's answer has a "
@@ -242,17 +256,17 @@ soma_gemini_args_value(soma_gemini_events_t *answer,
         && value.type == SOMA_JSON_STRING)
     {
         if (!args->string) {
-            soma_pieces_char(&out, '"');
+            soma_pieces_char(out, '"');
         }
 
-        soma_pieces_put(&out, value.text.data + 1, value.text.len - 2);
+        soma_pieces_put(out, value.text.data + 1, value.text.len - 2);
         args->string = more;
 
         if (!more) {
-            soma_pieces_char(&out, '"');
+            soma_pieces_char(out, '"');
         }
 
-        return soma_gemini_args_put(answer, open, &out);
+        return soma_gemini_args_put(answer, open, out);
     }
 
     for (i = 0; i < sizeof(scalars) / sizeof(scalars[0]); i++) {
@@ -265,9 +279,9 @@ soma_gemini_args_value(soma_gemini_events_t *answer,
         value.text = SOMA_STR("null");
     }
 
-    soma_pieces_put(&out, value.text.data, value.text.len);
+    soma_pieces_put(out, value.text.data, value.text.len);
 
-    return soma_gemini_args_put(answer, open, &out);
+    return soma_gemini_args_put(answer, open, out);
 }
 
 
@@ -433,7 +447,7 @@ soma_gemini_args_put(soma_gemini_events_t *answer, soma_events_open_t *open,
 static int
 soma_gemini_args_end(soma_gemini_events_t *answer, soma_events_open_t *open)
 {
-    soma_pieces_t        out;
+    soma_pieces_t       *out;
     soma_gemini_args_t  *args;
 
     args = answer->args;
@@ -442,18 +456,18 @@ soma_gemini_args_end(soma_gemini_events_t *answer, soma_events_open_t *open)
         return SOMA_OK;
     }
 
-    soma_pieces_init(&out, answer->events.arena);
+    out = soma_gemini_events_scratch(answer);
 
     if (args->string) {
-        soma_pieces_char(&out, '"');
+        soma_pieces_char(out, '"');
     }
 
     while (args->depth != 0) {
         args->depth--;
-        soma_pieces_char(&out, args->kind[args->depth] == '{' ? '}' : ']');
+        soma_pieces_char(out, args->kind[args->depth] == '{' ? '}' : ']');
     }
 
     memset(args, 0, sizeof(soma_gemini_args_t));
 
-    return soma_gemini_args_put(answer, open, &out);
+    return soma_gemini_args_put(answer, open, out);
 }

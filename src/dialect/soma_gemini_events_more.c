@@ -338,7 +338,7 @@ soma_gemini_events_probs(soma_gemini_events_t *answer, unsigned choice,
     soma_str_t candidate)
 {
     soma_str_t          name;
-    soma_pieces_t       out;
+    soma_pieces_t      *out;
     soma_json_iter_t    it, tops;
     soma_json_value_t   result, chosen, top, token;
     soma_inner_event_t  event;
@@ -356,34 +356,34 @@ soma_gemini_events_probs(soma_gemini_events_t *answer, unsigned choice,
         (void) soma_json_first(&tops, SOMA_STR("[]"));
     }
 
-    soma_pieces_init(&out, answer->events.arena);
-    soma_pieces_cstr(&out, "{\"content\":[");
+    out = soma_gemini_events_scratch(answer);
+    soma_pieces_cstr(out, "{\"content\":[");
 
     while (soma_json_next(&it, &name, &token) == SOMA_OK) {
 
-        if (out.tail != '[') {
-            soma_pieces_char(&out, ',');
+        if (out->tail != '[') {
+            soma_pieces_char(out, ',');
         }
 
-        soma_pieces_char(&out, '{');
+        soma_pieces_char(out, '{');
 
-        if (soma_gemini_events_prob(answer, &out, token.text) != SOMA_OK
-            || soma_gemini_events_top(answer, &out, &tops) != SOMA_OK)
+        if (soma_gemini_events_prob(answer, out, token.text) != SOMA_OK
+            || soma_gemini_events_top(answer, out, &tops) != SOMA_OK)
         {
             return SOMA_ERROR;
         }
 
-        soma_pieces_char(&out, '}');
+        soma_pieces_char(out, '}');
     }
 
-    soma_pieces_cstr(&out, "],\"refusal\":null}");
+    soma_pieces_cstr(out, "],\"refusal\":null}");
 
     memset(&event, 0, sizeof(event));
 
     event.event = SOMA_INNER_PROBS;
     event.choice = choice;
 
-    if (soma_pieces_whole(&out, &event.raw) != SOMA_OK
+    if (soma_pieces_whole(out, &event.raw) != SOMA_OK
         || soma_mend_body(answer->events.arena, &event.raw) != SOMA_OK)
     {
         return SOMA_ERROR;

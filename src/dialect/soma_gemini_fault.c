@@ -77,6 +77,14 @@ void
 soma_gemini_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
     soma_str_t message)
 {
+    soma_gemini_fault_retry(out, fault, code, message, 0);
+}
+
+
+void
+soma_gemini_fault_retry(soma_out_t *out, soma_fault_e fault, soma_str_t code,
+    soma_str_t message, int64_t retry)
+{
     soma_put_cstr(out, "{\"error\":{\"code\":");
     soma_put_int(out, soma_dialect_fault_status(fault));
     soma_put_cstr(out, ",\"message\":");
@@ -85,16 +93,28 @@ soma_gemini_fault(soma_out_t *out, soma_fault_e fault, soma_str_t code,
     soma_put_cstr(out, soma_gemini_errors[fault]);
     soma_put_char(out, '"');
 
+    if (code.len != 0 || retry > 0) {
+        soma_put_cstr(out, ",\"details\":[");
+    }
+
     /* the word that tells what the status does not */
 
     if (code.len != 0) {
-        soma_put_cstr(out, ",\"details\":[{\"@type\":\"type.googleapis.com/"
+        soma_put_cstr(out, "{\"@type\":\"type.googleapis.com/"
                            "google.rpc.ErrorInfo\",\"reason\":");
         soma_put_json_str(out, code);
-        soma_put_cstr(out, ",\"domain\":\"ngx_soma\"}]");
+        soma_put_cstr(out, ",\"domain\":\"ngx_soma\"}");
     }
 
-    soma_put_cstr(out, "}}");
+    if (retry > 0) {
+        soma_put_cstr(out, code.len != 0 ? "," : "");
+        soma_put_cstr(out, "{\"@type\":\"type.googleapis.com/"
+                           "google.rpc.RetryInfo\",\"retryDelay\":\"");
+        soma_put_int(out, (retry + 999) / 1000);
+        soma_put_cstr(out, "s\"}");
+    }
+
+    soma_put_cstr(out, (code.len != 0 || retry > 0) ? "]}}" : "}}");
 }
 
 
@@ -111,6 +131,17 @@ soma_gemini_fault_event(soma_out_t *out, const soma_ask_t *ask,
     soma_put_cstr(out, sse ? "data: " : ",\r\n");
     soma_gemini_fault(out, fault, code, message);
     soma_put_cstr(out, sse ? "\n\n" : "\r\n]");
+}
+
+
+void
+soma_gemini_count(soma_out_t *out, const soma_ask_t *ask, int64_t tokens)
+{
+    (void) ask;
+
+    soma_put_cstr(out, "{\"totalTokens\":");
+    soma_put_int(out, tokens);
+    soma_put_char(out, '}');
 }
 
 

@@ -43,12 +43,11 @@ static const soma_prompt_name_t  soma_gemini_prompt_message[] = {
 };
 
 
-/* of a part; what inlineData costs depends on what it is, an image at the most
- * if it is short */
+/* of a part */
 static const soma_prompt_name_t  soma_gemini_prompt_part[] = {
     { soma_string("text"),                SOMA_PART_TEXT },
-    { soma_string("inlineData"),          SOMA_PART_IMAGE },
-    { soma_string("inline_data"),         SOMA_PART_IMAGE },
+    { soma_string("inlineData"),          SOMA_PART_BLOB },
+    { soma_string("inline_data"),         SOMA_PART_BLOB },
     { soma_string("fileData"),            SOMA_PART_FILE },
     { soma_string("file_data"),           SOMA_PART_FILE },
     { soma_string("thought"),             SOMA_PART_SKIP },

@@ -44,6 +44,7 @@ typedef struct {
                                            dot behind; or empty */
     soma_gemini_call_t   *calls;        /* of the last step, in their order */
     soma_gemini_call_t  **last;
+    soma_inner_block_t   *thought;      /* the last one, or NULL */
     unsigned              ncalls;       /* of all, for ids that are made */
     unsigned              results:1;    /* some of them have come */
     unsigned              json:1;       /* responseMimeType */

@@ -202,6 +202,9 @@ static int
 soma_gemini_schema_member(soma_pieces_t *out, soma_str_t name,
     soma_json_value_t *value, unsigned nullable, unsigned depth)
 {
+    int64_t     n;
+    soma_str_t  count;
+
     if (soma_str_is(name, "example")) {
         soma_gemini_schema_name(out, SOMA_STR("examples"));
         soma_pieces_char(out, '[');
@@ -223,10 +226,11 @@ soma_gemini_schema_member(soma_pieces_t *out, soma_str_t name,
         return SOMA_OK;
     }
 
-    if (value->type == SOMA_JSON_STRING
-        && soma_gemini_schema_among(name, soma_gemini_schema_counts))
+    if (soma_fill_inside(value, &count) == SOMA_OK
+        && soma_gemini_schema_among(name, soma_gemini_schema_counts)
+        && soma_number_int(count, &n) == SOMA_OK)
     {
-        soma_pieces_put(out, value->text.data + 1, value->text.len - 2);
+        soma_pieces_int(out, n);
         return SOMA_OK;
     }
 
@@ -449,7 +453,13 @@ static void
 soma_gemini_schema_enum(soma_pieces_t *out, soma_str_t raw,
     unsigned nullable)
 {
-    if (!nullable || raw.len <= 2) {
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  v;
+
+    if (!nullable || soma_json_first(&it, raw) != SOMA_OK
+        || soma_json_next(&it, &name, &v) != SOMA_OK)
+    {
         soma_pieces_str(out, raw);
         return;
     }

@@ -16,7 +16,7 @@ static int soma_gemini_splice_bound(soma_ask_t *ask, int64_t n,
     soma_arena_t *arena, soma_value_pt value, void *data,
     soma_json_edits_t *edits);
 static int soma_gemini_splice_new(soma_ask_t *ask, soma_json_span_t *span,
-    int64_t n, soma_arena_t *arena, soma_json_edits_t *edits);
+    unsigned more, int64_t n, soma_arena_t *arena, soma_json_edits_t *edits);
 static int soma_gemini_splice_models(soma_ask_t *ask, soma_str_t model,
     soma_arena_t *arena, soma_value_pt value, void *data,
     soma_json_edits_t *edits);
@@ -74,8 +74,10 @@ soma_gemini_splice_bound(soma_ask_t *ask, int64_t n, soma_arena_t *arena,
 {
     size_t             start;
     int64_t            said;
+    unsigned           more;
     soma_out_t         out;
-    soma_str_t         text;
+    soma_str_t         text, name;
+    soma_json_iter_t   it;
     soma_json_span_t  *span;
     soma_json_value_t  config, bound;
 
@@ -86,7 +88,8 @@ soma_gemini_splice_bound(soma_ask_t *ask, int64_t n, soma_arena_t *arena,
     }
 
     if (span->type != SOMA_JSON_OBJECT) {
-        return soma_gemini_splice_new(ask, span, n, arena, edits);
+        more = (span->type == SOMA_JSON_NONE && !ask->scan->empty);
+        return soma_gemini_splice_new(ask, span, more, n, arena, edits);
     }
 
     if (soma_gemini_ask_config(ask, value, data, &config) != SOMA_OK) {
@@ -94,7 +97,10 @@ soma_gemini_splice_bound(soma_ask_t *ask, int64_t n, soma_arena_t *arena,
     }
 
     if (soma_gemini_get(config.text, "maxOutputTokens", &bound) != SOMA_OK) {
-        return soma_gemini_splice_new(ask, span, n, arena, edits);
+        more = soma_json_first(&it, config.text) == SOMA_OK
+               && soma_json_next(&it, &name, &bound) == SOMA_OK;
+
+        return soma_gemini_splice_new(ask, span, more, n, arena, edits);
     }
 
     if (bound.type == SOMA_JSON_NUMBER
@@ -119,11 +125,11 @@ soma_gemini_splice_bound(soma_ask_t *ask, int64_t n, soma_arena_t *arena,
 
 
 /* where nothing is said of it: into the object that is there, or into one of
- * its own */
+ * its own; "more": there are members behind it */
 
 static int
-soma_gemini_splice_new(soma_ask_t *ask, soma_json_span_t *span, int64_t n,
-    soma_arena_t *arena, soma_json_edits_t *edits)
+soma_gemini_splice_new(soma_ask_t *ask, soma_json_span_t *span,
+    unsigned more, int64_t n, soma_arena_t *arena, soma_json_edits_t *edits)
 {
     size_t         start;
     unsigned       inside;
@@ -146,12 +152,7 @@ soma_gemini_splice_new(soma_ask_t *ask, soma_json_span_t *span, int64_t n,
         soma_pieces_char(&out, '}');
     }
 
-    /* in an object of some members, or of none: a comma may not be left
-     * behind the last one */
-
-    if ((inside && span->end - span->start > 2)
-        || (span->type == SOMA_JSON_NONE && !ask->scan->empty))
-    {
+    if (more) {
         soma_pieces_char(&out, ',');
     }
 

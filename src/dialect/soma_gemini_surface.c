@@ -212,6 +212,10 @@ soma_gemini_sse(const soma_ask_t *ask)
 
     args = ask->url->args;
 
+    if (args.len == 0) {
+        return 0;
+    }
+
     for (i = 0, start = 0; i <= args.len; i++) {
 
         if (i < args.len && args.data[i] != '&') {

@@ -34,6 +34,10 @@ static int soma_gemini_turns_look(soma_gemini_fill_t *r, soma_str_t part,
 static int soma_gemini_turns_made(soma_gemini_fill_t *r,
     soma_inner_block_t ***last, soma_gemini_part_t *found, soma_str_t part,
     unsigned depth, soma_inner_block_t **block);
+static soma_inner_block_t *soma_gemini_turns_thought(soma_gemini_fill_t *r,
+    soma_inner_block_t ***last, soma_gemini_part_t *found);
+static soma_inner_block_t *soma_gemini_turns_last(soma_gemini_fill_t *r,
+    soma_inner_block_t ***last);
 static int soma_gemini_turns_sealed(soma_gemini_fill_t *r,
     soma_inner_block_t ***last, soma_gemini_part_t *found);
 
@@ -396,17 +400,100 @@ soma_gemini_turns_made(soma_gemini_fill_t *r, soma_inner_block_t ***last,
 
     thought = (found->thought.type == SOMA_JSON_TRUE);
 
-    *block = soma_fill_block(&r->fill, last, thought ? SOMA_INNER_REASONING
-                                                     : SOMA_INNER_TEXT);
+    if (thought) {
+        *block = soma_gemini_turns_thought(r, last, found);
+
+        if (*block == NULL) {
+            return SOMA_ERROR;
+        }
+
+        (*block)->maker = SOMA_STR(SOMA_GEMINI_MAKER);
+
+        return SOMA_OK;
+    }
+
+    *block = soma_fill_block(&r->fill, last, SOMA_INNER_TEXT);
     if (*block == NULL) {
         return SOMA_ERROR;
     }
 
-    if (thought) {
-        (*block)->maker = SOMA_STR(SOMA_GEMINI_MAKER);
+    return soma_fill_inside(&found->text, &(*block)->text);
+}
+
+
+/* what was streamed in pieces comes back in as many parts: they are one
+ * thought, up to its signature.  NULL: no memory */
+
+static soma_inner_block_t *
+soma_gemini_turns_thought(soma_gemini_fill_t *r, soma_inner_block_t ***last,
+    soma_gemini_part_t *found)
+{
+    soma_str_t           text;
+    soma_inner_block_t  *block;
+    unsigned char       *p;
+
+    text = (soma_str_t) soma_str_null;
+    (void) soma_fill_inside(&found->text, &text);
+
+    block = r->thought;
+
+    if (block == NULL || *last != &block->next || block->signature.len != 0
+        || block->opaque.len != 0)
+    {
+        block = soma_fill_block(&r->fill, last, SOMA_INNER_REASONING);
+
+        if (block != NULL) {
+            block->text = text;
+            r->thought = block;
+        }
+
+        return block;
     }
 
-    return soma_fill_inside(&found->text, &(*block)->text);
+    p = r->fill.arena->alloc(r->fill.arena->data,
+                             block->text.len + text.len + 1);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    if (block->text.len != 0) {
+        memcpy(p, block->text.data, block->text.len);
+    }
+
+    if (text.len != 0) {
+        memcpy(p + block->text.len, text.data, text.len);
+    }
+
+    block->text.data = p;
+    block->text.len += text.len;
+
+    return block;
+}
+
+
+/* the thought that stands right before, if nobody has signed it, or a new one
+ * without words */
+
+static soma_inner_block_t *
+soma_gemini_turns_last(soma_gemini_fill_t *r, soma_inner_block_t ***last)
+{
+    soma_inner_block_t  *block;
+
+    block = r->thought;
+
+    if (block != NULL && *last == &block->next && block->signature.len == 0
+        && block->opaque.len == 0)
+    {
+        return block;
+    }
+
+    block = soma_fill_block(&r->fill, last, SOMA_INNER_REASONING);
+
+    if (block != NULL) {
+        r->thought = block;
+    }
+
+    return block;
 }
 
 
@@ -438,7 +525,15 @@ soma_gemini_turns_sealed(soma_gemini_fill_t *r, soma_inner_block_t ***last,
         return rc;
     }
 
-    block = soma_fill_block(&r->fill, last, SOMA_INNER_REASONING);
+    /* of a thought it is the last part; on another part it stands alone */
+
+    if (found->thought.type == SOMA_JSON_TRUE) {
+        block = soma_gemini_turns_thought(r, last, found);
+
+    } else {
+        block = soma_gemini_turns_last(r, last);
+    }
+
     if (block == NULL) {
         return SOMA_ERROR;
     }
@@ -446,10 +541,6 @@ soma_gemini_turns_sealed(soma_gemini_fill_t *r, soma_inner_block_t ***last,
     block->signature = sealed.signature;
     block->opaque = sealed.opaque;
     block->maker = sealed.maker;
-
-    if (found->thought.type == SOMA_JSON_TRUE) {
-        (void) soma_fill_inside(&found->text, &block->text);
-    }
 
     return SOMA_OK;
 }

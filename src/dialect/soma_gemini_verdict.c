@@ -40,6 +40,7 @@ static const soma_verdict_words_t  soma_gemini_words = {
 };
 
 
+static int64_t soma_gemini_verdict_retry(soma_str_t body);
 static int soma_gemini_verdict_list(soma_str_t *text);
 
 
@@ -84,6 +85,48 @@ soma_gemini_refusal(soma_str_t body, soma_refusal_t *refusal)
     }
 
     soma_verdict_refusal(body, &soma_gemini_words, refusal);
+    refusal->retry = soma_gemini_verdict_retry(body);
+}
+
+
+/* RetryInfo among the details: "7s", "0.5s" */
+
+static int64_t
+soma_gemini_verdict_retry(soma_str_t body)
+{
+    int64_t            ms;
+    soma_str_t         name, delay;
+    soma_json_iter_t   it;
+    soma_json_value_t  error, details, detail, v;
+
+    if (soma_json_get(body, "error", &error) != SOMA_OK
+        || error.type != SOMA_JSON_OBJECT
+        || soma_json_get(error.text, "details", &details) != SOMA_OK
+        || soma_json_first(&it, details.text) != SOMA_OK || it.object)
+    {
+        return 0;
+    }
+
+    while (soma_json_next(&it, &name, &detail) == SOMA_OK) {
+
+        if (detail.type != SOMA_JSON_OBJECT
+            || soma_json_get(detail.text, "retryDelay", &v) != SOMA_OK
+            || v.type != SOMA_JSON_STRING || v.text.len < 4)
+        {
+            continue;
+        }
+
+        delay.data = v.text.data + 1;
+        delay.len = v.text.len - 3;
+
+        if (v.text.data[v.text.len - 2] == 's'
+            && soma_number_decimal(delay, 3, &ms) == SOMA_OK)
+        {
+            return ms;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "soma_openai.h"
+#include "soma_openai_shared.h"
 
 
 /* "beta" is what gateways of several providers are asked with */
@@ -73,6 +74,9 @@ const soma_dialect_t  soma_openai = {
     .stored_args = soma_openai_stored_args,
     .apis = SOMA_API_TALKS,
     .path = soma_openai_path,
+    .tool_names = &soma_openai_shared_names,
+    .call_ids = &soma_openai_shared_names,
+    .fetches = 1u << SOMA_INNER_DOCUMENT,
     .splice = soma_openai_encode,
     .write_request = soma_openai_write_request,
     .framing = SOMA_FRAMING_SSE,
@@ -105,6 +109,9 @@ const soma_dialect_t  soma_openai_chat = {
     .stored_args = soma_openai_stored_args,
     .apis = SOMA_API_TALKS,
     .path = soma_openai_path,
+    .tool_names = &soma_openai_shared_names,
+    .call_ids = &soma_openai_shared_names,
+    .fetches = 1u << SOMA_INNER_DOCUMENT,
     .answers = soma_openai_answered,
     .splice = soma_openai_encode,
     .write_request = soma_openai_write_request,

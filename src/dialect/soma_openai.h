@@ -25,9 +25,6 @@
 #define SOMA_OPENAI_TOKENS_MAX  1000000000000000
 
 
-extern const soma_names_t  soma_openai_tool_names;
-extern const soma_names_t  soma_openai_call_ids;
-
 /* a conversation of another API is answered as a chat */
 soma_api_e soma_openai_answered(soma_api_e api);
 

@@ -12,13 +12,17 @@
 
 
 static int soma_openai_answer_begin(soma_openai_answer_t *answer,
-    soma_pieces_t *out, const soma_inner_event_t *event);
+    const soma_inner_event_t *event);
+static void soma_openai_answer_call(soma_openai_answer_t *answer,
+    soma_openai_open_t *open, soma_pieces_t *out);
 static int soma_openai_answer_delta(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
-static void soma_openai_answer_words(soma_openai_open_t *open,
-    soma_pieces_t *out, soma_str_t text);
+static void soma_openai_answer_words(soma_openai_answer_t *answer,
+    soma_openai_open_t *open, soma_pieces_t *out, soma_str_t text);
 static void soma_openai_answer_close(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
+static void soma_openai_answer_late(soma_openai_answer_t *answer,
+    soma_openai_open_t *open, soma_pieces_t *out);
 static void soma_openai_answer_finish(soma_openai_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_openai_answer_failed(soma_openai_answer_t *answer,
@@ -30,19 +34,14 @@ static soma_openai_open_t *soma_openai_answer_open(
 static soma_str_t soma_openai_answer_quote(soma_arena_t *arena,
     soma_str_t s);
 static int soma_openai_answer_head(soma_openai_answer_t *answer);
-static void soma_openai_answer_chunk(soma_openai_answer_t *answer,
-    soma_pieces_t *out, unsigned choice);
-static void soma_openai_answer_chunk_end(soma_openai_answer_t *answer,
-    soma_pieces_t *out, const char *finish);
-static void soma_openai_answer_role(soma_openai_answer_t *answer,
-    soma_pieces_t *out, unsigned choice);
 
 
 int
 soma_openai_answer_write(soma_openai_answer_t *answer, soma_pieces_t *out,
     const soma_inner_event_t *event)
 {
-    int  rc;
+    int                  rc;
+    soma_openai_open_t  *open;
 
     if (answer->done || answer->failed) {
         return SOMA_OK;
@@ -76,11 +75,29 @@ soma_openai_answer_write(soma_openai_answer_t *answer, soma_pieces_t *out,
         break;
 
     case SOMA_INNER_BEGIN:
-        rc = soma_openai_answer_begin(answer, out, event);
+        rc = soma_openai_answer_begin(answer, event);
         break;
 
     case SOMA_INNER_DELTA:
         rc = soma_openai_answer_delta(answer, out, event);
+        break;
+
+    case SOMA_INNER_SIGNATURE:
+        open = soma_openai_answer_open(answer, event);
+        rc = (open == NULL || answer->completions)
+             ? SOMA_OK : soma_openai_answer_seal(answer, open, event);
+        break;
+
+    case SOMA_INNER_PROBS:
+        rc = soma_openai_answer_probs(answer, out, event);
+        break;
+
+    case SOMA_INNER_CITATION:
+        rc = soma_openai_answer_cite(answer, out, event);
+        break;
+
+    case SOMA_INNER_MEDIA:
+        rc = soma_openai_answer_media(answer, out, event);
         break;
 
     case SOMA_INNER_CLOSE:
@@ -104,9 +121,6 @@ soma_openai_answer_write(soma_openai_answer_t *answer, soma_pieces_t *out,
         break;
 
     default:
-
-        /* citations, signatures and media have no place in a chat */
-
         break;
     }
 
@@ -114,16 +128,24 @@ soma_openai_answer_write(soma_openai_answer_t *answer, soma_pieces_t *out,
 }
 
 
-static int
-soma_openai_answer_begin(soma_openai_answer_t *answer, soma_pieces_t *out,
-    const soma_inner_event_t *event)
+/* at the end of the list */
+
+int
+soma_openai_answer_new(soma_openai_answer_t *answer,
+    const soma_inner_event_t *event, soma_inner_kind_e kind,
+    soma_openai_open_t **result)
 {
+    soma_pieces_t        text, seal;
     soma_openai_open_t  *open;
 
     open = answer->spare;
 
     if (open != NULL) {
         answer->spare = open->next;
+        text = open->text;
+        seal = open->seal;
+        soma_pieces_reset(&text);
+        soma_pieces_reset(&seal);
 
     } else if (answer->nopen++ == SOMA_INNER_OPEN_MAX && answer->stream) {
         return SOMA_DECLINED;
@@ -134,15 +156,19 @@ soma_openai_answer_begin(soma_openai_answer_t *answer, soma_pieces_t *out,
         if (open == NULL) {
             return SOMA_ERROR;
         }
+
+        soma_pieces_init(&text, answer->arena);
+        soma_pieces_init(&seal, answer->arena);
     }
 
     memset(open, 0, sizeof(soma_openai_open_t));
 
     open->choice = event->choice;
     open->block = event->block;
-    open->kind = event->kind;
+    open->kind = kind;
     open->tool = event->tool;
-    soma_pieces_init(&open->text, answer->arena);
+    open->text = text;
+    open->seal = seal;
 
     if (answer->open == NULL) {
         answer->last = &answer->open;
@@ -150,40 +176,75 @@ soma_openai_answer_begin(soma_openai_answer_t *answer, soma_pieces_t *out,
 
     *answer->last = open;
     answer->last = &open->next;
+    *result = open;
 
-    if (event->kind != SOMA_INNER_CALL || answer->completions) {
-        return SOMA_OK;
+    return SOMA_OK;
+}
+
+
+/* a stream is told of a call when its arguments come: a signature before them
+ * has a place in its id */
+
+static int
+soma_openai_answer_begin(soma_openai_answer_t *answer,
+    const soma_inner_event_t *event)
+{
+    int                  rc;
+    soma_openai_open_t  *open;
+
+    rc = soma_openai_answer_new(answer, event, event->kind, &open);
+
+    if (rc != SOMA_OK || event->kind != SOMA_INNER_CALL
+        || answer->completions)
+    {
+        return rc;
     }
 
     open->index = answer->calls[event->choice]++;
+    open->id = soma_openai_answer_quote(answer->arena, event->id);
+    open->name = soma_openai_answer_quote(answer->arena, event->name);
 
-    if (!answer->stream) {
-        open->id = soma_openai_answer_quote(answer->arena, event->id);
-        open->name = soma_openai_answer_quote(answer->arena, event->name);
+    return (open->id.data && open->name.data) ? SOMA_OK : SOMA_ERROR;
+}
 
-        return (open->id.data && open->name.data) ? SOMA_OK : SOMA_ERROR;
+
+static void
+soma_openai_answer_call(soma_openai_answer_t *answer,
+    soma_openai_open_t *open, soma_pieces_t *out)
+{
+    const char  *kind;
+
+    if (open->begun || (answer->old && open->index != 0)) {
+        return;
     }
 
-    soma_openai_answer_role(answer, out, event->choice);
-    soma_openai_answer_chunk(answer, out, event->choice);
-    soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
-    soma_pieces_int(out, open->index);
-    soma_write_quoted(out, "id", event->id);
+    open->begun = 1;
+    kind = (open->tool == SOMA_INNER_CUSTOM) ? "custom" : "function";
 
-    if (event->tool == SOMA_INNER_CUSTOM) {
-        soma_pieces_cstr(out, ",\"type\":\"custom\",\"custom\":{");
-        soma_write_quoted(out, "name", event->name);
-        soma_pieces_cstr(out, ",\"input\":\"\"}}]}");
+    soma_openai_answer_role(answer, out, open->choice);
+    soma_openai_answer_chunk(answer, out, open->choice);
+
+    if (answer->old) {
+        soma_pieces_cstr(out, "{\"function_call\":{");
+        soma_write_raw(out, "name", open->name);
+        soma_pieces_cstr(out, ",\"arguments\":\"\"}}");
 
     } else {
-        soma_pieces_cstr(out, ",\"type\":\"function\",\"function\":{");
-        soma_write_quoted(out, "name", event->name);
-        soma_pieces_cstr(out, ",\"arguments\":\"\"}}]}");
+        soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
+        soma_pieces_int(out, open->index);
+        soma_openai_answer_id(open, out);
+        soma_write_word(out, "type", kind);
+        soma_write_name(out, kind);
+        soma_pieces_char(out, '{');
+        soma_write_raw(out, "name", open->name);
+        soma_write_word(out, open->tool == SOMA_INNER_CUSTOM
+                             ? "input" : "arguments", "");
+        soma_pieces_char(out, '}');
+        soma_openai_answer_extra(open, out);
+        soma_pieces_cstr(out, "}]}");
     }
 
     soma_openai_answer_chunk_end(answer, out, NULL);
-
-    return SOMA_OK;
 }
 
 
@@ -213,6 +274,22 @@ soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
         return SOMA_OK;
     }
 
+    if (open->kind == SOMA_INNER_CALL) {
+        soma_openai_answer_call(answer, open, out);
+
+        if (!open->begun) {
+            return SOMA_OK;
+        }
+    }
+
+    /* it stands beside its signature once more */
+
+    if (open->kind == SOMA_INNER_REASONING
+        && open->text.len + event->text.len <= SOMA_OPENAI_THOUGHT_MAX)
+    {
+        soma_pieces_put(&open->text, event->text.data, event->text.len);
+    }
+
     soma_openai_answer_role(answer, out, event->choice);
     soma_openai_answer_chunk(answer, out, event->choice);
 
@@ -220,7 +297,7 @@ soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
         soma_write_copy(out, "text", event->text);
 
     } else {
-        soma_openai_answer_words(open, out, event->text);
+        soma_openai_answer_words(answer, open, out, event->text);
     }
 
     soma_openai_answer_chunk_end(answer, out, NULL);
@@ -232,8 +309,8 @@ soma_openai_answer_delta(soma_openai_answer_t *answer, soma_pieces_t *out,
 /* more words of a block, as a delta */
 
 static void
-soma_openai_answer_words(soma_openai_open_t *open, soma_pieces_t *out,
-    soma_str_t text)
+soma_openai_answer_words(soma_openai_answer_t *answer,
+    soma_openai_open_t *open, soma_pieces_t *out, soma_str_t text)
 {
     soma_pieces_char(out, '{');
 
@@ -248,6 +325,15 @@ soma_openai_answer_words(soma_openai_open_t *open, soma_pieces_t *out,
         break;
 
     case SOMA_INNER_CALL:
+        open->said = 1;
+
+        if (answer->old) {
+            soma_pieces_cstr(out, "\"function_call\":{");
+            soma_write_copy(out, "arguments", text);
+            soma_pieces_char(out, '}');
+            break;
+        }
+
         soma_pieces_cstr(out, "\"tool_calls\":[{\"index\":");
         soma_pieces_int(out, open->index);
         soma_pieces_cstr(out, open->tool == SOMA_INNER_CUSTOM
@@ -255,7 +341,6 @@ soma_openai_answer_words(soma_openai_open_t *open, soma_pieces_t *out,
         soma_write_copy(out, open->tool == SOMA_INNER_CUSTOM
                              ? "input" : "arguments", text);
         soma_pieces_cstr(out, "}}]");
-        open->said = 1;
         break;
 
     default:
@@ -284,14 +369,18 @@ soma_openai_answer_close(soma_openai_answer_t *answer, soma_pieces_t *out,
         return;
     }
 
-    if (open->kind == SOMA_INNER_CALL && open->tool == SOMA_INNER_FUNCTION
-        && !open->said && !answer->completions)
-    {
-        soma_openai_answer_chunk(answer, out, event->choice);
-        soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
-        soma_pieces_int(out, open->index);
-        soma_pieces_cstr(out, ",\"function\":{\"arguments\":\"{}\"}}]}");
-        soma_openai_answer_chunk_end(answer, out, NULL);
+    if (open->kind == SOMA_INNER_CALL && !answer->completions) {
+        soma_openai_answer_call(answer, open, out);
+
+        if (open->tool == SOMA_INNER_FUNCTION && !open->said && open->begun) {
+            soma_openai_answer_chunk(answer, out, event->choice);
+            soma_openai_answer_words(answer, open, out, SOMA_STR("{}"));
+            soma_openai_answer_chunk_end(answer, out, NULL);
+        }
+    }
+
+    if (open->sealed && !answer->old) {
+        soma_openai_answer_late(answer, open, out);
     }
 
     for (link = &answer->open; *link != open; link = &(*link)->next) {
@@ -306,6 +395,32 @@ soma_openai_answer_close(soma_openai_answer_t *answer, soma_pieces_t *out,
 
     open->next = answer->spare;
     answer->spare = open;
+}
+
+
+/* what is signed is told when it is over; a call's signature that came in time
+ * was told with it */
+
+static void
+soma_openai_answer_late(soma_openai_answer_t *answer,
+    soma_openai_open_t *open, soma_pieces_t *out)
+{
+    if (open->kind == SOMA_INNER_REASONING) {
+        soma_openai_answer_role(answer, out, open->choice);
+        soma_openai_answer_chunk(answer, out, open->choice);
+        soma_pieces_cstr(out, "{\"reasoning_details\":[");
+        soma_openai_answer_detail(open, out);
+        soma_pieces_cstr(out, "]}");
+        soma_openai_answer_chunk_end(answer, out, NULL);
+
+    } else if (open->kind == SOMA_INNER_CALL && open->seal.len != 0) {
+        soma_openai_answer_chunk(answer, out, open->choice);
+        soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
+        soma_pieces_int(out, open->index);
+        soma_openai_answer_extra(open, out);
+        soma_pieces_cstr(out, "}]}");
+        soma_openai_answer_chunk_end(answer, out, NULL);
+    }
 }
 
 
@@ -345,7 +460,8 @@ soma_openai_answer_finish(soma_openai_answer_t *answer, soma_pieces_t *out,
         soma_openai_answer_chunk(answer, out, choice);
         soma_pieces_cstr(out, answer->completions ? ",\"text\":\"\"" : "{}");
         soma_openai_answer_chunk_end(answer, out,
-                                     soma_openai_answer_reason(finish));
+                                     soma_openai_answer_reason(answer,
+                                                               finish));
     }
 }
 
@@ -473,7 +589,7 @@ soma_openai_answer_head(soma_openai_answer_t *answer)
 
 /* up to the value of "delta"; of completions, to where "text" is to come */
 
-static void
+void
 soma_openai_answer_chunk(soma_openai_answer_t *answer, soma_pieces_t *out,
     unsigned choice)
 {
@@ -492,7 +608,7 @@ soma_openai_answer_chunk(soma_openai_answer_t *answer, soma_pieces_t *out,
 }
 
 
-static void
+void
 soma_openai_answer_chunk_end(soma_openai_answer_t *answer, soma_pieces_t *out,
     const char *finish)
 {
@@ -516,7 +632,7 @@ soma_openai_answer_chunk_end(soma_openai_answer_t *answer, soma_pieces_t *out,
 
 /* the first chunk of a choice says whose words follow */
 
-static void
+void
 soma_openai_answer_role(soma_openai_answer_t *answer, soma_pieces_t *out,
     unsigned choice)
 {

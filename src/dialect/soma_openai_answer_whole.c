@@ -19,6 +19,11 @@ static void soma_openai_answer_message(soma_openai_answer_t *answer,
 static unsigned soma_openai_answer_words(soma_openai_answer_t *answer,
     soma_pieces_t *out, unsigned choice, soma_inner_kind_e kind,
     const char *name);
+static unsigned soma_openai_answer_list(soma_openai_answer_t *answer,
+    soma_pieces_t *out, unsigned choice, soma_inner_kind_e kind,
+    const char *before);
+static void soma_openai_answer_details(soma_openai_answer_t *answer,
+    soma_pieces_t *out, unsigned choice);
 static void soma_openai_answer_calls(soma_openai_answer_t *answer,
     soma_pieces_t *out, unsigned choice);
 
@@ -31,8 +36,13 @@ static const char *const  soma_openai_answer_reasons[] = {
 
 
 const char *
-soma_openai_answer_reason(soma_inner_finish_e finish)
+soma_openai_answer_reason(soma_openai_answer_t *answer,
+    soma_inner_finish_e finish)
 {
+    if (answer->old && finish == SOMA_INNER_TOOL_CALLS) {
+        return "function_call";
+    }
+
     return soma_openai_answer_reasons[finish];
 }
 
@@ -77,8 +87,19 @@ soma_openai_answer_choice(soma_openai_answer_t *answer, soma_pieces_t *out,
         soma_pieces_cstr(out, ",\"text\":\"\"");
     }
 
-    soma_pieces_cstr(out, ",\"logprobs\":null,\"finish_reason\":\"");
-    soma_pieces_cstr(out, soma_openai_answer_reason(answer->finish[choice]));
+    if (soma_openai_answer_list(answer, out, choice, SOMA_INNER_OPAQUE,
+                                ",\"logprobs\":{\"content\":[")
+        != 0)
+    {
+        soma_pieces_cstr(out, "],\"refusal\":null}");
+
+    } else {
+        soma_pieces_cstr(out, ",\"logprobs\":null");
+    }
+
+    soma_pieces_cstr(out, ",\"finish_reason\":\"");
+    soma_pieces_cstr(out, soma_openai_answer_reason(answer,
+                                                  answer->finish[choice]));
     soma_pieces_cstr(out, "\"}");
 }
 
@@ -103,11 +124,28 @@ soma_openai_answer_message(soma_openai_answer_t *answer, soma_pieces_t *out,
                                     SOMA_INNER_REASONING,
                                     "reasoning_content");
 
+    soma_openai_answer_details(answer, out, choice);
+
     if (soma_openai_answer_words(answer, out, choice, SOMA_INNER_REFUSAL,
                                  "refusal")
         == 0)
     {
         soma_pieces_cstr(out, ",\"refusal\":null");
+    }
+
+    if (soma_openai_answer_list(answer, out, choice,
+                                SOMA_INNER_SEARCH_RESULT,
+                                ",\"annotations\":[")
+        != 0)
+    {
+        soma_pieces_char(out, ']');
+    }
+
+    if (soma_openai_answer_list(answer, out, choice, SOMA_INNER_IMAGE,
+                                ",\"images\":[")
+        != 0)
+    {
+        soma_pieces_char(out, ']');
     }
 
     soma_openai_answer_calls(answer, out, choice);
@@ -155,6 +193,55 @@ soma_openai_answer_words(soma_openai_answer_t *answer, soma_pieces_t *out,
 }
 
 
+/* what is kept of one kind, one behind the other, behind "before"; how many */
+
+static unsigned
+soma_openai_answer_list(soma_openai_answer_t *answer, soma_pieces_t *out,
+    unsigned choice, soma_inner_kind_e kind, const char *before)
+{
+    unsigned             n;
+    soma_openai_open_t  *open;
+
+    n = 0;
+
+    for (open = answer->open; open; open = open->next) {
+
+        if (open->choice == choice && open->kind == kind
+            && open->text.len != 0)
+        {
+            soma_pieces_cstr(out, n++ == 0 ? before : ",");
+            soma_pieces_join(out, &open->text);
+        }
+    }
+
+    return n;
+}
+
+
+static void
+soma_openai_answer_details(soma_openai_answer_t *answer, soma_pieces_t *out,
+    unsigned choice)
+{
+    unsigned             n;
+    soma_openai_open_t  *open;
+
+    n = 0;
+
+    for (open = answer->open; open; open = open->next) {
+
+        if (open->choice == choice && open->kind == SOMA_INNER_REASONING
+            && open->sealed)
+        {
+            soma_pieces_cstr(out, n++ == 0 ? ",\"reasoning_details\":["
+                                           : ",");
+            soma_openai_answer_detail(open, out);
+        }
+    }
+
+    soma_pieces_cstr(out, n != 0 ? "]" : "");
+}
+
+
 static void
 soma_openai_answer_calls(soma_openai_answer_t *answer, soma_pieces_t *out,
     unsigned choice)
@@ -180,15 +267,25 @@ soma_openai_answer_calls(soma_openai_answer_t *answer, soma_pieces_t *out,
             text = SOMA_STR("{}");
         }
 
+        if (answer->old) {
+            soma_pieces_cstr(out, ",\"function_call\":{");
+            soma_write_raw(out, "name", open->name);
+            soma_write_text(out, "arguments", text);
+            soma_pieces_char(out, '}');
+            return;
+        }
+
         soma_pieces_cstr(out, open->index == 0 ? ",\"tool_calls\":[{"
                                                : ",{");
-        soma_write_raw(out, "id", open->id);
+        soma_openai_answer_id(open, out);
         soma_write_word(out, "type", custom ? "custom" : "function");
         soma_write_name(out, custom ? "custom" : "function");
         soma_pieces_char(out, '{');
         soma_write_raw(out, "name", open->name);
         soma_write_text(out, custom ? "input" : "arguments", text);
-        soma_pieces_cstr(out, "}}");
+        soma_pieces_char(out, '}');
+        soma_openai_answer_extra(open, out);
+        soma_pieces_char(out, '}');
     }
 
     if (answer->calls[choice] != 0) {

@@ -132,7 +132,8 @@ soma_openai_event_end(soma_openai_read_t *w, soma_ask_t *ask)
     }
 
     if (w->usage && !w->any && w->read.whole && !ask->usage_asked
-        && (ask->api == SOMA_API_CHAT || ask->api == SOMA_API_COMPLETIONS))
+        && (answer->api == SOMA_API_CHAT
+            || answer->api == SOMA_API_COMPLETIONS))
     {
         return SOMA_EVENT_DROP;
     }

@@ -28,9 +28,6 @@ static int soma_openai_events_probs(soma_events_t *events, unsigned index,
     soma_str_t choice);
 static int soma_openai_events_finish(soma_events_t *events, unsigned index,
     soma_str_t choice);
-static int soma_openai_events_error(soma_events_t *events, soma_str_t chunk);
-static int soma_openai_events_status(soma_str_t type, soma_str_t code,
-    soma_str_t error);
 
 
 int
@@ -187,6 +184,7 @@ soma_openai_events_message(soma_events_t *events, unsigned index,
     soma_str_t message)
 {
     if (soma_openai_events_thought(events, index, message) != SOMA_OK
+        || soma_openai_events_details(events, index, message) != SOMA_OK
         || soma_openai_events_content(events, index, message) != SOMA_OK
         || soma_openai_events_words(events, index, SOMA_INNER_REFUSAL,
                                     soma_events_inside(message, "refusal"))
@@ -289,12 +287,36 @@ static int
 soma_openai_events_thought(soma_events_t *events, unsigned index,
     soma_str_t message)
 {
-    soma_str_t  text;
+    soma_str_t         text, name;
+    soma_json_iter_t   it;
+    soma_json_value_t  details, detail;
 
     text = soma_events_inside(message, "reasoning_content");
 
     if (text.len == 0) {
         text = soma_events_inside(message, "reasoning");
+    }
+
+    if (text.len == 0
+        && soma_json_get(message, "reasoning_details", &details) == SOMA_OK
+        && soma_json_first(&it, details.text) == SOMA_OK && !it.object)
+    {
+        while (soma_json_next(&it, &name, &detail) == SOMA_OK) {
+            text = soma_events_inside(detail.text, "text");
+
+            if (text.len == 0) {
+                text = soma_events_inside(detail.text, "summary");
+            }
+
+            if (soma_openai_events_words(events, index, SOMA_INNER_REASONING,
+                                         text)
+                != SOMA_OK)
+            {
+                return SOMA_ERROR;
+            }
+        }
+
+        return SOMA_OK;
     }
 
     return soma_openai_events_words(events, index, SOMA_INNER_REASONING,
@@ -481,7 +503,7 @@ soma_openai_events_reason(soma_str_t reason)
 
 /* {"error": {...}}, {"error": "..."}, {"object": "error", ...} */
 
-static int
+int
 soma_openai_events_error(soma_events_t *events, soma_str_t chunk)
 {
     soma_str_t         type, code, text;
@@ -519,7 +541,7 @@ soma_openai_events_error(soma_events_t *events, soma_str_t chunk)
 
 /* by a code that is a status, or by what it is called */
 
-static int
+int
 soma_openai_events_status(soma_str_t type, soma_str_t code, soma_str_t error)
 {
     size_t             i;

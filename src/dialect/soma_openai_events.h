@@ -39,5 +39,19 @@ int soma_openai_events_calls(soma_events_t *events, unsigned choice,
     soma_str_t message);
 int soma_openai_events_usage(soma_events_t *events, soma_str_t chunk);
 
+/* soma_openai_events_seals.c: of a message its reasoning_details, of a call
+ * its extra_content */
+int soma_openai_events_details(soma_events_t *events, unsigned index,
+    soma_str_t message);
+int soma_openai_events_extra(soma_events_t *events, soma_events_open_t *open,
+    soma_str_t call);
+
+
+/* errors of all of OpenAI's APIs: FAILED where an object has one, and the
+ * status that goes with what it says */
+int soma_openai_events_error(soma_events_t *events, soma_str_t chunk);
+int soma_openai_events_status(soma_str_t type, soma_str_t code,
+    soma_str_t error);
+
 
 #endif /* SOMA_OPENAI_EVENTS_H */

@@ -76,6 +76,7 @@ soma_openai_events_call(soma_events_t *events, unsigned choice,
     soma_str_t call)
 {
     soma_str_t           id;
+    const char          *member;
     soma_json_value_t    function;
     soma_events_open_t  *open;
 
@@ -91,27 +92,35 @@ soma_openai_events_call(soma_events_t *events, unsigned choice,
 
     /* some servers write both, and leave one of them empty */
 
-    if (soma_json_get(call, "function", &function) == SOMA_OK
-        && function.type == SOMA_JSON_OBJECT
-        && !soma_str_is(soma_events_inside(call, "type"), "custom"))
+    member = "arguments";
+
+    if (soma_json_get(call, "function", &function) != SOMA_OK
+        || function.type != SOMA_JSON_OBJECT
+        || soma_str_is(soma_events_inside(call, "type"), "custom"))
     {
-        return soma_openai_events_fill(events, open, id, function.text,
-                                       "arguments");
+        if (soma_json_get(call, "custom", &function) == SOMA_OK
+            && function.type == SOMA_JSON_OBJECT)
+        {
+            open->tool = SOMA_INNER_CUSTOM;
+            member = "input";
+
+        } else {
+            function.text = SOMA_STR("{}");
+        }
     }
 
-    if (soma_json_get(call, "custom", &function) == SOMA_OK
-        && function.type == SOMA_JSON_OBJECT)
-    {
-        open->tool = SOMA_INNER_CUSTOM;
+    /* the signature is of the call, and comes with its name */
 
-        return soma_openai_events_fill(events, open, id, function.text,
-                                       "input");
+    if (soma_events_name(events, open, id,
+                         soma_openai_events_plain(events, function.text,
+                                                  "name"))
+        != SOMA_OK
+        || soma_openai_events_extra(events, open, call) != SOMA_OK)
+    {
+        return SOMA_ERROR;
     }
 
-    function.text = SOMA_STR("{}");
-
-    return soma_openai_events_fill(events, open, id, function.text,
-                                   "arguments");
+    return soma_openai_events_fill(events, open, id, function.text, member);
 }
 
 

@@ -74,6 +74,7 @@ soma_openai_events_counts(soma_events_t *events, soma_str_t object)
     soma_events_count(object, "prompt_cache_hit_tokens",
                       &usage->cached_tokens);
     soma_events_count(object, "cached_tokens", &usage->cached_tokens);
+    soma_events_count(object, "num_cached_tokens", &usage->cached_tokens);
     soma_events_count(object, "num_search_queries", &usage->queries);
 
     if (soma_json_get(object, "prompt_tokens_details", &inner) == SOMA_OK) {

@@ -57,10 +57,12 @@ void
 soma_openai_fault_event(soma_out_t *out, const soma_ask_t *ask,
     soma_fault_e fault, soma_str_t code, soma_str_t message)
 {
+    /* nothing follows: a client takes [DONE] for a proper end */
+
     if (ask->api == SOMA_API_CHAT || ask->api == SOMA_API_COMPLETIONS) {
         soma_put_cstr(out, "data: {");
         soma_openai_error(out, fault, code, message);
-        soma_put_cstr(out, "}\n\ndata: [DONE]\n\n");
+        soma_put_cstr(out, "}\n\n");
         return;
     }
 

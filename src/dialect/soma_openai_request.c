@@ -12,6 +12,10 @@
 static int soma_openai_request_input(soma_fill_t *r, const soma_fill_member_t
     *member, soma_json_value_t *value);
 static int soma_openai_request_tokens(soma_json_value_t *value);
+static int soma_openai_request_modalities(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
+static int soma_openai_request_reasoning(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
 static int soma_openai_request_format(soma_fill_t *r, const soma_fill_member_t
     *member, soma_json_value_t *value);
 
@@ -25,6 +29,10 @@ static const soma_fill_member_t  soma_openai_request_members[] = {
     { soma_string("tools"), soma_openai_toolset, 0 },
     { soma_string("tool_choice"), soma_openai_toolset_choice, 0 },
     { soma_string("parallel_tool_calls"), soma_openai_toolset_parallel, 0 },
+    { soma_string("functions"), soma_openai_toolset_functions, 0 },
+    { soma_string("function_call"), soma_openai_toolset_function, 0 },
+    { soma_string("modalities"), soma_openai_request_modalities, 0 },
+    { soma_string("reasoning"), soma_openai_request_reasoning, 0 },
     { soma_string("response_format"), soma_openai_request_format, 0 },
     { soma_string("reasoning_effort"), soma_openai_request_effort, 0 },
     { soma_string("stop"), soma_fill_stop, 0 },
@@ -207,6 +215,95 @@ soma_openai_request_tokens(soma_json_value_t *value)
     }
 
     return (rc == SOMA_DONE) ? SOMA_OK : SOMA_DECLINED;
+}
+
+
+/* words alone are what every answer is of */
+
+static int
+soma_openai_request_modalities(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value)
+{
+    soma_str_t         name, word;
+    soma_json_iter_t   it;
+    soma_json_value_t  each;
+
+    if (value->type != SOMA_JSON_ARRAY
+        || soma_json_first(&it, value->text) != SOMA_OK)
+    {
+        return soma_fill_fail(r, "\"", member->name, "\" must be an array");
+    }
+
+    while (soma_json_next(&it, &name, &each) == SOMA_OK) {
+
+        if (soma_fill_inside(&each, &word) == SOMA_OK
+            && soma_str_is(word, "text"))
+        {
+            continue;
+        }
+
+        if (soma_inner_other(r->request, member->name, value->text)
+            != SOMA_OK)
+        {
+            *r->error = "the request has more than 64 members that are not "
+                        "known";
+            return SOMA_ERROR;
+        }
+
+        break;
+    }
+
+    return SOMA_OK;
+}
+
+
+/* what gateways of several providers are asked with: an effort, or a budget
+ * of tokens, and whether the reasoning is to be seen */
+
+static int
+soma_openai_request_reasoning(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value)
+{
+    soma_fill_member_t     effort;
+    soma_json_value_t      inner;
+    soma_inner_request_t  *request;
+
+    request = r->request;
+
+    if (value->type != SOMA_JSON_OBJECT) {
+        return soma_fill_fail(r, "\"", member->name, "\" must be an object");
+    }
+
+    if (soma_json_get(value->text, "exclude", &inner) == SOMA_OK
+        && inner.type == SOMA_JSON_TRUE)
+    {
+        request->show_said = 1;
+        request->show = 0;
+    }
+
+    if (soma_json_get(value->text, "max_tokens", &inner) == SOMA_OK
+        && inner.type != SOMA_JSON_NULL)
+    {
+        request->reasoning_member = SOMA_STR("reasoning.max_tokens");
+
+        if (soma_json_int(&inner, &request->budget) != SOMA_OK
+            || request->budget < 0)
+        {
+            *r->error = "\"reasoning.max_tokens\" must be a whole number";
+            return SOMA_ERROR;
+        }
+    }
+
+    if (soma_json_get(value->text, "effort", &inner) != SOMA_OK
+        || inner.type == SOMA_JSON_NULL)
+    {
+        return SOMA_OK;
+    }
+
+    effort = *member;
+    effort.name = SOMA_STR("reasoning.effort");
+
+    return soma_openai_request_effort(r, &effort, &inner);
 }
 
 

@@ -51,6 +51,10 @@ int soma_openai_toolset(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value);
 int soma_openai_toolset_flat(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
+int soma_openai_toolset_functions(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
+int soma_openai_toolset_function(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
 int soma_openai_toolset_choice(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
 int soma_openai_toolset_parallel(soma_fill_t *r,
@@ -75,6 +79,32 @@ int soma_openai_turns_document(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t file);
 int soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t function);
+
+
+/* soma_openai_thoughts.c: what a message of the assistant's says of its
+ * reasoning, as blocks; and the signature of a call, wherever the client put
+ * it */
+int soma_openai_thoughts(soma_fill_t *r, soma_inner_block_t ***last,
+    soma_str_t message);
+int soma_openai_thoughts_call(soma_fill_t *r, soma_inner_block_t *block,
+    soma_str_t message, soma_str_t call);
+
+
+/* the type of a tool of the form that was before tools; the maker of one of a
+ * namespace, whose name is its type */
+#define SOMA_OPENAI_OLD    "functions"
+#define SOMA_OPENAI_SPACE  "openai-namespace"
+
+/* whether the client speaks the old form, and is to be answered in it */
+unsigned soma_openai_toolset_old(const soma_inner_request_t *request);
+
+/* a tool of a namespace as the others know it: SOMA_OK or SOMA_ERROR; and
+ * back, the namespace and what the tool is called in it: empty, and *name as
+ * it is, where it is in none */
+int soma_openai_toolset_joined(soma_arena_t *arena, soma_str_t space,
+    soma_str_t name, soma_str_t *whole);
+soma_str_t soma_openai_toolset_spacename(const soma_inner_request_t *request,
+    soma_str_t *name);
 
 
 #endif /* SOMA_OPENAI_REQUEST_H */

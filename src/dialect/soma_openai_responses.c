@@ -6,6 +6,7 @@
  */
 
 
+#include "soma_openai_request.h"
 #include "soma_openai_responses.h"
 #include "soma_write.h"
 
@@ -296,6 +297,7 @@ static soma_openai_item_t *
 soma_openai_responses_new(soma_openai_responses_t *answer,
     const soma_inner_event_t *event)
 {
+    soma_str_t           name, space;
     const char          *prefix;
     soma_openai_item_t  *item;
 
@@ -328,10 +330,18 @@ soma_openai_responses_new(soma_openai_responses_t *answer,
     if (item->kind == SOMA_INNER_CALL) {
         item->call = soma_openai_responses_quote(answer->arena, "", event->id,
                                                  0);
-        item->name = soma_openai_responses_quote(answer->arena, "",
-                                                 event->name, 0);
+        name = event->name;
+        space = soma_openai_toolset_spacename(answer->request, &name);
+        item->name = soma_openai_responses_quote(answer->arena, "", name, 0);
 
-        if (item->call.data == NULL || item->name.data == NULL) {
+        if (space.len != 0) {
+            item->space = soma_openai_responses_quote(answer->arena, "",
+                                                      space, 0);
+        }
+
+        if (item->call.data == NULL || item->name.data == NULL
+            || (space.len != 0 && item->space.data == NULL))
+        {
             return NULL;
         }
     }

@@ -52,6 +52,8 @@ struct soma_openai_item_s {
     soma_str_t            id;           /* raw: with quotes */
     soma_str_t            call;         /* raw: with quotes, likewise */
     soma_str_t            name;
+    soma_str_t            space;        /* its namespace, likewise; data NULL:
+                                           it has none */
     soma_pieces_t         seal;         /* encrypted_content */
     unsigned              nparts;
     unsigned              open;         /* of them, that are not closed */
@@ -71,6 +73,8 @@ typedef struct {
     int64_t               max_tokens;   /* as it was asked, -1: it was not */
     int64_t               cost;         /* nano-USD, in a stream's usage; -1:
                                            not told */
+    const soma_inner_request_t  *request;   /* that is answered; NULL: it is
+                                               not known */
     unsigned              stream:1;
 
     /* private */

@@ -284,6 +284,7 @@ soma_openai_responses_call(soma_openai_item_t *item, soma_pieces_t *out)
     }
 
     soma_write_raw(out, "call_id", item->call);
+    soma_write_raw(out, "namespace", item->space);
     soma_write_raw(out, "name", item->name);
     soma_write_text(out, custom ? "input" : "arguments",
                     item->done ? item->parts->text : SOMA_STR(""));

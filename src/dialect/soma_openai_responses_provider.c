@@ -2,35 +2,44 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * OpenAI as a provider that is asked by its Responses API, whatever its
- * clients speak: some of its models do all they can by that one alone.
+ * A provider of OpenAI's that is asked by its Responses API whoever asks.
+ * Clients of OpenAI's own dialect have their bytes passed to all of its
+ * endpoints but those of chats and completions.
  */
 
 
 #include "soma_openai.h"
+#include "soma_openai_responses.h"
+#include "soma_openai_responses_events.h"
 #include "soma_openai_responses_write.h"
+#include "soma_openai_shared.h"
 
 
-static soma_api_e soma_openai_responses_provider_answers(soma_api_e api);
-static soma_str_t soma_openai_responses_provider_path(soma_arena_t *arena,
+#define SOMA_OPENAI_RESPONSES_ASKED                                           \
+    (1u << SOMA_API_CHAT | 1u << SOMA_API_COMPLETIONS)
+
+
+static soma_api_e soma_openai_responses_answers(soma_api_e api);
+static soma_str_t soma_openai_responses_path(soma_arena_t *arena,
     const soma_inner_request_t *request);
-static int soma_openai_responses_provider_write(soma_pieces_t *out,
+static int soma_openai_responses_said(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_ask_t *ask,
     soma_inner_loss_t *loss);
-static soma_openai_responses_events_t *soma_openai_responses_provider_decoder(
+static soma_openai_responses_events_t *soma_openai_responses_decoder(
     soma_decoder_t *decoder);
-static int soma_openai_responses_provider_whole(soma_decoder_t *decoder,
+static int soma_openai_responses_read_whole(soma_decoder_t *decoder,
     soma_str_t body);
-static int soma_openai_responses_provider_event(soma_decoder_t *decoder,
+static int soma_openai_responses_read_event(soma_decoder_t *decoder,
     soma_sse_event_t *event);
-static int soma_openai_responses_provider_end(soma_decoder_t *decoder);
+static int soma_openai_responses_read_end(soma_decoder_t *decoder);
 
 
 const soma_dialect_t  soma_openai_responses = {
     .name = soma_string("openai-responses"),
 
     .kin = &soma_openai,
-    .kin_apis = ~(1u << SOMA_API_CHAT | 1u << SOMA_API_COMPLETIONS),
+    .kin_apis = ~SOMA_OPENAI_RESPONSES_ASKED,
+
     .want = soma_openai_want,
     .prompt = &soma_openai_prompt,
 
@@ -38,34 +47,35 @@ const soma_dialect_t  soma_openai_responses = {
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_openai_args,
     .stored_args = soma_openai_stored_args,
-    .apis = SOMA_API_TALKS,
-    .path = soma_openai_responses_provider_path,
-    .answers = soma_openai_responses_provider_answers,
-    .tool_names = &soma_openai_tool_names,
-    .call_ids = &soma_openai_call_ids,
+    .apis = SOMA_OPENAI_RESPONSES_ASKED,
+    .path = soma_openai_responses_path,
+    .answers = soma_openai_responses_answers,
     .splice = soma_openai_encode,
-    .write_request = soma_openai_responses_provider_write,
+    .write_request = soma_openai_responses_said,
+    .tool_names = &soma_openai_shared_names,
+    .call_ids = &soma_openai_shared_names,
     .framing = SOMA_FRAMING_SSE,
     .body = soma_openai_body,
     .event = soma_openai_event,
     .part = soma_openai_part,
     .verdict = soma_openai_verdict,
     .refusal = soma_openai_refusal,
-    .read_whole = soma_openai_responses_provider_whole,
-    .read_event = soma_openai_responses_provider_event,
-    .read_end = soma_openai_responses_provider_end
+    .read_whole = soma_openai_responses_read_whole,
+    .read_event = soma_openai_responses_read_event,
+    .read_end = soma_openai_responses_read_end
 };
 
 
 static soma_api_e
-soma_openai_responses_provider_answers(soma_api_e api)
+soma_openai_responses_answers(soma_api_e api)
 {
-    return (1u << api & SOMA_API_TALKS) ? SOMA_API_RESPONSES : api;
+    return (SOMA_OPENAI_RESPONSES_ASKED >> api & 1) ? SOMA_API_RESPONSES
+                                                    : api;
 }
 
 
 static soma_str_t
-soma_openai_responses_provider_path(soma_arena_t *arena,
+soma_openai_responses_path(soma_arena_t *arena,
     const soma_inner_request_t *request)
 {
     (void) arena;
@@ -76,24 +86,18 @@ soma_openai_responses_provider_path(soma_arena_t *arena,
 
 
 static int
-soma_openai_responses_provider_write(soma_pieces_t *out,
+soma_openai_responses_said(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_ask_t *ask,
     soma_inner_loss_t *loss)
 {
     (void) ask;
-
-    if (request->task != SOMA_INNER_CONVERSATION && request->nturns > 1) {
-        return soma_inner_lose(loss, SOMA_STR("prompt"),
-                               "of several texts "
-                               SOMA_OPENAI_RESPONSES_WHY);
-    }
 
     return soma_openai_responses_write_request(out, request, loss);
 }
 
 
 static soma_openai_responses_events_t *
-soma_openai_responses_provider_decoder(soma_decoder_t *decoder)
+soma_openai_responses_decoder(soma_decoder_t *decoder)
 {
     soma_arena_t                    *arena;
     soma_openai_responses_events_t  *answer;
@@ -116,7 +120,8 @@ soma_openai_responses_provider_decoder(soma_decoder_t *decoder)
     answer->events.sink = decoder->sink;
     answer->events.data = decoder->data;
     answer->events.seed = decoder->seed;
-    answer->request = decoder->request;
+    answer->events.request = decoder->request;
+    answer->events.names = &soma_openai_shared_names;
 
     decoder->state = answer;
 
@@ -125,11 +130,11 @@ soma_openai_responses_provider_decoder(soma_decoder_t *decoder)
 
 
 static int
-soma_openai_responses_provider_whole(soma_decoder_t *decoder, soma_str_t body)
+soma_openai_responses_read_whole(soma_decoder_t *decoder, soma_str_t body)
 {
     soma_openai_responses_events_t  *answer;
 
-    answer = soma_openai_responses_provider_decoder(decoder);
+    answer = soma_openai_responses_decoder(decoder);
 
     return answer ? soma_openai_responses_events_whole(answer, body)
                   : SOMA_ERROR;
@@ -137,12 +142,12 @@ soma_openai_responses_provider_whole(soma_decoder_t *decoder, soma_str_t body)
 
 
 static int
-soma_openai_responses_provider_event(soma_decoder_t *decoder,
+soma_openai_responses_read_event(soma_decoder_t *decoder,
     soma_sse_event_t *event)
 {
     soma_openai_responses_events_t  *answer;
 
-    answer = soma_openai_responses_provider_decoder(decoder);
+    answer = soma_openai_responses_decoder(decoder);
 
     return answer ? soma_openai_responses_events_event(answer, event->data)
                   : SOMA_ERROR;
@@ -150,11 +155,11 @@ soma_openai_responses_provider_event(soma_decoder_t *decoder,
 
 
 static int
-soma_openai_responses_provider_end(soma_decoder_t *decoder)
+soma_openai_responses_read_end(soma_decoder_t *decoder)
 {
     soma_openai_responses_events_t  *answer;
 
-    answer = soma_openai_responses_provider_decoder(decoder);
+    answer = soma_openai_responses_decoder(decoder);
 
     return answer ? soma_openai_responses_events_end(answer) : SOMA_ERROR;
 }

@@ -248,6 +248,15 @@ soma_openai_responses_called(soma_openai_responses_turn_t *t,
         return SOMA_ERROR;
     }
 
+    if (soma_fill_name(r, item, "namespace", &type) == SOMA_OK
+        && type.len != 0
+        && soma_openai_toolset_joined(r->arena, type, block->name,
+                                      &block->name)
+           != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
     (void) soma_fill_text(item, "type", &type);
 
     if (soma_str_is(type, "custom_tool_call")) {

@@ -14,6 +14,11 @@ static int soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
 static int soma_openai_toolset_room(soma_fill_t *r, size_t n);
 static int soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
     soma_str_t text, unsigned flat);
+static int soma_openai_toolset_members(soma_fill_t *r,
+    soma_inner_toolset_t *tool, soma_str_t function);
+static unsigned soma_openai_toolset_spaced(soma_str_t tool);
+static size_t soma_openai_toolset_count(soma_str_t tool);
+static int soma_openai_toolset_space(soma_fill_t *r, soma_str_t space);
 static int soma_openai_toolset_name(soma_fill_t *r, soma_str_t tool,
     soma_str_t *name);
 static int soma_openai_toolset_chosen(soma_fill_t *r,
@@ -63,8 +68,9 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
         return SOMA_ERROR;
     }
 
-    for (size = 0; soma_json_next(&it, &name, &tool) == SOMA_OK; size++) {
-        /* void */
+    for (size = 0; soma_json_next(&it, &name, &tool) == SOMA_OK; /* void */ )
+    {
+        size += flat ? soma_openai_toolset_count(tool.text) : 1;
     }
 
     if (size == 0) {
@@ -81,6 +87,15 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
 
     while ((rc = soma_json_next(&it, &name, &tool)) == SOMA_OK) {
 
+        if (flat && soma_openai_toolset_spaced(tool.text)) {
+
+            if (soma_openai_toolset_space(r, tool.text) != SOMA_OK) {
+                return SOMA_ERROR;
+            }
+
+            continue;
+        }
+
         last = &request->tools[request->ntools++];
 
         if (soma_openai_toolset_tool(r, last, tool.text, flat) != SOMA_OK) {
@@ -94,6 +109,198 @@ soma_openai_toolset_list(soma_fill_t *r, soma_json_value_t *value,
     }
 
     return SOMA_OK;
+}
+
+
+/* tools in a namespace are its own list within the list */
+
+static unsigned
+soma_openai_toolset_spaced(soma_str_t tool)
+{
+    soma_str_t  type;
+
+    return soma_fill_text(tool, "type", &type) == SOMA_OK
+           && soma_str_is(type, "namespace");
+}
+
+
+static size_t
+soma_openai_toolset_count(soma_str_t tool)
+{
+    size_t             n;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  tools, each;
+
+    if (!soma_openai_toolset_spaced(tool)) {
+        return 1;
+    }
+
+    if (soma_json_get(tool, "tools", &tools) != SOMA_OK
+        || tools.type != SOMA_JSON_ARRAY
+        || soma_json_first(&it, tools.text) != SOMA_OK)
+    {
+        return 0;
+    }
+
+    for (n = 0; soma_json_next(&it, &name, &each) == SOMA_OK; n++) {
+        /* void */
+    }
+
+    return n;
+}
+
+
+/* to all others each of them is a tool NAMESPACE__NAME; its type says which
+ * namespace that was */
+
+static int
+soma_openai_toolset_space(soma_fill_t *r, soma_str_t space)
+{
+    soma_str_t             its, name, whole;
+    soma_json_iter_t       it;
+    soma_json_value_t      tools, each;
+    soma_inner_toolset_t  *tool;
+
+    if (soma_fill_name(r, space, "name", &its) != SOMA_OK
+        || soma_json_get(space, "tools", &tools) != SOMA_OK
+        || tools.type != SOMA_JSON_ARRAY
+        || soma_json_first(&it, tools.text) != SOMA_OK)
+    {
+        *r->error = "a namespace must have a \"name\" and \"tools\"";
+        return SOMA_ERROR;
+    }
+
+    while (soma_json_next(&it, &name, &each) == SOMA_OK) {
+        tool = &r->request->tools[r->request->ntools++];
+
+        if (soma_openai_toolset_tool(r, tool, each.text, 1) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+        if (tool->kind == SOMA_INNER_HOSTED) {
+            continue;
+        }
+
+        if (soma_openai_toolset_joined(r->arena, its, tool->name, &whole)
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
+
+        tool->name = whole;
+        tool->type = its;
+        tool->maker = SOMA_STR(SOMA_OPENAI_SPACE);
+    }
+
+    return SOMA_OK;
+}
+
+
+int
+soma_openai_toolset_joined(soma_arena_t *arena, soma_str_t space,
+    soma_str_t name, soma_str_t *whole)
+{
+    soma_pieces_t  out;
+
+    soma_pieces_init(&out, arena);
+    soma_pieces_put(&out, space.data, space.len);
+    soma_pieces_cstr(&out, "__");
+    soma_pieces_put(&out, name.data, name.len);
+
+    return soma_pieces_whole(&out, whole);
+}
+
+
+soma_str_t
+soma_openai_toolset_spacename(const soma_inner_request_t *request,
+    soma_str_t *name)
+{
+    unsigned                     i;
+    const soma_inner_toolset_t  *tool;
+
+    for (i = 0; request != NULL && i < request->ntools; i++) {
+        tool = &request->tools[i];
+
+        if (tool->kind != SOMA_INNER_HOSTED
+            && soma_str_is(tool->maker, SOMA_OPENAI_SPACE)
+            && soma_str_eq(tool->name, *name))
+        {
+            name->data += tool->type.len + 2;
+            name->len -= tool->type.len + 2;
+            return tool->type;
+        }
+    }
+
+    return (soma_str_t) soma_str_null;
+}
+
+
+/* the form of before tools: a list of functions */
+
+int
+soma_openai_toolset_functions(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value)
+{
+    size_t                 size;
+    soma_str_t             name;
+    soma_json_iter_t       it;
+    soma_json_value_t      function;
+    soma_inner_request_t  *request;
+    soma_inner_toolset_t  *tool;
+
+    request = r->request;
+
+    if (value->type != SOMA_JSON_ARRAY
+        || soma_json_first(&it, value->text) != SOMA_OK)
+    {
+        return soma_fill_fail(r, "\"", member->name, "\" must be an array");
+    }
+
+    for (size = 0; soma_json_next(&it, &name, &function) == SOMA_OK; size++) {
+        /* void */
+    }
+
+    if (size == 0) {
+        return SOMA_OK;
+    }
+
+    if (soma_openai_toolset_room(r, size) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    (void) soma_json_first(&it, value->text);
+
+    while (soma_json_next(&it, &name, &function) == SOMA_OK) {
+        tool = &request->tools[request->ntools++];
+
+        tool->type = SOMA_STR(SOMA_OPENAI_OLD);
+
+        if (soma_openai_toolset_members(r, tool, function.text) != SOMA_OK) {
+            return soma_fill_fail(r, "each of \"", member->name,
+                                  "\" must have a \"name\"");
+        }
+    }
+
+    return SOMA_OK;
+}
+
+
+/* "auto", "none", or an object with a name */
+
+int
+soma_openai_toolset_function(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value)
+{
+    return soma_openai_toolset_choice(r, member, value);
+}
+
+
+unsigned
+soma_openai_toolset_old(const soma_inner_request_t *request)
+{
+    return request != NULL && request->ntools != 0
+           && soma_str_is(request->tools[0].type, SOMA_OPENAI_OLD);
 }
 
 
@@ -138,7 +345,7 @@ static int
 soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
     soma_str_t text, unsigned flat)
 {
-    soma_json_value_t  function, value;
+    soma_json_value_t  function;
 
     (void) soma_fill_name(r, text, "type", &tool->type);
 
@@ -163,33 +370,49 @@ soma_openai_toolset_tool(soma_fill_t *r, soma_inner_toolset_t *tool,
         function.text = SOMA_STR("{}");
     }
 
-    if (soma_fill_name(r, function.text, "name", &tool->name) != SOMA_OK) {
+    if (soma_openai_toolset_members(r, tool, function.text) != SOMA_OK) {
         *r->error = flat ? "each of \"tools\" must have a \"name\""
                          : "each of \"tools\" must have a \"function\" with "
                            "a \"name\"";
         return SOMA_ERROR;
     }
 
-    (void) soma_fill_text(function.text, "description", &tool->about);
+    tool->cache = soma_fill_cache(text);
 
-    if (soma_json_get(function.text, "parameters", &value) == SOMA_OK
+    return SOMA_OK;
+}
+
+
+/* SOMA_DECLINED: it has no name */
+
+static int
+soma_openai_toolset_members(soma_fill_t *r, soma_inner_toolset_t *tool,
+    soma_str_t function)
+{
+    soma_json_value_t  value;
+
+    if (soma_fill_name(r, function, "name", &tool->name) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    (void) soma_fill_text(function, "description", &tool->about);
+
+    if (soma_json_get(function, "parameters", &value) == SOMA_OK
         && value.type != SOMA_JSON_NULL)
     {
         tool->schema = value.text;
     }
 
-    if (soma_json_get(function.text, "format", &value) == SOMA_OK) {
+    if (soma_json_get(function, "format", &value) == SOMA_OK) {
         tool->grammar = value.text;
     }
 
-    if (soma_json_get(function.text, "strict", &value) == SOMA_OK
+    if (soma_json_get(function, "strict", &value) == SOMA_OK
         && value.type != SOMA_JSON_NULL)
     {
         tool->strict_said = 1;
         tool->strict = (value.type == SOMA_JSON_TRUE);
     }
-
-    tool->cache = soma_fill_cache(text);
 
     return SOMA_OK;
 }
@@ -268,6 +491,7 @@ soma_openai_toolset_chosen(soma_fill_t *r, const soma_fill_member_t *member,
 static int
 soma_openai_toolset_name(soma_fill_t *r, soma_str_t tool, soma_str_t *name)
 {
+    soma_str_t         space;
     soma_json_value_t  inner;
 
     if (soma_json_get(tool, "function", &inner) != SOMA_OK
@@ -276,7 +500,14 @@ soma_openai_toolset_name(soma_fill_t *r, soma_str_t tool, soma_str_t *name)
         inner.text = tool;
     }
 
-    return soma_fill_name(r, inner.text, "name", name);
+    if (soma_fill_name(r, inner.text, "name", name) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    return (soma_fill_name(r, inner.text, "namespace", &space) == SOMA_OK
+            && space.len != 0)
+           ? soma_openai_toolset_joined(r->arena, space, *name, name)
+           : SOMA_OK;
 }
 
 

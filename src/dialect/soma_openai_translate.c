@@ -13,6 +13,7 @@
 #include "soma_openai_events.h"
 #include "soma_openai_request.h"
 #include "soma_openai_responses.h"
+#include "soma_openai_shared.h"
 
 
 static int soma_openai_translate_chat(soma_writer_t *writer,
@@ -109,6 +110,7 @@ soma_openai_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
         answer->stream = writer->ask->stream;
         answer->usage_asked = writer->ask->usage_asked;
         answer->completions = (writer->ask->api == SOMA_API_COMPLETIONS);
+        answer->old = (soma_openai_toolset_old(writer->request) & 1);
 
         if (soma_openai_translate_id(writer, answer->completions
                                              ? "cmpl-" : "chatcmpl-",
@@ -146,6 +148,7 @@ soma_openai_translate_responses(soma_writer_t *writer, soma_pieces_t *out,
         answer->model = writer->model;
         answer->created = writer->created;
         answer->max_tokens = writer->ask->max_tokens;
+        answer->request = writer->request;
         answer->stream = writer->ask->stream;
     }
 
@@ -280,6 +283,8 @@ soma_openai_translate_decoder(soma_decoder_t *decoder)
     events->events.sink = decoder->sink;
     events->events.data = decoder->data;
     events->events.seed = decoder->seed;
+    events->events.request = decoder->request;
+    events->events.names = &soma_openai_shared_names;
 
     decoder->state = events;
 

@@ -24,9 +24,13 @@ static int soma_openai_turns_sound(soma_fill_t *r, soma_inner_block_t *block,
 static int soma_openai_turns_part(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t part);
 static int soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t call);
+    soma_str_t message, soma_str_t call);
 static int soma_openai_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t calls);
+    soma_str_t message, soma_str_t calls);
+static int soma_openai_turns_function(soma_fill_t *r,
+    soma_inner_block_t ***last, soma_str_t function);
+static int soma_openai_turns_made(soma_fill_t *r, unsigned turn,
+    soma_str_t name, soma_str_t *id);
 static int soma_openai_turns_result(soma_fill_t *r, soma_str_t message);
 
 
@@ -136,9 +140,8 @@ soma_openai_turns_message(soma_fill_t *r, soma_json_value_t *value)
 
     (void) soma_fill_text(value->text, "name", &turn->name);
 
-    if (soma_openai_turns_words(r, &last, value->text, "reasoning_content",
-                                SOMA_INNER_REASONING)
-        != SOMA_OK)
+    if (inner == SOMA_INNER_ASSISTANT
+        && soma_openai_thoughts(r, &last, value->text) != SOMA_OK)
     {
         return SOMA_ERROR;
     }
@@ -157,7 +160,13 @@ soma_openai_turns_message(soma_fill_t *r, soma_json_value_t *value)
     if (soma_json_get(value->text, "tool_calls", &calls) == SOMA_OK
         && calls.type == SOMA_JSON_ARRAY)
     {
-        return soma_openai_turns_calls(r, &last, calls.text);
+        return soma_openai_turns_calls(r, &last, value->text, calls.text);
+    }
+
+    if (soma_json_get(value->text, "function_call", &calls) == SOMA_OK
+        && calls.type == SOMA_JSON_OBJECT)
+    {
+        return soma_openai_turns_function(r, &last, calls.text);
     }
 
     return SOMA_OK;
@@ -336,6 +345,7 @@ soma_openai_turns_document(soma_fill_t *r, soma_inner_block_t *block,
 
     if (soma_fill_name(r, file, "file_id", &block->data) == SOMA_OK) {
         block->source = SOMA_INNER_FILE;
+        block->maker = SOMA_STR("openai");
         return SOMA_OK;
     }
 
@@ -490,7 +500,7 @@ soma_openai_turns_arguments(soma_fill_t *r, soma_inner_block_t *block,
 
 static int
 soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t call)
+    soma_str_t message, soma_str_t call)
 {
     soma_str_t           type;
     soma_json_value_t    function;
@@ -506,6 +516,10 @@ soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
     if (soma_fill_name(r, call, "id", &block->id) == SOMA_OK
         && soma_fill_call(r, block) != SOMA_OK)
     {
+        return SOMA_ERROR;
+    }
+
+    if (soma_openai_thoughts_call(r, block, message, call) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -534,7 +548,7 @@ soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
 
 static int
 soma_openai_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t calls)
+    soma_str_t message, soma_str_t calls)
 {
     int                rc;
     soma_str_t         name;
@@ -547,7 +561,7 @@ soma_openai_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
 
     while ((rc = soma_json_next(&it, &name, &call)) == SOMA_OK) {
 
-        if (soma_openai_turns_call(r, last, call.text) != SOMA_OK) {
+        if (soma_openai_turns_call(r, last, message, call.text) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }
@@ -558,6 +572,55 @@ soma_openai_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
     }
 
     return SOMA_OK;
+}
+
+
+/* the form of before tools: a call has no id, and its result its name alone.
+ * Both get one that is made of the name; the last call of a name is meant */
+
+static int
+soma_openai_turns_function(soma_fill_t *r, soma_inner_block_t ***last,
+    soma_str_t function)
+{
+    soma_inner_block_t  *block;
+
+    block = soma_fill_block(r, last, SOMA_INNER_CALL);
+    if (block == NULL) {
+        return SOMA_ERROR;
+    }
+
+    if (soma_fill_name(r, function, "name", &block->name) != SOMA_OK) {
+        *r->error = "each \"function_call\" must have a \"name\"";
+        return SOMA_ERROR;
+    }
+
+    if (soma_openai_turns_made(r, r->request->nturns, block->name, &block->id)
+        != SOMA_OK
+        || soma_fill_call(r, block) != SOMA_OK)
+    {
+        return SOMA_ERROR;
+    }
+
+    return soma_openai_turns_arguments(r, block, function);
+}
+
+
+/* "call_N_NAME", N the number of turns so far: it is told from the one of a
+ * call before, and the result's is that of the turn before it */
+
+static int
+soma_openai_turns_made(soma_fill_t *r, unsigned turn, soma_str_t name,
+    soma_str_t *id)
+{
+    soma_pieces_t  out;
+
+    soma_pieces_init(&out, r->arena);
+    soma_pieces_cstr(&out, "call_");
+    soma_pieces_int(&out, turn);
+    soma_pieces_char(&out, '_');
+    soma_pieces_put(&out, name.data, name.len);
+
+    return soma_pieces_whole(&out, id);
 }
 
 
@@ -596,8 +659,14 @@ soma_openai_turns_result(soma_fill_t *r, soma_str_t message)
             block->tool = call->tool;
         }
 
-    } else {
-        (void) soma_fill_name(r, message, "name", &block->name);
+    } else if (soma_fill_name(r, message, "name", &block->name) == SOMA_OK) {
+
+        if (soma_openai_turns_made(r, r->request->nturns - 1, block->name,
+                                   &block->id)
+            != SOMA_OK)
+        {
+            return SOMA_ERROR;
+        }
     }
 
     inner = &block->content;

@@ -33,8 +33,10 @@ typedef enum {
                                        too */
     SOMA_PART_SOUND,
     SOMA_PART_FILE,
-    SOMA_PART_SOURCE                /* of an image or a document: an object that
+    SOMA_PART_SOURCE,               /* of an image or a document: an object that
                                        says by its "type" where its bytes are */
+    SOMA_PART_BLOB                  /* bytes of any kind: an object that says
+                                       which by its "mimeType" */
 } soma_part_e;
 
 

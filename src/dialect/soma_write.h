@@ -64,4 +64,20 @@ int soma_write_members(soma_pieces_t *out,
 int soma_write_default(soma_inner_member_e member, soma_str_t raw);
 
 
+/*
+ * What the model itself does not take, by loss->facts (soma_write_facts.c):
+ * "fit" is the request without it, where loss->lossy lets it go.  Members that
+ * state a default are left out of it.  SOMA_OK, or SOMA_DECLINED with
+ * loss->refused.  The blocks are shared with the request: images and
+ * documents that are let go stay, and the provider has the last word.
+ */
+int soma_write_facts(soma_inner_request_t *fit,
+    const soma_inner_request_t *request, soma_inner_loss_t *loss);
+
+/* names points of a prompt's cache as left out, where there are some and the
+ * dialect has none */
+void soma_write_uncached(const soma_inner_request_t *request,
+    soma_inner_loss_t *loss);
+
+
 #endif /* SOMA_WRITE_H */

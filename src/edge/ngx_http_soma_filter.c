@@ -321,6 +321,7 @@ static ngx_int_t
 ngx_http_soma_error_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 {
     u_char      *p;
+    int64_t      retry;
     soma_out_t   out;
 
     p = ngx_pnalloc(r->pool, NGX_HTTP_SOMA_FAULT_MAX);
@@ -329,8 +330,19 @@ ngx_http_soma_error_body(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     }
 
     soma_put_init(&out, p, NGX_HTTP_SOMA_FAULT_MAX);
-    ctx->client->fault(&out, ctx->error.fault, ctx->error.code,
-                       ngx_http_soma_str(ctx->error.message));
+    retry = ctx->error.no_retry
+            ? 0 : soma_dialect_fault_retry(ctx->error.fault,
+                                           ctx->error.retry_ms);
+
+    if (retry > 0 && ctx->client->fault_retry) {
+        ctx->client->fault_retry(&out, ctx->error.fault, ctx->error.code,
+                                 ngx_http_soma_str(ctx->error.message),
+                                 retry);
+
+    } else {
+        ctx->client->fault(&out, ctx->error.fault, ctx->error.code,
+                           ngx_http_soma_str(ctx->error.message));
+    }
 
     /* what nginx itself makes of a status has been made of it: clients of
      * some dialects know other ones */

@@ -10,6 +10,7 @@
 #include "ngx_http_soma_walk.h"
 #include "ngx_http_soma_api.h"
 #include "ngx_http_soma_lock.h"
+#include "ngx_http_soma_sigv4.h"
 
 
 static ngx_uint_t ngx_http_soma_pass_models(ngx_http_request_t *r,
@@ -45,6 +46,18 @@ ngx_http_soma_pass_handler(ngx_http_request_t *r)
     }
 
     path = ngx_http_soma_path(r);
+
+    /* what has a body is looked at when that is there */
+
+    if (ctx->url.surface == NULL || ctx->url.surface->body == SOMA_BODY_NONE
+        || ctx->url.surface->api == SOMA_API_MODELS)
+    {
+        rc = ngx_http_soma_sigv4_check(ctx, 0);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     if (ngx_http_soma_path_begins(&path, "/training/")) {
         return ngx_http_soma_lock_api_handler(r);

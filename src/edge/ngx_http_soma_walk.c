@@ -21,6 +21,7 @@
 #include "ngx_http_soma_metrics.h"
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_redis.h"
+#include "ngx_http_soma_sigv4.h"
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_user.h"
 
@@ -170,7 +171,11 @@ ngx_http_soma_walk_body(ngx_http_request_t *r)
     rc = NGX_OK;
 
     if (ctx->url.surface->body != SOMA_BODY_NONE) {
-        rc = ngx_http_soma_unpack(ctx);
+        rc = ngx_http_soma_sigv4_check(ctx, 1);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_soma_unpack(ctx);
+        }
 
         if (rc == NGX_DECLINED) {
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_soma_identify.h"
+#include "ngx_http_soma_sigv4.h"
 #include "ngx_http_soma_cache.h"
 #include "ngx_http_soma_jwt.h"
 #include "ngx_http_soma_redis.h"
@@ -30,6 +31,8 @@ typedef struct {
 } ngx_http_soma_seen_t;
 
 
+static ngx_int_t ngx_http_soma_signed(ngx_http_request_t *r,
+    ngx_http_soma_ctx_t *ctx);
 static ngx_int_t ngx_http_soma_try(ngx_http_request_t *r,
     ngx_http_soma_ctx_t *ctx);
 static ngx_uint_t ngx_http_soma_next(ngx_http_request_t *r,
@@ -88,6 +91,12 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
         return soma_dialect_fault_status(ctx->error.fault);
     }
 
+    rc = ngx_http_soma_sigv4_find(ctx);
+
+    if (rc != NGX_DECLINED) {
+        return (rc == NGX_OK) ? ngx_http_soma_signed(r, ctx) : rc;
+    }
+
     while (ngx_http_soma_credential_find(r, &ctx->key.candidate,
                                          &ctx->key.credential)
            == NGX_OK)
@@ -105,6 +114,18 @@ ngx_http_soma_identify(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
 }
 
 
+/* who signs brings no other credential */
+static ngx_int_t
+ngx_http_soma_signed(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_soma_try(r, ctx);
+
+    return (rc == NGX_BUSY) ? ngx_http_soma_nobody(ctx) : rc;
+}
+
+
 /* NGX_BUSY: this credential is none of ours, the next one may be */
 static ngx_int_t
 ngx_http_soma_try(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
@@ -112,8 +133,9 @@ ngx_http_soma_try(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     ngx_int_t         rc;
     soma_identity_t  *identity;
 
-    if (ngx_http_soma_hash_seen(r, ctx->key.credential, ctx->key.hash)
-        != NGX_OK)
+    if (!ctx->key.signature
+        && ngx_http_soma_hash_seen(r, ctx->key.credential, ctx->key.hash)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

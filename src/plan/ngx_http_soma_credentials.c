@@ -358,6 +358,7 @@ ngx_http_soma_credentials_set(ngx_http_soma_credentials_t *c, ngx_str_t *body)
 
     arena = ngx_http_soma_arena(pool);
     rc = SOMA_DECLINED;
+    ngx_memzero(&now, sizeof(soma_credentials_t));
 
     if (ngx_http_soma_credentials_copy(pool, &text, "",
                                        ngx_http_soma_str(*body), "")

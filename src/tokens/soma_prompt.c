@@ -44,6 +44,7 @@ typedef struct {
 
 static void soma_prompt_messages(soma_prompt_t *prompt, soma_walk_t *w);
 static void soma_prompt_content(soma_prompt_t *prompt, soma_walk_t *w);
+static void soma_prompt_blob(soma_prompt_t *prompt, soma_walk_t *w);
 static void soma_prompt_file(soma_prompt_t *prompt, soma_str_t file);
 static void soma_prompt_members(soma_prompt_t *prompt, soma_walk_t *w,
     const soma_prompt_name_t *member, size_t n);
@@ -233,6 +234,56 @@ soma_prompt_source(soma_prompt_t *prompt, soma_walk_t *w)
 }
 
 
+/* what is not spelt plainly is taken for a file, which is the worst */
+
+static void
+soma_prompt_blob(soma_prompt_t *prompt, soma_walk_t *w)
+{
+    int                rc;
+    unsigned           odd, kind;
+    soma_str_t         name;
+    soma_json_iter_t   it;
+    soma_json_value_t  v, member;
+
+    if (soma_walk_value(w, &v) != SOMA_OK || v.type == SOMA_JSON_NULL) {
+        return;
+    }
+
+    if (v.type != SOMA_JSON_OBJECT || soma_json_first(&it, v.text) != SOMA_OK)
+    {
+        soma_prompt_value(prompt, &v);
+        return;
+    }
+
+    odd = 0;
+    kind = 0;
+
+    while ((rc = soma_json_next(&it, &name, &member)) == SOMA_OK) {
+
+        if (name.len != 0 && memchr(name.data, '\\', name.len) != NULL) {
+            odd = 1;
+
+        } else if (soma_str_is(name, "mimeType")
+                   || soma_str_is(name, "mime_type"))
+        {
+            kind = member.text.len < 7 ? 0
+                   : memcmp(member.text.data, "\"image/", 7) == 0 ? 'i'
+                   : memcmp(member.text.data, "\"audio/", 7) == 0 ? 'a' : 0;
+        }
+    }
+
+    if (odd || rc != SOMA_DONE || kind == 0) {
+        soma_prompt_file(prompt, v.text);
+
+    } else if (kind == 'i') {
+        prompt->tokens += prompt->image;
+
+    } else {
+        prompt->tokens += (int64_t) v.text.len / SOMA_PROMPT_SOUND_BYTES + 1;
+    }
+}
+
+
 /* no page of a document is shorter than the bytes that draw it */
 
 static void
@@ -370,6 +421,10 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
         }
 
         break;
+
+    case SOMA_PART_BLOB:
+        soma_prompt_blob(prompt, w);
+        return;
 
     default:
         break;

@@ -276,7 +276,7 @@ main::stream({ raw => main::soma_sse('{"choices":[{"delta":{"content":'
 --- request eval: main::ask('p', 1)
 --- response_headers
 x-soma-model: p-1
---- response_body_like: half.*"error".*\[DONE\]\n\n$
+--- response_body_like: half.*"error"(?!.*\[DONE\]).*\n\n$
 --- asked: 1
 
 === TEST 20: retry_on says which statuses are moved on from

@@ -1,218 +1,310 @@
-"""The rows: what is asked of each pair, and what has to arrive.
+"""The twelve rows: what is asked of each pair, and what has to arrive. A row
+raises AssertionError where something is not as it was asked or said."""
 
-A row gets a client, the mock, the names of both dialects and whether to
-stream, and raises AssertionError where something is not as it was asked.
-"""
-
-import base64
 import json
 
 from clients import Failed
-import mock as m
+from dialects import DIALECTS, PDF, PNG, reread
+from said import (ARGUMENTS, CITIES, ERRORS, HALF, JSON, REFUSAL,
+                  RETRY_AFTER, STOP, TEXT, TOLD, said, thought)
 
-WEATHER = ('get_weather', 'The weather in a city.',
-           {'type': 'object', 'properties': {'city': {'type': 'string'}},
-            'required': ['city']})
-TIME = ('get_time', 'The time now.', {'type': 'object', 'properties': {}})
+WEATHER = ('get_weather', 'The weather "now" in a city — °C.', {
+    'type': 'object', 'properties': {
+        'zoom': {'type': 'number', 'minimum': 0.5},
+        'city': {'type': 'string', 'description': 'Its "name", 漢字'},
+        'also': {'type': 'object', 'properties': {
+            'a': {'type': ['string', 'null'], 'enum': ['', 'x', None]}},
+            'additionalProperties': False}},
+    'required': ['city']})
+TIME = ('get_time', 'The time.', None)
+
 SCHEMA = {'type': 'object', 'properties': {
-    'city': {'type': 'string'}, 'temperature': {'type': 'integer'}},
-    'required': ['city', 'temperature'], 'additionalProperties': False}
+    'city': {'type': 'string'}, 'degrees': {'type': 'integer'}},
+    'required': ['city', 'degrees'], 'additionalProperties': False}
 
-# rows that a target refuses by name: what TRANSLATION says R of
-REFUSED = {
-    ('pdf', 'ol'): 'C7: Ollama takes no documents',
-    ('pdf', 'co'): 'C7: Cohere takes no documents but plain text',
-    ('stop', 'or'): 'E5: Responses has no stop sequences',
-}
+SYSTEM = ['Be brief, "please" — 漢字.', 'Second rule: \\n is no newline.']
 
-# what a client's dialect has no words for
-UNSAID = {
-    ('pdf', 'ol'): 'no documents', ('pdf', 'co'): 'no documents',
-    ('url', 'be'): 'no images by URL', ('url', 'ol'): 'no images by URL',
-    ('url', 'ge'): 'no images by any URL',
-    ('stop', 'or'): 'no stop sequences',
-}
+# where a client's dialect has no place for what a provider signed: the id of
+# a call has room for it; Ollama's package has no ids
+LEVELS = {('oc', True): 'reasonsig', ('co', True): 'reasonsig',
+          ('co', False): 'reasonsig', ('ol', True): 'reasonlost',
+          ('ol', False): 'reasonlost'}
 
-
-class Check:
-
-    def __init__(self, client, mock, way, to, stream, check):
-        self.client, self.mock = client, mock
-        self.way, self.to, self.stream, self.check = way, to, stream, check
-
-    def words(self, scenario, text='What is it?'):
-        return '%s scenario=%s check=%s' % (text, scenario, self.check)
-
-    def ask(self):
-        return self.client.ask(self.stream)
-
-    def got(self, n=-1):
-        return self.mock.got[self.check][n][2]
-
-    def said(self, n=-1):
-        return json.dumps(self.got(n), ensure_ascii=False)
-
-    def holds(self, data):
-        """Bytes in base64, of either alphabet."""
-        return base64.b64encode(data).decode().rstrip('=') in \
-            self.said().replace('-', '+').replace('_', '/')
+KINDS = {       # what a package raises, by e400 e429 e500 e503
+    'oc': ('BadRequestError', 'RateLimitError', 'InternalServerError',
+           'InternalServerError'),
+    'an': ('BadRequestError', 'RateLimitError', 'InternalServerError',
+           'OverloadedError'),
+    'ge': ('ClientError', 'ClientError', 'ServerError', 'ServerError'),
+    'be': ('ValidationException', 'ThrottlingException',
+           'InternalServerException', 'ServiceUnavailableException'),
+    'ol': ('ResponseError',) * 4,
+    'co': ('BadRequestError', 'TooManyRequestsError', 'InternalServerError',
+           'ServiceUnavailableError')}
+KINDS['or'] = KINDS['oc']
 
 
-def need(cond, *what):
-    assert cond, ' '.join(map(str, what))[:400]
+def need(held, *what):
+    assert held, ' '.join(map(str, what))[:700]
+
+
+def same(what, got, want):
+    assert got == want, ('%s: %r, to be %r' % (what, got, want))[:900]
+
+
+def answered(c, r, scenario='text', step=0, finish=None):
+    """What a package made of what the mock said."""
+    view = type('Asked', (), {'think': scenario.startswith('reason')})()
+    s = said(scenario, c.number, step, view)
+
+    if scenario == 'stopcut':
+        s.blocks = [('text', HALF)]
+
+    text = s.text()
+
+    if c.to == 'co' and s.of('call') and text:
+        # its plan of what to call: a text, or a thought
+        need(text in (r.text, r.think), 'the plan', repr(r.text))
+    else:
+        same('text', r.text, text if not s.of('refusal')
+             or c.refusal_apart() else REFUSAL)
+
+    if s.of('refusal') and c.refusal_apart():
+        same('refusal', r.refusal, REFUSAL)
+
+    calls = s.of('call')
+    same('calls', [name for _, name, _ in r.calls],
+         [name for _, name, _ in calls])
+
+    for (i, name, got), (_, _, want) in zip(r.calls, calls):
+        if c.way == c.to and not got:
+            got = '{}'
+        same('arguments of ' + name, reread(got), reread(want))
+
+    ids = [i for i, _, _ in r.calls if i is not None]
+    need(len(set(ids)) == len(ids), 'ids of calls', ids)
+    need(all(ids) and (len(ids) == len(calls) or c.way in ('ge', 'ol')),
+         'calls without ids', r.calls)
+
+    if s.of('think'):
+        same('reasoning', r.think, thought(c.number, step))
+
+    ended(c, r, finish or s.finish)
+    used(c, r, s)
 
 
 def ended(c, r, finish):
-    need(r.finish == c.client.finishes[finish] or
-         # a dialect that calls it what it is not: Ollama has no refusal
-         (finish == 'filter' and c.to == 'ol'),
-         'finish', r.finish)
+    """finish: what was said, as the provider's dialect can say it."""
+    if finish == 'stop_seq' and c.to in ('oc', 'ge', 'ol'):
+        finish = 'stop'
+
+    if finish == 'refuse' and c.to not in ('oc', 'or'):
+        finish = 'stop'
+
+    d = DIALECTS[c.way]
+    same('finish', r.finish, d.finishes[finish])
+
+    if c.way == 'or':
+        same('incomplete_details', r.why, d.why.get(finish))
+
+    if c.way == 'an':
+        same('stop_sequence', r.stop, STOP if finish == 'stop_seq'
+             and c.to in ('an', 'or') else None)
 
 
-def used(r):
-    need(r.usage == m.USAGE, 'usage', r.usage)
+def used(c, r, s):
+    """Usage: the whole in and out, and the parts that both dialects tell."""
+    same('usage in', r.usage['in'], s.total_in())
+    same('usage out', r.usage['out'], s.total_out())
 
+    for part in DIALECTS[c.way].reads:
+        want = s.usage[part] if part in DIALECTS[c.to].reads else 0
+
+        # the SDK of Cohere has no reasoning_tokens
+        if c.way != 'co' or part != 'think':
+            same('usage ' + part, r.usage.get(part) or 0, want)
+
+
+# the rows
 
 def turns(c):
-    c.client.start('Be brief, MARK-SYSTEM.', [
-        ('user', 'First MARK-ONE'), ('assistant', 'Second MARK-TWO'),
-        ('user', c.words('text', 'Third MARK-THREE'))], temperature=0.5
-        if c.way != 'an' else None)
-    r = c.ask()
-    need(r.text == m.TEXT, 'text', repr(r.text))
-    ended(c, r, 'stop')
-    used(r)
-    said = c.said()
-    at = [said.find(w) for w in ('MARK-ONE', 'MARK-TWO', 'MARK-THREE')]
-    need(-1 not in at and at == sorted(at), 'turns', said)
-    need('MARK-SYSTEM' in said, 'system', said)
+    more = {} if c.way == 'an' else {'temperature': 0.5}
+    c.start('text', SYSTEM, [
+        ('user', 'First: "Hi" 🦊'), ('assistant', 'Second.\nWell —'),
+        ('user', c.words('Third?'))], **more)
+    answered(c, c.ask())
+    need('First: "Hi" 🦊' in str(c.got().turns), 'the first turn',
+         c.got().turns)
+    need(SYSTEM[1] in ' '.join(c.got().system), 'system', c.got().system)
 
 
-def tools(c, scenario, declared, calls):
-    c.client.start(None, [('user', c.words(scenario))], tools=declared)
+def tools(c, scenario, declared, **more):
+    c.start(scenario, [], [('user', c.words('Call.'))], tools=declared,
+            **more)
     r = c.ask()
-    need([(n, a) for _, n, a in r.calls] == calls, 'calls', r.calls)
-    need(len({i for i, _, _ in r.calls if i}) in (0, len(calls)), 'ids',
-         r.calls)
-    ended(c, r, 'tool_calls')
-    used(r)
-    for name, about, schema in declared:
-        need(name in c.said() and about in c.said(), 'tools', c.said())
-    c.client.results([(call, 'RESULT-%d' % i)
-                      for i, call in enumerate(r.calls)])
-    r = c.ask()
-    need(r.text == m.TEXT, 'text', repr(r.text))
-    said = c.said()
-    at = [said.find('RESULT-%d' % i) for i in range(len(calls))]
-    need(-1 not in at and at == sorted(at), 'results', said)
+    answered(c, r, scenario)
+    same('tools', [t[:2] for t in c.got().tools], [t[:2] for t in declared])
+    c.client.o.pop('any', None)
+    results = [(call, 'RESULT %d "°"' % i) for i, call in enumerate(r.calls)]
+
+    # where results are told by their ids, they may come in any order
+    if c.way not in ('ge', 'ol'):
+        results.reverse()
+
+    c.client.results(results)
+    answered(c, c.ask(), scenario, 1)
+    same('results', sorted(b[3] for b in c.got().blocks('result')),
+         sorted(text for _, text in results))
 
 
 def tool(c):
-    tools(c, 'tool', [WEATHER], [('get_weather', {'city': 'Paris'})])
+    tools(c, 'tool', [WEATHER])
+    same('the call in the history', reread(c.got().blocks('call')[0][3]),
+         reread(ARGUMENTS))
 
 
 def parallel(c):
-    tools(c, 'parallel', [WEATHER, TIME],
-          [('get_weather', {'city': x}) for x in ('Paris', 'Rome', 'Oslo')])
+    # Ollama has no choice of tools
+    more = {} if 'ol' in (c.way, c.to) else {'any': True}
+    tools(c, 'parallel', [WEATHER, TIME], **more)
+    same('the calls in the history',
+         [reread(b[3]) for b in c.got().blocks('call')],
+         [reread(t) for t in CITIES])
 
 
 def empty(c):
-    tools(c, 'empty', [TIME], [('get_time', {})])
+    tools(c, 'empty', [TIME])
+    same('the call in the history', c.got().blocks('call')[0][3], '{}')
+
+
+def media(c, kind, data, url_clients):
+    """By bytes, and by URL where a client can say one."""
+    for by_url in (False, True):
+        if by_url and c.way not in url_clients:
+            continue
+
+        c.start('text', [], [('user', [
+            c.words('Look at this:'),
+            (kind + '_url', c.url('a.png' if kind == 'image' else 'a.pdf'))
+            if by_url else (kind, data), 'What is it?'])])
+        answered(c, c.ask())
+        got = c.got().blocks(kind, kind + '_url')
+        need(len(got) == 1, 'the %s: %s' % (kind, got))
+
+        if by_url and got[0][0] == kind + '_url':
+            need(not DIALECTS[c.to].inline, 'a URL for', c.to)
+            same('URL', got[0][1], c.url(''.join(got[0][1].split('/')[-1:])))
+        else:
+            need(got[0][1] == data, 'the bytes of the', kind)
+            need(c.fetched() == by_url, 'fetched', c.fetched(), 'times')
 
 
 def image(c):
-    kinds = [('image', m.PNG)]
-    if ('url', c.way) not in UNSAID:
-        kinds.append(('url', 'http://127.0.0.1:%d/media/a.png'
-                      % c.mock.port))
-    for kind in kinds:
-        c.client.start(None, [('user', [c.words('text', 'Look:'), kind])])
-        r = c.ask()
-        need(r.text == m.TEXT, 'text', repr(r.text))
-        said = c.said()
-        need(c.holds(m.PNG) or (kind[0] == 'url' and kind[1] in said),
-             'image', said)
+    media(c, 'image', PNG, ('oc', 'or', 'an', 'co'))
 
 
 def pdf(c):
-    c.client.start(None, [('user', [c.words('text', 'Read:'),
-                                    ('pdf', m.PDF)])])
-    r = c.ask()
-    need(r.text == m.TEXT, 'text', repr(r.text))
-    need(c.holds(m.PDF), 'document', c.said())
+    media(c, 'pdf', PDF, ('or', 'an'))
 
 
 def schema(c):
-    c.client.start(None, [('user', c.words('json'))], schema=SCHEMA)
+    c.start('json', [], [('user', c.words('As JSON.'))], schema=SCHEMA)
     r = c.ask()
-    need(json.loads(r.text) == json.loads(m.JSON), 'text', r.text)
-    ended(c, r, 'stop')
-    said = c.said().replace('\\"', '"').replace(' ', '')
-    need('"temperature":{"type":"integer"}' in said, 'schema', said)
+    answered(c, r, 'json')
+    same('JSON', r.text, JSON)
+    same('schema', c.got().schema, SCHEMA)
 
 
 def reason(c):
-    c.client.start(None, [('user', c.words('reason'))], tools=[WEATHER],
-                   effort='medium')
-    for i in range(2):
+    level = LEVELS.get((c.way, c.stream), 'reason')
+    c.start(level, [], [('user', c.words('Think.'))], tools=[WEATHER, TIME],
+            effort=True)
+
+    for step in range(2):
         r = c.ask()
-        need(len(r.calls) == 1, 'calls', r.calls)
-        c.client.results([(r.calls[0], 'RESULT-%d' % i)])
-    r = c.ask()
-    need(r.text == m.TEXT, 'text', repr(r.text))
-    if (c.to in ('an', 'be', 'or', 'ge') and c.way in ('an', 'be', 'or', 'ge')
-            and not (c.to == 'ge' and c.way != 'ge'
-                     and 'skip_thought' in c.said())):
-        need(c.said().count(m.SIGNATURE) == 2, 'signatures', c.said())
+        answered(c, r, level, step)
+        c.client.results([(r.calls[0], 'RESULT %d' % step)])
+
+    answered(c, c.ask(), level, 2)
 
 
 def stop(c):
-    c.client.start(None, [('user', c.words('limit'))], stop='END-MARK',
-                   max_tokens=77)
-    r = c.ask()
-    ended(c, r, 'length')
-    need('77' in c.said(), 'limit', c.said())
-    if ('stop', c.way) not in UNSAID:
-        need('END-MARK' in c.said(), 'stop', c.said())
+    if c.way != 'or':
+        scenario = 'stopcut' if c.to == 'or' else 'stop'
+        c.start(scenario, [], [('user', c.words('Go on.'))], stop=STOP)
+        answered(c, c.ask(), scenario, finish='stop_seq')
+        same('stop', c.got().stop, [] if c.to == 'or' else [STOP])
+
+    c.start('limit', [], [('user', c.words('Go on.'))], max_tokens=77)
+    answered(c, c.ask(), 'limit')
+    same('limit', c.got().max_tokens, 77)
 
 
 def refusal(c):
-    c.client.start(None, [('user', c.words('refuse'))])
-    if c.to == 'co':
-        # its finish is an error's
+    for scenario in {'oc': ('refuse', 'filter'), 'or': ('refuse', 'filter'),
+                     'ge': ('filter', 'blocked'), 'ol': ('refuse',),
+                     'co': ('refuse',)}.get(c.to, ('filter',)):
+        c.start(scenario, [], [('user', c.words('Say it.'))])
+        answered(c, c.ask(), scenario)
+
+
+def error(c):
+    for scenario, kind in zip(ERRORS, KINDS[c.way]):
+        c.start(scenario, [], [('user', c.words('Fail.'))])
+
         try:
-            ended(c, c.ask(), 'filter')
-        except Failed:
-            pass
-        return
-    ended(c, c.ask(), 'filter')
+            c.ask()
+        except Failed as x:
+            status = ERRORS[scenario]
+            allowed = {500: (500, 502), 503: (529,) if c.way == 'an'
+                       else (503,)}.get(status, (status,))
 
+            if c.way == c.to and c.direct:
+                allowed += (529,)
 
-def limited(c):
-    c.client.start(None, [('user', c.words('limited'))])
-    try:
-        c.ask()
-    except Failed as x:
-        kinds = {'oc': 'RateLimitError', 'or': 'RateLimitError',
-                 'an': 'RateLimitError', 'ge': 'ClientError',
-                 'be': 'ThrottlingException', 'ol': 'ResponseError',
-                 'co': 'TooManyRequestsError'}
-        need(x.status == 429, 'status', x.status, x)
-        need(x.kind == kinds[c.way], 'class', x.kind, x)
-        return
-    need(False, 'an error before the answer is none')
+            need(x.status in allowed, scenario, 'is told as', x.status, x)
+            need(x.kind == kind or c.way == 'co' and x.status == 502
+                 and x.kind in ('ApiError', 'BadGatewayError'),
+                 scenario, 'is raised as', x.kind, x)
+            need(TOLD in str(x) or status >= 500, 'its message', x)
+            if status == 429:
+                same('Retry-After', c.retry_after(), RETRY_AFTER)
+
+            need(status != 400 or len(c.notes()) == 1, 'asked',
+                 len(c.notes()), 'times')
+        else:
+            need(False, scenario, 'is no error')
 
 
 def cut(c):
-    c.client.start(None, [('user', c.words('cut'))])
-    try:
-        r = c.ask()
-    except Failed:
-        return
-    need(False, 'a cut is taken for an answer:', repr(r.text), r.finish)
+    for scenario in ('cut', 'early', 'errmid') if c.stream else ('cut',):
+        # a package may take the end of a body for the end of an answer
+        if scenario == 'early' and c.direct:
+            continue
+
+        c.start(scenario, [], [('user', c.words('Break off.'))])
+
+        try:
+            r = c.ask()
+            need(False, scenario, 'is taken for an answer:', repr(r.text),
+                 r.finish)
+        except Failed as x:
+            need(x.kind != 'Unfinished', scenario, 'is an end:', x)
+            need(x.result.finish is None, scenario, 'has a finish',
+                 x.result.finish)
+            need(TEXT.startswith(x.result.text), scenario, 'has the text',
+                 repr(x.result.text))
+            need(not c.stream or x.result.text, scenario,
+                 'lost what came before it:', x.kind, x)
 
 
-ROWS = [('turns', turns), ('tool', tool), ('parallel', parallel),
-        ('empty', empty), ('image', image), ('pdf', pdf),
-        ('schema', schema), ('reason', reason), ('stop', stop),
-        ('refusal', refusal), ('error', limited), ('cut', cut)]
+ROWS = {f.__name__: f for f in (turns, tool, parallel, empty, image, pdf,
+                                schema, reason, stop, refusal, error, cut)}
+
+TITLES = {'turns': 'system and several turns', 'tool': 'a tool, and back',
+          'parallel': 'three calls at once', 'empty': 'no arguments',
+          'image': 'an image, by bytes and by URL',
+          'pdf': 'a PDF, by bytes and by URL', 'schema': 'JSON by a schema',
+          'reason': 'signed reasoning over two calls',
+          'stop': 'stop sequence and limit', 'refusal': 'refusals',
+          'error': 'errors before the answer', 'cut': 'cuts in the answer'}

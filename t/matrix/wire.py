@@ -1,149 +1,248 @@
-"""What went over the wire to a client: recorded, and held against the closed
-schema of the client's dialect."""
+"""What goes over the wire to a client: recorded between its package and the
+server, and held against the closed schema of the client's dialect and what
+its clients cannot be without."""
 
 import json
-import re
-import select
 import socket
-import struct
 import threading
-import zlib
 
-from mock import BESIDE, without, wrong
+from dialects import DIALECTS, Wrong
+from dialects.base import need, without
+from said import MARK
+from schema import wrong
 
-NAMES = {'oc': ('openai.chat.response', 'openai.chat.event'),
-         'or': ('openai.responses.response', 'openai.responses.event'),
-         'an': ('anthropic.messages.response', 'anthropic.messages.event'),
-         'ge': ('gemini.generate.response', 'gemini.generate.response'),
-         'be': ('bedrock.converse.response', 'bedrock.converse_stream.event'),
-         'ol': ('ollama.chat.response', 'ollama.chat.event'),
-         'co': ('cohere.v2.chat.response', 'cohere.v2.chat.event')}
+TIMEOUT = 30            # seconds that a connection may be silent
+
+
+class Exchange:
+    """A request and its answer. whole: did the answer come to its end?"""
+
+    def __init__(self, line, headers, body):
+        self.method, self.path = line.split(' ')[:2]
+        self.headers = headers
+        self.body = body
+        self.status = 0
+        self.answer_headers = {}
+        self.answer = b''
+        self.whole = False
+
+    def number(self):
+        m = MARK.search(self.body.decode(errors='replace'))
+
+        return m and m.group(2)
+
+
+class Nobody:
+
+    def sendall(self, data):
+        pass
+
+
+def counted_head(head, body):
+    """A head of a body of that length, whatever it said before."""
+    lines = [h for h in head.split(b'\r\n')[:-2] if not h.lower().startswith(
+        (b'content-length:', b'transfer-encoding:'))]
+
+    return b'\r\n'.join(lines + [b'content-length: %d' % len(body), b'', b''])
 
 
 class Recorder:
-    """Connections to a port are handed on to another one, byte for byte."""
+    """A proxy on loopback, byte for byte. spoil: (what it makes of a request,
+    of an answer), for bite.py."""
 
-    def __init__(self, port):
+    def __init__(self, port, spoil=(None, None)):
         self.to = port
-        self.exchanges = []         # [bytes to, bytes from]
+        self.asked, self.told = spoil
+        self.by_number = {}
         self.lock = threading.Lock()
-        self.listener = socket.create_server(('127.0.0.1', 0), backlog=64)
+        self.listener = socket.create_server(('127.0.0.1', 0), backlog=128)
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        threading.Thread(target=self.serve, daemon=True).start()
 
-    def accept(self):
+    def serve(self):
         while True:
-            s, _ = self.listener.accept()
+            s = self.listener.accept()[0]
             threading.Thread(target=self.carry, args=(s,),
                              daemon=True).start()
 
     def carry(self, client):
-        exchange = [b'', b'']
-        with self.lock:
-            self.exchanges.append(exchange)
+        server = None
+
         try:
-            server = socket.create_connection(('127.0.0.1', self.to))
-            ends = {client: (server, 0), server: (client, 1)}
-            while True:
-                for s in select.select([client, server], [], [])[0]:
-                    data = s.recv(65536)
-                    if not data:
-                        return
-                    exchange[ends[s][1]] += data
-                    ends[s][0].sendall(data)
-        except OSError:
+            client.settimeout(TIMEOUT)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            server = socket.create_connection(('127.0.0.1', self.to), TIMEOUT)
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            a, b = client.makefile('rb'), server.makefile('rb')
+
+            while self.one(client, server, a, b):
+                pass
+        except (OSError, ValueError):
             pass
         finally:
-            client.close()
-            server.close()
+            for s in (client, server):
+                if s is not None:
+                    try:
+                        s.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass
+                    s.close()
 
-    def answers(self, check):
-        mark = b'check=%s' % check.encode()
+    def one(self, client, server, a, b):
+        head, line, headers = self.head(a)
+
+        if not line:
+            return False
+
+        body = a.read(int(headers.get('content-length', 0)))
+        e = Exchange(line, headers, body)
+
         with self.lock:
-            found = [e for e in self.exchanges if mark in e[0]]
-        for e in found:
-            yield from answers(e[1])
+            self.by_number.setdefault(e.number(), []).append(e)
 
+        if self.asked:
+            head, _, body = self.asked(head + body).partition(b'\r\n\r\n')
+            head = counted_head(head + b'\r\n\r\n', body)
 
-def answers(data):
-    """(status, headers, body, whole) of each answer on a connection."""
-    while data:
-        head, _, rest = data.partition(b'\r\n\r\n')
-        lines = head.decode('latin1').split('\r\n')
-        status = int(lines[0].split()[1])
-        headers = {k.lower(): v for k, v in
-                   (x.split(': ', 1) for x in lines[1:] if ': ' in x)}
+        server.sendall(head + body)
+        head, line, headers = self.head(b)
 
-        if status == 100:
-            data = rest
-            continue
+        if not line:
+            return False
 
-        if headers.get('transfer-encoding') == 'chunked':
-            body, whole = b'', False
-            while rest:
-                size, _, rest = rest.partition(b'\r\n')
-                n = int(size, 16)
-                if n == 0:
-                    whole, rest = True, rest[2:]
-                    break
-                body, rest = body + rest[:n], rest[n + 2:]
+        e.status, e.answer_headers = int(line.split(' ')[1]), headers
+        to = Nobody() if self.told else client
+        to.sendall(head)
+
+        if 'chunked' in headers.get('transfer-encoding', ''):
+            self.chunked(to, b, e)
         else:
-            n = int(headers.get('content-length', len(rest)))
-            body, whole, rest = rest[:n], len(rest) >= n, rest[n:]
+            self.counted(to, b, e,
+                         int(headers.get('content-length', 1 << 40)))
 
-        yield status, headers, body, whole
-        data = rest
+        if self.told:
+            e.answer = self.told(e.answer)
+            client.sendall(counted_head(head, e.answer) + e.answer)
 
+        return e.whole and headers.get('connection', '') != 'close'
 
-def frames(body):
-    while body:
-        total, hlen = struct.unpack('>II', body[:8])
-        frame, body = body[:total], body[total:]
-        assert zlib.crc32(frame[:8]) == struct.unpack('>I', frame[8:12])[0]
-        assert zlib.crc32(frame[:-4]) == struct.unpack('>I', frame[-4:])[0]
-        headers, names = frame[12:12 + hlen], {}
-        while headers:
-            n = headers[0]
-            key = headers[1:1 + n]
-            size = struct.unpack('>H', headers[2 + n:4 + n])[0]
-            names[key] = headers[4 + n:4 + n + size].decode()
-            headers = headers[4 + n + size:]
-        if b':event-type' in names:
-            yield {names[b':event-type']: json.loads(frame[12 + hlen:-4])}
+    def head(self, f):
+        lines = []
 
+        while True:
+            line = f.readline()
+            lines.append(line)
 
-def events(way, headers, body):
-    if way == 'be':
-        yield from frames(body)
-        return
-    if way == 'ol':
-        for line in body.decode().splitlines():
-            yield json.loads(line)
-        return
-    for line in body.decode().splitlines():
-        m = re.match(r'data: ?(.*)', line)
-        if m and m.group(1) != '[DONE]':
-            yield json.loads(m.group(1))
-
-
-def breaches(way, recorder, check):
-    """What of it the client's dialect does not have."""
-    whole, event = NAMES[way]
-    for status, headers, body, ended in recorder.answers(check):
-        if status != 200:
-            continue
-        kind = headers.get('content-type', '')
-        if kind.startswith('application/json'):
-            if not ended:
-                continue
-            x = wrong(whole, without(json.loads(body), BESIDE.get(way, ())))
-            if x:
-                yield x
-            continue
-        for e in events(way, headers, body):
-            if 'error' in e or e.get('type') in ('error', 'ping'):
-                continue
-            x = wrong(event, without(e, BESIDE.get(way, ())))
-            if x:
-                yield '%s in %s' % (x, json.dumps(e)[:160])
+            if line in (b'\r\n', b''):
                 break
+
+        text = b''.join(lines).decode('latin-1')
+        first, *rest = text.split('\r\n')
+        headers = {}
+
+        for h in rest:
+            if ':' in h:
+                name, value = h.split(':', 1)
+                headers[name.lower()] = value.strip()
+
+        return b''.join(lines), first, headers
+
+    def chunked(self, client, b, e):
+        while True:
+            line = b.readline()
+
+            if not line:
+                return
+
+            n = int(line, 16)
+            data = b.read(n + 2)
+            e.answer += data[:n]
+            e.whole = n == 0 and data == b'\r\n'
+            client.sendall(line + data)
+
+            if len(data) < n + 2 or n == 0:
+                return
+
+    def counted(self, client, b, e, n):
+        while len(e.answer) < n:
+            data = b.read1(min(65536, n - len(e.answer)))
+
+            if not data:
+                return
+
+            e.answer += data
+            client.sendall(data)
+
+        e.whole = True
+
+    def exchanges(self, number):
+        with self.lock:
+            return list(self.by_number.get(number, ()))
+
+
+def envelope(way, e):
+    """An error's body, in the client's dialect."""
+    dialect, body = DIALECTS[way], json.loads(e.answer)
+
+    if dialect.error_schema:
+        found = wrong(dialect.error_schema, body)
+        need(not found, '%s', found)
+    elif way == 'ge':
+        error = body['error']
+        need(error['code'] == e.status and error['message']
+             and error['status'].isupper(), 'the error %s', body)
+    else:
+        need(isinstance(body['message'], str), 'the error %s', body)
+
+    need(way != 'be' or e.answer_headers.get('x-amzn-errortype'),
+         'an error without x-amzn-errortype')
+
+
+def streamed(way, e, equal):
+    """An answer in events: each by its schema, all by their order. An error
+    is the last word."""
+    dialect = DIALECTS[way]
+    kind = e.answer_headers.get('content-type', '').split(';')[0]
+    need(kind == dialect.stream_type, 'Content-Type %s', kind)
+
+    if not e.whole:
+        # it was cut, so the last event may be, too
+        return
+
+    events = list(dialect.events(e.answer_headers, e.answer))
+    need(events, 'no event at all')
+    failed = [i for i, x in enumerate(events) if dialect.failed(x)]
+
+    for x in events:
+        x = dialect.checked(x)
+        found = x and wrong(dialect.event, without(x, dialect.beside))
+        need(not found, '%s in %.300s', found, json.dumps(x))
+
+    if failed:
+        need(failed[-1] == len(events) - 1, 'after an error: %.200s',
+             events[failed[-1] + 1:])
+    else:
+        dialect.grammar(events, json.loads(e.body))
+
+
+def told(way, e, equal=False):
+    """What of an answer its client was not to be told, or None. equal: the
+    provider's own bytes passed."""
+    try:
+        if e.status >= 400:
+            envelope(way, e)
+        elif DIALECTS[way].view(e.path, json.loads(e.body)).stream:
+            streamed(way, e, equal)
+        elif e.whole:
+            kind = e.answer_headers.get('content-type', '').split(';')[0]
+            need(kind == 'application/json', 'Content-Type %s', kind)
+            dialect = DIALECTS[way]
+            found = wrong(dialect.answer, without(json.loads(e.answer),
+                                                  dialect.beside))
+            need(not found, '%s in %.300s', found, e.answer.decode())
+    except Wrong as x:
+        return str(x)
+    except Exception as x:
+        return '%s: %s in %.200r' % (type(x).__name__, x, e.answer)
+
+    return None

@@ -64,6 +64,7 @@ pair_ask(pair_t *pair, soma_arena_t *arena, const char *path, soma_str_t body)
 
     args = strchr(path, '?');
 
+    pair->url.args = SOMA_STR("");
     pair->url.path.data = (unsigned char *) (uintptr_t) path;
     pair->url.path.len = args ? (size_t) (args - path) : strlen(path);
 

@@ -712,7 +712,7 @@ test_faults(void)
     soma_is_str(buf, out.pos - out.start,
                 "data: {\"error\":{\"message\":\"gone\",\"type\":"
                 "\"server_error\",\"param\":null,\"code\":"
-                "\"upstream_error\"}}\n\ndata: [DONE]\n\n",
+                "\"upstream_error\"}}\n\n",
                 "an error in a chat stream");
 
     for (i = SOMA_FAULT_NONE; i <= SOMA_FAULT_TIMEOUT; i++) {

@@ -587,7 +587,8 @@ test_from_client(void)
           "\"1st\"},{\"role\":\"tool\",\"content\":\"2nd\"}]}",
           "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":"
           "\"hi\"},{\"role\":\"assistant\",\"content\":null,"
-          "\"tool_calls\":[{\"id\":\"call_0000000000000001\",\"type\":"
+          "\"reasoning_content\":\"t\",\"tool_calls\":"
+          "[{\"id\":\"call_0000000000000001\",\"type\":"
           "\"function\",\"function\":{\"name\":\"f\",\"arguments\":"
           "\"{\\\"a\\\": 1.0}\"}},{\"id\":\"call_0000000000000002\","
           "\"type\":\"function\",\"function\":{\"name\":\"f\","

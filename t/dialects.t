@@ -1,0 +1,383 @@
+# What dialects need of the gateway beside their own words: other framings of a
+# stream, media by URL, credentials of clouds, lists of models, losses. Whether
+# each pair of them understands each other is t/matrix.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use MIME::Base64 ();
+use Soma qw(:DEFAULT framed);
+use Test::More;
+
+my $png = MIME::Base64::decode_base64(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwAD'
+    . 'hgGAWjR9awAAAABJRU5ErkJggg==');
+
+sub ndjson { map { soma_to_json($_) . "\n" } @_ }
+
+sub said {
+    my ($text, %more) = @_;
+
+    return { model => 'x', created_at => '2026-01-01T00:00:00Z', done => \0,
+             message => { role => 'assistant', content => $text }, %more };
+}
+
+my @lines = ndjson(said('Hel'), said("lo \x{2713}"),
+                   said('', done => \1, done_reason => 'stop',
+                        prompt_eval_count => 11, eval_count => 7));
+
+sub stream {
+    my ($type, $body, %how) = @_;
+
+    return { %how, raw => framed($body, $how{size})
+                          =~ s{text/event-stream}{$type}r };
+}
+
+sub google {
+    my ($text, $finish) = @_;
+
+    return soma_to_json({ candidates => [{ index => 0, content => {
+        role => 'model', parts => [{ text => $text }] },
+        $finish ? (finishReason => $finish) : () }],
+        usageMetadata => { promptTokenCount => 11, candidatesTokenCount => 7,
+                           totalTokenCount => 18 } });
+}
+
+my $chat = soma_to_json({
+    id => 'c', object => 'chat.completion', created => 1, model => 'x',
+    choices => [{ index => 0, finish_reason => 'stop',
+                  message => { role => 'assistant', content => 'Seen.' } }],
+    usage => { prompt_tokens => 11, completion_tokens => 7,
+               total_tokens => 18 } });
+my $whole = soma_to_json(said('Seen.', done => \1, done_reason => 'stop',
+                              prompt_eval_count => 11, eval_count => 7));
+
+# by the first part of the path
+my %says = (
+    lines => sub { stream('application/x-ndjson', join '', @lines) },
+    bytes => sub { stream('application/x-ndjson', join('', @lines),
+                          size => 1) },
+    typed => sub { stream('text/plain', join '', @lines) },
+    short => sub { stream('application/x-ndjson', join '', @lines[0, 1]) },
+    wrong => sub { stream('application/x-ndjson', "<html>no</html>\n") },
+    fault => sub { stream('application/x-ndjson',
+                          join('', $lines[0], qq({"error":"out of memory"}\n))) },
+    array => sub { stream('application/json', "[" . google('Hel') . "\n,\r\n"
+                          . google('lo', 'STOP') . "\n]\n", size => 7) },
+    whole => sub { soma_response(200, $whole) },
+    chat => sub { soma_response(200, $chat) },
+    google => sub { soma_response(200, google('Seen.', 'STOP')) },
+    token => sub { soma_response(200, soma_to_json({
+        access_token => 'ya29.secret', expires_in => 3600 })) },
+    denied => sub { soma_response(400, '{"error":"invalid_grant"}') },
+    media => sub {
+        my ($r) = @_;
+
+        return $r->{uri} =~ /png$/
+               ? soma_response(200, $png, 'Content-Type' => 'image/png')
+               : $r->{uri} =~ /text$/
+               ? soma_response(200, 'no image', 'Content-Type' => 'image/png')
+               : $r->{uri} =~ /moved$/
+               ? soma_response(302, '', Location =>
+                               "http://$r->{headers}{host}/media/a.png")
+               : soma_response(404, '');
+    },
+);
+
+my $up = soma_upstream(responses => [sub {
+    my ($r) = @_;
+    my ($case) = $r->{uri} =~ m{^/(\w+)};
+
+    return $says{$case // ''} ? $says{$case}->($r)
+                              : soma_response(500, '{"error":"no such case"}');
+}]);
+
+my $port = $ENV{TEST_NGINX_UPSTREAM_PORT};
+my $account = soma_dir('accounts') . '/account.json';
+
+open my $fh, '>', $account or die;
+print $fh soma_to_json({
+    type => 'service_account', client_email => 'a@b.example',
+    private_key => scalar(`openssl genrsa 2048 2>/dev/null`),
+    private_key_id => 'k1', token_uri => "http://127.0.0.1:$port/token/x" });
+close $fh;
+chmod 0600, $account;
+
+open $fh, '>', "$account.denied" or die;
+print $fh soma_to_json({
+    type => 'service_account', client_email => 'a@b.example',
+    private_key => scalar(`openssl genrsa 2048 2>/dev/null`),
+    token_uri => "http://127.0.0.1:$port/denied/x" });
+close $fh;
+chmod 0600, "$account.denied";
+
+my $providers = '';
+
+$providers .= <<"END" for qw(lines bytes typed short wrong fault whole);
+    soma_provider $_ {
+        dialect ollama;
+        endpoint http://127.0.0.1:$port/$_;
+        timeout connect=1s first_token=3s idle=1s;
+    }
+    soma_model $_ provider=$_ input=1 output=1;
+END
+
+my $n = soma_nginx(http => <<"END", server => <<'END2');
+    soma_zone 8m;
+$providers
+    soma_provider array {
+        dialect gemini;
+        endpoint http://127.0.0.1:$port/array/v1beta;
+        api_key g-key;
+    }
+    soma_provider google {
+        dialect gemini;
+        endpoint http://127.0.0.1:$port/google/v1;
+        credentials file:$account;
+    }
+    soma_provider denied {
+        dialect gemini;
+        endpoint http://127.0.0.1:$port/google/v1;
+        credentials file:$account.denied;
+    }
+    soma_provider azure {
+        dialect openai;
+        endpoint http://127.0.0.1:$port/chat/v1;
+        api_key azure-key header=api-key;
+    }
+    soma_provider e { dialect echo; }
+    soma_model array provider=array input=1 output=1;
+    soma_model google provider=google input=1 output=1;
+    soma_model denied provider=denied input=1 output=1;
+    soma_model azure provider=azure input=1 output=1;
+    soma_model echo provider=e input=1 output=1;
+    soma_route rescue { model denied; model google; }
+    soma_tenant acme { }
+    soma_key sha256:@{[soma_sha256('sk-alice')]} tenant=acme user=alice;
+    soma_key sha256:@{[soma_sha256('sk-few')]} tenant=acme "models=whole";
+END
+    location / { soma_pass; }
+    location /all/ { soma_pass; soma_fetch_media all; }
+    location /off/ { soma_pass; soma_fetch_media off; }
+    location /drop/ { soma_pass; soma_lossy drop; }
+    location /warn/ { soma_pass; soma_lossy warn; }
+END2
+
+my @key = (Authorization => 'Bearer sk-alice');
+
+sub chat {
+    my ($model, %o) = @_;
+    my $path = delete $o{path} // '';
+
+    return $n->post("$path/v1/chat/completions", soma_to_json({
+        model => $model, messages => [{ role => 'user', content => 'Hi' }],
+        %o }), @key);
+}
+
+sub text_of {
+    return join '', map { /^data: (\{.*)/ ? soma_json($1)->{choices}[0]{delta}
+                                            {content} // '' : () }
+           split /\n\n/, $_[0];
+}
+
+# streams that are no server-sent events
+
+for my $model (qw(lines bytes typed)) {
+    my $r = chat($model, stream => \1);
+
+    is $r->{status}, 200, "$model: a stream of lines for a client of events";
+    like $r->{headers}{'content-type'}, qr{^text/event-stream}, 'as events';
+    is text_of($r->{body}), "Hello \x{2713}", 'with all its words';
+    like $r->{body}, qr/data: \[DONE\]\n\n\z/, 'and its end';
+
+    $r = $n->post('/api/chat', soma_to_json({ model => $model, messages =>
+        [{ role => 'user', content => 'Hi' }] }), @key);
+    is $r->{status}, 200, 'for a client of lines';
+    is $r->{body}, join('', @lines), 'as they are';
+}
+
+{
+    my $r = chat('short', stream => \1);
+
+    is text_of($r->{body}), "Hello \x{2713}", 'a stream without its end';
+    like $r->{body}, qr/"code":"upstream_error"/, 'is told to be broken';
+    unlike $r->{body}, qr/"finish_reason":"stop"/, 'and none that ended';
+
+    $r = $n->post('/api/chat', soma_to_json({ model => 'short', messages =>
+        [{ role => 'user', content => 'Hi' }] }), @key);
+    like $r->{body}, qr/\n\{"error":"[^\n]*\}\n\z/, 'in lines too';
+
+    $r = chat('wrong', stream => \1);
+    is $r->{status}, 502, 'a page with a good status is no stream';
+
+    $r = chat('fault', stream => \1);
+    is text_of($r->{body}), 'Hel', 'an error in a stream';
+    like $r->{body}, qr/out of memory/, 'is told in the words of the client';
+    unlike $r->{body}, qr/\[DONE\]/, 'and nothing says that it is done';
+}
+
+{
+    my $r = chat('array', stream => \1);
+
+    is text_of($r->{body}), 'Hello', 'a stream that is one array';
+    like $r->{body}, qr/"finish_reason":"stop"/, 'and its finish';
+
+    $r = $n->post('/v1beta/models/array:streamGenerateContent',
+                  '{"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}',
+                  'x-goog-api-key' => 'sk-alice');
+    is $r->{status}, 200, 'for a client that reads arrays';
+    like $r->{headers}{'content-type'}, qr{^application/json}, 'as JSON';
+    is @{soma_json($r->{body})}, 2, 'with its elements';
+}
+
+# what is named by URL
+
+sub look {
+    my ($path, $what) = @_;
+
+    return chat('whole', path => $path, messages => [{
+        role => 'user', content => [
+            { type => 'text', text => 'Look' },
+            { type => 'image_url', image_url => {
+                url => $what =~ /^http/ ? $what
+                       : "http://127.0.0.1:$port/media/$what" } }] }]);
+}
+
+{
+    my $r = look('/all', 'a.png');
+
+    is $r->{status}, 200, 'an image by URL, for who takes bytes alone';
+
+    my ($got) = grep { $_->{uri} =~ m{^/whole/} } reverse $up->requests;
+
+    is soma_json($got->{body})->{messages}[0]{images}[0],
+       MIME::Base64::encode_base64($png, ''), 'is fetched';
+
+    is look('/all', 'moved')->{status}, 200, 'a redirect is followed';
+
+    my @bad = (
+        ['/all', 'gone', qr/there is nothing there/],
+        ['/all', 'text', qr/is no image/],
+        ['', 'a.png', qr/its address is not public/],
+        ['', 'http://localhost:1/x', qr/its address is not public/],
+        ['/all', 'http://127.0.0.1:1/x.png', qr/could not be fetched/],
+        ['/all', 'https:x', qr/could not be fetched/],
+        ['/off', 'a.png', qr/image/],
+    );
+
+    for my $bad (@bad) {
+        $r = look(@$bad[0, 1]);
+        is $r->{status}, 400, "@$bad[0, 1] is refused";
+        like soma_json($r->{body})->{error}{message}, $bad->[2], 'and why';
+    }
+}
+
+# what has no place
+
+{
+    my %more = (n => 2);
+    my $r = chat('whole', %more);
+
+    is $r->{status}, 400, 'two answers of who gives one';
+    like soma_json($r->{body})->{error}{message}, qr/"n"/, 'by its name';
+
+    $r = chat('whole', path => '/warn', %more);
+    is $r->{status}, 200, 'are one with soma_lossy warn';
+    like $r->{headers}{'x-soma-dropped'}, qr/\bn\b/, 'which says so';
+
+    $r = chat('whole', path => '/drop', %more);
+    is $r->{status}, 200, 'and with drop';
+
+    $r = chat('whole', prompt_cache_key => 'x');
+    is $r->{status}, 200, 'a hint is no reason to refuse';
+    like $r->{headers}{'x-soma-dropped'}, qr/prompt_cache_key/,
+         'and is named';
+}
+
+# credentials
+
+{
+    my $r = chat('google');
+
+    is $r->{status}, 200, 'a provider with an account is asked';
+
+    my ($token) = grep { $_->{uri} =~ m{^/token/} } $up->requests;
+    my ($asked) = grep { $_->{uri} =~ m{^/google/} } $up->requests;
+
+    like $token->{body}, qr/^grant_type=.*&assertion=ey[\w-]+\.[\w-]+\.[\w-]+$/,
+         'a token was asked for';
+    is $asked->{headers}{authorization}, 'Bearer ya29.secret', 'and is used';
+
+    $r = chat('denied');
+    is $r->{status}, 502, 'who has no token is not asked';
+    like soma_json($r->{body})->{error}{message}, qr/no credentials yet/,
+         'and it is said';
+    is chat('rescue')->{status}, 200, 'the next target is';
+    like $n->error_log, qr/credentials of soma_provider "denied" could not be/,
+         'the log says why';
+    unlike $n->error_log, qr/ya29\.secret/, 'and no token';
+
+    $r = chat('azure');
+    is $r->{status}, 200, 'a key in a header of another name';
+
+    my ($azure) = grep { $_->{uri} =~ m{^/chat/} } $up->requests;
+
+    is $azure->{headers}{'api-key'}, 'azure-key', 'goes there';
+    ok !$azure->{headers}{authorization}, 'and nowhere else';
+}
+
+# who asks, and for what models
+
+{
+    my $r = $n->get('/v1/models', @key);
+    is soma_json($r->{body})->{object}, 'list', 'models for OpenAI\'s clients';
+
+    $r = $n->get('/v1/models', 'x-api-key' => 'sk-alice',
+                 'anthropic-version' => '2023-06-01');
+    is soma_json($r->{body})->{data}[0]{type}, 'model', 'for Anthropic\'s';
+    ok exists soma_json($r->{body})->{has_more}, 'in pages';
+
+    for my $path ('/v1/models', '/v1beta/models') {
+        $r = $n->get($path, 'x-goog-api-key' => 'sk-alice');
+        like soma_json($r->{body})->{models}[0]{name}, qr{^models/},
+             "$path for Google's";
+    }
+
+    $r = $n->get('/v1beta/models?key=sk-few');
+    is $r->{status}, 200, 'a key in the URL of Google\'s clients';
+    is @{soma_json($r->{body})->{models}}, 1, 'that may use one model';
+
+    $r = $n->get('/v1beta/models/none', 'x-goog-api-key' => 'sk-alice');
+    is $r->{status}, 404, 'a model that is not there';
+    is soma_json($r->{body})->{error}{status}, 'NOT_FOUND', 'in their words';
+
+    $r = $n->post('/v1/chat/completions?key=sk-alice', '{}');
+    is $r->{status}, 401, 'a key in other URLs is none';
+
+    $r = $n->get('/api/tags', Authorization => 'Bearer sk-few');
+    is soma_json($r->{body})->{models}[0]{name}, 'whole', 'for Ollama\'s';
+    $r = $n->post('/api/show', '{"model":"whole"}', @key);
+    is $r->{status}, 200, 'and one of them';
+    $r = $n->post('/api/show', '{"model":"none"}', @key);
+    is $r->{status}, 404, 'or none';
+    $r = $n->get('/api/version', @key);
+    like $r->{body}, qr/"version"/, 'and what it speaks';
+}
+
+# counts
+
+{
+    my $r = $n->post('/v1beta/models/whole:countTokens',
+                     '{"contents":[{"role":"user","parts":[{"text":'
+                     . '"one two three four"}]}]}', @key);
+
+    is $r->{status}, 200, 'tokens are counted for who has no such endpoint';
+    ok soma_json($r->{body})->{totalTokens} > 0, 'in the client\'s words';
+    is $r->{headers}{'x-soma-counted'}, 'gateway', 'and who counted';
+}
+
+$n->quit;
+unlike $n->error_log, qr/\[alert\]|\[crit\]/, 'without an alert';
+
+done_testing;
