@@ -27,6 +27,10 @@
 #define SOMA_ANTHROPIC_TOKENS_DEFAULT  4096
 
 
+/* the first version whose thinking has an effort instead of a budget */
+#define SOMA_ANTHROPIC_ADAPTIVE  406
+
+
 extern const soma_json_want_t  soma_anthropic_want[SOMA_ASK_TOTAL];
 extern const soma_prompt_names_t  soma_anthropic_prompt;
 
@@ -83,6 +87,13 @@ int soma_anthropic_read_whole(soma_decoder_t *decoder, soma_str_t body);
 int soma_anthropic_read_event(soma_decoder_t *decoder,
     soma_sse_event_t *event);
 int soma_anthropic_read_end(soma_decoder_t *decoder);
+
+/*
+ * A model's version by its name: of claude-opus-4-8 408, of
+ * claude-3-7-sonnet-20250219 307, of claude-sonnet-5 500; a date is no minor
+ * version.  0: it has none.
+ */
+unsigned soma_anthropic_version(soma_str_t model);
 
 
 #endif /* SOMA_ANTHROPIC_H */

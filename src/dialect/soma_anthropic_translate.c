@@ -13,15 +13,10 @@
 #include "soma_anthropic_request.h"
 
 
-/* the first version whose thinking has an effort instead of a budget */
-#define SOMA_ANTHROPIC_ADAPTIVE  406
-
-
 static soma_anthropic_answer_t *soma_anthropic_translate_writer(
     soma_writer_t *writer);
 static soma_anthropic_events_t *soma_anthropic_translate_decoder(
     soma_decoder_t *decoder);
-static unsigned soma_anthropic_translate_version(soma_str_t model);
 
 
 int
@@ -116,7 +111,7 @@ soma_anthropic_write_request(soma_pieces_t *out,
 
     if ((loss->facts & SOMA_FACT_ADAPTIVE)
         || (!(loss->facts & SOMA_FACT_BUDGET)
-            && soma_anthropic_translate_version(request->model)
+            && soma_anthropic_version(request->model)
                >= SOMA_ANTHROPIC_ADAPTIVE))
     {
         loss->adaptive = 1;
@@ -126,13 +121,8 @@ soma_anthropic_write_request(soma_pieces_t *out,
 }
 
 
-/*
- * Of claude-opus-4-8 408, of claude-3-7-sonnet-20250219 307, of
- * claude-sonnet-5 500; a date is no minor version.  0: it has none.
- */
-
-static unsigned
-soma_anthropic_translate_version(soma_str_t model)
+unsigned
+soma_anthropic_version(soma_str_t model)
 {
     size_t                i;
     unsigned              major;

@@ -29,6 +29,8 @@ typedef enum {
     SOMA_PART_BLOCKS,               /* likewise, a text or parts */
     SOMA_PART_IMAGE,
     SOMA_PART_IMAGES,               /* an array of them */
+    SOMA_PART_WITHIN,               /* an object whose members are a part's
+                                       too */
     SOMA_PART_SOUND,
     SOMA_PART_FILE,
     SOMA_PART_SOURCE,               /* of an image or a document: an object that

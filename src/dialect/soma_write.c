@@ -29,7 +29,10 @@ static const soma_str_t  soma_write_hints[] = {
     soma_string("options.use_mmap"),
     soma_string("options.use_mlock"),
     soma_string("options.low_vram"),
-    soma_string("options.numa")
+    soma_string("options.numa"),
+    soma_string("performanceConfig"),
+    soma_string("additionalModelResponseFieldPaths"),
+    soma_string("additionalModelRequestFields.anthropic_beta")
 };
 
 

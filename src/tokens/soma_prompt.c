@@ -413,6 +413,15 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
         soma_prompt_source(prompt, w);
         return;
 
+    case SOMA_PART_WITHIN:
+        if (soma_walk_enter(w, '{')) {
+            soma_prompt_members(prompt, w, prompt->names->part,
+                                prompt->names->npart);
+            return;
+        }
+
+        break;
+
     case SOMA_PART_BLOB:
         soma_prompt_blob(prompt, w);
         return;
@@ -634,7 +643,9 @@ soma_prompt_kinds(soma_str_t body)
         kinds |= SOMA_PRICE_AUDIO;
     }
 
-    if (memmem(p, body.len, "\"cache_control\"", 15) != NULL) {
+    if (memmem(p, body.len, "\"cache_control\"", 15) != NULL
+        || memmem(p, body.len, "\"cachePoint\"", 12) != NULL)
+    {
         kinds |= SOMA_PRICE_CACHE_WRITE;
     }
 

@@ -235,8 +235,8 @@ test_vector(const vector_t *v)
 
 #define SCOPE  "Credential=A/20150830/r/s/aws4_request"
 #define SIGNED  "SignedHeaders=host"
-#define HEX  "Signature=0123456789abcdef0123456789abcdef0123456789abcdef" \
-             "0123456789abcdef"
+#define HEX  "Signature=0123456789abcdef0123456789abcdef"                     \
+             "0123456789abcdef0123456789abcdef"
 
 static void
 test_parse(void)
