@@ -244,7 +244,7 @@ ngx_http_soma_request_passes(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h,
     ngx_uint_t named)
 {
     ngx_str_t         *user;
-    soma_str_t         own;
+    const soma_str_t         *own;
     ngx_list_part_t   *part;
 
     if (ngx_http_soma_request_stays(h) || ngx_http_soma_request_begins(h)
@@ -263,12 +263,14 @@ ngx_http_soma_request_passes(ngx_http_soma_attempt_t *a, ngx_table_elt_t *h,
         return 0;
     }
 
-    own = a->ctx->client->own_headers;
-
-    if (a->translate && own.len && h->key.len >= own.len
-        && soma_same(h->lowcase_key, own.data, own.len))
+    for (own = a->ctx->client->own_headers; a->translate && own && own->len;
+         own++)
     {
-        return 0;
+        if (h->key.len >= own->len
+            && soma_same(h->lowcase_key, own->data, own->len))
+        {
+            return 0;
+        }
     }
 
     /* whatever Connection names is hop-by-hop as well */

@@ -39,6 +39,13 @@ static const soma_rate_names_t  soma_anthropic_rate[SOMA_RATE_NAMES] = {
 };
 
 
+static const soma_str_t  soma_anthropic_own[] = {
+    soma_string("anthropic-"),
+    soma_string("x-stainless-"),
+    soma_str_null
+};
+
+
 const soma_dialect_t  soma_anthropic = {
     .name = soma_string("anthropic"),
 
@@ -62,7 +69,7 @@ const soma_dialect_t  soma_anthropic = {
 
     .headers = soma_anthropic_headers,
     .nheaders = sizeof(soma_anthropic_headers) / sizeof(soma_header_t),
-    .own_headers = soma_string("anthropic-"),
+    .own_headers = soma_anthropic_own,
     .credential = soma_string("x-api-key: "),
     .args = soma_anthropic_args,
     .stored_args = soma_anthropic_stored_args,

@@ -31,6 +31,13 @@ const soma_names_t  soma_bedrock_tool_names = { "_-", 64, 1 };
 const soma_names_t  soma_bedrock_call_ids = { "_.:-", 64, 0 };
 
 
+static const soma_str_t  soma_bedrock_own[] = {
+    soma_string("x-amz"),
+    soma_string("amz-sdk-"),
+    soma_str_null
+};
+
+
 const soma_dialect_t  soma_bedrock = {
     .name = soma_string("bedrock"),
 
@@ -57,7 +64,7 @@ const soma_dialect_t  soma_bedrock = {
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 
-    .own_headers = soma_string("x-amz"),
+    .own_headers = soma_bedrock_own,
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_bedrock_args,
     .stored_args = soma_bedrock_args,

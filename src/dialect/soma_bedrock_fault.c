@@ -44,7 +44,7 @@ static const struct {
     { 0,   soma_string("ThrottlingException") },
     { 0,   soma_string("ServiceQuotaExceededException") },
     { 0,   soma_string("InternalServerException") },
-    { 424, soma_string("ModelErrorException") },
+    { 500, soma_string("InternalServerException") },
     { 0,   soma_string("ServiceUnavailableException") },
     { 408, soma_string("ModelTimeoutException") }
 };

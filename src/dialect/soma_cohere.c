@@ -27,6 +27,12 @@ static const soma_str_t  soma_cohere_args[] = {
 };
 
 
+static const soma_str_t  soma_cohere_own[] = {
+    soma_string("x-fern-"),
+    soma_str_null
+};
+
+
 const soma_dialect_t  soma_cohere = {
     .name = soma_string("cohere"),
 
@@ -47,7 +53,7 @@ const soma_dialect_t  soma_cohere = {
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 
-    .own_headers = soma_string("x-fern-"),
+    .own_headers = soma_cohere_own,
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_cohere_args,
     .stored_args = soma_cohere_args,

@@ -30,8 +30,10 @@ static void soma_cohere_answer_stop(soma_cohere_answer_t *answer,
 static void soma_cohere_answer_event(soma_pieces_t *out, const char *type);
 static void soma_cohere_answer_message(soma_cohere_answer_t *answer,
     soma_pieces_t *out);
-static void soma_cohere_answer_call(soma_pieces_t *out,
+static void soma_cohere_answer_carry(soma_cohere_answer_t *answer,
     soma_cohere_open_t *open);
+static void soma_cohere_answer_call(soma_cohere_answer_t *answer,
+    soma_pieces_t *out, soma_cohere_open_t *open);
 static void soma_cohere_answer_finish(soma_cohere_answer_t *answer,
     soma_pieces_t *out);
 static void soma_cohere_answer_usage(soma_cohere_answer_t *answer,
@@ -186,6 +188,8 @@ soma_cohere_answer_new(soma_cohere_answer_t *answer,
     }
 
     open->next = NULL;
+    open->id = (soma_str_t) soma_str_null;
+    open->name = (soma_str_t) soma_str_null;
     open->started = 0;
     open->closed = 0;
 
@@ -245,8 +249,8 @@ soma_cohere_answer_add(soma_cohere_answer_t *answer, soma_pieces_t *out,
 }
 
 
-/* a signature of a call's goes into its id, for there is no other place that
- * clients send back; those of reasoning have none */
+/* a signature goes into a call's id, for there is no other place that clients
+ * send back: that of reasoning into the id of the call which follows it */
 
 static void
 soma_cohere_answer_keep(soma_cohere_open_t *open,
@@ -260,7 +264,9 @@ soma_cohere_answer_keep(soma_cohere_open_t *open,
 
     case SOMA_INNER_SIGNATURE:
 
-        if (open->kind == SOMA_INNER_CALL && open->seal.len == 0
+        if ((open->kind == SOMA_INNER_CALL
+             || open->kind == SOMA_INNER_REASONING)
+            && open->seal.len == 0
             && (event->text.len + event->opaque.len) * 4 / 3
                + event->maker.len + open->id.len < SOMA_COHERE_SEAL_MAX)
         {
@@ -309,6 +315,8 @@ soma_cohere_answer_flush(soma_cohere_answer_t *answer, soma_pieces_t *out)
         if (open->started) {
             soma_cohere_answer_stop(answer, out, open);
         }
+
+        soma_cohere_answer_carry(answer, open);
 
         answer->open = open->next;
         open->next = answer->spare;
@@ -365,7 +373,7 @@ soma_cohere_answer_start(soma_cohere_answer_t *answer, soma_pieces_t *out,
         soma_cohere_answer_event(out, "tool-call-start");
         soma_write_int(out, "index", answer->calls);
         soma_pieces_cstr(out, ",\"delta\":{\"message\":{\"tool_calls\":");
-        soma_cohere_answer_call(out, open);
+        soma_cohere_answer_call(answer, out, open);
         soma_pieces_cstr(out, "\"\"}}}}}\n\n");
         return;
     }
@@ -379,21 +387,46 @@ soma_cohere_answer_start(soma_cohere_answer_t *answer, soma_pieces_t *out,
 }
 
 
+static void
+soma_cohere_answer_carry(soma_cohere_answer_t *answer,
+    soma_cohere_open_t *open)
+{
+    soma_str_t  seal;
+
+    if (open->kind != SOMA_INNER_REASONING || open->seal.len == 0
+        || soma_pieces_whole(&open->seal, &seal) != SOMA_OK)
+    {
+        return;
+    }
+
+    answer->carried = soma_str_dup(answer->arena, seal);
+}
+
+
 /* up to its arguments */
 
 static void
-soma_cohere_answer_call(soma_pieces_t *out, soma_cohere_open_t *open)
+soma_cohere_answer_call(soma_cohere_answer_t *answer, soma_pieces_t *out,
+    soma_cohere_open_t *open)
 {
     soma_str_t     id;
     soma_pieces_t  whole;
 
     id = open->id;
 
-    if (open->seal.len != 0) {
+    if (open->seal.len != 0 || answer->carried.len != 0) {
         soma_pieces_init(&whole, out->arena);
         soma_pieces_put(&whole, id.data, id.len);
-        soma_pieces_char(&whole, SOMA_COHERE_SEAL);
-        soma_pieces_join(&whole, &open->seal);
+
+        if (open->seal.len != 0) {
+            soma_pieces_char(&whole, SOMA_COHERE_SEAL);
+            soma_pieces_join(&whole, &open->seal);
+
+        } else {
+            soma_pieces_cstr(&whole, SOMA_SEAL_BEFORE);
+            soma_pieces_str(&whole, answer->carried);
+            answer->carried = (soma_str_t) soma_str_null;
+        }
 
         if (soma_pieces_whole(&whole, &id) != SOMA_OK) {
             out->failed = 1;
@@ -546,11 +579,12 @@ soma_cohere_answer_whole(soma_cohere_answer_t *answer, soma_pieces_t *out)
         for (open = answer->open; open; open = open->next) {
 
             if (open->kind != SOMA_INNER_CALL) {
+                soma_cohere_answer_carry(answer, open);
                 continue;
             }
 
             soma_pieces_cstr(out, out->tail == '[' ? "" : ",");
-            soma_cohere_answer_call(out, open);
+            soma_cohere_answer_call(answer, out, open);
             soma_pieces_char(out, '"');
 
             if (open->text.len == 0) {

@@ -32,7 +32,7 @@ struct soma_cohere_open_s {
     soma_str_t               id;        /* CALL */
     soma_str_t               name;      /* CALL */
     soma_pieces_t            text;      /* of a whole answer, or that waits */
-    soma_pieces_t            seal;      /* CALL: in base64, what its id holds */
+    soma_pieces_t            seal;      /* in base64, what an id holds */
     unsigned                 started:1;
     unsigned                 closed:1;
 };
@@ -56,6 +56,8 @@ typedef struct {
                                            first one is being written */
     soma_cohere_open_t     **last;
     soma_cohere_open_t      *spare;
+    soma_str_t               carried;   /* signed reasoning that the next call
+                                           takes with it in its id */
     size_t                   held;      /* bytes */
     unsigned                 nopen;
     unsigned                 contents;  /* so far */

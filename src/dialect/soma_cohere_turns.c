@@ -23,10 +23,12 @@ static int soma_cohere_turns_document(soma_fill_t *r,
     soma_inner_block_t ***last, soma_str_t part);
 static int soma_cohere_turns_text(soma_fill_t *r, soma_inner_block_t ***last,
     soma_inner_kind_e kind, soma_str_t text);
-static int soma_cohere_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t message);
-static int soma_cohere_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t call);
+static int soma_cohere_turns_calls(soma_fill_t *r, soma_inner_turn_t *turn,
+    soma_inner_block_t ***last, soma_str_t message);
+static int soma_cohere_turns_call(soma_fill_t *r, soma_inner_turn_t *turn,
+    soma_inner_block_t ***last, soma_str_t call);
+static int soma_cohere_turns_before(soma_fill_t *r, soma_inner_turn_t *turn,
+    soma_inner_block_t ***last, soma_str_t id);
 static int soma_cohere_turns_open(soma_fill_t *r, soma_inner_block_t *block);
 static int soma_cohere_turns_result(soma_fill_t *r, soma_str_t message,
     soma_inner_turn_t **tools);
@@ -126,7 +128,7 @@ soma_cohere_turns_message(soma_fill_t *r, soma_str_t message,
             return SOMA_ERROR;
         }
 
-        if (soma_cohere_turns_calls(r, &last, message) != SOMA_OK) {
+        if (soma_cohere_turns_calls(r, turn, &last, message) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }
@@ -313,8 +315,8 @@ soma_cohere_turns_text(soma_fill_t *r, soma_inner_block_t ***last,
 
 
 static int
-soma_cohere_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t message)
+soma_cohere_turns_calls(soma_fill_t *r, soma_inner_turn_t *turn,
+    soma_inner_block_t ***last, soma_str_t message)
 {
     int                rc;
     soma_str_t         name;
@@ -335,7 +337,7 @@ soma_cohere_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
     }
 
     while ((rc = soma_json_next(&it, &name, &call)) == SOMA_OK) {
-        if (soma_cohere_turns_call(r, last, call.text) != SOMA_OK) {
+        if (soma_cohere_turns_call(r, turn, last, call.text) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }
@@ -350,9 +352,10 @@ soma_cohere_turns_calls(soma_fill_t *r, soma_inner_block_t ***last,
 
 
 static int
-soma_cohere_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
-    soma_str_t call)
+soma_cohere_turns_call(soma_fill_t *r, soma_inner_turn_t *turn,
+    soma_inner_block_t ***last, soma_str_t call)
 {
+    soma_str_t           id;
     soma_json_value_t    function;
     soma_inner_block_t  *block;
 
@@ -363,19 +366,25 @@ soma_cohere_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
         return SOMA_ERROR;
     }
 
+    if (soma_fill_name(r, call, "id", &id) != SOMA_OK || id.len == 0) {
+        *r->error = "each of \"tool_calls\" must have an \"id\"";
+        return SOMA_ERROR;
+    }
+
+    if (soma_cohere_turns_before(r, turn, last, id) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
     block = soma_fill_block(r, last, SOMA_INNER_CALL);
     if (block == NULL) {
         return SOMA_ERROR;
     }
 
+    block->id = id;
+
     (void) soma_fill_name(r, function.text, "name", &block->name);
 
     if (soma_openai_turns_arguments(r, block, function.text) != SOMA_OK) {
-        return SOMA_ERROR;
-    }
-
-    if (soma_fill_name(r, call, "id", &block->id) != SOMA_OK) {
-        *r->error = "each of \"tool_calls\" must have an \"id\"";
         return SOMA_ERROR;
     }
 
@@ -384,6 +393,54 @@ soma_cohere_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
     }
 
     return soma_fill_call(r, block);
+}
+
+
+/* the signature of reasoning that stands before the call, or that the client
+ * has not sent back */
+
+static int
+soma_cohere_turns_before(soma_fill_t *r, soma_inner_turn_t *turn,
+    soma_inner_block_t ***last, soma_str_t id)
+{
+    size_t               len;
+    soma_str_t           seal;
+    unsigned char       *mark;
+    soma_inner_block_t  *block, *thought;
+
+    len = sizeof(SOMA_SEAL_BEFORE) - 1;
+    mark = memchr(id.data, SOMA_SEAL_BEFORE[0], id.len);
+
+    if (mark == NULL || (size_t) (id.data + id.len - mark) <= len
+        || memcmp(mark, SOMA_SEAL_BEFORE, len) != 0)
+    {
+        return SOMA_OK;
+    }
+
+    thought = NULL;
+
+    for (block = turn->blocks; block; block = block->next) {
+        if (block->kind == SOMA_INNER_REASONING
+            && block->signature.data == NULL && block->opaque.data == NULL)
+        {
+            thought = block;
+        }
+    }
+
+    if (thought == NULL) {
+        thought = soma_fill_block(r, last, SOMA_INNER_REASONING);
+        if (thought == NULL) {
+            return SOMA_ERROR;
+        }
+
+        thought->text = SOMA_STR("");
+    }
+
+    seal.data = mark + len;
+    seal.len = (size_t) (id.data + id.len - seal.data);
+
+    return (soma_seal_take(r->arena, seal, thought) == SOMA_ERROR)
+           ? SOMA_ERROR : SOMA_OK;
 }
 
 
@@ -398,6 +455,13 @@ soma_cohere_turns_open(soma_fill_t *r, soma_inner_block_t *block)
     mark = memchr(block->id.data, SOMA_COHERE_SEAL, block->id.len);
 
     if (mark == NULL) {
+        return SOMA_OK;
+    }
+
+    if (mark + 1 < block->id.data + block->id.len
+        && mark[1] == SOMA_SEAL_BEFORE[1])
+    {
+        block->id.len = (size_t) (mark - block->id.data);
         return SOMA_OK;
     }
 

@@ -481,12 +481,12 @@ struct soma_dialect_s {
 
     /* the provider's half */
 
-    /* headers of every request, unless the client's own pass; the prefix of
-     * names of headers that go to no provider of another dialect, or empty;
-     * and what comes before an api_key in its header line */
+    /* headers of every request, unless the client's own pass; prefixes of
+     * names of headers that go to no provider of another dialect, the last one
+     * empty; and what comes before an api_key in its header line */
     const soma_header_t      *headers;
     unsigned                  nheaders;
-    soma_str_t                own_headers;
+    const soma_str_t         *own_headers;
     soma_str_t                credential;
 
     /* names of the query arguments that go up, the last one empty; with a

@@ -38,6 +38,12 @@ static const soma_rate_names_t  soma_gemini_rate[SOMA_RATE_NAMES] = {
 const soma_names_t  soma_gemini_tool_names = { "_-.:", 64, 1 };
 
 
+static const soma_str_t  soma_gemini_own[] = {
+    soma_string("x-goog-"),
+    soma_str_null
+};
+
+
 const soma_dialect_t  soma_gemini = {
     .name = soma_string("gemini"),
 
@@ -62,7 +68,7 @@ const soma_dialect_t  soma_gemini = {
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 
-    .own_headers = soma_string("x-goog-"),
+    .own_headers = soma_gemini_own,
     .credential = soma_string("x-goog-api-key: "),
     .args = soma_gemini_args,
     .stored_args = soma_gemini_stored_args,

@@ -44,6 +44,13 @@ static const soma_rate_names_t  soma_openai_rate[SOMA_RATE_NAMES] = {
 };
 
 
+static const soma_str_t  soma_openai_own[] = {
+    soma_string("openai-"),
+    soma_string("x-stainless-"),
+    soma_str_null
+};
+
+
 const soma_dialect_t  soma_openai = {
     .name = soma_string("openai"),
 
@@ -68,7 +75,7 @@ const soma_dialect_t  soma_openai = {
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 
-    .own_headers = soma_string("openai-"),
+    .own_headers = soma_openai_own,
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_openai_args,
     .stored_args = soma_openai_stored_args,
@@ -104,7 +111,6 @@ const soma_dialect_t  soma_openai_chat = {
     .want = soma_openai_want,
     .prompt = &soma_openai_prompt,
 
-    .own_headers = soma_string("openai-"),
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_openai_args,
     .stored_args = soma_openai_stored_args,

@@ -232,7 +232,7 @@ soma_openai_answer_call(soma_openai_answer_t *answer,
     } else {
         soma_pieces_cstr(out, "{\"tool_calls\":[{\"index\":");
         soma_pieces_int(out, open->index);
-        soma_openai_answer_id(open, out);
+        soma_openai_answer_id(answer, open, out);
         soma_write_word(out, "type", kind);
         soma_write_name(out, kind);
         soma_pieces_char(out, '{');
@@ -380,6 +380,7 @@ soma_openai_answer_close(soma_openai_answer_t *answer, soma_pieces_t *out,
     }
 
     if (open->sealed && !answer->old) {
+        soma_openai_answer_carry(answer, open);
         soma_openai_answer_late(answer, open, out);
     }
 

@@ -22,6 +22,7 @@
                                                    that a stream repeats */
 #define SOMA_OPENAI_ID_MAX       1024           /* of a call's id that has a
                                                    signature in it */
+#define SOMA_OPENAI_CARRIED_MAX  (SOMA_OPENAI_ID_MAX - 32)
 
 
 /* a block of the answer that is open, or of a whole one that was; beside them
@@ -68,6 +69,8 @@ typedef struct {
     soma_openai_open_t   *open;
     soma_openai_open_t  **last;
     soma_openai_open_t   *spare;
+    soma_str_t            carried;      /* what signed reasoning the next call
+                                           takes with it in its id */
     unsigned              nopen;
     soma_usage_t          usage;
     uint64_t              begun[SOMA_INNER_CHOICES_MAX / 64];
@@ -110,7 +113,10 @@ int soma_openai_answer_seal(soma_openai_answer_t *answer,
     soma_openai_open_t *open, const soma_inner_event_t *event);
 void soma_openai_answer_detail(soma_openai_open_t *open, soma_pieces_t *out);
 void soma_openai_answer_extra(soma_openai_open_t *open, soma_pieces_t *out);
-void soma_openai_answer_id(soma_openai_open_t *open, soma_pieces_t *out);
+void soma_openai_answer_carry(soma_openai_answer_t *answer,
+    soma_openai_open_t *open);
+void soma_openai_answer_id(soma_openai_answer_t *answer,
+    soma_openai_open_t *open, soma_pieces_t *out);
 int soma_openai_answer_probs(soma_openai_answer_t *answer, soma_pieces_t *out,
     const soma_inner_event_t *event);
 int soma_openai_answer_cite(soma_openai_answer_t *answer, soma_pieces_t *out,

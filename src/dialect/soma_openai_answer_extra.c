@@ -135,16 +135,51 @@ soma_openai_answer_extra(soma_openai_open_t *open, soma_pieces_t *out)
 }
 
 
-/* "id" of a call */
+/*
+ * What is signed stands beside the answer's words, where few clients look: the
+ * call that follows, which all of them send back, takes the signature along.
+ * The first choice's, for nobody goes on from several.
+ */
 
 void
-soma_openai_answer_id(soma_openai_open_t *open, soma_pieces_t *out)
+soma_openai_answer_carry(soma_openai_answer_t *answer,
+    soma_openai_open_t *open)
+{
+    soma_pieces_t       made;
+    soma_inner_event_t  event;
+
+    if (open->kind != SOMA_INNER_REASONING || open->choice != 0) {
+        return;
+    }
+
+    soma_pieces_init(&made, answer->arena);
+
+    if (soma_openai_answer_event(open, &event) != SOMA_OK) {
+        return;
+    }
+
+    soma_seal_put_base64(&made, &event, 1);
+
+    if (soma_pieces_whole(&made, &answer->carried) != SOMA_OK
+        || answer->carried.len > SOMA_OPENAI_CARRIED_MAX)
+    {
+        answer->carried = (soma_str_t) soma_str_null;
+    }
+}
+
+
+/* "id" of a call, with its own signature or with that of the reasoning before
+ * it */
+
+void
+soma_openai_answer_id(soma_openai_answer_t *answer, soma_openai_open_t *open,
+    soma_pieces_t *out)
 {
     soma_str_t          id;
     soma_pieces_t       made;
     soma_inner_event_t  event;
 
-    if (!open->sealed) {
+    if (!open->sealed && (answer->carried.len == 0 || open->choice != 0)) {
         soma_write_raw(out, "id", open->id);
         return;
     }
@@ -152,14 +187,26 @@ soma_openai_answer_id(soma_openai_open_t *open, soma_pieces_t *out)
     soma_pieces_init(&made, out->arena);
     soma_pieces_cstr(&made, "\"call_");
     soma_pieces_int(&made, open->index);
-    soma_pieces_char(&made, '~');
 
-    if (soma_openai_answer_event(open, &event) != SOMA_OK) {
-        out->failed = 1;
-        return;
+    if (open->sealed) {
+        soma_pieces_char(&made, '~');
+
+        if (soma_openai_answer_event(open, &event) != SOMA_OK) {
+            out->failed = 1;
+            return;
+        }
+
+        soma_seal_put_base64(&made, &event, 1);
+
+    } else {
+
+        /* calls of several turns have one number, and one reasoning each */
+
+        soma_pieces_cstr(&made, SOMA_SEAL_BEFORE);
+        soma_pieces_str(&made, answer->carried);
+        answer->carried = (soma_str_t) soma_str_null;
     }
 
-    soma_seal_put_base64(&made, &event, 1);
     soma_pieces_char(&made, '"');
 
     if (soma_pieces_whole(&made, &id) != SOMA_OK) {

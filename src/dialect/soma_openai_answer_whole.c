@@ -252,6 +252,10 @@ soma_openai_answer_calls(soma_openai_answer_t *answer, soma_pieces_t *out,
 
     for (open = answer->open; open; open = open->next) {
 
+        if (open->choice == choice && open->sealed) {
+            soma_openai_answer_carry(answer, open);
+        }
+
         if (open->choice != choice || open->kind != SOMA_INNER_CALL) {
             continue;
         }
@@ -277,7 +281,7 @@ soma_openai_answer_calls(soma_openai_answer_t *answer, soma_pieces_t *out,
 
         soma_pieces_cstr(out, open->index == 0 ? ",\"tool_calls\":[{"
                                                : ",{");
-        soma_openai_answer_id(open, out);
+        soma_openai_answer_id(answer, open, out);
         soma_write_word(out, "type", custom ? "custom" : "function");
         soma_write_name(out, custom ? "custom" : "function");
         soma_pieces_char(out, '{');

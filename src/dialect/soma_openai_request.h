@@ -89,6 +89,11 @@ int soma_openai_thoughts(soma_fill_t *r, soma_inner_block_t ***last,
 int soma_openai_thoughts_call(soma_fill_t *r, soma_inner_block_t *block,
     soma_str_t message, soma_str_t call);
 
+/* reasoning that a call has brought along in its id, as a block, where the
+ * message does not have it itself */
+int soma_openai_thoughts_before(soma_fill_t *r, soma_inner_block_t ***last,
+    soma_str_t message, soma_str_t call);
+
 
 /* the type of a tool of the form that was before tools; the maker of one of a
  * namespace, whose name is its type */

@@ -43,7 +43,6 @@ const soma_dialect_t  soma_openai_responses = {
     .want = soma_openai_want,
     .prompt = &soma_openai_prompt,
 
-    .own_headers = soma_string("openai-"),
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_openai_args,
     .stored_args = soma_openai_stored_args,

@@ -213,3 +213,43 @@ soma_openai_thoughts_call(soma_fill_t *r, soma_inner_block_t *block,
 
     return SOMA_OK;
 }
+
+
+int
+soma_openai_thoughts_before(soma_fill_t *r, soma_inner_block_t ***last,
+    soma_str_t message, soma_str_t call)
+{
+    size_t               len;
+    soma_str_t           id, seal;
+    unsigned char       *mark;
+    soma_json_value_t    details;
+    soma_inner_block_t  *block;
+
+    if (soma_fill_name(r, call, "id", &id) != SOMA_OK || id.len == 0
+        || (soma_json_get(message, "reasoning_details", &details) == SOMA_OK
+            && details.type == SOMA_JSON_ARRAY))
+    {
+        return SOMA_OK;
+    }
+
+    len = sizeof(SOMA_SEAL_BEFORE) - 1;
+    mark = memchr(id.data, SOMA_SEAL_BEFORE[0], id.len);
+
+    if (mark == NULL || (size_t) (id.data + id.len - mark) <= len
+        || memcmp(mark, SOMA_SEAL_BEFORE, len) != 0)
+    {
+        return SOMA_OK;
+    }
+
+    block = soma_fill_block(r, last, SOMA_INNER_REASONING);
+    if (block == NULL) {
+        return SOMA_ERROR;
+    }
+
+    seal.data = mark + len;
+    seal.len = (size_t) (id.data + id.len - seal.data);
+    block->text = SOMA_STR("");
+
+    return (soma_seal_take(r->arena, seal, block) == SOMA_ERROR) ? SOMA_ERROR
+                                                                 : SOMA_OK;
+}

@@ -506,6 +506,10 @@ soma_openai_turns_call(soma_fill_t *r, soma_inner_block_t ***last,
     soma_json_value_t    function;
     soma_inner_block_t  *block;
 
+    if (soma_openai_thoughts_before(r, last, message, call) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
     block = soma_fill_block(r, last, SOMA_INNER_CALL);
     if (block == NULL) {
         return SOMA_ERROR;

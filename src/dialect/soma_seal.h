@@ -24,6 +24,10 @@
 
 #define SOMA_SEAL  "soma1|"
 
+/* behind a call's id, and before the envelope in the alphabet of URLs: it is of
+ * the reasoning that the call follows; "~" alone: it is the call's own */
+#define SOMA_SEAL_BEFORE  "~."
+
 
 /* the envelope up to its bytes, which may come in pieces behind it */
 void soma_seal_begin(soma_pieces_t *out, unsigned opaque, soma_str_t maker);

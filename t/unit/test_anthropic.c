@@ -85,7 +85,7 @@ test_table(void)
             && soma_str_is(soma_anthropic.headers[0].value, "2023-06-01"),
             "the version");
     soma_ok(soma_str_is(soma_anthropic.credential, "x-api-key: ")
-            && soma_str_is(soma_anthropic.own_headers, "anthropic-"),
+            && soma_str_is(soma_anthropic.own_headers[0], "anthropic-"),
             "how a key is said, and what headers are its own");
     soma_ok(soma_str_is(soma_anthropic.rate[0].reset,
                         "anthropic-ratelimit-requests-reset")

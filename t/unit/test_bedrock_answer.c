@@ -717,7 +717,7 @@ test_faults(void)
           "throttlingException" },
         { SOMA_FAULT_INTERNAL, 500, "InternalServerException",
           "internalServerException" },
-        { SOMA_FAULT_UPSTREAM, 424, "ModelErrorException",
+        { SOMA_FAULT_UPSTREAM, 500, "InternalServerException",
           "modelStreamErrorException" },
         { SOMA_FAULT_UNAVAILABLE, 503, "ServiceUnavailableException",
           "serviceUnavailableException" },
