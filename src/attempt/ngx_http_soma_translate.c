@@ -13,6 +13,7 @@
 #include "ngx_http_soma_admit.h"
 #include "ngx_http_soma_settle.h"
 #include "ngx_http_soma_vocabulary.h"
+#include "soma_stops.h"
 
 
 #define NGX_HTTP_SOMA_DROPPED_MAX  512      /* bytes of x-soma-dropped */
@@ -41,6 +42,7 @@ struct ngx_http_soma_translate_s {
 };
 
 
+static ngx_int_t ngx_http_soma_translate_stops(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_dropped(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
 static ngx_str_t ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a);
@@ -151,7 +153,9 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
         return ngx_http_soma_translate_lost(a, &loss);
     }
 
-    if (rc != SOMA_OK || ngx_http_soma_translate_dropped(a, &loss) != NGX_OK)
+    if (rc != SOMA_OK
+        || ngx_http_soma_translate_dropped(a, &loss) != NGX_OK
+        || (loss.stops && ngx_http_soma_translate_stops(a) != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -161,6 +165,35 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
 
     return path->len ? ngx_http_soma_translate_chain(a, &out, body)
                      : NGX_ERROR;
+}
+
+
+/* of stop sequences that the provider does not look for */
+static ngx_int_t
+ngx_http_soma_translate_stops(ngx_http_soma_attempt_t *a)
+{
+    soma_stops_t               *stops;
+    ngx_http_soma_translate_t  *t;
+
+    t = a->translate;
+
+    stops = ngx_pcalloc(a->ctx->request->pool, sizeof(soma_stops_t));
+    if (stops == NULL) {
+        return NGX_ERROR;
+    }
+
+    stops->arena = t->decoder.arena;
+    stops->sink = t->decoder.sink;
+    stops->data = t->decoder.data;
+
+    if (soma_stops_init(stops, a->ctx->inner) != SOMA_OK) {
+        return NGX_ERROR;
+    }
+
+    t->decoder.sink = soma_stops_sink;
+    t->decoder.data = stops;
+
+    return NGX_OK;
 }
 
 

@@ -26,7 +26,7 @@ static int soma_cohere_write_format(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static void soma_cohere_write_think(soma_pieces_t *out,
     const soma_inner_request_t *request);
-static int soma_cohere_write_stop(soma_pieces_t *out,
+static void soma_cohere_write_stop(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static int soma_cohere_write_rest(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
@@ -87,9 +87,9 @@ soma_cohere_write(soma_pieces_t *out, const soma_inner_request_t *request,
     soma_cohere_write_think(out, request);
     soma_write_uncached(request, loss);
 
-    if (soma_cohere_write_stop(out, request, loss) != SOMA_OK
-        || soma_cohere_write_rest(out, request, loss) != SOMA_OK)
-    {
+    soma_cohere_write_stop(out, request, loss);
+
+    if (soma_cohere_write_rest(out, request, loss) != SOMA_OK) {
         return SOMA_DECLINED;
     }
 
@@ -308,23 +308,17 @@ soma_cohere_write_think(soma_pieces_t *out,
 }
 
 
-static int
+static void
 soma_cohere_write_stop(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
     unsigned  i;
 
     if (request->nstops == 0) {
-        return SOMA_OK;
+        return;
     }
 
-    if (request->nstops > SOMA_COHERE_STOPS_MAX
-        && soma_inner_lose(loss, request->stop_member, "has more than the 5 "
-                           "that a request of Cohere's API may have")
-           != SOMA_OK)
-    {
-        return SOMA_DECLINED;
-    }
+    loss->stops = (request->nstops > SOMA_COHERE_STOPS_MAX);
 
     soma_write_name(out, "stop_sequences");
 
@@ -334,8 +328,6 @@ soma_cohere_write_stop(soma_pieces_t *out,
     }
 
     soma_pieces_char(out, ']');
-
-    return SOMA_OK;
 }
 
 

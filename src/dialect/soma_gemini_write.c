@@ -168,14 +168,7 @@ soma_gemini_write_stops(soma_pieces_t *out,
     for (i = 0; i < request->nstops; i++) {
 
         if (i == SOMA_GEMINI_STOPS_MAX) {
-
-            if (soma_inner_lose(loss, request->stop_member, "is at most 5 "
-                                "texts in a request of Google's API")
-                != SOMA_OK)
-            {
-                return SOMA_DECLINED;
-            }
-
+            loss->stops = 1;
             break;
         }
 

@@ -369,6 +369,9 @@ typedef struct {
     unsigned              facts;        /* in: SOMA_FACT_... of the model */
     unsigned              adaptive:1;   /* in: the model takes an effort, no
                                            budget of reasoning tokens */
+    unsigned              stops:1;      /* out: the target does not know them
+                                           all: the answer is to go through
+                                           soma_stops.h */
     soma_str_t            refused;  /* out: name of the client's member */
     const char           *why;      /* out: a constant clause, "has no place
                                        in an anthropic request" */

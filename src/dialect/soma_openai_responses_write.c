@@ -97,13 +97,7 @@ soma_openai_responses_write_request(soma_pieces_t *out,
     soma_openai_shared_labels(out, request);
     soma_write_uncached(request, loss);
 
-    if (request->nstops != 0
-        && soma_inner_lose(loss, request->stop_member,
-                           SOMA_OPENAI_RESPONSES_WHY)
-           != SOMA_OK)
-    {
-        return SOMA_DECLINED;
-    }
+    loss->stops = (request->nstops != 0);
 
     if (soma_write_members(out, request, soma_openai_responses_write_members,
                            SOMA_OPENAI_RESPONSES_WHY, loss)

@@ -11,7 +11,7 @@
 #include "soma_write.h"
 
 
-static int soma_openai_write_stop(soma_pieces_t *out,
+static void soma_openai_write_stop(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static int soma_openai_write_format(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
@@ -90,10 +90,7 @@ soma_openai_write(soma_pieces_t *out, const soma_inner_request_t *request,
                         soma_inner_effort_name(effort));
     }
 
-    if (soma_openai_write_stop(out, request, loss) != SOMA_OK) {
-        return SOMA_DECLINED;
-    }
-
+    soma_openai_write_stop(out, request, loss);
     soma_openai_shared_labels(out, request);
     soma_openai_shared_tier(out, request, loss);
     soma_write_uncached(request, loss);
@@ -111,24 +108,17 @@ soma_openai_write(soma_pieces_t *out, const soma_inner_request_t *request,
 }
 
 
-static int
+static void
 soma_openai_write_stop(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
     unsigned  i;
 
     if (request->nstops == 0) {
-        return SOMA_OK;
+        return;
     }
 
-    if (request->nstops > SOMA_OPENAI_STOPS_MAX
-        && soma_inner_lose(loss, request->stop_member, "has more than four "
-                           "sequences, which is what a chat request of "
-                           "OpenAI's API has room for")
-           != SOMA_OK)
-    {
-        return SOMA_DECLINED;
-    }
+    loss->stops = (request->nstops > SOMA_OPENAI_STOPS_MAX);
 
     soma_write_name(out, "stop");
 
@@ -138,8 +128,6 @@ soma_openai_write_stop(soma_pieces_t *out,
     }
 
     soma_pieces_char(out, ']');
-
-    return SOMA_OK;
 }
 
 
