@@ -321,7 +321,11 @@ ngx_http_soma_stream_event(ngx_http_soma_attempt_t *a, soma_sse_event_t *event)
     ctx = a->ctx;
 
     if (event->comment) {
-        return ngx_http_soma_event_raw(a, event);
+
+        /* of another dialect, it is nothing to the client: some read every
+         * line that they get as an event */
+
+        return a->translate ? NGX_OK : ngx_http_soma_event_raw(a, event);
     }
 
     if (ctx->meter != NULL) {

@@ -5,6 +5,7 @@
 
 
 #include "soma_anthropic.h"
+#include "soma_anthropic_request.h"
 
 
 /* what a client that knows nothing of versions is asked in */
@@ -46,7 +47,7 @@ const soma_dialect_t  soma_anthropic = {
     .prompt = &soma_anthropic_prompt,
 
     .surface = soma_anthropic_surface,
-    .surfaces = "messages",
+    .surfaces = "messages and messages/count_tokens",
     .ask = soma_anthropic_ask,
     .bounds = soma_anthropic_bounds,
     .read_request = soma_anthropic_read_request,
@@ -67,6 +68,8 @@ const soma_dialect_t  soma_anthropic = {
     .stored_args = soma_anthropic_stored_args,
     .apis = SOMA_API_TALKS,
     .path = soma_anthropic_path,
+    .tool_names = &soma_anthropic_write_turns_names,
+    .call_ids = &soma_anthropic_write_turns_ids,
     .splice = soma_anthropic_splice,
     .write_request = soma_anthropic_write_request,
     .framing = SOMA_FRAMING_SSE,

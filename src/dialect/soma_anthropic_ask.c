@@ -24,9 +24,11 @@ static int soma_anthropic_ask_skills(soma_ask_t *ask, soma_arena_t *arena,
     soma_json_value_t *skills);
 
 
-static const soma_surface_t  soma_anthropic_messages = {
-    soma_string("/messages"), SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON,
-    SOMA_STREAM_ASKED, 0
+static const soma_surface_t  soma_anthropic_surfaces[] = {
+    { soma_string("/messages"), SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON,
+      SOMA_STREAM_ASKED, 0 },
+    { soma_string("/messages/count_tokens"), SOMA_POST, SOMA_API_COUNT,
+      SOMA_BODY_JSON, SOMA_STREAM_NEVER, 0 }
 };
 
 
@@ -45,15 +47,21 @@ const soma_json_want_t  soma_anthropic_want[SOMA_ASK_TOTAL] = {
 int
 soma_anthropic_surface(soma_url_t *url, soma_arena_t *arena)
 {
+    size_t  i;
+
     (void) arena;
 
-    if (!soma_str_eq(url->below, soma_anthropic_messages.path)) {
-        return SOMA_DECLINED;
+    for (i = 0;
+         i < sizeof(soma_anthropic_surfaces) / sizeof(soma_surface_t);
+         i++)
+    {
+        if (soma_str_eq(url->below, soma_anthropic_surfaces[i].path)) {
+            url->surface = &soma_anthropic_surfaces[i];
+            return SOMA_OK;
+        }
     }
 
-    url->surface = &soma_anthropic_messages;
-
-    return SOMA_OK;
+    return SOMA_DECLINED;
 }
 
 
@@ -174,6 +182,10 @@ soma_anthropic_ask_tokens(soma_ask_t *ask, soma_json_value_t *value,
     const char **error)
 {
     int64_t  n;
+
+    if (value->type == SOMA_JSON_NONE && ask->api == SOMA_API_COUNT) {
+        return SOMA_OK;
+    }
 
     if (value->type == SOMA_JSON_NONE) {
         *error = "max_tokens: Field required";

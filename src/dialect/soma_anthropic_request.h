@@ -13,6 +13,7 @@
 
 
 #include "soma_fill.h"
+#include "soma_names.h"
 #include "soma_pieces.h"
 
 
@@ -61,6 +62,11 @@ int soma_anthropic_write_tools(soma_pieces_t *out,
     const soma_inner_request_t *request, unsigned thinking,
     soma_inner_loss_t *loss);
 
+/* soma_anthropic_write_points.c: cache points that the API would refuse are
+ * taken away, and named */
+void soma_anthropic_write_points(const soma_inner_request_t *request,
+    soma_inner_loss_t *loss);
+
 /* blocks: whether there is something of it to write; one of a list; an image
  * or a document; whether it is this dialect's own */
 unsigned soma_anthropic_write_turns_says(const soma_inner_block_t *block);
@@ -69,6 +75,13 @@ int soma_anthropic_write_turns_block(soma_pieces_t *out,
 int soma_anthropic_write_media_source(soma_pieces_t *out,
     const soma_inner_block_t *block, soma_inner_loss_t *loss);
 unsigned soma_anthropic_write_turns_own(const soma_inner_block_t *block);
+
+/* names of tools and ids of calls that the API takes, and one as a member */
+extern const soma_names_t  soma_anthropic_write_turns_names;
+extern const soma_names_t  soma_anthropic_write_turns_ids;
+
+void soma_anthropic_write_turns_name(soma_pieces_t *out, const char *member,
+    const soma_names_t *rule, soma_str_t name);
 
 void soma_anthropic_write_turns_cache(soma_pieces_t *out,
     soma_inner_cache_e cache);

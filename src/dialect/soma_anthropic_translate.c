@@ -109,8 +109,10 @@ soma_anthropic_write_request(soma_pieces_t *out,
         loss->max_tokens = SOMA_ANTHROPIC_TOKENS_DEFAULT;
     }
 
-    if (soma_anthropic_version(request->model)
-        >= SOMA_ANTHROPIC_ADAPTIVE)
+    if ((loss->facts & SOMA_FACT_ADAPTIVE)
+        || (!(loss->facts & SOMA_FACT_BUDGET)
+            && soma_anthropic_version(request->model)
+               >= SOMA_ANTHROPIC_ADAPTIVE))
     {
         loss->adaptive = 1;
     }
@@ -176,6 +178,7 @@ soma_anthropic_translate_decoder(soma_decoder_t *decoder)
     events->events.data = decoder->data;
     events->events.seed = decoder->seed;
     events->events.request = decoder->request;
+    events->events.names = &soma_anthropic_write_turns_names;
 
     decoder->state = events;
 

@@ -23,6 +23,7 @@ static const soma_str_t  soma_anthropic_answers[] = {
     soma_string("index"),
     soma_string("id"),
     soma_string("model"),
+    soma_string("input_tokens"),
     soma_str_null
 };
 

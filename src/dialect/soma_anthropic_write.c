@@ -61,8 +61,16 @@ int
 soma_anthropic_write(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
-    int64_t   bound;
-    unsigned  thinking;
+    int64_t               bound;
+    unsigned              thinking;
+    soma_inner_request_t  fit;
+
+    if (soma_write_facts(&fit, request, loss) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    request = &fit;
+    soma_anthropic_write_points(request, loss);
 
     soma_pieces_char(out, '{');
     soma_write_quoted(out, "model", request->model);

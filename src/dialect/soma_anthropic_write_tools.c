@@ -85,7 +85,9 @@ soma_anthropic_write_tool(soma_pieces_t *out,
     const soma_inner_toolset_t *tool, soma_inner_loss_t *loss)
 {
     soma_pieces_char(out, '{');
-    soma_write_quoted(out, "name", tool->name);
+    soma_anthropic_write_turns_name(out, "name",
+                                    &soma_anthropic_write_turns_names,
+                                    tool->name);
 
     if (tool->about.len != 0) {
         soma_write_text(out, "description", tool->about);
@@ -179,7 +181,9 @@ soma_anthropic_write_choice(soma_pieces_t *out,
                     : choice == SOMA_INNER_CHOICE_ONE ? "tool" : "auto");
 
     if (choice == SOMA_INNER_CHOICE_ONE) {
-        soma_write_quoted(out, "name", request->names[0]);
+        soma_anthropic_write_turns_name(out, "name",
+                                        &soma_anthropic_write_turns_names,
+                                        request->names[0]);
     }
 
     if (request->one_call && choice != SOMA_INNER_CHOICE_NONE) {

@@ -20,9 +20,6 @@
 #include "soma_write.h"
 
 
-#define SOMA_ANTHROPIC_ID_MAX  64   /* bytes of a call's id */
-
-
 static int soma_anthropic_write_system(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static const soma_inner_turn_t *soma_anthropic_write_run(
@@ -43,8 +40,6 @@ static int soma_anthropic_write_result(soma_pieces_t *out,
     const soma_inner_block_t *block, soma_inner_loss_t *loss);
 static void soma_anthropic_write_reasoning(soma_pieces_t *out,
     const soma_inner_block_t *block);
-static void soma_anthropic_write_id(soma_pieces_t *out, const char *name,
-    soma_str_t id);
 static soma_str_t soma_anthropic_write_trim(soma_str_t text);
 
 
@@ -421,8 +416,12 @@ soma_anthropic_write_call(soma_pieces_t *out, const soma_inner_block_t *block,
     soma_anthropic_write_turns_comma(out);
     soma_pieces_char(out, '{');
     soma_write_word(out, "type", "tool_use");
-    soma_anthropic_write_id(out, "id", block->id);
-    soma_write_quoted(out, "name", block->name);
+    soma_anthropic_write_turns_name(out, "id",
+                                    &soma_anthropic_write_turns_ids,
+                                    block->id);
+    soma_anthropic_write_turns_name(out, "name",
+                                    &soma_anthropic_write_turns_names,
+                                    block->name);
 
     if (block->tool == SOMA_INNER_CUSTOM) {
         soma_write_name(out, "input");
@@ -449,7 +448,9 @@ soma_anthropic_write_result(soma_pieces_t *out,
     soma_anthropic_write_turns_comma(out);
     soma_pieces_char(out, '{');
     soma_write_word(out, "type", "tool_result");
-    soma_anthropic_write_id(out, "tool_use_id", block->id);
+    soma_anthropic_write_turns_name(out, "tool_use_id",
+                                    &soma_anthropic_write_turns_ids,
+                                    block->id);
 
     part = block->content;
     n = 0;
@@ -513,38 +514,22 @@ soma_anthropic_write_reasoning(soma_pieces_t *out,
 }
 
 
-/* ids of others may have letters that the API refuses: such an id becomes
- * its hash, which is the same in the call and in its result */
+const soma_names_t  soma_anthropic_write_turns_names = { "_-", 128, 0 };
+const soma_names_t  soma_anthropic_write_turns_ids = { "_-", 64, 0 };
 
-static void
-soma_anthropic_write_id(soma_pieces_t *out, const char *name, soma_str_t id)
+
+void
+soma_anthropic_write_turns_name(soma_pieces_t *out, const char *member,
+    const soma_names_t *rule, soma_str_t name)
 {
-    size_t         i;
-    soma_str_t     other;
-    unsigned char  c, text[sizeof("call_") - 1 + 16];
+    soma_str_t  fit;
 
-    for (i = 0; i < id.len; i++) {
-        c = id.data[i];
-
-        if ((c < '0' || c > '9') && ((c | 0x20) < 'a' || (c | 0x20) > 'z')
-            && c != '_' && c != '-')
-        {
-            break;
-        }
-    }
-
-    if (i == id.len && id.len != 0 && id.len <= SOMA_ANTHROPIC_ID_MAX) {
-        soma_write_quoted(out, name, id);
+    if (soma_names_fit(out->arena, rule, name, &fit) != SOMA_OK) {
+        out->failed = 1;
         return;
     }
 
-    memcpy(text, "call_", sizeof("call_") - 1);
-    (void) soma_put_hex64(text + sizeof("call_") - 1, soma_str_hash(id.data,
-                                                                    id.len));
-
-    other.data = text;
-    other.len = sizeof(text);
-    soma_write_quoted(out, name, other);
+    soma_write_quoted(out, member, fit);
 }
 
 

@@ -10,7 +10,6 @@
 #include "soma_ask.h"
 
 
-#define SOMA_ASK_MODEL_MAX     512
 #define SOMA_JSON_ESCAPED_MAX  6        /* bytes of one, \u0000 */
 #define SOMA_ASK_DIGITS_MAX    24
 

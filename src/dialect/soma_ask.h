@@ -16,6 +16,7 @@
 
 #define SOMA_ASK_TOKENS_MAX  1000000000     /* more is taken as this */
 #define SOMA_ASK_TOOLS_MAX   1024           /* of a request */
+#define SOMA_ASK_MODEL_MAX   512            /* bytes of its model's name */
 
 
 /* the value of a member; SOMA_DECLINED: it is absent or null */

@@ -20,6 +20,7 @@ static const soma_dialect_t  *soma_dialects[] = {
     &soma_ollama,
     &soma_gemini,
     &soma_bedrock,
+    &soma_cohere,
     &soma_echo
 };
 
@@ -31,7 +32,7 @@ soma_dialect_find(soma_str_t name, const char **names)
 
     if (names != NULL) {
         *names = "openai, openai-chat, openai-responses, "
-                 "anthropic, ollama, gemini, bedrock, echo";
+                 "anthropic, ollama, gemini, bedrock, cohere, echo";
     }
 
     for (i = 0; i < sizeof(soma_dialects) / sizeof(soma_dialects[0]); i++) {

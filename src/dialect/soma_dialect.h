@@ -611,6 +611,7 @@ extern const soma_dialect_t  soma_anthropic;
 extern const soma_dialect_t  soma_ollama;
 extern const soma_dialect_t  soma_gemini;
 extern const soma_dialect_t  soma_bedrock;
+extern const soma_dialect_t  soma_cohere;
 extern const soma_dialect_t  soma_echo;
 
 /*

@@ -10,7 +10,6 @@
 static int soma_events_member(soma_events_t *events, soma_str_t object, const
     char *name, soma_str_t *to);
 static void soma_events_id(soma_events_t *events, soma_events_open_t *open);
-static void soma_events_ready(soma_events_t *events);
 static int soma_events_start(soma_events_t *events);
 static int soma_events_first(soma_events_t *events,
     soma_events_open_t *open);
@@ -29,7 +28,7 @@ static unsigned soma_events_keep(unsigned char *to, size_t size,
 static int soma_events_beyond(soma_events_t *events, const char *text);
 
 
-static void
+void
 soma_events_ready(soma_events_t *events)
 {
     if (!events->ready) {

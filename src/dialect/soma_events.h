@@ -91,6 +91,10 @@ typedef struct {
  * after FAILED or END is nothing.
  */
 
+/* the room of an answer, before anything else is done with it: all below that
+ * need it see to that themselves */
+void soma_events_ready(soma_events_t *events);
+
 /* what is known of the answer: the first word of each holds */
 int soma_events_about(soma_events_t *events, soma_str_t object);
 

@@ -33,6 +33,8 @@ void soma_openai_count(soma_out_t *out, const soma_ask_t *ask,
     int64_t tokens);
 
 int soma_openai_surface(soma_url_t *url, soma_arena_t *arena);
+soma_str_t soma_openai_splice_path(soma_arena_t *arena,
+    const soma_ask_t *ask, soma_str_t model);
 
 
 /* query arguments that go up */

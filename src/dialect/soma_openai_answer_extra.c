@@ -13,6 +13,7 @@
 
 #include "soma_openai_answer.h"
 #include "soma_json.h"
+#include "soma_openai_shared.h"
 #include "soma_seal.h"
 #include "soma_write.h"
 
@@ -256,9 +257,10 @@ soma_openai_answer_cite(soma_openai_answer_t *answer, soma_pieces_t *out,
     if (answer->stream) {
         soma_openai_answer_role(answer, out, event->choice);
         soma_openai_answer_chunk(answer, out, event->choice);
-        soma_pieces_cstr(out, "{\"annotations\":[");
-        soma_pieces_put(out, event->raw.data, event->raw.len);
-        soma_pieces_cstr(out, "]}");
+        soma_pieces_cstr(out, "{\"annotations\":[{\"type\":"
+                              "\"url_citation\",\"url_citation\":{");
+        soma_openai_shared_cite(out, inner.text);
+        soma_pieces_cstr(out, "}}]}");
         soma_openai_answer_chunk_end(answer, out, NULL);
         return SOMA_OK;
     }
@@ -279,7 +281,10 @@ soma_openai_answer_cite(soma_openai_answer_t *answer, soma_pieces_t *out,
         soma_pieces_char(&open->text, ',');
     }
 
-    soma_pieces_put(&open->text, event->raw.data, event->raw.len);
+    soma_pieces_cstr(&open->text, "{\"type\":\"url_citation\","
+                                  "\"url_citation\":{");
+    soma_openai_shared_cite(&open->text, inner.text);
+    soma_pieces_cstr(&open->text, "}}");
 
     return open->text.failed ? SOMA_ERROR : SOMA_OK;
 }

@@ -122,6 +122,20 @@ soma_openai_ask_members(soma_ask_t *ask, soma_arena_t *arena,
 
         rc = soma_ask_value(ask, i, value, data, &v);
 
+        /* the name in the URL is what a provider of those goes by */
+
+        if (i == SOMA_ASK_MODEL && ask->url != NULL
+            && ask->url->model.len != 0)
+        {
+            if (ask->url->model.len > SOMA_ASK_MODEL_MAX) {
+                *error = "the deployment's name is longer than 512 bytes";
+                return SOMA_ERROR;
+            }
+
+            ask->model = ask->url->model;
+            continue;
+        }
+
         if (rc == SOMA_DECLINED) {
             if (i == SOMA_ASK_MODEL && ask->api != SOMA_API_MODERATIONS) {
                 *error = "you must provide a \"model\" parameter";

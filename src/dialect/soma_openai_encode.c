@@ -9,6 +9,8 @@
 #include "soma_openai.h"
 
 
+static int soma_openai_encode_model(soma_ask_t *ask, soma_str_t model,
+    soma_arena_t *arena, soma_json_edits_t *edits);
 static int soma_openai_encode_usage(soma_ask_t *ask, soma_arena_t *arena,
     soma_value_pt value, void *data, soma_json_edits_t *edits);
 
@@ -21,7 +23,7 @@ soma_openai_encode(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
         return SOMA_OK;
     }
 
-    if (soma_ask_rename(ask, model, arena, edits) != SOMA_OK) {
+    if (soma_openai_encode_model(ask, model, arena, edits) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -38,6 +40,50 @@ soma_openai_encode(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
     }
 
     return soma_openai_encode_usage(ask, arena, value, data, edits);
+}
+
+
+/* of a client whose URL names it the body says another one, or none */
+
+static int
+soma_openai_encode_model(soma_ask_t *ask, soma_str_t model,
+    soma_arena_t *arena, soma_json_edits_t *edits)
+{
+    soma_str_t         text;
+    soma_pieces_t      out;
+    soma_json_span_t  *span;
+
+    if (ask->url == NULL || ask->url->model.len == 0) {
+        return soma_ask_rename(ask, model, arena, edits);
+    }
+
+    span = &ask->scan->span[SOMA_ASK_MODEL];
+    soma_pieces_init(&out, arena);
+
+    if (span->type != SOMA_JSON_NONE) {
+        soma_pieces_quote(&out, model);
+
+        return (soma_pieces_whole(&out, &text) == SOMA_OK)
+               ? soma_json_edit(edits, span->start, span->end, text)
+               : SOMA_ERROR;
+    }
+
+    /* there is something to come before */
+
+    if (ask->scan->span[SOMA_ASK_MESSAGES].type == SOMA_JSON_NONE
+        && ask->scan->span[SOMA_ASK_INPUT].type == SOMA_JSON_NONE
+        && ask->scan->span[SOMA_ASK_PROMPT].type == SOMA_JSON_NONE)
+    {
+        return SOMA_OK;
+    }
+
+    soma_pieces_cstr(&out, "\"model\":");
+    soma_pieces_quote(&out, model);
+    soma_pieces_char(&out, ',');
+
+    return (soma_pieces_whole(&out, &text) == SOMA_OK)
+           ? soma_json_edit(edits, ask->scan->open, ask->scan->open, text)
+           : SOMA_ERROR;
 }
 
 

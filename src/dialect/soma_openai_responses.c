@@ -132,6 +132,10 @@ soma_openai_responses_write(soma_openai_responses_t *answer,
         rc = soma_openai_responses_seal(answer, event);
         break;
 
+    case SOMA_INNER_PROBS:
+        rc = soma_openai_responses_probs(answer, event);
+        break;
+
     case SOMA_INNER_CITATION:
         rc = soma_openai_responses_note(answer, out, event);
         break;
@@ -469,7 +473,7 @@ soma_openai_responses_whole(soma_openai_responses_t *answer,
     soma_write_text(out, words->name, part->text);
 
     if (part->kind == SOMA_INNER_TEXT) {
-        soma_pieces_cstr(out, ",\"logprobs\":[]");
+        soma_openai_responses_likely(part, out);
     }
 
     soma_openai_responses_event_end(out);

@@ -37,7 +37,9 @@ struct soma_openai_part_s {
     soma_pieces_t         said;         /* so far */
     soma_str_t            text;         /* text: all of it, once closed */
     soma_pieces_t         notes;        /* annotations, with their commas */
+    soma_pieces_t         probs;        /* likewise, of its words */
     unsigned              nnotes;
+    unsigned              nprobs;
     unsigned              begun:1;      /* its stream was told of it */
     unsigned              closed:1;
 };
@@ -118,6 +120,10 @@ void soma_openai_responses_object(soma_openai_responses_t *answer,
 void soma_openai_responses_item(soma_openai_item_t *item, soma_pieces_t *out);
 void soma_openai_responses_part(soma_openai_part_t *part, soma_pieces_t *out);
 
+/* "logprobs" of a text */
+void soma_openai_responses_likely(soma_openai_part_t *part,
+    soma_pieces_t *out);
+
 
 /* soma_openai_responses_told.c: events; nothing for a whole answer */
 
@@ -151,11 +157,14 @@ soma_openai_part_t *soma_openai_responses_find(
 int soma_openai_responses_keep(soma_openai_responses_t *answer,
     soma_pieces_t *kept, soma_str_t text);
 
-/* SOMA_INNER_SIGNATURE, SOMA_INNER_CITATION */
+/* SOMA_INNER_SIGNATURE, SOMA_INNER_CITATION, SOMA_INNER_PROBS */
 int soma_openai_responses_seal(soma_openai_responses_t *answer,
     const soma_inner_event_t *event);
 int soma_openai_responses_note(soma_openai_responses_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
+
+int soma_openai_responses_probs(soma_openai_responses_t *answer,
+    const soma_inner_event_t *event);
 
 /* a name with quotes, and a number where that is not 0; data NULL: no
  * memory */

@@ -92,6 +92,7 @@ soma_openai_responses_events_event(soma_openai_responses_events_t *answer,
           soma_openai_responses_events_error }
     };
 
+    soma_events_ready(&answer->events);
     type = soma_events_inside(data, "type");
 
     for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
@@ -117,6 +118,8 @@ soma_openai_responses_events_whole(soma_openai_responses_events_t *answer,
     soma_str_t body)
 {
     soma_json_value_t  output;
+
+    soma_events_ready(&answer->events);
 
     if (soma_json_get(body, "output", &output) != SOMA_OK
         || output.type != SOMA_JSON_ARRAY)

@@ -7,7 +7,7 @@
 
 
 #include "soma_openai_responses_events.h"
-#include "soma_write.h"
+#include "soma_openai_shared.h"
 
 
 #define SOMA_OPENAI_RESPONSES_KEY(index, part)                                \
@@ -394,12 +394,15 @@ soma_openai_responses_events_reasoning(soma_openai_responses_events_t *answer,
 }
 
 
+/* the provider knows its item by both: "ID|CONTENT" */
+
 static int
 soma_openai_responses_events_seal(soma_openai_responses_events_t *answer,
     uint32_t index, soma_str_t item)
 {
-    soma_str_t           seal;
+    soma_str_t           seal, id;
     soma_mend_t          mend;
+    soma_pieces_t       *out;
     soma_inner_event_t   event;
     soma_events_open_t  *open;
 
@@ -432,8 +435,21 @@ soma_openai_responses_events_seal(soma_openai_responses_events_t *answer,
     event.kind = SOMA_INNER_REASONING;
     event.maker = SOMA_STR("openai");
 
-    if (soma_mend_text(&mend, &answer->events.room, seal, &event.opaque)
-        != SOMA_OK)
+    id = soma_events_inside(item, "id");
+    out = &answer->events.scratch;
+
+    soma_pieces_reset(out);
+
+    if (id.len != 0 && memchr(id.data, '|', id.len) == NULL) {
+        soma_pieces_put(out, id.data, id.len);
+        soma_pieces_char(out, '|');
+    }
+
+    soma_pieces_put(out, seal.data, seal.len);
+
+    if (soma_pieces_whole(out, &seal) != SOMA_OK
+        || soma_mend_text(&mend, &answer->events.room, seal, &event.opaque)
+           != SOMA_OK)
     {
         return SOMA_ERROR;
     }
@@ -523,15 +539,9 @@ int
 soma_openai_responses_events_note(soma_openai_responses_events_t *answer,
     soma_events_open_t *open, soma_str_t note)
 {
-    size_t              i;
     soma_str_t          raw;
     soma_pieces_t      *out;
-    soma_json_value_t   value;
     soma_inner_event_t  event;
-
-    static const char  *const  names[] = {
-        "start_index", "end_index", "url", "title"
-    };
 
     if (note.len == 0 || note.data[0] != '{') {
         return SOMA_OK;
@@ -557,13 +567,7 @@ soma_openai_responses_events_note(soma_openai_responses_events_t *answer,
         soma_pieces_cstr(out, "{\"type\":\"url_citation\","
                               "\"url_citation\":{");
 
-        for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-            if (soma_json_get(note, names[i], &value) == SOMA_OK) {
-                soma_write_name(out, names[i]);
-                soma_pieces_put(out, value.text.data, value.text.len);
-            }
-        }
-
+        soma_openai_shared_cite(out, note);
         soma_pieces_cstr(out, "}}");
 
         if (soma_pieces_whole(out, &raw) != SOMA_OK) {

@@ -323,10 +323,24 @@ soma_openai_responses_part(soma_openai_part_t *part, soma_pieces_t *out)
             soma_pieces_join(out, &part->notes);
         }
 
-        soma_pieces_cstr(out, "],\"logprobs\":[]");
+        soma_pieces_char(out, ']');
+        soma_openai_responses_likely(part, out);
     }
 
     soma_pieces_char(out, '}');
+}
+
+
+void
+soma_openai_responses_likely(soma_openai_part_t *part, soma_pieces_t *out)
+{
+    soma_pieces_cstr(out, ",\"logprobs\":[");
+
+    if (part->nprobs != 0) {
+        soma_pieces_join(out, &part->probs);
+    }
+
+    soma_pieces_char(out, ']');
 }
 
 

@@ -8,6 +8,7 @@
 
 
 #include "soma_openai_responses.h"
+#include "soma_openai_shared.h"
 #include "soma_seal.h"
 #include "soma_write.h"
 
@@ -103,7 +104,6 @@ int
 soma_openai_responses_note(soma_openai_responses_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event)
 {
-    soma_str_t           note;
     soma_json_value_t    inner;
     soma_openai_part_t  *part;
 
@@ -117,15 +117,6 @@ soma_openai_responses_note(soma_openai_responses_t *answer,
         return SOMA_OK;
     }
 
-    /* behind its opening brace; one of nothing would leave a comma */
-
-    note.data = inner.text.data + 1;
-    note.len = inner.text.len - 1;
-
-    if (note.len < 4) {
-        return SOMA_OK;
-    }
-
     if (part->nnotes++ == 0) {
         soma_pieces_init(&part->notes, answer->arena);
 
@@ -133,19 +124,60 @@ soma_openai_responses_note(soma_openai_responses_t *answer,
         soma_pieces_char(&part->notes, ',');
     }
 
-    soma_pieces_cstr(&part->notes, "{\"type\":\"url_citation\",");
-
     if (answer->stream) {
         soma_openai_responses_place(answer, out, part,
                                     "response.output_text.annotation.added");
         soma_write_int(out, "annotation_index", part->nnotes - 1);
         soma_pieces_cstr(out, ",\"annotation\":{\"type\":"
-                              "\"url_citation\",");
-        soma_pieces_put(out, note.data, note.len);
+                              "\"url_citation\"");
+        soma_openai_shared_cite(out, inner.text);
+        soma_pieces_char(out, '}');
         soma_openai_responses_event_end(out);
     }
 
-    return soma_openai_responses_keep(answer, &part->notes, note);
+    if (answer->kept + inner.text.len > SOMA_OPENAI_RESPONSES_MAX) {
+        return SOMA_DECLINED;
+    }
+
+    answer->kept += inner.text.len;
+    soma_pieces_cstr(&part->notes, "{\"type\":\"url_citation\"");
+    soma_openai_shared_cite(&part->notes, inner.text);
+    soma_pieces_char(&part->notes, '}');
+
+    return part->notes.failed ? SOMA_ERROR : SOMA_OK;
+}
+
+
+/* of the words at hand: they are told when all of the words are */
+
+int
+soma_openai_responses_probs(soma_openai_responses_t *answer,
+    const soma_inner_event_t *event)
+{
+    soma_str_t           list;
+    soma_json_value_t    content;
+    soma_openai_part_t  *part;
+
+    part = answer->part;
+
+    if (part == NULL || part->closed || part->kind != SOMA_INNER_TEXT
+        || soma_json_get(event->raw, "content", &content) != SOMA_OK
+        || content.type != SOMA_JSON_ARRAY || content.text.len <= 2)
+    {
+        return SOMA_OK;
+    }
+
+    if (part->nprobs++ == 0) {
+        soma_pieces_init(&part->probs, answer->arena);
+
+    } else {
+        soma_pieces_char(&part->probs, ',');
+    }
+
+    list.data = content.text.data + 1;
+    list.len = content.text.len - 2;
+
+    return soma_openai_responses_keep(answer, &part->probs, list);
 }
 
 

@@ -50,6 +50,7 @@ const soma_dialect_t  soma_openai_responses = {
     .apis = SOMA_OPENAI_RESPONSES_ASKED,
     .path = soma_openai_responses_path,
     .answers = soma_openai_responses_answers,
+    .splice_path = soma_openai_splice_path,
     .splice = soma_openai_encode,
     .write_request = soma_openai_responses_said,
     .tool_names = &soma_openai_shared_names,

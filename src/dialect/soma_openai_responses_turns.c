@@ -112,6 +112,7 @@ soma_openai_responses_one(soma_openai_responses_turn_t *t,
     } kinds[] = {
         { "",                        soma_openai_responses_said },
         { "message",                 soma_openai_responses_said },
+        { "agent_message",           soma_openai_responses_said },
         { "reasoning",               soma_openai_responses_thought },
         { "function_call",           soma_openai_responses_called },
         { "custom_tool_call",        soma_openai_responses_called },
@@ -158,6 +159,15 @@ soma_openai_responses_said(soma_openai_responses_turn_t *t, soma_str_t item)
     }
 
     (void) soma_fill_text(item, "role", &role);
+
+    /* one of another agent has no role, but an author */
+
+    if (role.len == 0
+        && soma_fill_text(item, "type", &role) == SOMA_OK
+        && soma_str_is(role, "agent_message"))
+    {
+        role = SOMA_STR("assistant");
+    }
 
     if (soma_str_is(role, "assistant")) {
         return (soma_openai_responses_assistant(t) == SOMA_OK)

@@ -28,6 +28,8 @@ static const soma_inner_block_t *soma_openai_responses_write_said(
     soma_pieces_t *out, const soma_inner_block_t *block);
 static const soma_inner_block_t *soma_openai_responses_write_thought(
     soma_pieces_t *out, const soma_inner_block_t *block);
+static void soma_openai_responses_write_seal(soma_pieces_t *out,
+    soma_str_t opaque, soma_str_t *seal);
 static void soma_openai_responses_write_call(soma_pieces_t *out,
     const soma_inner_block_t *block);
 static int soma_openai_responses_write_result(soma_pieces_t *out,
@@ -269,8 +271,7 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
     const soma_inner_block_t *block)
 {
     unsigned                   n;
-    soma_str_t                 id;
-    unsigned char              buf[SOMA_OPENAI_RESPONSES_RS + 16];
+    soma_str_t                 seal;
     const soma_inner_block_t  *last, *end;
 
     last = block;
@@ -287,18 +288,8 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
         return end;
     }
 
-    /* nobody looks for its id where nothing is kept, but it has to be there */
-
-    memcpy(buf, "rs_", SOMA_OPENAI_RESPONSES_RS);
-    (void) soma_put_hex64(buf + SOMA_OPENAI_RESPONSES_RS,
-                          soma_xxh3(&last->opaque, 1));
-    id.data = buf;
-    id.len = sizeof(buf);
-
     soma_openai_shared_comma(out);
-    soma_pieces_char(out, '{');
-    soma_write_word(out, "type", "reasoning");
-    soma_write_quoted(out, "id", id);
+    soma_openai_responses_write_seal(out, last->opaque, &seal);
     soma_pieces_cstr(out, ",\"summary\":[");
 
     for (n = 0; block != end; block = block->next) {
@@ -314,10 +305,48 @@ soma_openai_responses_write_thought(soma_pieces_t *out,
     }
 
     soma_pieces_char(out, ']');
-    soma_write_text(out, "encrypted_content", last->opaque);
+    soma_write_text(out, "encrypted_content", seal);
     soma_pieces_char(out, '}');
 
     return end;
+}
+
+
+/* an item up to its id, which stands before what is encrypted or, where that
+ * came without one, is made of it */
+
+static void
+soma_openai_responses_write_seal(soma_pieces_t *out, soma_str_t opaque,
+    soma_str_t *seal)
+{
+    soma_str_t      id;
+    unsigned char  *bar, text[SOMA_OPENAI_RESPONSES_RS + 16];
+
+    *seal = opaque;
+    bar = memchr(opaque.data, '|', opaque.len);
+
+    soma_pieces_char(out, '{');
+    soma_write_word(out, "type", "reasoning");
+
+    if (bar != NULL) {
+        id.data = opaque.data;
+        id.len = (size_t) (bar - opaque.data);
+        seal->data = bar + 1;
+        seal->len = opaque.len - id.len - 1;
+
+        soma_write_text(out, "id", id);
+        return;
+    }
+
+    /* nobody looks for it where nothing is kept, but it has to be there */
+
+    memcpy(text, "rs_", SOMA_OPENAI_RESPONSES_RS);
+    (void) soma_put_hex64(text + SOMA_OPENAI_RESPONSES_RS,
+                          soma_xxh3(&opaque, 1));
+
+    id.data = text;
+    id.len = sizeof(text);
+    soma_write_quoted(out, "id", id);
 }
 
 

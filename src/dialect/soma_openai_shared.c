@@ -275,3 +275,35 @@ soma_openai_shared_labels(soma_pieces_t *out,
         soma_pieces_char(out, '}');
     }
 }
+
+
+void
+soma_openai_shared_cite(soma_pieces_t *out, soma_str_t cite)
+{
+    size_t             i;
+    soma_json_value_t  value;
+
+    static const struct {
+        const char        *name;
+        const char        *none;
+        soma_json_type_e   type;
+    } members[] = {
+        { "start_index", "0",    SOMA_JSON_NUMBER },
+        { "end_index",   "0",    SOMA_JSON_NUMBER },
+        { "url",         "\"\"", SOMA_JSON_STRING },
+        { "title",       "\"\"", SOMA_JSON_STRING }
+    };
+
+    for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        soma_write_name(out, members[i].name);
+
+        if (soma_json_get(cite, members[i].name, &value) == SOMA_OK
+            && value.type == members[i].type)
+        {
+            soma_pieces_put(out, value.text.data, value.text.len);
+
+        } else {
+            soma_pieces_cstr(out, members[i].none);
+        }
+    }
+}

@@ -71,4 +71,9 @@ void soma_openai_shared_labels(soma_pieces_t *out,
     const soma_inner_request_t *request);
 
 
+/* the members of a citation of a page of the web; "cite" may be gone before
+ * "out" is.  What it does not say is said to be nothing */
+void soma_openai_shared_cite(soma_pieces_t *out, soma_str_t cite);
+
+
 #endif /* SOMA_OPENAI_SHARED_H */

@@ -48,6 +48,9 @@ static const soma_surface_t  soma_openai_surfaces[] = {
 };
 
 
+static int soma_openai_surface_find(soma_url_t *url, soma_str_t below);
+static int soma_openai_surface_deployed(soma_url_t *url, soma_str_t below,
+    soma_arena_t *arena);
 static int soma_openai_surface_is(soma_str_t pattern, soma_str_t path,
     soma_str_t *id);
 
@@ -55,15 +58,41 @@ static int soma_openai_surface_is(soma_str_t pattern, soma_str_t path,
 int
 soma_openai_surface(soma_url_t *url, soma_arena_t *arena)
 {
-    size_t  i;
+    soma_str_t  below;
 
-    (void) arena;
+    if (soma_openai_surface_find(url, url->below) == SOMA_OK) {
+        return SOMA_OK;
+    }
+
+    below = soma_dialect_below(url->path, "/openai/deployments/");
+
+    if (below.data != NULL) {
+        return soma_openai_surface_deployed(url, below, arena);
+    }
+
+    below = soma_dialect_below(url->path, "/openai/");
+
+    if (below.data != NULL
+        && soma_openai_surface_find(url, below) == SOMA_OK)
+    {
+        url->below = below;
+        return SOMA_OK;
+    }
+
+    return SOMA_DECLINED;
+}
+
+
+static int
+soma_openai_surface_find(soma_url_t *url, soma_str_t below)
+{
+    size_t  i;
 
     for (i = 0;
          i < sizeof(soma_openai_surfaces) / sizeof(soma_openai_surfaces[0]);
          i++)
     {
-        if (soma_openai_surface_is(soma_openai_surfaces[i].path, url->below,
+        if (soma_openai_surface_is(soma_openai_surfaces[i].path, below,
                                    &url->id))
         {
             url->surface = &soma_openai_surfaces[i];
@@ -72,6 +101,75 @@ soma_openai_surface(soma_url_t *url, soma_arena_t *arena)
     }
 
     return SOMA_DECLINED;
+}
+
+
+/*
+ * /openai/deployments/NAME/chat/completions, as Azure has them: the name is
+ * the model's.  Responses have no such path there, and what a form says is
+ * not known by its URL.
+ */
+
+static int
+soma_openai_surface_deployed(soma_url_t *url, soma_str_t below,
+    soma_arena_t *arena)
+{
+    int                    rc;
+    soma_str_t             name, rest;
+    unsigned char         *slash;
+    const soma_surface_t  *surface;
+
+    slash = memchr(below.data + 1, '/', below.len - 1);
+
+    if (slash == NULL || slash == below.data + 1) {
+        return SOMA_DECLINED;
+    }
+
+    name.data = below.data + 1;
+    name.len = (size_t) (slash - name.data);
+    rest.data = slash;
+    rest.len = (size_t) (below.data + below.len - slash);
+
+    if (soma_openai_surface_find(url, rest) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    surface = url->surface;
+    url->surface = NULL;
+
+    if (surface->body != SOMA_BODY_JSON
+        || surface->api == SOMA_API_RESPONSES
+        || surface->api == SOMA_API_COMPACT
+        || surface->api == SOMA_API_COUNT)
+    {
+        url->id = (soma_str_t) soma_str_null;
+        return SOMA_DECLINED;
+    }
+
+    rc = soma_dialect_unescape(arena, name, &name);
+
+    if (rc != SOMA_OK) {
+        return rc;
+    }
+
+    url->surface = surface;
+    url->model = name;
+    url->below = surface->path;
+
+    return SOMA_OK;
+}
+
+
+/* a provider is asked below its endpoint, whatever its own URLs are called */
+
+soma_str_t
+soma_openai_splice_path(soma_arena_t *arena, const soma_ask_t *ask,
+    soma_str_t model)
+{
+    (void) arena;
+    (void) model;
+
+    return ask->url->below;
 }
 
 

@@ -147,6 +147,11 @@ class Chat(Client):
                 for n, d, s in o['tools']]
         if o.get('any'):
             r['tool_choice'] = 'required'
+        if o.get('none'):
+            r['tool_choice'] = 'none'
+        if o.get('one'):
+            r['tool_choice'] = {'type': 'function',
+                                'function': {'name': o['one']}}
         if o.get('schema'):
             r['response_format'] = {'type': 'json_schema', 'json_schema': {
                 'name': 'weather', 'strict': True, 'schema': o['schema']}}
@@ -243,7 +248,7 @@ class Chat(Client):
         r.finish = choice.finish_reason
         self.keep(r)
 
-    def results(self, results):
+    def results(self, results, failed=False):
         for (i, name, _), text in results:
             self.history.append({'role': 'tool', 'tool_call_id': i,
                                  'content': text})
@@ -288,6 +293,10 @@ class Responses(Client):
                           for n, d, s in o['tools']]
         if o.get('any'):
             r['tool_choice'] = 'required'
+        if o.get('none'):
+            r['tool_choice'] = 'none'
+        if o.get('one'):
+            r['tool_choice'] = {'type': 'function', 'name': o['one']}
         if o.get('schema'):
             r['text'] = {'format': {'type': 'json_schema', 'name': 'weather',
                                     'strict': True, 'schema': o['schema']}}
@@ -357,7 +366,7 @@ class Responses(Client):
         with self.c.responses.stream(**self.request()) as s:
             self.follow(r, s)
 
-    def results(self, results):
+    def results(self, results, failed=False):
         for (i, name, _), text in results:
             self.history.append({'type': 'function_call_output', 'call_id': i,
                                  'output': text})
@@ -400,6 +409,10 @@ class Messages(Client):
                           for n, d, s in o['tools']]
         if o.get('any'):
             r['tool_choice'] = {'type': 'any'}
+        if o.get('none'):
+            r['tool_choice'] = {'type': 'none'}
+        if o.get('one'):
+            r['tool_choice'] = {'type': 'tool', 'name': o['one']}
         if o.get('schema'):
             r['output_config'] = {'format': {'type': 'json_schema',
                                              'schema': o['schema']}}
@@ -442,9 +455,10 @@ class Messages(Client):
                 r.text += t
             self.took(r, s.get_final_message())
 
-    def results(self, results):
+    def results(self, results, failed=False):
         self.history.append({'role': 'user', 'content': [
-            {'type': 'tool_result', 'tool_use_id': i, 'content': text}
+            dict({'type': 'tool_result', 'tool_use_id': i, 'content': text},
+                 **({'is_error': True} if failed else {}))
             for (i, name, _), text in results]})
 
 
@@ -488,9 +502,12 @@ class Gemini(Client):
                 for n, d, s in o['tools']])]
             c['automatic_function_calling'] = \
                 t.AutomaticFunctionCallingConfig(disable=True)
-        if o.get('any'):
+        if o.get('any') or o.get('one') or o.get('none'):
             c['tool_config'] = t.ToolConfig(
-                function_calling_config=t.FunctionCallingConfig(mode='ANY'))
+                function_calling_config=t.FunctionCallingConfig(
+                    mode='NONE' if o.get('none') else 'ANY',
+                    allowed_function_names=[o['one']] if o.get('one')
+                    else None))
         if o.get('schema'):
             c['response_mime_type'] = 'application/json'
             c['response_json_schema'] = o['schema']
@@ -544,11 +561,12 @@ class Gemini(Client):
         self.follow(r, self.c.models.generate_content_stream(
             **self.request()))
 
-    def results(self, results):
+    def results(self, results, failed=False):
         t = self.t
         self.history.append(t.Content(role='user', parts=[
             t.Part(function_response=t.FunctionResponse(
-                id=i, name=name, response={'result': text}))
+                id=i, name=name, response={
+                    'error' if failed else 'result': text}))
             for (i, name, _), text in results]))
 
 
@@ -608,6 +626,8 @@ class Converse(Client):
                 for n, d, s in o['tools']]}
         if o.get('any'):
             r['toolConfig']['toolChoice'] = {'any': {}}
+        if o.get('one'):
+            r['toolConfig']['toolChoice'] = {'tool': {'name': o['one']}}
         if o.get('schema'):
             r['outputConfig'] = {'textFormat': {
                 'type': 'json_schema', 'structure': {'jsonSchema': {
@@ -695,9 +715,11 @@ class Converse(Client):
             for name, value in d['reasoningContent'].items():
                 text[name] = text.get(name, '') + value
 
-    def results(self, results):
-        self.history.append({'role': 'user', 'content': [{'toolResult': {
-            'toolUseId': i, 'content': [{'text': text}]}}
+    def results(self, results, failed=False):
+        self.history.append({'role': 'user', 'content': [{'toolResult': dict({
+            'toolUseId': i, 'content': [{'text': text} if text
+                                        else {'json': {}}]},
+            **({'status': 'error'} if failed else {}))}
             for (i, name, _), text in results]})
 
 
@@ -776,7 +798,7 @@ class Ollama(Client):
     def streamed(self, r):
         self.follow(r, self.c.chat(stream=True, **self.request()))
 
-    def results(self, results):
+    def results(self, results, failed=False):
         for (i, name, _), text in results:
             self.history.append({'role': 'tool', 'tool_name': name,
                                  'content': text})
@@ -816,6 +838,8 @@ class Cohere(Client):
                 for n, d, s in o['tools']]
         if o.get('any'):
             r['tool_choice'] = 'REQUIRED'
+        if o.get('none'):
+            r['tool_choice'] = 'NONE'
         if o.get('schema'):
             r['response_format'] = {'type': 'json_object',
                                     'json_schema': o['schema']}
@@ -891,7 +915,7 @@ class Cohere(Client):
 
         self.took(r, content, calls, plan)
 
-    def results(self, results):
+    def results(self, results, failed=False):
         for (i, name, _), text in results:
             self.history.append({'role': 'tool', 'tool_call_id': i,
                                  'content': text})

@@ -16,8 +16,10 @@ fetched from /media/NUMBER/a.png or a.pdf."""
 
 import json
 import os
+import re
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sys.dont_write_bytecode = True
@@ -29,6 +31,7 @@ from said import ERRORS, MARK, TOLD, said           # noqa: E402
 from schema import wrong                            # noqa: E402
 
 PIECE = 13              # bytes of a chunk, of every third stream
+PAUSE = 0.002           # seconds between the pieces of a torn one
 MEDIA = {'a.png': ('image/png', PNG), 'a.pdf': ('application/pdf', PDF)}
 
 
@@ -44,15 +47,18 @@ def once(pairs):
     return names
 
 
-def chunks(number, pieces):
+def chunks(number, scenario, pieces):
     """A stream's bytes: all at once, an event a chunk, or torn."""
     n = int(''.join(c for c in number if c.isdigit()) or 0) % 3
     whole = b''.join(pieces)
 
-    if n == 0:
-        pieces = [whole]
+    if scenario == 'torn':
+        # within the empty line that ends an event
+        pieces = re.split(rb'(?<=\n\r)|(?<=\n)(?=\n)', whole)
     elif n == 2:
         pieces = [whole[i:i + PIECE] for i in range(0, len(whole), PIECE)]
+    elif n == 0:
+        pieces = [whole]
 
     return [b'%x\r\n%s\r\n' % (len(p), p) for p in pieces if p]
 
@@ -202,6 +208,9 @@ class Handler(BaseHTTPRequestHandler):
         if scenario in ('cut', 'early', 'errmid'):
             pieces = pieces[:len(pieces) // 2 + 1]
 
+        if scenario.startswith('quirk'):
+            pieces = dialect.quirks(pieces)
+
         if scenario == 'errmid':
             pieces.append(dialect.error_event(TOLD + ' ' + number,
                                               len(pieces)))
@@ -212,9 +221,12 @@ class Handler(BaseHTTPRequestHandler):
         self.head(200, {'content-type': kind,
                         'transfer-encoding': 'chunked'})
 
-        for data in chunks(number, pieces):
+        for data in chunks(number, scenario, pieces):
             self.wfile.write(data)
             self.wfile.flush()
+
+            if scenario == 'torn':
+                time.sleep(PAUSE)
 
         if scenario == 'cut':
             self.close_connection = True

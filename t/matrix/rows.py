@@ -298,6 +298,98 @@ def cut(c):
                  'lost what came before it:', x.kind, x)
 
 
+# beside the twelve: `run --rows extra`
+
+def quirks(c):
+    """Streams as they are, not as they are documented; of equal dialects
+    their bytes pass."""
+    if c.way == c.to:
+        return
+
+    for scenario in ('torn', 'quirktext', 'quirkcalls'):
+        c.start(scenario, [], [('user', c.words('Go.'))],
+                tools=[WEATHER, TIME])
+        answered(c, c.ask(), scenario)
+
+
+def choices(c):
+    """One tool forced, one call at a time, none while calls are history."""
+    if 'ol' in (c.way, c.to):
+        return
+
+    # Converse cannot say "none", and Cohere no one tool
+    for kind in {'be': ('one',), 'co': ('none',)}.get(c.way,
+                                                      ('one', 'none')):
+        c.start('tool', [], [('user', c.words('Call.'))], tools=[
+            WEATHER, TIME], **({'one': 'get_weather'} if kind == 'one'
+                               else {}))
+        r = c.ask()
+        answered(c, r, 'tool')
+
+        if kind == 'one':
+            # Cohere is given this tool alone, and has to call one
+            need(c.got().choice == 'get_weather' or c.to == 'co'
+                 and [t[0] for t in c.got().tools] == ['get_weather'],
+                 'the choice', c.got().choice)
+            continue
+
+        c.client.o['none'] = True
+        c.client.results([(r.calls[0], 'RESULT')])
+        answered(c, c.ask(), 'tool', 1)
+        need(c.got().choice == 'none' or not c.got().tools,
+             'the choice', c.got().choice)
+
+
+def results(c):
+    """A result that is an error, an empty one, one with JSON in it."""
+    for text, failed in (('it "failed"', True), ('', False),
+                         ('{"result":{"a":[1.0,"x"]},"n":null}', False),
+                         ('[1, 2]', False)):
+        c.start('tool', [], [('user', c.words('Call.'))], tools=[WEATHER])
+        r = c.ask()
+        c.client.results([(r.calls[0], text)], failed)
+        answered(c, c.ask(), 'tool', 1)
+        got = c.got().blocks('result')[0][3]
+
+        if failed and c.failures():
+            need(got.endswith(text) or text in json.loads(got).get(
+                'error', ''), 'the result', repr(got))
+        else:
+            same('the result', ''.join(got.split()), ''.join(text.split()))
+
+
+def names(c):
+    """Names of tools and ids of calls that some do not take."""
+    name = {'oc': 'a' * 64, 'or': 'get-it_' + 'b' * 57, 'an': 'c' * 128,
+            'ge': 'ns.tool:x-1', 'be': 'd' * 64, 'ol': 'näme of a tool',
+            'co': 'my.tool/2'}[c.way]
+    c.start('named', [], [('user', c.words('Call.'))],
+            tools=[(name,) + WEATHER[1:]])
+    r = c.ask()
+    same('the name', [n for _, n, _ in r.calls], [name])
+    c.client.results([(r.calls[0], 'RESULT')])
+    answered(c, c.ask(), 'named', 1)
+    same('the name in the history', c.got().blocks('call')[0][2],
+         c.got().tools[0][0])
+
+
+def blanks(c):
+    """Turns of one role, blank ones, and a first turn of the assistant."""
+    if c.way == c.to == 'be':
+        return
+
+    c.start('text', [], [('user', 'One.'), ('user', c.words('Two.')),
+                         ('assistant', 'Three.'), ('assistant', 'Four.'),
+                         ('user', 'Five.')])
+    answered(c, c.ask())
+
+    if c.way in ('oc', 'or', 'ol', 'co'):
+        c.start('text', [], [('user', c.words('One.')), ('assistant', ''),
+                             ('user', 'Two.')])
+        answered(c, c.ask())
+
+
+EXTRA = {f.__name__: f for f in (quirks, choices, results, names, blanks)}
 ROWS = {f.__name__: f for f in (turns, tool, parallel, empty, image, pdf,
                                 schema, reason, stop, refusal, error, cut)}
 

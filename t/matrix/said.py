@@ -81,8 +81,13 @@ def said(scenario, number, step, view):
                              ('call', 'get_weather', ARGUMENTS)],
                     'tool_calls')
 
-    if scenario == 'parallel' and step == 0:
+    if scenario in ('parallel', 'quirkcalls') and step == 0:
         return Said(number, step, [('call', 'get_weather', c) for c in CITIES],
+                    'tool_calls')
+
+    if scenario == 'named' and step == 0:
+        # whatever it was declared as
+        return Said(number, step, [('call', view.tools[0][0], ARGUMENTS)],
                     'tool_calls')
 
     if scenario == 'empty' and step == 0:

@@ -48,10 +48,10 @@ static const through_t  throughs[] = {
       "\"content\":\"a\"},{\"role\":\"assistant\",\"content\":["
       "{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":\"f\","
       "\"input\":{\"x\": 1.0}},{\"type\":\"tool_use\","
-      "\"id\":\"call_f6db3b190db79cd2\",\"name\":\"g\",\"input\":{}}]},"
+      "\"id\":\"c_2_93b9818f80514107\",\"name\":\"g\",\"input\":{}}]},"
       "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
       "\"tool_use_id\":\"c1\",\"content\":\"one\"},{\"type\":"
-      "\"tool_result\",\"tool_use_id\":\"call_f6db3b190db79cd2\","
+      "\"tool_result\",\"tool_use_id\":\"c_2_93b9818f80514107\","
       "\"content\":\"\"},{\"type\":\"text\",\"text\":\"go on\"}]}]}",
       "results are gathered in the user's next turn and come first in it" },
 

@@ -343,8 +343,8 @@ static const answer_t  answers[] = {
                     MESSAGE("c1", "completed",
                             "{\"type\":\"output_text\",\"text\":\"a\","
                             "\"annotations\":[{\"type\":\"url_citation\","
-                            "\"url\":\"http://x\",\"title\":\"t\","
-                            "\"start_index\":0,\"end_index\":1}],"
+                            "\"start_index\":0,\"end_index\":1,\"url\":"
+                            "\"http://x\",\"title\":\"t\"}],"
                             "\"logprobs\":[]}"),
                     USAGE("0", "0", "0", "0", "0"))),
       NULL, "a page of the web is an annotation" },

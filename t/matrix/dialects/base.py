@@ -223,6 +223,19 @@ class Dialect:
             if data:
                 yield (name[0] if name else None), '\n'.join(data)
 
+    def quirks(self, pieces):
+        """The same events, as some servers write them: lines end in CRLF,
+        comments between, no blank after the colon, an event that nobody
+        knows."""
+        out = [b': first\r\n\r\n']
+
+        for i, p in enumerate(pieces):
+            p = p.replace(b'\r\n', b'\n').replace(b'\n', b'\r\n')
+            out.append(p.replace(b'data: ', b'data:') if i % 2 else p)
+            out.append(b': keep-alive\r\n\r\n' if i % 3 else b'')
+
+        return out
+
     def retry(self, status):
         return {'retry-after': '7'} if status == 429 else {}
 

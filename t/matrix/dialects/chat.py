@@ -115,7 +115,7 @@ class Chat(Dialect):
                 continue
 
             calls.done()
-            need(m['role'] != 'assistant' or m.get('content')
+            need(m['role'] != 'assistant' or m.get('content') is not None
                  or m.get('tool_calls') or m.get('refusal'),
                  'a turn of the assistant with nothing in it')
 
@@ -212,6 +212,27 @@ class Chat(Dialect):
                        'usage': self.usage(said)})
 
         yield b'data: [DONE]\n\n'
+
+    def quirks(self, pieces):
+        """Calls told in turns of a fragment each, their names once more, and
+        no [DONE]."""
+        calls, rest = {}, []
+
+        for p in pieces:
+            e = json.loads(p[6:]) if b'[DONE]' not in p else {}
+            found = [c for x in e.get('choices', ())
+                     for c in x['delta'].get('tool_calls', ())]
+            if found:
+                calls.setdefault(found[0]['index'], []).append(p)
+            elif e:
+                rest.append(p)
+
+        turns = []
+
+        while any(calls.values()):
+            turns += [c.pop(0) for c in calls.values() if c]
+
+        return super().quirks(rest[:1] + turns + rest[1:])
 
     def error(self, status, text):
         kind, code = {400: ('invalid_request_error', None),

@@ -328,6 +328,11 @@ class Converse(Dialect):
         yield self.framed('metadata', {'usage': self.usage(said),
                                        'metrics': {'latencyMs': 12}})
 
+    def quirks(self, pieces):
+        """Events of unknown types, and headers of others."""
+        return [b''.join([p, self.framed('somethingNew', {'x': 1})])
+                for p in pieces]
+
     def error(self, status, text):
         kind = {400: 'ValidationException', 429: 'ThrottlingException',
                 500: 'InternalServerException',

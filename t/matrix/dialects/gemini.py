@@ -356,8 +356,6 @@ class Gemini(Dialect):
         for p in (c.get('content') or {}).get('parts', ()):
             f = p.get('functionCall')
             need(f is None or f.get('name'), 'a call without its name')
-            need(p.get('thoughtSignature') is None or not p.get('thought'),
-                 'a signature on a thought')
             need('thoughtSignature' not in p or decoded(
                 p['thoughtSignature'].translate(str.maketrans('-_', '+/'))),
                 'a signature that is no base64')

@@ -274,6 +274,16 @@ class Messages(Dialect):
                            'stop_sequence': said.stop}, usage=usage)
         yield event('message_stop')
 
+    def quirks(self, pieces):
+        """Pings between, and blocks that are not stopped."""
+        out = []
+
+        for p in pieces:
+            if b'content_block_stop' not in p:
+                out += [p, sse({'type': 'ping'}, 'ping')]
+
+        return super().quirks(out)
+
     def error(self, status, text):
         kind = {400: 'invalid_request_error', 429: 'rate_limit_error',
                 500: 'api_error', 503: 'overloaded_error'}[status]

@@ -133,6 +133,11 @@ class Ollama(Dialect):
     def framed(self, value):
         return json.dumps(value).encode() + b'\n'
 
+    def quirks(self, pieces):
+        """Lines end in CRLF, and some are empty."""
+        return [p[:-1] + b'\r\n' + b'\n' * (i % 2)
+                for i, p in enumerate(pieces)]
+
     def error(self, status, text):
         return status, self.retry(status), {'error': text}
 

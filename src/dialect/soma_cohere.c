@@ -1,0 +1,69 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ */
+
+
+#include "soma_cohere.h"
+
+
+/* Cohere has none that tell tokens; they are called as OpenAI's, which most
+ * clients know */
+static const soma_rate_names_t  soma_cohere_rate[SOMA_RATE_NAMES] = {
+    { soma_string("x-ratelimit-limit-requests"),
+      soma_string("x-ratelimit-remaining-requests"),
+      soma_string("x-ratelimit-reset-requests") },
+    { soma_string("x-ratelimit-limit-tokens"),
+      soma_string("x-ratelimit-remaining-tokens"),
+      soma_string("x-ratelimit-reset-tokens") },
+    { soma_string("x-ratelimit-limit-cost"),
+      soma_string("x-ratelimit-remaining-cost"),
+      soma_string("x-ratelimit-reset-cost") }
+};
+
+
+static const soma_str_t  soma_cohere_args[] = {
+    soma_str_null
+};
+
+
+const soma_dialect_t  soma_cohere = {
+    .name = soma_string("cohere"),
+
+    .want = soma_cohere_want,
+    .prompt = &soma_cohere_prompt,
+
+    .surface = soma_cohere_surface,
+    .surfaces = "v2/chat",
+    .ask = soma_cohere_ask,
+    .bounds = soma_cohere_bounds,
+    .read_request = soma_cohere_read_request,
+    .write = soma_cohere_write_event,
+    .fault = soma_cohere_fault,
+    .fault_event = soma_cohere_fault_event,
+    .fault_status = soma_cohere_fault_status,
+    .cut = soma_cohere_cut,
+    .rate = soma_cohere_rate,
+    .rate_prefix = "x-ratelimit-",
+    .reset = SOMA_RESET_DURATION,
+
+    .own_headers = soma_string("x-fern-"),
+    .credential = soma_string("Authorization: Bearer "),
+    .args = soma_cohere_args,
+    .stored_args = soma_cohere_args,
+    .apis = SOMA_API_TALKS,
+    .path = soma_cohere_path,
+    .splice_path = soma_cohere_surface_path,
+    .answers = soma_cohere_surface_answers,
+    .splice = soma_cohere_splice,
+    .write_request = soma_cohere_write_request,
+    .framing = SOMA_FRAMING_SSE,
+    .body = soma_cohere_body,
+    .event = soma_cohere_event,
+    .part = soma_cohere_part,
+    .verdict = soma_cohere_verdict,
+    .refusal = soma_cohere_refusal,
+    .read_whole = soma_cohere_read_whole,
+    .read_event = soma_cohere_read_event,
+    .read_end = soma_cohere_read_end
+};

@@ -1,0 +1,165 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Between Cohere's API and the inner form: its reader and its writer, with the
+ * room they need.
+ */
+
+
+#include "soma_cohere.h"
+#include "soma_cohere_answer.h"
+#include "soma_cohere_events.h"
+#include "soma_cohere_request.h"
+
+
+static int soma_cohere_translate_state(soma_arena_t *arena, void **state,
+    size_t size);
+static soma_cohere_events_t *soma_cohere_translate_decoder(
+    soma_decoder_t *decoder);
+
+
+int
+soma_cohere_read_request(soma_inner_request_t *request,
+    const soma_ask_t *ask, soma_arena_t *arena, soma_str_t body,
+    const char **error)
+{
+    return (ask->api == SOMA_API_CHAT)
+           ? soma_cohere_request_read(request, arena, body, error)
+           : SOMA_DECLINED;
+}
+
+
+int
+soma_cohere_write_event(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int                    rc;
+    soma_cohere_answer_t  *answer;
+
+    rc = soma_cohere_translate_state(writer->arena, &writer->state,
+                                     sizeof(soma_cohere_answer_t));
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->id = writer->id;
+        answer->usage = writer->usage;
+        answer->stream = writer->ask->stream;
+    }
+
+    answer->cost = writer->cost;
+
+    rc = soma_cohere_answer_write(answer, out, event);
+
+    if (rc == SOMA_DECLINED) {
+        writer->error = answer->error;
+    }
+
+    return rc;
+}
+
+
+/* SOMA_OK: zeroed, to be filled in; SOMA_DECLINED: it is there already */
+
+static int
+soma_cohere_translate_state(soma_arena_t *arena, void **state, size_t size)
+{
+    if (*state != NULL) {
+        return SOMA_DECLINED;
+    }
+
+    *state = arena->alloc(arena->data, size);
+    if (*state == NULL) {
+        return SOMA_ERROR;
+    }
+
+    memset(*state, 0, size);
+
+    return SOMA_OK;
+}
+
+
+soma_str_t
+soma_cohere_path(soma_arena_t *arena, const soma_inner_request_t *request)
+{
+    (void) arena;
+    (void) request;
+
+    return SOMA_STR("/chat");
+}
+
+
+int
+soma_cohere_write_request(soma_pieces_t *out,
+    const soma_inner_request_t *request, soma_ask_t *ask,
+    soma_inner_loss_t *loss)
+{
+    (void) ask;
+
+    return soma_cohere_write(out, request, loss);
+}
+
+
+static soma_cohere_events_t *
+soma_cohere_translate_decoder(soma_decoder_t *decoder)
+{
+    soma_cohere_events_t  *answer;
+
+    switch (soma_cohere_translate_state(decoder->arena, &decoder->state,
+                                        sizeof(soma_cohere_events_t)))
+    {
+    case SOMA_OK:
+        answer = decoder->state;
+        answer->events.arena = decoder->arena;
+        answer->events.sink = decoder->sink;
+        answer->events.data = decoder->data;
+        answer->events.seed = decoder->seed;
+        answer->events.request = decoder->request;
+        return answer;
+
+    case SOMA_DECLINED:
+        return decoder->state;
+
+    default:
+        return NULL;
+    }
+}
+
+
+int
+soma_cohere_read_whole(soma_decoder_t *decoder, soma_str_t body)
+{
+    soma_cohere_events_t  *answer;
+
+    answer = soma_cohere_translate_decoder(decoder);
+
+    return answer ? soma_cohere_events_whole(answer, body) : SOMA_ERROR;
+}
+
+
+int
+soma_cohere_read_event(soma_decoder_t *decoder, soma_sse_event_t *event)
+{
+    soma_cohere_events_t  *answer;
+
+    answer = soma_cohere_translate_decoder(decoder);
+
+    return answer ? soma_cohere_events_event(answer, event->data)
+                  : SOMA_ERROR;
+}
+
+
+int
+soma_cohere_read_end(soma_decoder_t *decoder)
+{
+    soma_cohere_events_t  *answer;
+
+    answer = soma_cohere_translate_decoder(decoder);
+
+    return answer ? soma_cohere_events_end(answer) : SOMA_ERROR;
+}
