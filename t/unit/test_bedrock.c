@@ -652,117 +652,128 @@ test_tools(void)
 }
 
 
+static const struct {
+    written_t  c;
+    unsigned   facts;
+} members[] = {
+    { { CHAT, "{\"model\":\"x\"," HI ",\"max_tokens\":7,\"temperature\":"
+        "0.50,\"top_p\":0.9,\"stop\":[\"a\",\"b\"],\"n\":1,"
+        "\"presence_penalty\":0}", NULL,
+        "\"inferenceConfig\":{\"maxTokens\":7,\"temperature\":0.50,"
+        "\"topP\":0.9,\"stopSequences\":[\"a\",\"b\"]}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"stop\":\"a\"}", CLAUDE4,
+        "\"additionalModelResponseFieldPaths\":[\"/stop_sequence\","
+        "\"/delta/stop_sequence\"],\"inferenceConfig\":{"
+        "\"stopSequences\":[\"a\"]}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        "anthropic.claude-3-5-sonnet-20240620-v1:0",
+        "{\"messages\"|^thinking" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
+        "anthropic.claude-3-5-sonnet-20240620-v1:0",
+        "!reasoning_effort is not taken" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1,\"top_p\":1}",
+        CLAUDE4, "{\"messages\"|^inferenceConfig" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1}", NOVA,
+        "\"inferenceConfig\":{\"temperature\":1}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1.5}", NOVA,
+        "!temperature is at most 1" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5}", NOVA,
+        "!temperature is not taken" }, SOMA_FACT_NO_SAMPLING },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5,\"top_p\":"
+        "0.5}", CLAUDE4, "!top_p cannot stand" },
+      SOMA_FACT_ONE_SAMPLING },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"seed\":7}", NULL, "!seed" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"n\":2}", NULL, "!n " }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"logit_bias\":{\"1\":1}}", NULL,
+        "!logit_bias" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"what\":1}", NULL, "!what" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
+        CLAUDE3, "\"additionalModelRequestFields\":{\"top_k\":4}|"
+        "\"inferenceConfig\":{\"maxTokens\":5}" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
+        NOVA, "\"additionalModelRequestFields\":{\"inferenceConfig\":"
+        "{\"topK\":4}}" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
+        NULL, "!top_k" }, 0 },
+
+    /* labels, who asks, the tier */
+
+    { { CHAT, "{\"model\":\"x\"," HI ",\"metadata\":{\"a\":\"b\"},"
+        "\"user\":\"u-1\",\"service_tier\":\"flex\"}", NULL,
+        "\"requestMetadata\":{\"a\":\"b\",\"user_id\":\"u-1\"}|"
+        "\"serviceTier\":{\"type\":\"flex\"}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"user\":\"u!\","
+        "\"service_tier\":\"auto\",\"store\":false}", NULL,
+        "{\"messages\"|^requestMetadata|^serviceTier" }, 0 },
+
+    /* forms of the output */
+
+    { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
+        "\"json_schema\",\"json_schema\":{\"name\":\"n\","
+        "\"description\":\"d\",\"schema\":{\"type\":\"object\",\"x\":"
+        "\"\\u00e9\"}}}}", NULL,
+        "\"outputConfig\":{\"textFormat\":{\"type\":\"json_schema\","
+        "\"structure\":{\"jsonSchema\":{\"schema\":\"{\\\"type\\\":"
+        "\\\"object\\\",\\\"x\\\":\\\"\\\\u00e9\\\"}\",\"name\":\"n\","
+        "\"description\":\"d\"}}}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
+        "\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":"
+        "{\"type\":\"object\"}}}}", NULL, "!response_format" },
+      SOMA_FACT_NO_SCHEMA },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
+        "\"json_object\"}}", NULL,
+        "\"system\":[{\"text\":\"Answer with one JSON object" }, 0 },
+
+    /* reasoning, by what the model is */
+
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
+        CLAUDE3, "\"additionalModelRequestFields\":{\"thinking\":{"
+        "\"type\":\"enabled\",\"budget_tokens\":1024}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
+        CLAUDE4, "\"additionalModelRequestFields\":{\"thinking\":{"
+        "\"type\":\"adaptive\"}},\"outputConfig\":{\"effort\":\"xhigh\"}"
+      }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
+        NOVA, "\"additionalModelRequestFields\":{\"reasoningConfig\":{"
+        "\"type\":\"enabled\",\"maxReasoningEffort\":\"high\"}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"minimal\"}",
+        GPT, "\"additionalModelRequestFields\":{\"reasoning_effort\":"
+        "\"low\"}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"medium\"}",
+        NULL, "\"outputConfig\":{\"effort\":\"medium\"}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        CLAUDE3, "{\"thinking\":{\"type\":\"disabled\"}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        NOVA, "{\"reasoningConfig\":{\"type\":\"disabled\"}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        GPT, "!reasoning_effort cannot be switched off" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        NULL, "{\"messages\"|^effort" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
+        NULL, "!reasoning_effort is not taken" },
+      SOMA_FACT_NO_REASONING },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":2000," HI ","
+        "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
+        CLAUDE3, "\"budget_tokens\":1500}" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":1000," HI ","
+        "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
+        CLAUDE3, "{\"messages\"|^thinking" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\","
+        "\"temperature\":0.5}", CLAUDE3,
+        "!temperature cannot stand beside" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI "," TOOLS ",\"tool_choice\":"
+        "\"required\",\"reasoning_effort\":\"low\"}", CLAUDE3,
+        "!tool_choice cannot force a call beside" }, 0 }
+};
+
+
 static void
 test_members(void)
 {
     size_t  i;
 
-    static const struct {
-        written_t  c;
-        unsigned   facts;
-    } cases[] = {
-        { { CHAT, "{\"model\":\"x\"," HI ",\"max_tokens\":7,\"temperature\":"
-            "0.50,\"top_p\":0.9,\"stop\":[\"a\",\"b\"],\"n\":1,"
-            "\"presence_penalty\":0}", NULL,
-            "\"inferenceConfig\":{\"maxTokens\":7,\"temperature\":0.50,"
-            "\"topP\":0.9,\"stopSequences\":[\"a\",\"b\"]}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1,\"top_p\":1}",
-            CLAUDE4, "{\"messages\"|^inferenceConfig" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1}", NOVA,
-            "\"inferenceConfig\":{\"temperature\":1}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1.5}", NOVA,
-            "!temperature is at most 1" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5}", NOVA,
-            "!temperature is not taken" }, SOMA_FACT_NO_SAMPLING },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5,\"top_p\":"
-            "0.5}", CLAUDE4, "!top_p cannot stand" },
-          SOMA_FACT_ONE_SAMPLING },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"seed\":7}", NULL, "!seed" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"n\":2}", NULL, "!n " }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"logit_bias\":{\"1\":1}}", NULL,
-            "!logit_bias" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"what\":1}", NULL, "!what" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
-            CLAUDE3, "\"additionalModelRequestFields\":{\"top_k\":4}|"
-            "\"inferenceConfig\":{\"maxTokens\":5}" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
-            NOVA, "\"additionalModelRequestFields\":{\"inferenceConfig\":"
-            "{\"topK\":4}}" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
-            NULL, "!top_k" }, 0 },
-
-        /* labels, who asks, the tier */
-
-        { { CHAT, "{\"model\":\"x\"," HI ",\"metadata\":{\"a\":\"b\"},"
-            "\"user\":\"u-1\",\"service_tier\":\"flex\"}", NULL,
-            "\"requestMetadata\":{\"a\":\"b\",\"user_id\":\"u-1\"}|"
-            "\"serviceTier\":{\"type\":\"flex\"}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"user\":\"u!\","
-            "\"service_tier\":\"auto\",\"store\":false}", NULL,
-            "{\"messages\"|^requestMetadata|^serviceTier" }, 0 },
-
-        /* forms of the output */
-
-        { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
-            "\"json_schema\",\"json_schema\":{\"name\":\"n\","
-            "\"description\":\"d\",\"schema\":{\"type\":\"object\",\"x\":"
-            "\"\\u00e9\"}}}}", NULL,
-            "\"outputConfig\":{\"textFormat\":{\"type\":\"json_schema\","
-            "\"structure\":{\"jsonSchema\":{\"schema\":\"{\\\"type\\\":"
-            "\\\"object\\\",\\\"x\\\":\\\"\\\\u00e9\\\"}\",\"name\":\"n\","
-            "\"description\":\"d\"}}}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
-            "\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":"
-            "{\"type\":\"object\"}}}}", NULL, "!response_format" },
-          SOMA_FACT_NO_SCHEMA },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
-            "\"json_object\"}}", NULL,
-            "\"system\":[{\"text\":\"Answer with one JSON object" }, 0 },
-
-        /* reasoning, by what the model is */
-
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
-            CLAUDE3, "\"additionalModelRequestFields\":{\"thinking\":{"
-            "\"type\":\"enabled\",\"budget_tokens\":1024}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
-            CLAUDE4, "\"additionalModelRequestFields\":{\"thinking\":{"
-            "\"type\":\"adaptive\"}},\"outputConfig\":{\"effort\":\"xhigh\"}"
-          }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
-            NOVA, "\"additionalModelRequestFields\":{\"reasoningConfig\":{"
-            "\"type\":\"enabled\",\"maxReasoningEffort\":\"high\"}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"minimal\"}",
-            GPT, "\"additionalModelRequestFields\":{\"reasoning_effort\":"
-            "\"low\"}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"medium\"}",
-            NULL, "\"outputConfig\":{\"effort\":\"medium\"}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            CLAUDE3, "{\"thinking\":{\"type\":\"disabled\"}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            NOVA, "{\"reasoningConfig\":{\"type\":\"disabled\"}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            GPT, "!reasoning_effort cannot be switched off" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            NULL, "{\"messages\"|^effort" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
-            NULL, "!reasoning_effort is not taken" },
-          SOMA_FACT_NO_REASONING },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":2000," HI ","
-            "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
-            CLAUDE3, "\"budget_tokens\":1500}" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":1000," HI ","
-            "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
-            CLAUDE3, "{\"messages\"|^thinking" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\","
-            "\"temperature\":0.5}", CLAUDE3,
-            "!temperature cannot stand beside" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI "," TOOLS ",\"tool_choice\":"
-            "\"required\",\"reasoning_effort\":\"low\"}", CLAUDE3,
-            "!tool_choice cannot force a call beside" }, 0 }
-    };
-
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        test_written(&cases[i].c, cases[i].facts);
+    for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        test_written(&members[i].c, members[i].facts);
     }
 }
 
@@ -995,6 +1006,18 @@ test_prompt(void)
                              body);
     soma_is_int(two, 3 + 3 + 4 + 3, "what is prompt");
     soma_ok(soma_prompt_kinds(body) != 0, "a cache's point");
+
+    body = SOMA_STR("{\"input\":{\"converse\":{\"messages\":["
+                    USER("{\"cachePoint\":{\"type\":\"default\"}}," TEXT("abc"))
+                    "]}}}");
+    one = soma_prompt_tokens(&soma_bedrock_prompt, NULL, SOMA_API_CHAT, 0,
+                             body);
+    soma_is_int(one, two, "what is to be counted");
+
+    body = SOMA_STR("{\"input\":\"abcd\"}");
+    one = soma_prompt_tokens(&soma_bedrock_prompt, NULL, SOMA_API_INVOKE, 0,
+                             body);
+    soma_is_int(one, 4, "a text");
 }
 
 

@@ -31,7 +31,7 @@ test_names(void)
             "an unknown dialect");
     soma_is_str(names, strlen(names),
                 "openai, openai-chat, openai-responses, anthropic, ollama, "
-                "gemini, bedrock, echo",
+                "gemini, bedrock, cohere, echo",
                 "what is allowed");
 
     soma_is_int(soma_dialect_estimate_tokens(0), 0, "no text, no tokens");
