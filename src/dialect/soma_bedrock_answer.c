@@ -217,7 +217,7 @@ soma_bedrock_answer_stop(soma_bedrock_answer_t *answer, soma_pieces_t *out)
 
 
 /* what the caller pays full for, and beside it what the cache did, which
- * cannot be more than there was; and how long it took */
+ * cannot be more than there was; how long it took, and how it was served */
 
 void
 soma_bedrock_answer_usage(soma_bedrock_answer_t *answer, soma_pieces_t *out,
@@ -282,6 +282,14 @@ soma_bedrock_answer_usage(soma_bedrock_answer_t *answer, soma_pieces_t *out,
     soma_pieces_char(out, '{');
     soma_write_int(out, "latencyMs", answer->elapsed / SOMA_BEDROCK_NS);
     soma_pieces_char(out, '}');
+
+    if (usage->tier == SOMA_TIER_FLEX || usage->tier == SOMA_TIER_PRIORITY) {
+        soma_write_name(out, "serviceTier");
+        soma_pieces_char(out, '{');
+        soma_write_word(out, "type", usage->tier == SOMA_TIER_FLEX
+                                     ? "flex" : "priority");
+        soma_pieces_char(out, '}');
+    }
 }
 
 

@@ -17,6 +17,7 @@ static const soma_prompt_name_t  soma_bedrock_prompt_request[] = {
     { soma_string("system"),              SOMA_PART_BLOCKS },
     { soma_string("toolConfig"),          SOMA_PART_TOOLS },
     { soma_string("tools"),               SOMA_PART_TOOLS },
+    { soma_string("input"),               SOMA_PART_WITHIN },
     { soma_string("inferenceConfig"),     SOMA_PART_SKIP },
     { soma_string("guardrailConfig"),     SOMA_PART_SKIP },
     { soma_string("requestMetadata"),     SOMA_PART_SKIP },
@@ -33,7 +34,8 @@ static const soma_prompt_name_t  soma_bedrock_prompt_message[] = {
 };
 
 
-/* of a block; those of what a tool gave back are a level deeper */
+/* of a block; those of what a tool gave back are a level deeper, and so is a
+ * request that is to be counted */
 static const soma_prompt_name_t  soma_bedrock_prompt_part[] = {
     { soma_string("text"),                SOMA_PART_TEXT },
     { soma_string("image"),               SOMA_PART_IMAGE },
@@ -45,6 +47,10 @@ static const soma_prompt_name_t  soma_bedrock_prompt_part[] = {
     { soma_string("cachePoint"),          SOMA_PART_SKIP },
     { soma_string("toolUseId"),           SOMA_PART_SKIP },
     { soma_string("status"),              SOMA_PART_SKIP },
+    { soma_string("converse"),            SOMA_PART_WITHIN },
+    { soma_string("messages"),            SOMA_PART_MESSAGES },
+    { soma_string("system"),              SOMA_PART_BLOCKS },
+    { soma_string("toolConfig"),          SOMA_PART_TOOLS },
 
     /* of a model of Anthropic's, in its own words */
     { soma_string("source"),              SOMA_PART_SOURCE },

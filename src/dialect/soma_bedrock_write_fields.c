@@ -13,12 +13,17 @@
  */
 
 
+#include "soma_anthropic.h"
 #include "soma_bedrock_write.h"
 #include "soma_write.h"
 
 
+#define SOMA_BEDROCK_REASONS  307       /* a version of Anthropic's */
+
+
 static int soma_bedrock_write_reasoning(soma_bedrock_write_t *w,
     soma_inner_effort_e *effort);
+static unsigned soma_bedrock_write_reasons(soma_bedrock_write_t *w);
 static int soma_bedrock_write_off(soma_bedrock_write_t *w);
 static void soma_bedrock_write_model(soma_bedrock_write_t *w,
     soma_inner_effort_e *effort);
@@ -67,6 +72,15 @@ soma_bedrock_write_fields(soma_bedrock_write_t *w)
         soma_write_raw(out, "additionalModelRequestFields", fields);
     }
 
+    /* which stop sequence it was is told on demand: of a whole answer by the
+     * first of these, of a stream by the other */
+
+    if (w->request->nstops != 0 && w->family == SOMA_BEDROCK_CLAUDE) {
+        soma_write_raw(out, "additionalModelResponseFieldPaths",
+                       SOMA_STR("[\"/stop_sequence\","
+                                "\"/delta/stop_sequence\"]"));
+    }
+
     return soma_bedrock_write_output(w, effort);
 }
 
@@ -88,10 +102,11 @@ soma_bedrock_write_reasoning(soma_bedrock_write_t *w,
     }
 
     if (request->effort == SOMA_INNER_EFFORT_NONE || request->budget == 0) {
-        return soma_bedrock_write_off(w);
+        return soma_bedrock_write_reasons(w) ? soma_bedrock_write_off(w)
+                                             : SOMA_OK;
     }
 
-    if (w->loss->facts & SOMA_FACT_NO_REASONING) {
+    if (!soma_bedrock_write_reasons(w)) {
         return soma_inner_lose(w->loss, request->reasoning_member,
                                "is not taken by the model");
     }
@@ -99,6 +114,24 @@ soma_bedrock_write_reasoning(soma_bedrock_write_t *w,
     soma_bedrock_write_model(w, effort);
 
     return SOMA_OK;
+}
+
+
+/* whether the model can: of Anthropic's those from 3.7 on */
+
+static unsigned
+soma_bedrock_write_reasons(soma_bedrock_write_t *w)
+{
+    unsigned  version;
+
+    if (w->loss->facts & SOMA_FACT_NO_REASONING) {
+        return 0;
+    }
+
+    version = soma_anthropic_version(w->request->model);
+
+    return w->family != SOMA_BEDROCK_CLAUDE || version == 0
+           || version >= SOMA_BEDROCK_REASONS;
 }
 
 

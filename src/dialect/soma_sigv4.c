@@ -394,6 +394,10 @@ soma_sigv4_query(EVP_MD_CTX *md, soma_str_t args)
     unsigned char     *equals;
     soma_sigv4_arg_t   arg, list[SOMA_SIGV4_ARGS_MAX];
 
+    if (args.len == 0) {
+        return SOMA_OK;
+    }
+
     for (i = 0, start = 0, n = 0; i <= args.len; i++) {
 
         if (i < args.len && args.data[i] != '&') {
@@ -569,7 +573,7 @@ soma_sigv4_trimmed(EVP_MD_CTX *md, soma_str_t value)
 
     value = soma_str_trim(value);
 
-    for (i = 0, start = 0; i <= value.len; i++) {
+    for (i = 0, start = 0; i <= value.len && value.len != 0; i++) {
 
         if (i < value.len
             && (i == 0 || value.data[i] != ' ' || value.data[i - 1] != ' '))

@@ -237,8 +237,15 @@ ngx_http_soma_prompt_memo(void)
 static ngx_uint_t
 ngx_http_soma_prompt_tools(ngx_http_soma_ctx_t *ctx)
 {
-    return ctx->ask.scan != NULL
-           && ctx->ask.scan->span[SOMA_ASK_TOOLS].type == SOMA_JSON_ARRAY;
+    soma_json_type_e  type;
+
+    if (ctx->ask.scan == NULL) {
+        return 0;
+    }
+
+    type = ctx->ask.scan->span[SOMA_ASK_TOOLS].type;
+
+    return type == SOMA_JSON_ARRAY || type == SOMA_JSON_OBJECT;
 }
 
 

@@ -420,6 +420,7 @@ soma_prompt_member(soma_prompt_t *prompt, soma_walk_t *w, soma_part_e part)
             return;
         }
 
+        part = SOMA_PART_TEXT;
         break;
 
     case SOMA_PART_BLOB:

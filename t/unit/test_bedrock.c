@@ -363,148 +363,149 @@ test_written(const written_t *c, unsigned facts)
               "\"inputSchema\":{\"json\":{\"type\":\"object\"}}}}"
 
 
+static const written_t  turns[] = {
+
+    { CHAT, "{\"model\":\"x\"," HI "}", NULL,
+      "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}"
+      "]}" },
+
+    /* system, and later on */
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[{\"role\":\"system\","
+      "\"content\":\"S\"},{\"role\":\"developer\",\"content\":\"D\"}," U
+      ",{\"role\":\"system\",\"content\":\"late\"}]}", NULL,
+      "{\"system\":[{\"text\":\"S\"},{\"text\":\"D\"}],\"messages\":["
+      "{\"role\":\"user\",\"content\":[{\"text\":\"hi\"},{\"text\":"
+      "\"<system>\\nlate\\n</system>\"}]}]}" },
+
+    /* turns alternate, what says nothing does not count */
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U "," A("") "," U ","
+      A("one") "," A("two") "," U "]}", NULL,
+      "\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"},"
+      "{\"text\":\"hi\"}]},{\"role\":\"assistant\",\"content\":["
+      "{\"text\":\"one\"},{\"text\":\"two\"}]},{\"role\":\"user\"" },
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" A("first") "," U "]}", NULL,
+      "!messages begins with the assistant" },
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" A(" \\n") "," U "]}", NULL,
+      "{\"messages\":[{\"role\":\"user\"" },
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[{\"role\":\"user\","
+      "\"content\":\" \"}]}", NULL, "!messages has nothing in it" },
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[{\"role\":\"user\",\"name\":"
+      "\"bob\",\"content\":\"x\"}]}", NULL, "!messages.name" },
+
+    /* a model of Anthropic's takes no blanks at the end */
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U "," A("go \\n") "]}",
+      CLAUDE3, "{\"text\":\"go\"}" },
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U "," A("go ") "]}", NOVA,
+      "{\"text\":\"go \"}" },
+
+    /* calls and results: all of them in the next turn, first in it */
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U "," CALL("c1", "f") ","
+      U "," RESULT("c1", "r1") "]," TOOLS "}", NULL,
+      "{\"role\":\"assistant\",\"content\":[{\"toolUse\":{\"toolUseId\":"
+      "\"c1\",\"name\":\"f\",\"input\":{\"b\":1,\"a\":1.0}}}]},{\"role\":"
+      "\"user\",\"content\":[{\"toolResult\":{\"toolUseId\":\"c1\","
+      "\"content\":[{\"text\":\"r1\"}]}},{\"text\":\"hi\"}]}]|"
+      "\"toolConfig\":{\"tools\":[" TOOL "]}" },
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U "," CALL("c1", "f") ","
+      RESULT("c1", "") "]," TOOLS "}", NULL,
+      "\"content\":[{\"json\":{}}]" },
+
+    /* ids and names that do not fit are the same in all places */
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U ",{\"role\":"
+      "\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a b\","
+      "\"type\":\"function\",\"function\":{\"name\":\"1.x\","
+      "\"arguments\":\"{}\"}}]}," RESULT("a b", "r") "],\"tools\":["
+      "{\"type\":\"function\",\"function\":{\"name\":\"1.x\"}}],"
+      "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":"
+      "\"1.x\"}}}", NULL,
+      "\"toolUseId\":\"a_b_|\",\"name\":\"|\"toolUseId\":\"a_b_|"
+      "\"inputSchema\":{\"json\":{\"type\":\"object\"}}|"
+      "\"toolChoice\":{\"tool\":{\"name\":\"|^\"1.x\"|^\"a b\"" },
+
+    /* tools in the conversation, none declared */
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U "," CALL("c1", "f") ","
+      RESULT("c1", "x") "," CALL("c2", "f") "," RESULT("c2", "y") "]}",
+      NULL, "\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\","
+      "\"inputSchema\":{\"json\":{\"type\":\"object\"}}}}]}}" },
+
+    { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":[" U ","
+      "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\","
+      "\"id\":\"t\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\","
+      "\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t\","
+      "\"is_error\":true,\"content\":[{\"type\":\"text\",\"text\":\"no\"}"
+      ",{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+      "\"media_type\":\"image/jpeg\",\"data\":\"" PNG "\"}}]}]}]}", NULL,
+      "\"toolResult\":{\"toolUseId\":\"t\",\"content\":[{\"text\":\"no\"}"
+      ",{\"image\":{\"format\":\"png\",\"source\":{\"bytes\":\"" PNG
+      "\"}}}],\"status\":\"error\"}}" },
+
+    { CHAT, "{\"model\":\"x\",\"messages\":[" U ",{\"role\":"
+      "\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\","
+      "\"type\":\"function\",\"function\":{\"name\":\"f\","
+      "\"arguments\":\"no\"}}]}," RESULT("c", "x") "]}", NULL,
+      "!tool_calls.function.arguments must be a JSON object" },
+
+    /* cache points */
+
+    { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"system\":[{\"type\":"
+      "\"text\",\"text\":\"S\",\"cache_control\":{\"type\":"
+      "\"ephemeral\",\"ttl\":\"1h\"}}],\"cache_control\":{\"type\":"
+      "\"ephemeral\"},\"messages\":[{\"role\":\"user\",\"content\":["
+      "{\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":"
+      "\"ephemeral\"}},{\"type\":\"text\",\"text\":\"b\"}]}],\"tools\":["
+      "{\"name\":\"f\",\"input_schema\":{},\"cache_control\":{\"type\":"
+      "\"ephemeral\"}}]}", NULL,
+      "\"system\":[{\"text\":\"S\"},{\"cachePoint\":{\"type\":\"default\""
+      ",\"ttl\":\"1h\"}}]|[{\"text\":\"a\"},{\"cachePoint\":{\"type\":"
+      "\"default\"}},{\"text\":\"b\"},{\"cachePoint\":{\"type\":"
+      "\"default\"}}]|\"tools\":[{\"toolSpec\":|},{\"cachePoint\":"
+      "{\"type\":\"default\"}}]" },
+
+    /* reasoning of others is nobody's */
+
+    { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":[" U ","
+      "{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\","
+      "\"thinking\":\"T\",\"signature\":\"S\"},{\"type\":\"text\","
+      "\"text\":\"a\"}]}," U "]}", NULL, "[{\"text\":\"a\"}]|^\"T\"" },
+
+    { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":[" U ","
+      "{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\","
+      "\"thinking\":\"T\",\"signature\":\"soma1|s|bedrock|SIG\"},"
+      "{\"type\":\"redacted_thinking\",\"data\":\"soma1|o|bedrock|QUJD\"}"
+      "]}," U "]}", NULL,
+      "{\"reasoningContent\":{\"reasoningText\":{\"text\":\"T\","
+      "\"signature\":\"SIG\"}}},{\"reasoningContent\":"
+      "{\"redactedContent\":\"QUJD\"}}" },
+
+    /* what a search found */
+
+    { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":["
+      "{\"role\":\"user\",\"content\":[{\"type\":\"search_result\","
+      "\"source\":\"http://a\",\"title\":\"T\",\"content\":[{\"type\":"
+      "\"text\",\"text\":\"w\"}],\"citations\":{\"enabled\":true}}]}]}",
+      NULL, "{\"searchResult\":{\"source\":\"http://a\",\"title\":\"T\","
+      "\"content\":[{\"text\":\"w\"}],\"citations\":{\"enabled\":true}}}" }
+};
+
+
 static void
 test_turns(void)
 {
     size_t  i;
 
-    static const written_t  cases[] = {
-
-        { CHAT, "{\"model\":\"x\"," HI "}", NULL,
-          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}"
-          "]}" },
-
-        /* system, and later on */
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[{\"role\":\"system\","
-          "\"content\":\"S\"},{\"role\":\"developer\",\"content\":\"D\"}," U
-          ",{\"role\":\"system\",\"content\":\"late\"}]}", NULL,
-          "{\"system\":[{\"text\":\"S\"},{\"text\":\"D\"}],\"messages\":["
-          "{\"role\":\"user\",\"content\":[{\"text\":\"hi\"},{\"text\":"
-          "\"<system>\\nlate\\n</system>\"}]}]}" },
-
-        /* turns alternate, what says nothing does not count */
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U "," A("") "," U ","
-          A("one") "," A("two") "," U "]}", NULL,
-          "\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"},"
-          "{\"text\":\"hi\"}]},{\"role\":\"assistant\",\"content\":["
-          "{\"text\":\"one\"},{\"text\":\"two\"}]},{\"role\":\"user\"" },
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" A("first") "," U "]}", NULL,
-          "!messages begins with the assistant" },
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" A(" \\n") "," U "]}", NULL,
-          "{\"messages\":[{\"role\":\"user\"" },
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[{\"role\":\"user\","
-          "\"content\":\" \"}]}", NULL, "!messages has nothing in it" },
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[{\"role\":\"user\",\"name\":"
-          "\"bob\",\"content\":\"x\"}]}", NULL, "!messages.name" },
-
-        /* a model of Anthropic's takes no blanks at the end */
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U "," A("go \\n") "]}",
-          CLAUDE3, "{\"text\":\"go\"}" },
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U "," A("go ") "]}", NOVA,
-          "{\"text\":\"go \"}" },
-
-        /* calls and results: all of them in the next turn, first in it */
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U "," CALL("c1", "f") ","
-          U "," RESULT("c1", "r1") "]," TOOLS "}", NULL,
-          "{\"role\":\"assistant\",\"content\":[{\"toolUse\":{\"toolUseId\":"
-          "\"c1\",\"name\":\"f\",\"input\":{\"b\":1,\"a\":1.0}}}]},{\"role\":"
-          "\"user\",\"content\":[{\"toolResult\":{\"toolUseId\":\"c1\","
-          "\"content\":[{\"text\":\"r1\"}]}},{\"text\":\"hi\"}]}]|"
-          "\"toolConfig\":{\"tools\":[" TOOL "]}" },
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U "," CALL("c1", "f") ","
-          RESULT("c1", "") "]," TOOLS "}", NULL,
-          "\"content\":[{\"json\":{}}]" },
-
-        /* ids and names that do not fit are the same in all places */
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U ",{\"role\":"
-          "\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a b\","
-          "\"type\":\"function\",\"function\":{\"name\":\"1.x\","
-          "\"arguments\":\"{}\"}}]}," RESULT("a b", "r") "],\"tools\":["
-          "{\"type\":\"function\",\"function\":{\"name\":\"1.x\"}}],"
-          "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":"
-          "\"1.x\"}}}", NULL,
-          "\"toolUseId\":\"a_b_|\",\"name\":\"|\"toolUseId\":\"a_b_|"
-          "\"inputSchema\":{\"json\":{\"type\":\"object\"}}|"
-          "\"toolChoice\":{\"tool\":{\"name\":\"|^\"1.x\"|^\"a b\"" },
-
-        /* tools in the conversation, none declared */
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U "," CALL("c1", "f") ","
-          RESULT("c1", "x") "," CALL("c2", "f") "," RESULT("c2", "y") "]}",
-          NULL, "\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\","
-          "\"inputSchema\":{\"json\":{\"type\":\"object\"}}}}]}}" },
-
-        { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":[" U ","
-          "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\","
-          "\"id\":\"t\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\","
-          "\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t\","
-          "\"is_error\":true,\"content\":[{\"type\":\"text\",\"text\":\"no\"}"
-          ",{\"type\":\"image\",\"source\":{\"type\":\"base64\","
-          "\"media_type\":\"image/jpeg\",\"data\":\"" PNG "\"}}]}]}]}", NULL,
-          "\"toolResult\":{\"toolUseId\":\"t\",\"content\":[{\"text\":\"no\"}"
-          ",{\"image\":{\"format\":\"png\",\"source\":{\"bytes\":\"" PNG
-          "\"}}}],\"status\":\"error\"}}" },
-
-        { CHAT, "{\"model\":\"x\",\"messages\":[" U ",{\"role\":"
-          "\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\","
-          "\"type\":\"function\",\"function\":{\"name\":\"f\","
-          "\"arguments\":\"no\"}}]}," RESULT("c", "x") "]}", NULL,
-          "!tool_calls.function.arguments must be a JSON object" },
-
-        /* cache points */
-
-        { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"system\":[{\"type\":"
-          "\"text\",\"text\":\"S\",\"cache_control\":{\"type\":"
-          "\"ephemeral\",\"ttl\":\"1h\"}}],\"cache_control\":{\"type\":"
-          "\"ephemeral\"},\"messages\":[{\"role\":\"user\",\"content\":["
-          "{\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":"
-          "\"ephemeral\"}},{\"type\":\"text\",\"text\":\"b\"}]}],\"tools\":["
-          "{\"name\":\"f\",\"input_schema\":{},\"cache_control\":{\"type\":"
-          "\"ephemeral\"}}]}", NULL,
-          "\"system\":[{\"text\":\"S\"},{\"cachePoint\":{\"type\":\"default\""
-          ",\"ttl\":\"1h\"}}]|[{\"text\":\"a\"},{\"cachePoint\":{\"type\":"
-          "\"default\"}},{\"text\":\"b\"},{\"cachePoint\":{\"type\":"
-          "\"default\"}}]|\"tools\":[{\"toolSpec\":|},{\"cachePoint\":"
-          "{\"type\":\"default\"}}]" },
-
-        /* reasoning of others is nobody's */
-
-        { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":[" U ","
-          "{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\","
-          "\"thinking\":\"T\",\"signature\":\"S\"},{\"type\":\"text\","
-          "\"text\":\"a\"}]}," U "]}", NULL, "[{\"text\":\"a\"}]|^\"T\"" },
-
-        { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":[" U ","
-          "{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\","
-          "\"thinking\":\"T\",\"signature\":\"soma1|s|bedrock|SIG\"},"
-          "{\"type\":\"redacted_thinking\",\"data\":\"soma1|o|bedrock|QUJD\"}"
-          "]}," U "]}", NULL,
-          "{\"reasoningContent\":{\"reasoningText\":{\"text\":\"T\","
-          "\"signature\":\"SIG\"}}},{\"reasoningContent\":"
-          "{\"redactedContent\":\"QUJD\"}}" },
-
-        /* what a search found */
-
-        { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5,\"messages\":["
-          "{\"role\":\"user\",\"content\":[{\"type\":\"search_result\","
-          "\"source\":\"http://a\",\"title\":\"T\",\"content\":[{\"type\":"
-          "\"text\",\"text\":\"w\"}],\"citations\":{\"enabled\":true}}]}]}",
-          NULL, "{\"searchResult\":{\"source\":\"http://a\",\"title\":\"T\","
-          "\"content\":[{\"text\":\"w\"}],\"citations\":{\"enabled\":true}}}" }
-    };
-
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        test_written(&cases[i], 0);
+    for (i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+        test_written(&turns[i], 0);
     }
 }
 
@@ -651,122 +652,251 @@ test_tools(void)
 }
 
 
+static const struct {
+    written_t  c;
+    unsigned   facts;
+} members[] = {
+    { { CHAT, "{\"model\":\"x\"," HI ",\"max_tokens\":7,\"temperature\":"
+        "0.50,\"top_p\":0.9,\"stop\":[\"a\",\"b\"],\"n\":1,"
+        "\"presence_penalty\":0}", NULL,
+        "\"inferenceConfig\":{\"maxTokens\":7,\"temperature\":0.50,"
+        "\"topP\":0.9,\"stopSequences\":[\"a\",\"b\"]}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"stop\":\"a\"}", CLAUDE4,
+        "\"additionalModelResponseFieldPaths\":[\"/stop_sequence\","
+        "\"/delta/stop_sequence\"],\"inferenceConfig\":{"
+        "\"stopSequences\":[\"a\"]}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        "anthropic.claude-3-5-sonnet-20240620-v1:0",
+        "{\"messages\"|^thinking" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
+        "anthropic.claude-3-5-sonnet-20240620-v1:0",
+        "!reasoning_effort is not taken" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1,\"top_p\":1}",
+        CLAUDE4, "{\"messages\"|^inferenceConfig" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1}", NOVA,
+        "\"inferenceConfig\":{\"temperature\":1}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1.5}", NOVA,
+        "!temperature is at most 1" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5}", NOVA,
+        "!temperature is not taken" }, SOMA_FACT_NO_SAMPLING },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5,\"top_p\":"
+        "0.5}", CLAUDE4, "!top_p cannot stand" },
+      SOMA_FACT_ONE_SAMPLING },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"seed\":7}", NULL, "!seed" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"n\":2}", NULL, "!n " }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"logit_bias\":{\"1\":1}}", NULL,
+        "!logit_bias" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"what\":1}", NULL, "!what" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
+        CLAUDE3, "\"additionalModelRequestFields\":{\"top_k\":4}|"
+        "\"inferenceConfig\":{\"maxTokens\":5}" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
+        NOVA, "\"additionalModelRequestFields\":{\"inferenceConfig\":"
+        "{\"topK\":4}}" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
+        NULL, "!top_k" }, 0 },
+
+    /* labels, who asks, the tier */
+
+    { { CHAT, "{\"model\":\"x\"," HI ",\"metadata\":{\"a\":\"b\"},"
+        "\"user\":\"u-1\",\"service_tier\":\"flex\"}", NULL,
+        "\"requestMetadata\":{\"a\":\"b\",\"user_id\":\"u-1\"}|"
+        "\"serviceTier\":{\"type\":\"flex\"}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"user\":\"u!\","
+        "\"service_tier\":\"auto\",\"store\":false}", NULL,
+        "{\"messages\"|^requestMetadata|^serviceTier" }, 0 },
+
+    /* forms of the output */
+
+    { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
+        "\"json_schema\",\"json_schema\":{\"name\":\"n\","
+        "\"description\":\"d\",\"schema\":{\"type\":\"object\",\"x\":"
+        "\"\\u00e9\"}}}}", NULL,
+        "\"outputConfig\":{\"textFormat\":{\"type\":\"json_schema\","
+        "\"structure\":{\"jsonSchema\":{\"schema\":\"{\\\"type\\\":"
+        "\\\"object\\\",\\\"x\\\":\\\"\\\\u00e9\\\"}\",\"name\":\"n\","
+        "\"description\":\"d\"}}}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
+        "\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":"
+        "{\"type\":\"object\"}}}}", NULL, "!response_format" },
+      SOMA_FACT_NO_SCHEMA },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
+        "\"json_object\"}}", NULL,
+        "\"system\":[{\"text\":\"Answer with one JSON object" }, 0 },
+
+    /* reasoning, by what the model is */
+
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
+        CLAUDE3, "\"additionalModelRequestFields\":{\"thinking\":{"
+        "\"type\":\"enabled\",\"budget_tokens\":1024}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
+        CLAUDE4, "\"additionalModelRequestFields\":{\"thinking\":{"
+        "\"type\":\"adaptive\"}},\"outputConfig\":{\"effort\":\"xhigh\"}"
+      }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
+        NOVA, "\"additionalModelRequestFields\":{\"reasoningConfig\":{"
+        "\"type\":\"enabled\",\"maxReasoningEffort\":\"high\"}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"minimal\"}",
+        GPT, "\"additionalModelRequestFields\":{\"reasoning_effort\":"
+        "\"low\"}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"medium\"}",
+        NULL, "\"outputConfig\":{\"effort\":\"medium\"}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        CLAUDE3, "{\"thinking\":{\"type\":\"disabled\"}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        NOVA, "{\"reasoningConfig\":{\"type\":\"disabled\"}}" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        GPT, "!reasoning_effort cannot be switched off" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
+        NULL, "{\"messages\"|^effort" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
+        NULL, "!reasoning_effort is not taken" },
+      SOMA_FACT_NO_REASONING },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":2000," HI ","
+        "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
+        CLAUDE3, "\"budget_tokens\":1500}" }, 0 },
+    { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":1000," HI ","
+        "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
+        CLAUDE3, "{\"messages\"|^thinking" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\","
+        "\"temperature\":0.5}", CLAUDE3,
+        "!temperature cannot stand beside" }, 0 },
+    { { CHAT, "{\"model\":\"x\"," HI "," TOOLS ",\"tool_choice\":"
+        "\"required\",\"reasoning_effort\":\"low\"}", CLAUDE3,
+        "!tool_choice cannot force a call beside" }, 0 }
+};
+
+
 static void
 test_members(void)
 {
     size_t  i;
 
-    static const struct {
-        written_t  c;
-        unsigned   facts;
-    } cases[] = {
-        { { CHAT, "{\"model\":\"x\"," HI ",\"max_tokens\":7,\"temperature\":"
-            "0.50,\"top_p\":0.9,\"stop\":[\"a\",\"b\"],\"n\":1,"
-            "\"presence_penalty\":0}", NULL,
-            "\"inferenceConfig\":{\"maxTokens\":7,\"temperature\":0.50,"
-            "\"topP\":0.9,\"stopSequences\":[\"a\",\"b\"]}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1,\"top_p\":1}",
-            CLAUDE4, "{\"messages\"|^inferenceConfig" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1}", NOVA,
-            "\"inferenceConfig\":{\"temperature\":1}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":1.5}", NOVA,
-            "!temperature is at most 1" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5}", NOVA,
-            "!temperature is not taken" }, SOMA_FACT_NO_SAMPLING },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"temperature\":0.5,\"top_p\":"
-            "0.5}", CLAUDE4, "!top_p cannot stand" },
-          SOMA_FACT_ONE_SAMPLING },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"seed\":7}", NULL, "!seed" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"n\":2}", NULL, "!n " }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"logit_bias\":{\"1\":1}}", NULL,
-            "!logit_bias" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"what\":1}", NULL, "!what" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
-            CLAUDE3, "\"additionalModelRequestFields\":{\"top_k\":4}|"
-            "\"inferenceConfig\":{\"maxTokens\":5}" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
-            NOVA, "\"additionalModelRequestFields\":{\"inferenceConfig\":"
-            "{\"topK\":4}}" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":5," HI ",\"top_k\":4}",
-            NULL, "!top_k" }, 0 },
-
-        /* labels, who asks, the tier */
-
-        { { CHAT, "{\"model\":\"x\"," HI ",\"metadata\":{\"a\":\"b\"},"
-            "\"user\":\"u-1\",\"service_tier\":\"flex\"}", NULL,
-            "\"requestMetadata\":{\"a\":\"b\",\"user_id\":\"u-1\"}|"
-            "\"serviceTier\":{\"type\":\"flex\"}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"user\":\"u!\","
-            "\"service_tier\":\"auto\",\"store\":false}", NULL,
-            "{\"messages\"|^requestMetadata|^serviceTier" }, 0 },
-
-        /* forms of the output */
-
-        { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
-            "\"json_schema\",\"json_schema\":{\"name\":\"n\","
-            "\"description\":\"d\",\"schema\":{\"type\":\"object\",\"x\":"
-            "\"\\u00e9\"}}}}", NULL,
-            "\"outputConfig\":{\"textFormat\":{\"type\":\"json_schema\","
-            "\"structure\":{\"jsonSchema\":{\"schema\":\"{\\\"type\\\":"
-            "\\\"object\\\",\\\"x\\\":\\\"\\\\u00e9\\\"}\",\"name\":\"n\","
-            "\"description\":\"d\"}}}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
-            "\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":"
-            "{\"type\":\"object\"}}}}", NULL, "!response_format" },
-          SOMA_FACT_NO_SCHEMA },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"response_format\":{\"type\":"
-            "\"json_object\"}}", NULL,
-            "\"system\":[{\"text\":\"Answer with one JSON object" }, 0 },
-
-        /* reasoning, by what the model is */
-
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
-            CLAUDE3, "\"additionalModelRequestFields\":{\"thinking\":{"
-            "\"type\":\"enabled\",\"budget_tokens\":1024}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
-            CLAUDE4, "\"additionalModelRequestFields\":{\"thinking\":{"
-            "\"type\":\"adaptive\"}},\"outputConfig\":{\"effort\":\"xhigh\"}"
-          }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"xhigh\"}",
-            NOVA, "\"additionalModelRequestFields\":{\"reasoningConfig\":{"
-            "\"type\":\"enabled\",\"maxReasoningEffort\":\"high\"}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"minimal\"}",
-            GPT, "\"additionalModelRequestFields\":{\"reasoning_effort\":"
-            "\"low\"}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"medium\"}",
-            NULL, "\"outputConfig\":{\"effort\":\"medium\"}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            CLAUDE3, "{\"thinking\":{\"type\":\"disabled\"}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            NOVA, "{\"reasoningConfig\":{\"type\":\"disabled\"}}" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            GPT, "!reasoning_effort cannot be switched off" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"none\"}",
-            NULL, "{\"messages\"|^effort" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\"}",
-            NULL, "!reasoning_effort is not taken" },
-          SOMA_FACT_NO_REASONING },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":2000," HI ","
-            "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
-            CLAUDE3, "\"budget_tokens\":1500}" }, 0 },
-        { { MESSAGES, "{\"model\":\"x\",\"max_tokens\":1000," HI ","
-            "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
-            CLAUDE3, "{\"messages\"|^thinking" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI ",\"reasoning_effort\":\"low\","
-            "\"temperature\":0.5}", CLAUDE3,
-            "!temperature cannot stand beside" }, 0 },
-        { { CHAT, "{\"model\":\"x\"," HI "," TOOLS ",\"tool_choice\":"
-            "\"required\",\"reasoning_effort\":\"low\"}", CLAUDE3,
-            "!tool_choice cannot force a call beside" }, 0 }
-    };
-
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        test_written(&cases[i].c, cases[i].facts);
+    for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        test_written(&members[i].c, members[i].facts);
     }
 }
 
 
 /* of a client of Bedrock's, to another dialect */
+
+static const struct {
+    const char            *body;
+    const soma_dialect_t  *to;
+    const char            *want;
+} reads[] = {
+    { "{\"system\":[{\"text\":\"S\"}],\"messages\":[" USER(TEXT("a"))
+      ",{\"role\":\"assistant\",\"content\":[" TEXT("b") "]},"
+      USER(TEXT("c")) "],\"inferenceConfig\":{\"maxTokens\":7,"
+      "\"temperature\":0.5,\"topP\":0.9,\"stopSequences\":[\"x\"]},"
+      "\"additionalModelResponseFieldPaths\":[\"/delta/stop_sequence\"]}",
+      &soma_openai,
+      "\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":"
+      "\"user\"|\"max_tokens\":7,\"stop\":[\"x\"],\"temperature\":0.5,"
+      "\"top_p\":0.9}" },
+
+    { "{\"messages\":[" USER("{\"image\":{\"format\":\"png\",\"source\":"
+      "{\"bytes\":\"" PNG "\"}}},{\"document\":{\"format\":\"pdf\","
+      "\"name\":\"n\",\"source\":{\"bytes\":\"" PDF "\"}}},"
+      "{\"document\":{\"format\":\"txt\",\"name\":\"t\",\"source\":"
+      "{\"bytes\":\"aGk=\"}}}," TEXT("q")) "]}", &soma_anthropic,
+      "{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+      "\"media_type\":\"image/png\",\"data\":\"" PNG "\"}},{\"type\":"
+      "\"document\",\"source\":{\"type\":\"base64\",\"media_type\":"
+      "\"application/pdf\",\"data\":\"" PDF "\"},\"title\":\"n\"},"
+      "{\"type\":\"document\",\"source\":{\"type\":\"text\","
+      "\"media_type\":\"text/plain\",\"data\":\"hi\"},\"title\":\"t\"}" },
+
+    { "{\"messages\":[" USER(TEXT("a") ",{\"cachePoint\":{\"type\":"
+      "\"default\"}}") ",{\"role\":\"assistant\",\"content\":["
+      "{\"reasoningContent\":{\"reasoningText\":{\"text\":\"T\","
+      "\"signature\":\"soma1|s|anthropic|SIG\"}}},{\"reasoningContent\":"
+      "{\"redactedContent\":\"c29tYTF8b3xhbnRocm9waWN8REFUQQ==\"}},"
+      "{\"toolUse\":{\"toolUseId\":\"i\",\"name\":\"f\",\"input\":"
+      "{\"b\":1,\"a\":2}}}]},"
+      USER("{\"toolResult\":{\"toolUseId\":\"i\",\"status\":\"error\","
+      "\"content\":[" TEXT("r") ",{\"json\":{\"k\":\"v\"}}]}}")
+      "],\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\","
+      "\"inputSchema\":{\"json\":{\"type\":\"object\"}}}},{\"cachePoint\""
+      ":{\"type\":\"default\",\"ttl\":\"1h\"}}],\"toolChoice\":{\"tool\":"
+      "{\"name\":\"f\"}}}}", &soma_anthropic,
+      "\"cache_control\":{\"type\":\"ephemeral\"}|{\"type\":\"thinking\","
+      "\"thinking\":\"T\",\"signature\":\"SIG\"},{\"type\":"
+      "\"redacted_thinking\",\"data\":\"DATA\"},{\"type\":\"tool_use\","
+      "\"id\":\"i\",\"name\":\"f\",\"input\":{\"b\":1,\"a\":2}}|{\"type\":"
+      "\"tool_result\",\"tool_use_id\":\"i\",\"content\":[{\"type\":"
+      "\"text\",\"text\":\"r\"},{\"type\":\"text\",\"text\":"
+      "\"{\\\"k\\\":\\\"v\\\"}\"}],\"is_error\":true}|\"cache_control\":"
+      "{\"type\":\"ephemeral\",\"ttl\":\"1h\"}|\"tool_choice\":{\"type\":"
+      "\"tool\",\"name\":\"f\"}" },
+
+    { "{\"messages\":[" USER(TEXT("a")) "],\"outputConfig\":{"
+      "\"textFormat\":{\"type\":\"json_schema\",\"structure\":{"
+      "\"jsonSchema\":{\"name\":\"n\",\"schema\":\"{\\\"type\\\": "
+      "\\\"object\\\"}\"}}},\"effort\":\"low\"},\"requestMetadata\":"
+      "{\"k\":\"v\"},\"serviceTier\":{\"type\":\"priority\"}}",
+      &soma_openai,
+      "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{"
+      "\"name\":\"n\",\"schema\":{\"type\": \"object\"}" },
+
+    { "{\"messages\":[" USER(TEXT("a")) "],"
+      "\"additionalModelRequestFields\":{\"top_k\":5,\"thinking\":{"
+      "\"type\":\"enabled\",\"budget_tokens\":2048},\"anthropic_beta\":["
+      "\"x\"],\"tool_choice\":{\"type\":\"auto\","
+      "\"disable_parallel_tool_use\":true}}}", &soma_anthropic,
+      "!additionalModelRequestFields.top_k cannot stand beside" },
+
+    { "{\"messages\":[" USER(TEXT("a")) "],"
+      "\"additionalModelRequestFields\":{\"inferenceConfig\":{\"topK\":5}"
+      ",\"anthropic_beta\":[\"x\"]}}", &soma_anthropic, "\"top_k\":5" },
+
+    { "{\"messages\":[" USER(TEXT("a")) "],"
+      "\"additionalModelRequestFields\":{\"what\":1}}", &soma_anthropic,
+      "!additionalModelRequestFields.what" },
+    { "{\"messages\":[" USER(TEXT("a")) "],\"guardrailConfig\":{"
+      "\"guardrailIdentifier\":\"x\"}}", &soma_openai,
+      "!guardrailConfig" },
+    { "{\"messages\":[" USER(TEXT("a")) "],\"promptVariables\":{\"a\":"
+      "{\"text\":\"x\"}}}", &soma_openai, "!promptVariables" },
+    { "{\"messages\":[" USER("{\"guardContent\":{\"text\":{\"text\":"
+      "\"x\"}}}") "]}", &soma_openai, "!guardContent" },
+    { "{\"messages\":[" USER("{\"image\":{\"format\":\"png\",\"source\":"
+      "{\"s3Location\":{\"uri\":\"s3://a/b\"}}}}") "]}", &soma_anthropic,
+      "!a file's id" },
+    { "{\"messages\":[" USER(TEXT("a")) "],\"toolConfig\":{\"tools\":["
+      "{\"systemTool\":{\"name\":\"nova_grounding\"}}]}}", &soma_openai,
+      "!nova_grounding" },
+    { "{\"messages\":[" USER("{\"citationsContent\":{\"content\":["
+      TEXT("a") "," TEXT("b") "],\"citations\":[]}}") "]}",
+      &soma_anthropic, "\"text\":\"ab\"" },
+    { "{\"messages\":[" USER(TEXT("a")) "],\"performanceConfig\":{"
+      "\"latency\":\"optimized\"}}", &soma_openai, "\"messages\"" },
+
+    /* what is no request */
+
+    { "{\"messages\":{}}", &soma_openai, "! \"messages\" must be" },
+    { "{\"messages\":[1]}", &soma_openai, "! each of" },
+    { "{\"messages\":[{\"role\":\"x\",\"content\":[]}]}", &soma_openai,
+      "! \"x\" is no role" },
+    { "{\"messages\":[" USER("{\"text\":\"a\",\"image\":{}}") "]}",
+      &soma_openai, "! each block of a content" },
+    { "{\"messages\":[" USER("{\"image\":{\"format\":\"png\",\"source\":"
+      "{\"bytes\":\"$\"}}}") "]}", &soma_openai, "! an image" },
+    { "{\"messages\":[" USER("{\"toolUse\":{\"name\":\"x\"}}") "]}",
+      &soma_openai, "! a \"toolUse\"" },
+    { "{\"messages\":[" USER("{\"toolResult\":{\"content\":[]}}") "]}",
+      &soma_openai, "! a \"toolResult\"" },
+    { "{\"messages\":[],\"inferenceConfig\":{\"stopSequences\":1}}",
+      &soma_openai, "! \"inferenceConfig.stopSequences\"" },
+    { "{\"messages\":[],\"outputConfig\":{\"textFormat\":{\"structure\":{"
+      "\"jsonSchema\":{\"schema\":\"[]\"}}}}}", &soma_openai,
+      "! \"outputConfig.textFormat\"" },
+    { "{\"messages\":[],\"toolConfig\":{\"toolChoice\":{\"x\":{}}}}",
+      &soma_openai, "! \"toolConfig.toolChoice\"" },
+    { "{\"messages\":[],\"additionalModelRequestFields\":{\"thinking\":{"
+      "\"type\":\"x\"}}}", &soma_openai, "! \"type\" of" }
+};
+
 
 static void
 test_read(void)
@@ -775,133 +905,16 @@ test_read(void)
     pair_t      p;
     soma_str_t  s;
 
-    static const struct {
-        const char            *body;
-        const soma_dialect_t  *to;
-        const char            *want;
-    } cases[] = {
-        { "{\"system\":[{\"text\":\"S\"}],\"messages\":[" USER(TEXT("a"))
-          ",{\"role\":\"assistant\",\"content\":[" TEXT("b") "]},"
-          USER(TEXT("c")) "],\"inferenceConfig\":{\"maxTokens\":7,"
-          "\"temperature\":0.5,\"topP\":0.9,\"stopSequences\":[\"x\"]},"
-          "\"additionalModelResponseFieldPaths\":[\"/delta/stop_sequence\"]}",
-          &soma_openai,
-          "\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":"
-          "\"user\"|\"max_tokens\":7,\"stop\":[\"x\"],\"temperature\":0.5,"
-          "\"top_p\":0.9}" },
-
-        { "{\"messages\":[" USER("{\"image\":{\"format\":\"png\",\"source\":"
-          "{\"bytes\":\"" PNG "\"}}},{\"document\":{\"format\":\"pdf\","
-          "\"name\":\"n\",\"source\":{\"bytes\":\"" PDF "\"}}},"
-          "{\"document\":{\"format\":\"txt\",\"name\":\"t\",\"source\":"
-          "{\"bytes\":\"aGk=\"}}}," TEXT("q")) "]}", &soma_anthropic,
-          "{\"type\":\"image\",\"source\":{\"type\":\"base64\","
-          "\"media_type\":\"image/png\",\"data\":\"" PNG "\"}},{\"type\":"
-          "\"document\",\"source\":{\"type\":\"base64\",\"media_type\":"
-          "\"application/pdf\",\"data\":\"" PDF "\"},\"title\":\"n\"},"
-          "{\"type\":\"document\",\"source\":{\"type\":\"text\","
-          "\"media_type\":\"text/plain\",\"data\":\"hi\"},\"title\":\"t\"}" },
-
-        { "{\"messages\":[" USER(TEXT("a") ",{\"cachePoint\":{\"type\":"
-          "\"default\"}}") ",{\"role\":\"assistant\",\"content\":["
-          "{\"reasoningContent\":{\"reasoningText\":{\"text\":\"T\","
-          "\"signature\":\"soma1|s|anthropic|SIG\"}}},{\"reasoningContent\":"
-          "{\"redactedContent\":\"c29tYTF8b3xhbnRocm9waWN8REFUQQ==\"}},"
-          "{\"toolUse\":{\"toolUseId\":\"i\",\"name\":\"f\",\"input\":"
-          "{\"b\":1,\"a\":2}}}]},"
-          USER("{\"toolResult\":{\"toolUseId\":\"i\",\"status\":\"error\","
-          "\"content\":[" TEXT("r") ",{\"json\":{\"k\":\"v\"}}]}}")
-          "],\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\","
-          "\"inputSchema\":{\"json\":{\"type\":\"object\"}}}},{\"cachePoint\""
-          ":{\"type\":\"default\",\"ttl\":\"1h\"}}],\"toolChoice\":{\"tool\":"
-          "{\"name\":\"f\"}}}}", &soma_anthropic,
-          "\"cache_control\":{\"type\":\"ephemeral\"}|{\"type\":\"thinking\","
-          "\"thinking\":\"T\",\"signature\":\"SIG\"},{\"type\":"
-          "\"redacted_thinking\",\"data\":\"DATA\"},{\"type\":\"tool_use\","
-          "\"id\":\"i\",\"name\":\"f\",\"input\":{\"b\":1,\"a\":2}}|{\"type\":"
-          "\"tool_result\",\"tool_use_id\":\"i\",\"content\":[{\"type\":"
-          "\"text\",\"text\":\"r\"},{\"type\":\"text\",\"text\":"
-          "\"{\\\"k\\\":\\\"v\\\"}\"}],\"is_error\":true}|\"cache_control\":"
-          "{\"type\":\"ephemeral\",\"ttl\":\"1h\"}|\"tool_choice\":{\"type\":"
-          "\"tool\",\"name\":\"f\"}" },
-
-        { "{\"messages\":[" USER(TEXT("a")) "],\"outputConfig\":{"
-          "\"textFormat\":{\"type\":\"json_schema\",\"structure\":{"
-          "\"jsonSchema\":{\"name\":\"n\",\"schema\":\"{\\\"type\\\": "
-          "\\\"object\\\"}\"}}},\"effort\":\"low\"},\"requestMetadata\":"
-          "{\"k\":\"v\"},\"serviceTier\":{\"type\":\"priority\"}}",
-          &soma_openai,
-          "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{"
-          "\"name\":\"n\",\"schema\":{\"type\": \"object\"}" },
-
-        { "{\"messages\":[" USER(TEXT("a")) "],"
-          "\"additionalModelRequestFields\":{\"top_k\":5,\"thinking\":{"
-          "\"type\":\"enabled\",\"budget_tokens\":2048},\"anthropic_beta\":["
-          "\"x\"],\"tool_choice\":{\"type\":\"auto\","
-          "\"disable_parallel_tool_use\":true}}}", &soma_anthropic,
-          "!additionalModelRequestFields.top_k cannot stand beside" },
-
-        { "{\"messages\":[" USER(TEXT("a")) "],"
-          "\"additionalModelRequestFields\":{\"inferenceConfig\":{\"topK\":5}"
-          ",\"anthropic_beta\":[\"x\"]}}", &soma_anthropic, "\"top_k\":5" },
-
-        { "{\"messages\":[" USER(TEXT("a")) "],"
-          "\"additionalModelRequestFields\":{\"what\":1}}", &soma_anthropic,
-          "!additionalModelRequestFields.what" },
-        { "{\"messages\":[" USER(TEXT("a")) "],\"guardrailConfig\":{"
-          "\"guardrailIdentifier\":\"x\"}}", &soma_openai,
-          "!guardrailConfig" },
-        { "{\"messages\":[" USER(TEXT("a")) "],\"promptVariables\":{\"a\":"
-          "{\"text\":\"x\"}}}", &soma_openai, "!promptVariables" },
-        { "{\"messages\":[" USER("{\"guardContent\":{\"text\":{\"text\":"
-          "\"x\"}}}") "]}", &soma_openai, "!guardContent" },
-        { "{\"messages\":[" USER("{\"image\":{\"format\":\"png\",\"source\":"
-          "{\"s3Location\":{\"uri\":\"s3://a/b\"}}}}") "]}", &soma_anthropic,
-          "!a file's id" },
-        { "{\"messages\":[" USER(TEXT("a")) "],\"toolConfig\":{\"tools\":["
-          "{\"systemTool\":{\"name\":\"nova_grounding\"}}]}}", &soma_openai,
-          "!nova_grounding" },
-        { "{\"messages\":[" USER("{\"citationsContent\":{\"content\":["
-          TEXT("a") "," TEXT("b") "],\"citations\":[]}}") "]}",
-          &soma_anthropic, "\"text\":\"ab\"" },
-        { "{\"messages\":[" USER(TEXT("a")) "],\"performanceConfig\":{"
-          "\"latency\":\"optimized\"}}", &soma_openai, "\"messages\"" },
-
-        /* what is no request */
-
-        { "{\"messages\":{}}", &soma_openai, "! \"messages\" must be" },
-        { "{\"messages\":[1]}", &soma_openai, "! each of" },
-        { "{\"messages\":[{\"role\":\"x\",\"content\":[]}]}", &soma_openai,
-          "! \"x\" is no role" },
-        { "{\"messages\":[" USER("{\"text\":\"a\",\"image\":{}}") "]}",
-          &soma_openai, "! each block of a content" },
-        { "{\"messages\":[" USER("{\"image\":{\"format\":\"png\",\"source\":"
-          "{\"bytes\":\"$\"}}}") "]}", &soma_openai, "! an image" },
-        { "{\"messages\":[" USER("{\"toolUse\":{\"name\":\"x\"}}") "]}",
-          &soma_openai, "! a \"toolUse\"" },
-        { "{\"messages\":[" USER("{\"toolResult\":{\"content\":[]}}") "]}",
-          &soma_openai, "! a \"toolResult\"" },
-        { "{\"messages\":[],\"inferenceConfig\":{\"stopSequences\":1}}",
-          &soma_openai, "! \"inferenceConfig.stopSequences\"" },
-        { "{\"messages\":[],\"outputConfig\":{\"textFormat\":{\"structure\":{"
-          "\"jsonSchema\":{\"schema\":\"[]\"}}}}}", &soma_openai,
-          "! \"outputConfig.textFormat\"" },
-        { "{\"messages\":[],\"toolConfig\":{\"toolChoice\":{\"x\":{}}}}",
-          &soma_openai, "! \"toolConfig.toolChoice\"" },
-        { "{\"messages\":[],\"additionalModelRequestFields\":{\"thinking\":{"
-          "\"type\":\"x\"}}}", &soma_openai, "! \"type\" of" }
-    };
-
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
         char  want[2048], *word, *save, *from, *at;
 
-        s = pair_request(&p, arena, CONVERSE, str(cases[i].body),
-                         cases[i].to);
+        s = pair_request(&p, arena, CONVERSE, str(reads[i].body),
+                         reads[i].to);
 
         if (s.data[0] == '!') {
-            soma_ok(s.len >= strlen(cases[i].want)
-                    && memcmp(s.data, cases[i].want, strlen(cases[i].want))
-                       == 0, "%s: %s: %.*s", cases[i].body, cases[i].want,
+            soma_ok(s.len >= strlen(reads[i].want)
+                    && memcmp(s.data, reads[i].want, strlen(reads[i].want))
+                       == 0, "%s: %s: %.*s", reads[i].body, reads[i].want,
                     (int) s.len, s.data);
             continue;
         }
@@ -910,13 +923,13 @@ test_read(void)
         memcpy(at, s.data, s.len);
         at[s.len] = '\0';
         from = at;
-        snprintf(want, sizeof(want), "%s", cases[i].want);
+        snprintf(want, sizeof(want), "%s", reads[i].want);
 
         for (word = strtok_r(want, "|", &save); from && word;
              word = strtok_r(NULL, "|", &save))
         {
             from = strstr(from, word);
-            soma_ok(from != NULL, "%s: %s in: %s", cases[i].body, word, at);
+            soma_ok(from != NULL, "%s: %s in: %s", reads[i].body, word, at);
         }
 
         free(at);
@@ -993,6 +1006,18 @@ test_prompt(void)
                              body);
     soma_is_int(two, 3 + 3 + 4 + 3, "what is prompt");
     soma_ok(soma_prompt_kinds(body) != 0, "a cache's point");
+
+    body = SOMA_STR("{\"input\":{\"converse\":{\"messages\":["
+                    USER("{\"cachePoint\":{\"type\":\"default\"}}," TEXT("abc"))
+                    "]}}}");
+    one = soma_prompt_tokens(&soma_bedrock_prompt, NULL, SOMA_API_CHAT, 0,
+                             body);
+    soma_is_int(one, two, "what is to be counted");
+
+    body = SOMA_STR("{\"input\":\"abcd\"}");
+    one = soma_prompt_tokens(&soma_bedrock_prompt, NULL, SOMA_API_INVOKE, 0,
+                             body);
+    soma_is_int(one, 4, "a text");
 }
 
 

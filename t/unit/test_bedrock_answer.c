@@ -19,8 +19,8 @@
 #define CHAT      "/v1/chat/completions"
 #define MESSAGES  "/v1/messages"
 #define HI        "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
-#define ASKED     "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":"   \
-                  "\"hi\"}]}]}"
+#define ASKED                                                                 \
+    "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}]}"
 
 
 static soma_arena_t  *arena;
@@ -683,17 +683,13 @@ test_picture_read(void)
 static void
 test_faults(void)
 {
-    size_t            i;
-    unsigned          f;
-    char             *got;
-    pair_t            p;
-    soma_out_t        out;
-    soma_str_t        s;
-    soma_usage_t      usage;
-    soma_answer_t     answer;
-    soma_frames_t     frame;
-    soma_sse_event_t  e;
-    unsigned char     buf[64 * 1024];
+    char           *got;
+    size_t          i;
+    pair_t          p;
+    unsigned        f;
+    soma_out_t      out;
+    soma_str_t      s;
+    unsigned char   buf[64 * 1024];
 
     static const struct {
         soma_fault_e  fault;
@@ -774,69 +770,83 @@ test_faults(void)
     soma_put_init(&out, buf, sizeof(buf));
     soma_bedrock.count(&out, &p.ask, 42);
     soma_is_str(buf, out.pos - buf, "{\"inputTokens\":42}", "a count");
+}
 
-    /* the end of what is cut, read by ourselves as one */
 
-    {
-        static const char *const  list[] = {
-            START, DELTA(0, "\"text\":\"a\""), STOP(0), CALL(1, "i", "f"),
-            DELTA(2, "\"text\":\"a\""), NULL
-        };
-        size_t      used;
-        soma_str_t  all;
+/* the end of what is cut, read by ourselves as one */
 
-        memset(&answer, 0, sizeof(answer));
-        memset(&usage, 0, sizeof(usage));
-        answer.api = SOMA_API_CHAT;
-        answer.stream = 1;
-        all = frames(list);
+static void
+test_cut(void)
+{
+    size_t            i, used;
+    char             *got;
+    pair_t            p;
+    soma_out_t        out;
+    soma_str_t        all;
+    soma_usage_t      usage;
+    soma_answer_t     answer;
+    soma_frames_t     frame;
+    soma_sse_event_t  e;
+    unsigned char     buf[64 * 1024];
 
-        for (i = 0; i < 2; i++) {
-            memset(&frame, 0, sizeof(frame));
-            frame.framing = SOMA_FRAMING_AWS;
-            frame.sse.arena = arena;
+    static const char *const  list[] = {
+        START, DELTA(0, "\"text\":\"a\""), STOP(0), CALL(1, "i", "f"),
+        DELTA(2, "\"text\":\"a\""), NULL
+    };
 
-            while (soma_frames_feed(&frame, all.data, all.len, &used, &e)
-                   == SOMA_OK)
-            {
-                soma_is_int(soma_bedrock.event(&answer, &p.ask, &e),
-                            SOMA_EVENT_PASS, "an event");
-                all.data += used;
-                all.len -= used;
-            }
+    (void) pair_ask(&p, arena, "/model/m/converse-stream", str(ASKED));
 
-            if (i == 1) {
-                break;
-            }
+    memset(&answer, 0, sizeof(answer));
+    memset(&usage, 0, sizeof(usage));
+    answer.api = SOMA_API_CHAT;
+    answer.stream = 1;
+    all = frames(list);
 
-            soma_ok(!answer.done && answer.begun && answer.text_len == 2,
-                    "under way");
+    for (i = 0; i < 2; i++) {
+        memset(&frame, 0, sizeof(frame));
+        frame.framing = SOMA_FRAMING_AWS;
+        frame.sse.arena = arena;
 
-            usage.input_tokens = 10;
-            usage.cached_tokens = 4;
-            usage.output_tokens = 3;
-            soma_put_init(&out, buf, SOMA_CUT_EVENT_MAX
-                                     * (answer.progress.choices + 2u));
-            soma_bedrock.cut(&out, &p.ask, &answer, &usage, 7);
-            soma_ok(!out.full, "it fits");
-            all.data = buf;
-            all.len = (size_t) (out.pos - buf);
-            got = unframed(all);
-            soma_is_str(got, strlen(got),
-                        "contentBlockStop {\"contentBlockIndex\":1}\n"
-                        "contentBlockStop {\"contentBlockIndex\":2}\n"
-                        "messageStop {\"stopReason\":\"max_tokens\"}\n"
-                        "metadata {\"usage\":{\"inputTokens\":6,"
-                        "\"outputTokens\":3,\"totalTokens\":13,"
-                        "\"cacheReadInputTokens\":4,"
-                        "\"cacheWriteInputTokens\":0,\"cost\":0.000000007},"
-                        "\"metrics\":{\"latencyMs\":0}}\n", "cut");
+        while (soma_frames_feed(&frame, all.data, all.len, &used, &e)
+               == SOMA_OK)
+        {
+            soma_is_int(soma_bedrock.event(&answer, &p.ask, &e),
+                        SOMA_EVENT_PASS, "an event");
+            all.data += used;
+            all.len -= used;
         }
 
-        soma_ok(answer.done && answer.finished && answer.usage.known
-                && answer.usage.input_tokens == 10
-                && answer.usage.output_tokens == 3, "and read as an end");
+        if (i == 1) {
+            break;
+        }
+
+        soma_ok(!answer.done && answer.begun && answer.text_len == 2,
+                "under way");
+
+        usage.input_tokens = 10;
+        usage.cached_tokens = 4;
+        usage.output_tokens = 3;
+        soma_put_init(&out, buf, SOMA_CUT_EVENT_MAX
+                                 * (answer.progress.choices + 2u));
+        soma_bedrock.cut(&out, &p.ask, &answer, &usage, 7);
+        soma_ok(!out.full, "it fits");
+        all.data = buf;
+        all.len = (size_t) (out.pos - buf);
+        got = unframed(all);
+        soma_is_str(got, strlen(got),
+                    "contentBlockStop {\"contentBlockIndex\":1}\n"
+                    "contentBlockStop {\"contentBlockIndex\":2}\n"
+                    "messageStop {\"stopReason\":\"max_tokens\"}\n"
+                    "metadata {\"usage\":{\"inputTokens\":6,"
+                    "\"outputTokens\":3,\"totalTokens\":13,"
+                    "\"cacheReadInputTokens\":4,"
+                    "\"cacheWriteInputTokens\":0,\"cost\":0.000000007},"
+                    "\"metrics\":{\"latencyMs\":0}}\n", "cut");
     }
+
+    soma_ok(answer.done && answer.finished && answer.usage.known
+            && answer.usage.input_tokens == 10
+            && answer.usage.output_tokens == 3, "and read as an end");
 }
 
 
@@ -912,6 +922,7 @@ main(void)
     test_pictures();
     test_picture_read();
     test_faults();
+    test_cut();
     test_verdicts();
 
     soma_test_arena_free(arena);
