@@ -272,6 +272,15 @@ ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
  */
 ngx_int_t ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a);
 
+/* ngx_http_soma_translate_loss.c: NGX_OK or NGX_ERROR; the others are always
+ * NGX_DECLINED */
+ngx_int_t ngx_http_soma_translate_loss_dropped(ngx_http_soma_attempt_t *a,
+    soma_inner_loss_t *loss);
+ngx_int_t ngx_http_soma_translate_loss_unsaid(ngx_http_soma_attempt_t *a,
+    const char *code, const char *why);
+ngx_int_t ngx_http_soma_translate_loss_lost(ngx_http_soma_attempt_t *a,
+    soma_inner_loss_t *loss);
+
 /* the client's request in the inner form, in ctx->inner, read once.  NGX_OK;
  * NGX_DECLINED: *error says why it has none; NGX_ERROR */
 ngx_int_t ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx,

@@ -16,9 +16,6 @@
 #include "soma_stops.h"
 
 
-#define NGX_HTTP_SOMA_DROPPED_MAX  512      /* bytes of x-soma-dropped */
-
-
 typedef struct {
     unsigned                      choice;
     unsigned                      block;
@@ -43,15 +40,9 @@ struct ngx_http_soma_translate_s {
 
 
 static ngx_int_t ngx_http_soma_translate_stops(ngx_http_soma_attempt_t *a);
-static ngx_int_t ngx_http_soma_translate_dropped(ngx_http_soma_attempt_t *a,
-    soma_inner_loss_t *loss);
 static ngx_str_t ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
-    soma_inner_loss_t *loss);
-static ngx_int_t ngx_http_soma_translate_unsaid(ngx_http_soma_attempt_t *a,
-    const char *code, const char *why);
-static ngx_int_t ngx_http_soma_translate_lost(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
 static ngx_int_t ngx_http_soma_translate_chain(ngx_http_soma_attempt_t *a,
     soma_pieces_t *pieces, ngx_chain_t **chain);
@@ -150,11 +141,11 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
     rc = dialect->write_request(&out, a->ctx->inner, &ctx->ask, &loss);
 
     if (rc == SOMA_DECLINED) {
-        return ngx_http_soma_translate_lost(a, &loss);
+        return ngx_http_soma_translate_loss_lost(a, &loss);
     }
 
     if (rc != SOMA_OK
-        || ngx_http_soma_translate_dropped(a, &loss) != NGX_OK
+        || ngx_http_soma_translate_loss_dropped(a, &loss) != NGX_OK
         || (loss.stops && ngx_http_soma_translate_stops(a) != NGX_OK))
     {
         return NGX_ERROR;
@@ -197,67 +188,6 @@ ngx_http_soma_translate_stops(ngx_http_soma_attempt_t *a)
 }
 
 
-/* what was left out, by the names that the client gave: they go into a
- * header, so that none of them may break its line */
-static ngx_int_t
-ngx_http_soma_translate_dropped(ngx_http_soma_attempt_t *a,
-    soma_inner_loss_t *loss)
-{
-    u_char      *p, c;
-    size_t       len, k;
-    unsigned     i;
-    ngx_str_t   *dropped;
-    soma_str_t   name;
-
-    dropped = &a->ctx->dropped;
-    ngx_str_null(dropped);
-    len = 0;
-
-    for (i = 0; i < loss->ndropped; i++) {
-        len += loss->dropped[i].len + 2;
-    }
-
-    if (len == 0) {
-        return NGX_OK;
-    }
-
-    len = ngx_min(len, NGX_HTTP_SOMA_DROPPED_MAX);
-
-    p = ngx_pnalloc(a->ctx->request->pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    dropped->data = p;
-
-    for (i = 0; i < loss->ndropped; i++) {
-        name = loss->dropped[i];
-
-        if ((size_t) (p - dropped->data) + name.len + 2 > len) {
-            break;
-        }
-
-        if (i != 0) {
-            *p++ = ',';
-            *p++ = ' ';
-        }
-
-        for (k = 0; k < name.len; k++) {
-            c = name.data[k];
-            *p++ = (c > ' ' && c < 0x7f && c != ',') ? c : '_';
-        }
-    }
-
-    dropped->len = p - dropped->data;
-
-    ngx_http_soma_log(NGX_LOG_INFO, a->ctx->request->connection->log, 0,
-                      "soma: left out for provider \"%V\": %V",
-                      &a->provider->name, dropped);
-
-    return NGX_OK;
-}
-
-
 /* empty: no memory */
 static ngx_str_t
 ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a)
@@ -277,7 +207,7 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
     const char  *error;
 
     if (!(a->dialect->apis & (1u << a->ctx->ask.api))) {
-        return ngx_http_soma_translate_unsaid(a, "unsupported_endpoint",
+        return ngx_http_soma_translate_loss_unsaid(a, "unsupported_endpoint",
                                               "its provider has no such "
                                               "endpoint");
     }
@@ -285,7 +215,8 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
     rc = ngx_http_soma_translate_inner(a->ctx, &error);
 
     return (rc == NGX_DECLINED)
-           ? ngx_http_soma_translate_unsaid(a, "invalid_request", error) : rc;
+           ? ngx_http_soma_translate_loss_unsaid(a, "invalid_request", error)
+           : rc;
 }
 
 
@@ -323,29 +254,6 @@ ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx, const char **error)
     }
 
     return (rc == SOMA_DECLINED || *error != NULL) ? NGX_DECLINED : NGX_ERROR;
-}
-
-
-/* the client is told where no other target is left to ask */
-static ngx_int_t
-ngx_http_soma_translate_unsaid(ngx_http_soma_attempt_t *a, const char *code,
-    const char *why)
-{
-    ngx_http_soma_ctx_t  *ctx;
-
-    ctx = a->ctx;
-
-    ngx_http_soma_log(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                      "soma: model \"%V\" of provider \"%V\" is passed over: "
-                      "%s", &ctx->model->name, &a->provider->name, why);
-
-    if (ctx->plan.next >= ctx->plan.n) {
-        (void) ngx_http_soma_fault(ctx, SOMA_FAULT_BAD_REQUEST, code,
-                                   "model \"%V\" cannot be asked this: %s",
-                                   &ctx->model->name, why);
-    }
-
-    return NGX_DECLINED;
 }
 
 
@@ -389,23 +297,6 @@ ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
     loss->max_tokens = n;
 
     return NGX_OK;
-}
-
-
-/* a member of the request that this target has no place for */
-static ngx_int_t
-ngx_http_soma_translate_lost(ngx_http_soma_attempt_t *a,
-    soma_inner_loss_t *loss)
-{
-    u_char  why[NGX_HTTP_SOMA_NOTE_MAX];
-
-    ngx_snprintf(why, sizeof(why), "\"%*s\" %s%Z",
-                 ngx_min(loss->refused.len, NGX_HTTP_SOMA_NOTE_MAX / 2),
-                 loss->refused.data, loss->why);
-    why[sizeof(why) - 1] = '\0';
-
-    return ngx_http_soma_translate_unsaid(a, "unsupported_parameter",
-                                          (char *) why);
 }
 
 
