@@ -125,7 +125,11 @@ soma_bedrock_fault_event(soma_out_t *out, const soma_ask_t *ask,
                                     "that is too long to be told"));
     }
 
-    soma_bedrock_fault_frame(out, soma_bedrock_fault_exception(
+    /* what the provider broke is a model's error there */
+
+    soma_bedrock_fault_frame(out, fault == SOMA_FAULT_UPSTREAM
+                                  ? SOMA_STR("modelStreamErrorException")
+                                  : soma_bedrock_fault_exception(
                                          soma_bedrock_fault_status(fault)),
                              1, &payload);
 }
