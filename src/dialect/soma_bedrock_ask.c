@@ -50,6 +50,7 @@ soma_bedrock_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     int64_t            n;
     soma_json_value_t  v;
 
+    n = 0;
     *error = "the body could not be read";
 
     ask->model = ask->url->model;

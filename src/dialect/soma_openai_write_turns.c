@@ -343,7 +343,9 @@ soma_openai_write_thoughts(soma_pieces_t *out,
             continue;
         }
 
-        if (block->opaque.len != 0
+        raw = block->opaque;
+
+        if (raw.len != 0
             && (soma_inner_plain(out->arena, block->opaque, &raw) != SOMA_OK
                 || !soma_inner_object(raw)))
         {
@@ -352,7 +354,7 @@ soma_openai_write_thoughts(soma_pieces_t *out,
 
         soma_pieces_cstr(out, n++ == 0 ? ",\"reasoning_details\":[" : ",");
 
-        if (block->opaque.len != 0) {
+        if (raw.len != 0) {
             soma_pieces_str(out, raw);
             continue;
         }

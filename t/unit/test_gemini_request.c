@@ -452,13 +452,6 @@ test_write_2(void)
                "a GIF");
 
     request_of(CHAT,
-               "{\"model\":\"x\",\"messages\":[{\"role\":\"user\",\"content\""
-               ":\"1\"}],\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]}",
-               "m", 0,
-               "stop",
-               "six stops");
-
-    request_of(CHAT,
                "{\"model\":\"x\",\"messages\":[{\"role\":\"assistant\",\"tool"
                "_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{"
                "\"name\":\"f\",\"arguments\":\"{\"}}]}]}",

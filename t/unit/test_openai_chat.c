@@ -128,8 +128,8 @@ static const struct {
       "{\"model\":\"x\",\"max_tokens\":9,\"stop_sequences\":[\"1\",\"2\","
       "\"3\",\"4\",\"5\"],\"messages\":[{\"role\":\"user\",\"content\":"
       "\"a\"}]}",
-      "!stop_sequences has more than four sequences, which is what a chat "
-      "request of OpenAI's API has room for" },
+      "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":"
+      "\"a\"}],\"max_tokens\":9,\"stop\":[\"1\",\"2\",\"3\",\"4\"]}" },
 
     { "/v1/chat/completions", &soma_anthropic, 0,
       "{\"model\":\"x\",\"modalities\":[\"text\"],\"reasoning\":{"

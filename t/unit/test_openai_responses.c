@@ -76,7 +76,8 @@ static const struct {
     { "/v1/chat/completions",
       "{\"model\":\"x\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
       "\"stop\":[\"x\"]}",
-      "!stop has no place in a request of OpenAI's Responses API" },
+      "{\"model\":\"m\",\"input\":[{\"type\":\"message\",\"role\":"
+      "\"user\",\"content\":\"a\"}],\"store\":false}" },
 
     { "/v1/chat/completions",
       "{\"model\":\"x\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
