@@ -363,6 +363,9 @@ ngx_http_soma_translate_sink(void *data, const soma_inner_event_t *event)
 
     ngx_http_soma_translate_note(t, event);
 
+    t->writer.elapsed = (int64_t) (ngx_current_msec - ctx->start_msec)
+                        * 1000000;
+
     rc = ctx->client->write(&t->writer, &t->out, event);
 
     if (rc == SOMA_DECLINED) {
