@@ -322,7 +322,20 @@ static int
 soma_bedrock_turns_json(soma_fill_t *r, soma_inner_block_t *block,
     soma_json_value_t *value, unsigned depth)
 {
+    soma_str_t  inside;
+
     (void) depth;
+
+    inside.data = value->text.data + 1;
+    inside.len = value->text.len - 2;
+
+    if (value->type == SOMA_JSON_OBJECT && soma_str_trim(inside).len == 0) {
+
+        /* a text may not be empty here: this is what stands for it */
+
+        block->text = SOMA_STR("");
+        return SOMA_OK;
+    }
 
     return soma_inner_text(r->arena, value->text, &block->text);
 }
