@@ -25,7 +25,7 @@ static const char  *const  paths[] = {
 
 static const soma_dialect_t  *providers[] = {
     &soma_openai, &soma_openai_chat, &soma_openai_responses,
-    &soma_anthropic, &soma_ollama, &soma_gemini
+    &soma_anthropic, &soma_ollama, &soma_gemini, &soma_bedrock, &soma_cohere
 };
 
 

@@ -1,0 +1,258 @@
+
+/*
+ * Copyright (C) The ngx_soma authors
+ *
+ * Cohere's dialect through its table.  The first byte says what the rest is:
+ * r a client's request, s a provider's stream, w a provider's whole answer,
+ * o a stream of OpenAI's for a client of Cohere's.  The second one says how
+ * it is cut.  Whatever the bytes, nothing is read beyond them; the books are
+ * told the same however they come; and what is written is JSON where what was
+ * read is.
+ */
+
+
+#include <yyjson.h>
+
+#include "soma_cohere.h"
+#include "soma_pair_test.h"
+
+
+#define CHECK(cond)                                                           \
+    do { if (!(cond)) { __builtin_trap(); } } while (0)
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static unsigned
+is_json(soma_str_t s)
+{
+    yyjson_doc  *doc;
+
+    doc = yyjson_read((const char *) s.data, s.len, 0);
+    yyjson_doc_free(doc);
+
+    return doc != NULL;
+}
+
+
+static void
+fuzz_request(soma_arena_t *arena, soma_str_t body, unsigned how)
+{
+    size_t                 i;
+    pair_t                 pair;
+    soma_str_t             got;
+    const soma_dialect_t  *target;
+
+    static const char *const  paths[] = {
+        "/v2/chat", "/v2/chat", "/v2/chat", "/v2/chat",
+        "/v1/chat/completions", "/v1/messages", "/v1/chat/completions",
+        "/v1/responses"
+    };
+    static const char *const  names[] = { "openai", "anthropic", "cohere" };
+
+    if (pair_ask(&pair, arena, paths[how % 8], body) != SOMA_OK
+        || pair_read(&pair) != SOMA_OK)
+    {
+        return;
+    }
+
+    for (i = 0; i < 3; i++) {
+        target = soma_dialect_find((soma_str_t) { strlen(names[i]),
+                                   (unsigned char *) names[i] }, NULL);
+
+        memset(&pair.loss, 0, sizeof(pair.loss));
+        pair.loss.lossy = (how & 8) ? SOMA_INNER_DROP : SOMA_INNER_REFUSE;
+        pair.loss.max_tokens = 4096;
+        pair.loss.facts = how >> 4;
+
+        if (!(target->apis >> pair.ask.api & 1)) {
+            continue;
+        }
+
+        got = pair_write(&pair, target);
+
+        if (got.data[0] == '{' && is_json(body)) {
+            CHECK(is_json(got));
+        }
+    }
+}
+
+
+static void
+metered(soma_arena_t *arena, soma_str_t bytes, unsigned stream, size_t step,
+    unsigned parts, soma_answer_t *answer)
+{
+    int               rc;
+    size_t            n, used, took, off;
+    soma_ask_t        ask;
+    unsigned char    *piece;
+    soma_reader_t     reader;
+    soma_frames_t     frames;
+    soma_sse_event_t  e, part;
+
+    memset(answer, 0, sizeof(soma_answer_t));
+    memset(&reader, 0, sizeof(reader));
+    memset(&frames, 0, sizeof(frames));
+    memset(&ask, 0, sizeof(ask));
+    ask.api = answer->api = SOMA_API_CHAT;
+    frames.framing = SOMA_FRAMING_SSE;
+    frames.sse.arena = arena;
+    frames.sse.max = SOMA_FRAMES_EVENT_MAX;
+
+    for ( /* void */ ; bytes.len != 0; bytes.data += n, bytes.len -= n) {
+        n = (bytes.len < step) ? bytes.len : step;
+        piece = malloc(n);
+        CHECK(piece != NULL);
+        memcpy(piece, bytes.data, n);
+
+        if (!stream) {
+            rc = soma_cohere.body(answer, &reader, piece, n);
+            free(piece);
+
+            if (rc != SOMA_AGAIN) {
+                return;
+            }
+
+            continue;
+        }
+
+        for (used = 0; ; used += took) {
+            rc = soma_frames_feed(&frames, piece + used, n - used, &took, &e);
+
+            if (rc != SOMA_OK) {
+                break;
+            }
+
+            if (!parts) {
+                (void) soma_cohere.event(answer, &ask, &e);
+                continue;
+            }
+
+            for (off = 0; off < e.data.len; off += part.data.len) {
+                part = e;
+                part.first = (off == 0);
+                part.data.data = e.data.data + off;
+                part.data.len = (e.data.len - off < parts) ? e.data.len - off
+                                                           : parts;
+                part.last = (off + part.data.len == e.data.len);
+                (void) soma_cohere.part(answer, &ask, &reader, &part);
+            }
+        }
+
+        free(piece);
+    }
+}
+
+
+static void
+same(const soma_answer_t *a, const soma_answer_t *b)
+{
+    CHECK(memcmp(&a->usage, &b->usage, sizeof(soma_usage_t)) == 0);
+    CHECK(a->text_len == b->text_len && a->unheard == b->unheard);
+    CHECK(a->text_len >= a->unheard && a->unheard >= 0);
+    CHECK(a->done == b->done && a->finished == b->finished);
+    CHECK(a->failed == b->failed && a->begun == b->begun);
+    CHECK(a->usage.input_tokens >= 0 && a->usage.output_tokens >= 0);
+}
+
+
+static void
+fuzz_answer(soma_arena_t *arena, soma_str_t bytes, unsigned stream,
+    unsigned how)
+{
+    pair_t         pair;
+    size_t         step;
+    soma_str_t     one, two;
+    soma_answer_t  a, b;
+
+    step = 1 + how % 7;
+
+    metered(arena, bytes, stream, bytes.len + 1, 0, &a);
+
+    if (stream) {
+        metered(arena, bytes, stream, step, 0, &b);
+        same(&a, &b);
+        metered(arena, bytes, stream, bytes.len + 1, (unsigned) step, &b);
+        same(&a, &b);
+    }
+
+    (void) pair_ask(&pair, arena, "/v2/chat",
+                    stream ? SOMA_STR("{\"model\":\"m\",\"stream\":true}")
+                           : SOMA_STR("{\"model\":\"m\"}"));
+
+    one = pair_answer(&pair, &soma_cohere, bytes, 0);
+
+    if (!stream && one.len != 0 && one.data[0] == '{' && is_json(bytes)) {
+        CHECK(is_json(one));
+    }
+
+    if (stream) {
+        two = pair_answer(&pair, &soma_cohere, bytes, step);
+        CHECK(soma_str_eq(one, two));
+    }
+}
+
+
+/* it is told the same, however the bytes came */
+
+static void
+fuzz_client(soma_arena_t *arena, soma_str_t bytes, unsigned how)
+{
+    pair_t      pair;
+    soma_str_t  one, two;
+
+    (void) pair_ask(&pair, arena, "/v2/chat",
+                    SOMA_STR("{\"model\":\"m\",\"stream\":true}"));
+
+    one = pair_answer(&pair, &soma_openai, bytes, 0);
+    two = pair_answer(&pair, &soma_openai, bytes, 1 + how % 7);
+
+    CHECK(soma_str_eq(one, two));
+    CHECK(one.len == 0 || soma_str_is(one, "!")
+          || one.data[one.len - 1] == '\n');
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned        how;
+    soma_str_t      bytes;
+    soma_arena_t   *arena;
+    unsigned char  *copy;
+
+    if (size < 3) {
+        return 0;
+    }
+
+    copy = malloc(size - 2);
+    CHECK(copy != NULL);
+    memcpy(copy, data + 2, size - 2);
+
+    bytes.data = copy;
+    bytes.len = size - 2;
+    how = data[1];
+    arena = soma_test_arena();
+
+    switch (data[0]) {
+
+    case 'r':
+        fuzz_request(arena, bytes, how);
+        break;
+
+    case 's':
+    case 'w':
+        fuzz_answer(arena, bytes, data[0] == 's', how);
+        break;
+
+    case 'o':
+        fuzz_client(arena, bytes, how);
+        break;
+    }
+
+    soma_test_arena_free(arena);
+    free(copy);
+
+    return 0;
+}
