@@ -179,7 +179,11 @@ frames(soma_framing_e framing, soma_str_t bytes, const char *want)
                 used += took;
 
                 if (rc == SOMA_OK && !event.comment) {
-                    strncat(got, (char *) event.name.data, event.name.len);
+                    if (event.name.len != 0) {
+                        strncat(got, (char *) event.name.data,
+                                event.name.len);
+                    }
+
                     strcat(got, event.failed ? "!" : "");
                     strncat(got, (char *) event.data.data, event.data.len);
                     strcat(got, ";");
