@@ -142,6 +142,7 @@ oracle_hex(const unsigned char *p, unsigned *u)
 static inline int
 oracle_name(const unsigned char *p, size_t len)
 {
+    char           hex[5];
     size_t         i, n;
     unsigned       u;
     unsigned char  s[12];
@@ -151,7 +152,10 @@ oracle_name(const unsigned char *p, size_t len)
     for (i = 0; i < len && p[i] != '"' && n < sizeof(s); i++) {
 
         if (p[i] == '\\' && len - i > 5 && p[i + 1] == 'u') {
-            if (sscanf((const char *) p + i + 2, "%4x", &u) != 1) {
+            memcpy(hex, p + i + 2, 4);
+            hex[4] = '\0';
+
+            if (sscanf(hex, "%4x", &u) != 1) {
                 return 0;
             }
 

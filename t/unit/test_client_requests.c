@@ -182,6 +182,7 @@ test_kept(pair_t *pair, const char *id, soma_str_t s)
 static void
 test_request(yyjson_val *root)
 {
+    int            rc;
     size_t         i;
     char           id[256];
     pair_t         pair;
@@ -198,9 +199,10 @@ test_request(yyjson_val *root)
 
     body = str(yyjson_get_str(yyjson_obj_get(root, "body")));
 
-    soma_ok(pair_ask(&pair, arena,
-                     yyjson_get_str(yyjson_obj_get(root, "path")), body)
-            == SOMA_OK, "%s: asked (%s)", id, pair.error ? pair.error : "-");
+    rc = pair_ask(&pair, arena, yyjson_get_str(yyjson_obj_get(root, "path")),
+                  body);
+    soma_ok(rc == SOMA_OK, "%s: asked (%s)", id,
+            pair.error ? pair.error : "-");
 
     if (pair.ask.api == SOMA_API_COUNT
         || pair.ask.api == SOMA_API_EMBEDDINGS)
