@@ -71,6 +71,11 @@ my %says = (
     token => sub { soma_response(200, soma_to_json({
         access_token => 'ya29.secret', expires_in => 3600 })) },
     denied => sub { soma_response(400, '{"error":"invalid_grant"}') },
+    vectors => sub { soma_response(200, $_[0]{uri} =~ /rerank$/
+        ? '{"id":"r","results":[{"index":0,"relevance_score":0.5}],'
+          . '"meta":{"billed_units":{"search_units":1}}}'
+        : '{"id":"r","embeddings":{"float":[[0.25]]},"texts":["a"],'
+          . '"meta":{"billed_units":{"input_tokens":1000000}}}') },
     media => sub {
         my ($r) = @_;
 
@@ -151,6 +156,12 @@ $providers
     soma_model google provider=google input=1 output=1;
     soma_model denied provider=denied input=1 output=1;
     soma_model azure provider=azure input=1 output=1;
+    soma_provider vectors {
+        dialect cohere;
+        endpoint http://127.0.0.1:$port/vectors/v2;
+        api_key co-key;
+    }
+    soma_model vectors provider=vectors name=embed-v4 input=1 output=1;
     soma_model echo provider=e input=1 output=1;
     soma_route rescue { model denied; model google; }
     soma_tenant acme { }
@@ -363,6 +374,26 @@ sub look {
     is $r->{status}, 404, 'or none';
     $r = $n->get('/api/version', @key);
     like $r->{body}, qr/"version"/, 'and what it speaks';
+}
+
+# what passes to Cohere alone
+
+for (['embed', '{"model":"vectors","texts":["a"],"input_type":"x"}', '1'],
+     ['rerank', '{"model":"vectors","query":"q","documents":["a"]}', '0'])
+{
+    my ($path, $body, $cost) = @$_;
+    my $r = $n->post("/v2/$path", $body, @key);
+    my ($got) = reverse grep { $_->{uri} =~ m{^/vectors/} } $up->requests;
+
+    is $r->{status}, 200, "$path passes";
+    is $got->{uri}, "/vectors/v2/$path", 'to its endpoint';
+    is $got->{headers}{authorization}, 'Bearer co-key', 'with its key';
+    like $got->{body}, qr/"model":"embed-v4"/, 'and its model';
+    like $r->{headers}{'x-soma-cost'}, qr/^$cost\b/, 'and is metered';
+
+    $r = $n->post("/v2/$path", $body =~ s/vectors/whole/r, @key);
+    is $r->{status}, 400, 'not to another one';
+    like $r->{body}, qr/^\{"message":"/, 'in its words';
 }
 
 # counts

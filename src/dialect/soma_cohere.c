@@ -40,7 +40,7 @@ const soma_dialect_t  soma_cohere = {
     .prompt = &soma_cohere_prompt,
 
     .surface = soma_cohere_surface,
-    .surfaces = "v2/chat",
+    .surfaces = "v2/chat, v2/embed and v2/rerank",
     .ask = soma_cohere_ask,
     .bounds = soma_cohere_bounds,
     .read_request = soma_cohere_read_request,

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_soma authors
  *
- * Cohere's endpoint, what a client asks there, read off its body, what of it
+ * Cohere's endpoints, what a client asks there, read off its body, what of it
  * is prompt, and the edits that turn it into the provider's.
  */
 
@@ -21,9 +21,14 @@ static int soma_cohere_ask_bound(soma_ask_t *ask, soma_json_value_t *value,
     const char **error);
 
 
-static const soma_surface_t  soma_cohere_chat = {
-    soma_string("/chat"), SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON,
-    SOMA_STREAM_ASKED, 0
+/* vectors and ranks pass to a provider of this dialect alone */
+static const soma_surface_t  soma_cohere_surfaces[] = {
+    { soma_string("/chat"), SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON,
+      SOMA_STREAM_ASKED, 0 },
+    { soma_string("/embed"), SOMA_POST, SOMA_API_EMBEDDINGS, SOMA_BODY_JSON,
+      SOMA_STREAM_NEVER, 0 },
+    { soma_string("/rerank"), SOMA_POST, SOMA_API_RERANK, SOMA_BODY_JSON,
+      SOMA_STREAM_NEVER, 0 }
 };
 
 
@@ -41,6 +46,10 @@ const soma_json_want_t  soma_cohere_want[SOMA_ASK_TOTAL] = {
 static const soma_prompt_name_t  soma_cohere_prompt_request[] = {
     { soma_string("messages"),          SOMA_PART_MESSAGES },
     { soma_string("documents"),         SOMA_PART_TEXT },
+    { soma_string("texts"),             SOMA_PART_INPUT },
+    { soma_string("inputs"),            SOMA_PART_TEXT },
+    { soma_string("images"),            SOMA_PART_IMAGES },
+    { soma_string("query"),             SOMA_PART_INPUT },
     { soma_string("tools"),             SOMA_PART_TOOLS },
     { soma_string("response_format"),   SOMA_PART_TEXT },
     { soma_string("model"),             SOMA_PART_SKIP },
@@ -87,19 +96,24 @@ const soma_prompt_names_t  soma_cohere_prompt = {
 int
 soma_cohere_surface(soma_url_t *url, soma_arena_t *arena)
 {
+    size_t      i;
     soma_str_t  below;
 
     (void) arena;
 
     below = soma_dialect_below(url->path, "/v2/");
 
-    if (!soma_str_eq(below, soma_cohere_chat.path)) {
-        return SOMA_DECLINED;
+    for (i = 0;
+         i < sizeof(soma_cohere_surfaces) / sizeof(soma_cohere_surfaces[0]);
+         i++)
+    {
+        if (soma_str_eq(below, soma_cohere_surfaces[i].path)) {
+            url->surface = &soma_cohere_surfaces[i];
+            return SOMA_OK;
+        }
     }
 
-    url->surface = &soma_cohere_chat;
-
-    return SOMA_OK;
+    return SOMA_DECLINED;
 }
 
 
@@ -110,10 +124,10 @@ soma_cohere_surface_path(soma_arena_t *arena, const soma_ask_t *ask,
     soma_str_t model)
 {
     (void) arena;
-    (void) ask;
     (void) model;
 
-    return SOMA_STR("/chat");
+    return (ask->url != NULL && ask->url->surface != NULL)
+           ? ask->url->surface->path : SOMA_STR("/chat");
 }
 
 
@@ -209,7 +223,7 @@ soma_cohere_ask_stream(soma_ask_t *ask, soma_json_value_t *value,
         return SOMA_OK;
 
     case SOMA_JSON_TRUE:
-        ask->stream = 1;
+        ask->stream = (ask->api == SOMA_API_CHAT);
         return SOMA_OK;
 
     default:
@@ -225,7 +239,7 @@ soma_cohere_ask_bound(soma_ask_t *ask, soma_json_value_t *value,
 {
     int64_t  n;
 
-    if (value->type == SOMA_JSON_NONE) {
+    if (value->type == SOMA_JSON_NONE || ask->api != SOMA_API_CHAT) {
         return SOMA_OK;
     }
 
@@ -263,7 +277,7 @@ soma_cohere_splice(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
 
     n = (ask->max_tokens > 0) ? ask->max_tokens : ask->bound;
 
-    if (n <= 0) {
+    if (n <= 0 || ask->api != SOMA_API_CHAT) {
         return SOMA_OK;
     }
 

@@ -23,6 +23,8 @@ static const soma_str_t  soma_cohere_answers[] = {
     soma_string("finish_reason"),
     soma_string("delta"),
     soma_string("usage"),
+    soma_string("embeddings"),
+    soma_string("results"),
     soma_string("type"),
     soma_str_null
 };
@@ -187,7 +189,7 @@ soma_cohere_event_usage(soma_cohere_read_t *w)
         output = soma_count(SOMA_COS_BILLED_OUTPUT);
     }
 
-    if (input < 0 && output < 0) {
+    if (input < 0 && output < 0 && soma_count(SOMA_COS_SEARCHES) < 0) {
         return;
     }
 

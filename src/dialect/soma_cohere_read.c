@@ -54,6 +54,7 @@ static const soma_read_way_t  soma_cohere_ways[SOMA_COS_TOTAL] = {
     [SOMA_COS_FINISH] = { WORD, SKIP, 0, 0, 0 },
     [SOMA_COS_ERROR] = { SKIP, SKIP, 0, 0, 1 },
     [SOMA_COS_USAGE] = { SKIP, SKIP, SOMA_COP_USAGE, 0, 1 },
+    [SOMA_COS_VECTORS] = { SKIP, SKIP, 0, 0, 1 },
     [SOMA_COS_TOKENS] = { SKIP, SKIP, SOMA_COP_TOKENS, 0, 0 },
     [SOMA_COS_BILLED] = { SKIP, SKIP, SOMA_COP_BILLED, 0, 0 },
     [SOMA_COS_CACHED] = { SKIP, WORD, 0, 0, 0 },
@@ -131,6 +132,16 @@ soma_cohere_slot(void *data, unsigned place, soma_str_t name)
 
         if (soma_name_is(name, "delta")) {
             return SOMA_COS_DELTA;
+        }
+
+        if (soma_name_is(name, "meta")) {
+            return SOMA_COS_USAGE;
+        }
+
+        if (soma_name_is(name, "embeddings")
+            || soma_name_is(name, "results"))
+        {
+            return SOMA_COS_VECTORS;
         }
 
         /* an answer has there what an event has in its delta */
@@ -228,6 +239,11 @@ soma_cohere_note(void *data, unsigned slot, soma_json_type_e type,
 
     case SOMA_COS_ERROR:
         w->error |= (type != SOMA_JSON_NULL && type != SOMA_JSON_FALSE);
+        break;
+
+    case SOMA_COS_VECTORS:
+        answer->formed |= (type == SOMA_JSON_ARRAY
+                           || type == SOMA_JSON_OBJECT);
         break;
 
     case SOMA_COS_USAGE:

@@ -53,7 +53,8 @@ typedef enum {
     SOMA_COS_ARGUMENTS,
     SOMA_COS_FINISH,
     SOMA_COS_ERROR,
-    SOMA_COS_USAGE,
+    SOMA_COS_USAGE,             /* of what is no chat: "meta" */
+    SOMA_COS_VECTORS,           /* likewise, what was asked for */
     SOMA_COS_TOKENS,
     SOMA_COS_BILLED,
     SOMA_COS_CACHED,            /* counts */

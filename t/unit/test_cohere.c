@@ -382,6 +382,18 @@ test_books(void)
                  &output);
     soma_ok(input == 3 && output == 4, "what is billed stands in for it");
 
+    (void) meter("{\"id\":\"r\",\"results\":[{\"index\":0}],\"meta\":{"
+                 "\"billed_units\":{\"search_units\":2}}}", 7, &input,
+                 &output);
+    soma_ok(answer.usage.queries == 2 && answer.usage.known && answer.formed,
+            "ranks");
+
+    (void) meter("{\"id\":\"r\",\"embeddings\":{\"float\":[[0.5]]},"
+                 "\"meta\":{\"billed_units\":{\"input_tokens\":3}}}", 5,
+                 &input, &output);
+    soma_ok(input == 3 && output == 0 && answer.formed && !answer.failed,
+            "vectors");
+
     (void) meter("{\"message\":\"no such model\"}", 1000, &input, &output);
     soma_ok(answer.failed && !answer.usage.known, "an error");
 
