@@ -17,7 +17,8 @@
 #include "soma_dialect.h"
 
 
-#define BLOCKS  4096
+#define BLOCKS   4096
+#define CLIENTS  7
 
 
 /* what became of an answer */
@@ -25,9 +26,15 @@ typedef struct {
     soma_pieces_t        text;          /* of the first choice */
     soma_usage_t         usage;
     const char          *wrong;         /* a promise that was not kept */
-    soma_writer_t        writer[3];     /* one a client */
-    soma_ask_t           ask[3];
-    soma_pieces_t        out[3];
+    soma_writer_t        writer[CLIENTS];   /* one a client */
+    soma_ask_t           ask[CLIENTS];
+    soma_url_t           url[CLIENTS];
+    soma_pieces_t        out[CLIENTS];
+    soma_pieces_t        told[CLIENTS];
+    unsigned             calls;         /* of the first choice */
+    unsigned             refusals;      /* they are words, too */
+    unsigned             mute;          /* it is no answer, but what a client
+                                           was told of one */
     unsigned char        open[BLOCKS];  /* of the first choice */
     unsigned             blocks;
     unsigned             begun;
@@ -37,13 +44,27 @@ typedef struct {
 } answer_t;
 
 
+/* as clients they write, and as providers they read it again */
 static const struct {
     const soma_dialect_t  *dialect;
+    const soma_dialect_t  *reader;
     soma_api_e             api;
-} clients[] = {
-    { &soma_openai,    SOMA_API_CHAT },
-    { &soma_openai,    SOMA_API_RESPONSES },
-    { &soma_anthropic, SOMA_API_CHAT }
+    const char            *whole;
+    const char            *stream;
+} clients[CLIENTS] = {
+    { &soma_openai, &soma_openai, SOMA_API_CHAT, "/v1/chat/completions",
+      "/v1/chat/completions" },
+    { &soma_openai, &soma_openai_responses, SOMA_API_RESPONSES,
+      "/v1/responses", "/v1/responses" },
+    { &soma_anthropic, &soma_anthropic, SOMA_API_CHAT, "/v1/messages",
+      "/v1/messages" },
+    { &soma_gemini, &soma_gemini, SOMA_API_CHAT,
+      "/v1beta/models/m:generateContent",
+      "/v1beta/models/m:streamGenerateContent" },
+    { &soma_bedrock, &soma_bedrock, SOMA_API_CHAT, "/model/m/converse",
+      "/model/m/converse-stream" },
+    { &soma_ollama, &soma_ollama, SOMA_API_CHAT, "/api/chat", "/api/chat" },
+    { &soma_cohere, &soma_cohere, SOMA_API_CHAT, "/v2/chat", "/v2/chat" }
 };
 
 
@@ -91,13 +112,18 @@ sink(void *data, const soma_inner_event_t *event)
             }
 
             answer->open[event->block] = (event->event == SOMA_INNER_BEGIN);
+            answer->calls += (event->event == SOMA_INNER_BEGIN
+                              && event->kind == SOMA_INNER_CALL);
         }
 
         break;
 
     case SOMA_INNER_DELTA:
 
-        if (event->choice == 0 && event->kind == SOMA_INNER_TEXT) {
+        if (event->choice == 0
+            && (event->kind == SOMA_INNER_TEXT
+                || (event->kind == SOMA_INNER_REFUSAL && answer->refusals)))
+        {
             soma_pieces_put(&answer->text, event->text.data, event->text.len);
         }
 
@@ -139,7 +165,7 @@ sink(void *data, const soma_inner_event_t *event)
         break;
     }
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < CLIENTS && !answer->mute; i++) {
         rc = clients[i].dialect->write(&answer->writer[i], &answer->out[i],
                                        event);
 
@@ -147,6 +173,9 @@ sink(void *data, const soma_inner_event_t *event)
             answer->wrong = (rc == SOMA_DECLINED) ? answer->writer[i].error
                                                   : "no memory";
         }
+
+        soma_pieces_join(&answer->told[i], &answer->out[i]);
+        soma_pieces_reset(&answer->out[i]);
     }
 
     return SOMA_OK;
@@ -156,14 +185,34 @@ sink(void *data, const soma_inner_event_t *event)
 static void
 begin(answer_t *answer, soma_arena_t *arena, unsigned stream)
 {
-    unsigned  i;
+    unsigned     i;
+    const char  *path;
 
     memset(answer, 0, sizeof(answer_t));
 
     soma_pieces_init(&answer->text, arena);
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < CLIENTS; i++) {
+        path = stream ? clients[i].stream : clients[i].whole;
+
+        answer->url[i].path = (soma_str_t) { strlen(path),
+                                   (unsigned char *) (uintptr_t) path };
+        answer->url[i].args = SOMA_STR("alt=sse");
+        answer->url[i].below = soma_dialect_below(answer->url[i].path,
+                                                  "/v1/");
+
+        if (answer->url[i].below.data == NULL) {
+            answer->url[i].below = answer->url[i].path;
+        }
+
+        soma_ok(soma_dialect_client(&answer->url[i], arena)
+                == clients[i].dialect, "whose path it is");
+
+        answer->ask[i].url = &answer->url[i];
         answer->ask[i].api = clients[i].api;
+        answer->ask[i].model = SOMA_STR("m");
+        answer->ask[i].n = 1;
+        answer->ask[i].usage_asked = 1;
         answer->ask[i].stream = stream & 1;
         answer->ask[i].max_tokens = -1;
         answer->writer[i].arena = arena;
@@ -172,6 +221,7 @@ begin(answer_t *answer, soma_arena_t *arena, unsigned stream)
         answer->writer[i].model = SOMA_STR("m");
         answer->writer[i].cost = -1;
         soma_pieces_init(&answer->out[i], arena);
+        soma_pieces_init(&answer->told[i], arena);
     }
 }
 
@@ -278,6 +328,72 @@ same_text(soma_arena_t *arena, answer_t *answer, yyjson_val *want)
 }
 
 
+/* what each client was told, read again by the same dialect: words, calls and
+ * usage are those of the provider */
+
+static void
+test_told(const char *id, soma_arena_t *arena, answer_t *answer,
+    unsigned stream)
+{
+    int              rc;
+    unsigned         i;
+    answer_t        *again;
+    soma_str_t       text, plain, told, same;
+    soma_decoder_t   decoder;
+
+    again = malloc(sizeof(answer_t));
+
+    if (soma_pieces_whole(&answer->text, &text) != SOMA_OK
+        || soma_inner_plain(arena, text, &plain) != SOMA_OK)
+    {
+        soma_ok(0, "%s: no memory", id);
+        free(again);
+        return;
+    }
+
+    for (i = 0; i < CLIENTS; i++) {
+        memset(again, 0, sizeof(answer_t));
+        again->mute = 1;
+        again->refusals = 1;
+        soma_pieces_init(&again->text, arena);
+
+        memset(&decoder, 0, sizeof(decoder));
+        decoder.arena = arena;
+        decoder.api = clients[i].api;
+        decoder.sink = sink;
+        decoder.data = again;
+        decoder.seed = 42;
+
+        rc = soma_pieces_whole(&answer->told[i], &told);
+
+        if (rc == SOMA_OK) {
+            rc = stream ? read_stream(again, clients[i].reader, &decoder,
+                                      told, i * 3)
+                        : clients[i].reader->read_whole(&decoder, told);
+        }
+
+        soma_ok(rc == SOMA_OK && again->over && !again->failed
+                && again->wrong == NULL, "%s: client %u reads it%s%s", id, i,
+                again->wrong ? ", " : "", again->wrong ? again->wrong : "");
+
+        soma_ok(soma_pieces_whole(&again->text, &text) == SOMA_OK
+                && soma_inner_plain(arena, text, &same) == SOMA_OK
+                && soma_str_eq(plain, same), "%s: client %u: its words", id,
+                i);
+        soma_ok(again->calls == answer->calls, "%s: client %u: %u calls", id,
+                i, again->calls);
+        soma_ok(again->usage.input_tokens == answer->usage.input_tokens
+                && again->usage.output_tokens
+                   == answer->usage.output_tokens,
+                "%s: client %u: its usage, %lld and %lld", id, i,
+                (long long) again->usage.input_tokens,
+                (long long) again->usage.output_tokens);
+    }
+
+    free(again);
+}
+
+
 /* recordings of two answers, one behind the other, are of the first */
 
 static unsigned
@@ -341,6 +457,10 @@ test_answer(yyjson_val *root, const soma_dialect_t *dialect,
         if (yyjson_is_obj(usage)) {
             soma_ok(same_usage(id, usage, &answer->usage), "%s: its usage",
                     id);
+        }
+
+        if (answer->calls + answer->text.len != 0) {
+            test_told(id, arena, answer, stream);
         }
     }
 
