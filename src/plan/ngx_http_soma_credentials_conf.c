@@ -321,17 +321,27 @@ static ngx_int_t
 ngx_http_soma_credentials_read(ngx_conf_t *cf, ngx_http_soma_credentials_t *c,
     ngx_str_t *text)
 {
-    ngx_str_t  path;
+    ngx_str_t  path, read;
 
     path.data = c->word.data + 5;
     path.len = c->word.len - 5;
 
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
+        || ngx_http_soma_file_read(cf, &path, NGX_HTTP_SOMA_CREDENTIALS_FILE,
+                                   NGX_HTTP_SOMA_FILE_SECRET, &read)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return ngx_http_soma_file_read(cf, &path, NGX_HTTP_SOMA_CREDENTIALS_FILE,
-                                   NGX_HTTP_SOMA_FILE_SECRET, text);
+    /* what is taken out of it points into it, as long as the workers live */
+
+    text->len = read.len;
+    text->data = ngx_pstrdup(cf->pool, &read);
+
+    ngx_explicit_memzero(read.data, read.len);
+
+    return (text->data != NULL) ? NGX_OK : NGX_ERROR;
 }
 
 
