@@ -564,6 +564,19 @@ main(void)
     soma_ok(test_file("t/traffic/anthropic.jsonl", "messages",
                       &soma_anthropic)
             > 40, "messages");
+    soma_ok(test_file("t/traffic/gemini.jsonl", "generateContent",
+                      &soma_gemini)
+            > 40, "contents");
+    soma_ok(test_file("t/traffic/gemini.jsonl", "streamGenerateContent",
+                      &soma_gemini)
+            > 15, "and their streams");
+    soma_ok(test_file("t/traffic/bedrock.jsonl", "converse", &soma_bedrock)
+            > 15, "Converse");
+    soma_ok(test_file("t/traffic/bedrock.jsonl", "converse-stream",
+                      &soma_bedrock)
+            > 15, "and its streams");
+    soma_ok(test_file("t/traffic/ollama.jsonl", "ollama/chat", &soma_ollama)
+            > 1, "Ollama's chats");
 
     return soma_done();
 }
