@@ -125,7 +125,6 @@ ngx_http_soma_translate_request(ngx_http_soma_attempt_t *a,
 
     loss.lossy = (soma_inner_lossy_e) ctx->conf->lossy;
     loss.facts = (unsigned) ctx->model->facts;
-    loss.adaptive = (ctx->model->facts & SOMA_FACT_ADAPTIVE) != 0;
 
     if (dialect->write_request == NULL
         || ngx_http_soma_translate_bound(a, &loss) != NGX_OK)

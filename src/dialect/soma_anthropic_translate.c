@@ -11,6 +11,7 @@
 #include "soma_anthropic_answer.h"
 #include "soma_anthropic_events.h"
 #include "soma_anthropic_request.h"
+#include "soma_translate.h"
 
 
 static soma_anthropic_answer_t *soma_anthropic_translate_writer(
@@ -59,29 +60,20 @@ soma_anthropic_write_event(soma_writer_t *writer, soma_pieces_t *out,
 static soma_anthropic_answer_t *
 soma_anthropic_translate_writer(soma_writer_t *writer)
 {
-    soma_arena_t             *arena;
+    int                       rc;
     soma_anthropic_answer_t  *answer;
 
-    if (writer->state != NULL) {
-        return writer->state;
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_anthropic_answer_t));
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->id = writer->id;
+        answer->model = writer->model;
+        answer->usage = writer->usage;
+        answer->stream = writer->ask->stream;
     }
-
-    arena = writer->arena;
-
-    answer = arena->alloc(arena->data, sizeof(soma_anthropic_answer_t));
-    if (answer == NULL) {
-        return NULL;
-    }
-
-    memset(answer, 0, sizeof(soma_anthropic_answer_t));
-
-    answer->arena = arena;
-    answer->id = writer->id;
-    answer->model = writer->model;
-    answer->usage = writer->usage;
-    answer->stream = writer->ask->stream;
-
-    writer->state = answer;
 
     return answer;
 }
@@ -157,30 +149,18 @@ soma_anthropic_version(soma_str_t model)
 static soma_anthropic_events_t *
 soma_anthropic_translate_decoder(soma_decoder_t *decoder)
 {
-    soma_arena_t             *arena;
+    int                       rc;
     soma_anthropic_events_t  *events;
 
-    if (decoder->state != NULL) {
-        return decoder->state;
+    rc = soma_translate_state(decoder->arena, &decoder->state,
+                              sizeof(soma_anthropic_events_t));
+    events = decoder->state;
+
+    if (rc == SOMA_OK) {
+        soma_translate_events(&events->events, decoder);
+        events->events.request = decoder->request;
+        events->events.names = &soma_anthropic_write_turns_names;
     }
-
-    arena = decoder->arena;
-
-    events = arena->alloc(arena->data, sizeof(soma_anthropic_events_t));
-    if (events == NULL) {
-        return NULL;
-    }
-
-    memset(events, 0, sizeof(soma_anthropic_events_t));
-
-    events->events.arena = arena;
-    events->events.sink = decoder->sink;
-    events->events.data = decoder->data;
-    events->events.seed = decoder->seed;
-    events->events.request = decoder->request;
-    events->events.names = &soma_anthropic_write_turns_names;
-
-    decoder->state = events;
 
     return events;
 }

@@ -14,8 +14,6 @@
 static unsigned soma_anthropic_write_foreign(const soma_inner_toolset_t *tool);
 static int soma_anthropic_write_tool(soma_pieces_t *out,
     const soma_inner_toolset_t *tool, soma_inner_loss_t *loss);
-static unsigned soma_anthropic_write_allowed(
-    const soma_inner_request_t *request, const soma_inner_toolset_t *tool);
 static int soma_anthropic_write_choice(soma_pieces_t *out,
     const soma_inner_request_t *request, unsigned thinking,
     soma_inner_loss_t *loss);
@@ -34,7 +32,9 @@ soma_anthropic_write_tools(soma_pieces_t *out,
     for (i = 0; i < request->ntools; i++) {
         tool = &request->tools[i];
 
-        if (!soma_anthropic_write_allowed(request, tool)) {
+        if (request->choice == SOMA_INNER_CHOICE_SOME
+            && !soma_write_named(request, tool))
+        {
             continue;
         }
 
@@ -114,28 +114,6 @@ soma_anthropic_write_tool(soma_pieces_t *out,
     soma_pieces_char(out, '}');
 
     return SOMA_OK;
-}
-
-
-/* where only some tools may be called, the others are not told of */
-
-static unsigned
-soma_anthropic_write_allowed(const soma_inner_request_t *request,
-    const soma_inner_toolset_t *tool)
-{
-    unsigned  i;
-
-    if (request->choice != SOMA_INNER_CHOICE_SOME) {
-        return 1;
-    }
-
-    for (i = 0; i < request->nnames; i++) {
-        if (soma_str_eq(request->names[i], tool->name)) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

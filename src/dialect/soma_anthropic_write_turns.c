@@ -40,7 +40,6 @@ static int soma_anthropic_write_result(soma_pieces_t *out,
     const soma_inner_block_t *block, soma_inner_loss_t *loss);
 static void soma_anthropic_write_reasoning(soma_pieces_t *out,
     const soma_inner_block_t *block);
-static soma_str_t soma_anthropic_write_trim(soma_str_t text);
 
 
 int
@@ -326,7 +325,7 @@ soma_anthropic_write_turns_block(soma_pieces_t *out,
     case SOMA_INNER_REFUSAL:
         soma_anthropic_write_turns_comma(out);
         soma_anthropic_write_text(out, block,
-                                  trim ? soma_anthropic_write_trim(block->text)
+                                  trim ? soma_write_trim(block->text)
                                        : block->text);
         return SOMA_OK;
 
@@ -530,43 +529,6 @@ soma_anthropic_write_turns_name(soma_pieces_t *out, const char *member,
     }
 
     soma_write_quoted(out, member, fit);
-}
-
-
-/* without blanks at the end, be they escaped */
-
-static soma_str_t
-soma_anthropic_write_trim(soma_str_t text)
-{
-    size_t  n;
-
-    while (text.len != 0) {
-
-        if (text.data[text.len - 1] == ' ') {
-            text.len--;
-            continue;
-        }
-
-        if (strchr("nrt", text.data[text.len - 1]) == NULL) {
-            break;
-        }
-
-        /* an odd number of backslashes before it: the last one escapes */
-
-        for (n = 0; n < text.len - 1 && text.data[text.len - 2 - n] == '\\';
-             n++)
-        {
-            /* void */
-        }
-
-        if (n % 2 == 0) {
-            break;
-        }
-
-        text.len -= 2;
-    }
-
-    return text;
 }
 
 

@@ -14,6 +14,24 @@
 #define SOMA_ASK_DIGITS_MAX    24
 
 
+void
+soma_ask_begin(soma_ask_t *ask)
+{
+    ask->max_tokens = -1;
+    ask->n = 1;
+    ask->prompts = 1;
+    ask->usage_asked = 1;
+    ask->nhosted = 0;
+    ask->nids = 0;
+    ask->ids = NULL;
+    ask->before = 0;
+    ask->window = 0;
+    ask->unstored = 0;
+    ask->tier = SOMA_TIER_DEFAULT;
+    memset(&ask->work, 0, sizeof(soma_work_t));
+}
+
+
 /*
  * The value of a member: SOMA_DECLINED when it is absent or null, which
  * mean the same for every optional member.

@@ -19,6 +19,10 @@
 #define SOMA_ASK_MODEL_MAX   512            /* bytes of its model's name */
 
 
+/* what is so where a body does not say it, of a dialect whose streams tell
+ * their usage unasked; ask->stream is the caller's */
+void soma_ask_begin(soma_ask_t *ask);
+
 /* the value of a member; SOMA_DECLINED: it is absent or null */
 int soma_ask_value(soma_ask_t *ask, unsigned member, soma_value_pt value,
     void *data, soma_json_value_t *v);

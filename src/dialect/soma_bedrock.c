@@ -12,20 +12,6 @@ static const soma_str_t  soma_bedrock_args[] = {
 };
 
 
-/* AWS tells no limits in headers: these are the gateway's */
-static const soma_rate_names_t  soma_bedrock_rate[SOMA_RATE_NAMES] = {
-    { soma_string("x-ratelimit-limit-requests"),
-      soma_string("x-ratelimit-remaining-requests"),
-      soma_string("x-ratelimit-reset-requests") },
-    { soma_string("x-ratelimit-limit-tokens"),
-      soma_string("x-ratelimit-remaining-tokens"),
-      soma_string("x-ratelimit-reset-tokens") },
-    { soma_string("x-ratelimit-limit-cost"),
-      soma_string("x-ratelimit-remaining-cost"),
-      soma_string("x-ratelimit-reset-cost") }
-};
-
-
 /* AWS's ToolName and ToolUseId; some of its models want a letter first */
 const soma_names_t  soma_bedrock_tool_names = { "_-", 64, 1 };
 const soma_names_t  soma_bedrock_call_ids = { "_.:-", 64, 0 };
@@ -60,7 +46,7 @@ const soma_dialect_t  soma_bedrock = {
     .stream_type = soma_bedrock_stream_type,
     .beat = soma_bedrock_beat,
     .cut = soma_bedrock_cut,
-    .rate = soma_bedrock_rate,
+    .rate = soma_dialect_rate,
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 

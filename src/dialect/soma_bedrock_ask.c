@@ -54,19 +54,8 @@ soma_bedrock_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
     *error = "the body could not be read";
 
     ask->model = ask->url->model;
-    ask->max_tokens = -1;
-    ask->n = 1;
-    ask->prompts = 1;
+    soma_ask_begin(ask);
     ask->stream = (ask->url->surface->stream == SOMA_STREAM_ALWAYS);
-    ask->usage_asked = 1;
-    ask->nhosted = 0;
-    ask->nids = 0;
-    ask->ids = NULL;
-    ask->before = 0;
-    ask->window = 0;
-    ask->unstored = 0;
-    ask->tier = SOMA_TIER_DEFAULT;
-    memset(&ask->work, 0, sizeof(soma_work_t));
 
     rc = soma_bedrock_ask_bound(ask, value, data, &v, &at);
 

@@ -12,6 +12,7 @@
 #include "soma_bedrock_events.h"
 #include "soma_bedrock_request.h"
 #include "soma_bedrock_write.h"
+#include "soma_translate.h"
 
 
 static soma_bedrock_answer_t *soma_bedrock_translate_writer(
@@ -81,31 +82,22 @@ soma_bedrock_write_event(soma_writer_t *writer, soma_pieces_t *out,
 static soma_bedrock_answer_t *
 soma_bedrock_translate_writer(soma_writer_t *writer)
 {
-    soma_arena_t           *arena;
+    int                     rc;
     soma_bedrock_answer_t  *answer;
 
-    if (writer->state != NULL) {
-        return writer->state;
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_bedrock_answer_t));
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->usage = writer->usage;
+        answer->stream = writer->ask->stream;
+
+        if (writer->request != NULL) {
+            soma_bedrock_translate_paths(answer, writer->request);
+        }
     }
-
-    arena = writer->arena;
-
-    answer = arena->alloc(arena->data, sizeof(soma_bedrock_answer_t));
-    if (answer == NULL) {
-        return NULL;
-    }
-
-    memset(answer, 0, sizeof(soma_bedrock_answer_t));
-
-    answer->arena = arena;
-    answer->usage = writer->usage;
-    answer->stream = writer->ask->stream;
-
-    if (writer->request != NULL) {
-        soma_bedrock_translate_paths(answer, writer->request);
-    }
-
-    writer->state = answer;
 
     return answer;
 }
@@ -154,30 +146,18 @@ soma_bedrock_write_request(soma_pieces_t *out,
 static soma_bedrock_events_t *
 soma_bedrock_translate_decoder(soma_decoder_t *decoder)
 {
-    soma_arena_t           *arena;
+    int                     rc;
     soma_bedrock_events_t  *events;
 
-    if (decoder->state != NULL) {
-        return decoder->state;
+    rc = soma_translate_state(decoder->arena, &decoder->state,
+                              sizeof(soma_bedrock_events_t));
+    events = decoder->state;
+
+    if (rc == SOMA_OK) {
+        soma_translate_events(&events->events, decoder);
+        events->events.request = decoder->request;
+        events->events.names = &soma_bedrock_tool_names;
     }
-
-    arena = decoder->arena;
-
-    events = arena->alloc(arena->data, sizeof(soma_bedrock_events_t));
-    if (events == NULL) {
-        return NULL;
-    }
-
-    memset(events, 0, sizeof(soma_bedrock_events_t));
-
-    events->events.arena = arena;
-    events->events.sink = decoder->sink;
-    events->events.data = decoder->data;
-    events->events.seed = decoder->seed;
-    events->events.request = decoder->request;
-    events->events.names = &soma_bedrock_tool_names;
-
-    decoder->state = events;
 
     return events;
 }

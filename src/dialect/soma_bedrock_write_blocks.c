@@ -19,7 +19,6 @@ static void soma_bedrock_write_thought(soma_bedrock_write_t *w,
     const soma_inner_block_t *block);
 static void soma_bedrock_write_found(soma_bedrock_write_t *w,
     const soma_inner_block_t *block);
-static soma_str_t soma_bedrock_write_trim(soma_str_t text);
 
 
 void
@@ -114,7 +113,7 @@ soma_bedrock_write_block(soma_bedrock_write_t *w,
     case SOMA_INNER_TEXT:
     case SOMA_INNER_REFUSAL:
         soma_bedrock_write_text(w->out, trim
-                                        ? soma_bedrock_write_trim(block->text)
+                                        ? soma_write_trim(block->text)
                                         : block->text);
         break;
 
@@ -320,41 +319,4 @@ soma_bedrock_write_found(soma_bedrock_write_t *w,
     }
 
     soma_pieces_cstr(w->out, "}}");
-}
-
-
-/* without blanks at the end, be they escaped */
-
-static soma_str_t
-soma_bedrock_write_trim(soma_str_t text)
-{
-    size_t  n;
-
-    while (text.len != 0) {
-
-        if (text.data[text.len - 1] == ' ') {
-            text.len--;
-            continue;
-        }
-
-        if (strchr("nrt", text.data[text.len - 1]) == NULL) {
-            break;
-        }
-
-        /* an odd number of backslashes before it: the last one escapes */
-
-        for (n = 0; n < text.len - 1 && text.data[text.len - 2 - n] == '\\';
-             n++)
-        {
-            /* void */
-        }
-
-        if (n % 2 == 0) {
-            break;
-        }
-
-        text.len -= 2;
-    }
-
-    return text;
 }

@@ -15,8 +15,6 @@
 static int soma_bedrock_write_list(soma_bedrock_write_t *w);
 static int soma_bedrock_write_tool(soma_bedrock_write_t *w,
     const soma_inner_toolset_t *tool);
-static unsigned soma_bedrock_write_allowed(
-    const soma_inner_request_t *request, const soma_inner_toolset_t *tool);
 static void soma_bedrock_write_named(soma_bedrock_write_t *w);
 static void soma_bedrock_write_bare(soma_bedrock_write_t *w,
     soma_str_t name);
@@ -88,7 +86,9 @@ soma_bedrock_write_list(soma_bedrock_write_t *w)
     for (i = 0; i < w->request->ntools; i++) {
         tool = &w->request->tools[i];
 
-        if (!soma_bedrock_write_allowed(w->request, tool)) {
+        if (w->request->choice == SOMA_INNER_CHOICE_SOME
+            && !soma_write_named(w->request, tool))
+        {
             continue;
         }
 
@@ -153,26 +153,6 @@ soma_bedrock_write_tool(soma_bedrock_write_t *w,
     soma_pieces_cstr(w->out, "}}");
 
     return SOMA_OK;
-}
-
-
-static unsigned
-soma_bedrock_write_allowed(const soma_inner_request_t *request,
-    const soma_inner_toolset_t *tool)
-{
-    unsigned  i;
-
-    if (request->choice != SOMA_INNER_CHOICE_SOME) {
-        return 1;
-    }
-
-    for (i = 0; i < request->nnames; i++) {
-        if (soma_str_eq(request->names[i], tool->name)) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

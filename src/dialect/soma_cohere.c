@@ -7,21 +7,6 @@
 #include "soma_cohere.h"
 
 
-/* Cohere has none that tell tokens; they are called as OpenAI's, which most
- * clients know */
-static const soma_rate_names_t  soma_cohere_rate[SOMA_RATE_NAMES] = {
-    { soma_string("x-ratelimit-limit-requests"),
-      soma_string("x-ratelimit-remaining-requests"),
-      soma_string("x-ratelimit-reset-requests") },
-    { soma_string("x-ratelimit-limit-tokens"),
-      soma_string("x-ratelimit-remaining-tokens"),
-      soma_string("x-ratelimit-reset-tokens") },
-    { soma_string("x-ratelimit-limit-cost"),
-      soma_string("x-ratelimit-remaining-cost"),
-      soma_string("x-ratelimit-reset-cost") }
-};
-
-
 static const soma_str_t  soma_cohere_args[] = {
     soma_str_null
 };
@@ -49,7 +34,7 @@ const soma_dialect_t  soma_cohere = {
     .fault_event = soma_cohere_fault_event,
     .fault_status = soma_cohere_fault_status,
     .cut = soma_cohere_cut,
-    .rate = soma_cohere_rate,
+    .rate = soma_dialect_rate,
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 

@@ -419,7 +419,7 @@ soma_cohere_answer_call(soma_cohere_answer_t *answer, soma_pieces_t *out,
         soma_pieces_put(&whole, id.data, id.len);
 
         if (open->seal.len != 0) {
-            soma_pieces_char(&whole, SOMA_COHERE_SEAL);
+            soma_pieces_cstr(&whole, SOMA_SEAL_OWN);
             soma_pieces_join(&whole, &open->seal);
 
         } else {

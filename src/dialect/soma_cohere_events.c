@@ -23,8 +23,6 @@ static int soma_cohere_events_call(soma_cohere_events_t *answer, uint32_t key,
     soma_str_t call);
 static int soma_cohere_events_more(soma_events_t *events, uint32_t key,
     soma_str_t call);
-static int soma_cohere_events_name(soma_events_t *events, soma_str_t object,
-    const char *name, soma_str_t *text);
 static int soma_cohere_events_close(soma_events_t *events, unsigned kinds,
     uint32_t key);
 static int soma_cohere_events_done(soma_cohere_events_t *answer,
@@ -312,8 +310,8 @@ soma_cohere_events_call(soma_cohere_events_t *answer, uint32_t key,
     if (soma_cohere_events_close(events, SOMA_COHERE_WORDS,
                                  SOMA_EVENTS_NO_KEY)
         != SOMA_OK
-        || soma_cohere_events_name(events, call, "id", &id) != SOMA_OK
-        || soma_cohere_events_name(events, function.text, "name", &name)
+        || soma_events_decoded(events, call, "id", &id) != SOMA_OK
+        || soma_events_decoded(events, function.text, "name", &name)
            != SOMA_OK
         || soma_events_begin(events, 0, SOMA_INNER_CALL, key, &open)
            != SOMA_OK)
@@ -354,26 +352,6 @@ soma_cohere_events_more(soma_events_t *events, uint32_t key, soma_str_t call)
 
     return (open == NULL || text.len == 0)
            ? SOMA_OK : soma_events_text(events, open, text);
-}
-
-
-/* decoded; empty where there is none */
-
-static int
-soma_cohere_events_name(soma_events_t *events, soma_str_t object,
-    const char *name, soma_str_t *text)
-{
-    soma_json_value_t  value;
-
-    *text = (soma_str_t) soma_str_null;
-
-    if (soma_json_get(object, name, &value) != SOMA_OK
-        || value.type != SOMA_JSON_STRING)
-    {
-        return SOMA_OK;
-    }
-
-    return soma_json_text(events->arena, &value, text);
 }
 
 

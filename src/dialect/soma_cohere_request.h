@@ -42,8 +42,4 @@ int soma_cohere_write_turns(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 
 
-/* bytes behind a call's id that hold its signature */
-#define SOMA_COHERE_SEAL  '~'
-
-
 #endif /* SOMA_COHERE_REQUEST_H */

@@ -11,10 +11,9 @@
 #include "soma_cohere_answer.h"
 #include "soma_cohere_events.h"
 #include "soma_cohere_request.h"
+#include "soma_translate.h"
 
 
-static int soma_cohere_translate_state(soma_arena_t *arena, void **state,
-    size_t size);
 static soma_cohere_events_t *soma_cohere_translate_decoder(
     soma_decoder_t *decoder);
 
@@ -37,8 +36,8 @@ soma_cohere_write_event(soma_writer_t *writer, soma_pieces_t *out,
     int                    rc;
     soma_cohere_answer_t  *answer;
 
-    rc = soma_cohere_translate_state(writer->arena, &writer->state,
-                                     sizeof(soma_cohere_answer_t));
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_cohere_answer_t));
     if (rc == SOMA_ERROR) {
         return SOMA_ERROR;
     }
@@ -61,26 +60,6 @@ soma_cohere_write_event(soma_writer_t *writer, soma_pieces_t *out,
     }
 
     return rc;
-}
-
-
-/* SOMA_OK: zeroed, to be filled in; SOMA_DECLINED: it is there already */
-
-static int
-soma_cohere_translate_state(soma_arena_t *arena, void **state, size_t size)
-{
-    if (*state != NULL) {
-        return SOMA_DECLINED;
-    }
-
-    *state = arena->alloc(arena->data, size);
-    if (*state == NULL) {
-        return SOMA_ERROR;
-    }
-
-    memset(*state, 0, size);
-
-    return SOMA_OK;
 }
 
 
@@ -110,15 +89,12 @@ soma_cohere_translate_decoder(soma_decoder_t *decoder)
 {
     soma_cohere_events_t  *answer;
 
-    switch (soma_cohere_translate_state(decoder->arena, &decoder->state,
-                                        sizeof(soma_cohere_events_t)))
+    switch (soma_translate_state(decoder->arena, &decoder->state,
+                                 sizeof(soma_cohere_events_t)))
     {
     case SOMA_OK:
         answer = decoder->state;
-        answer->events.arena = decoder->arena;
-        answer->events.sink = decoder->sink;
-        answer->events.data = decoder->data;
-        answer->events.seed = decoder->seed;
+        soma_translate_events(&answer->events, decoder);
         answer->events.request = decoder->request;
         return answer;
 

@@ -403,16 +403,11 @@ static int
 soma_cohere_turns_before(soma_fill_t *r, soma_inner_turn_t *turn,
     soma_inner_block_t ***last, soma_str_t id)
 {
-    size_t               len;
-    soma_str_t           seal;
-    unsigned char       *mark;
+    soma_str_t           bare, seal;
     soma_inner_block_t  *block, *thought;
 
-    len = sizeof(SOMA_SEAL_BEFORE) - 1;
-    mark = memchr(id.data, SOMA_SEAL_BEFORE[0], id.len);
-
-    if (mark == NULL || (size_t) (id.data + id.len - mark) <= len
-        || memcmp(mark, SOMA_SEAL_BEFORE, len) != 0)
+    if (soma_seal_in_id(id, &bare, &seal) != SOMA_SEAL_REASONING
+        || seal.len == 0)
     {
         return SOMA_OK;
     }
@@ -436,9 +431,6 @@ soma_cohere_turns_before(soma_fill_t *r, soma_inner_turn_t *turn,
         thought->text = SOMA_STR("");
     }
 
-    seal.data = mark + len;
-    seal.len = (size_t) (id.data + id.len - seal.data);
-
     return (soma_seal_take(r->arena, seal, thought) == SOMA_ERROR)
            ? SOMA_ERROR : SOMA_OK;
 }
@@ -449,37 +441,14 @@ soma_cohere_turns_before(soma_fill_t *r, soma_inner_turn_t *turn,
 static int
 soma_cohere_turns_open(soma_fill_t *r, soma_inner_block_t *block)
 {
-    soma_str_t      seal;
-    unsigned char  *mark;
+    soma_str_t  bare, seal;
 
-    mark = memchr(block->id.data, SOMA_COHERE_SEAL, block->id.len);
-
-    if (mark == NULL) {
+    if (soma_seal_in_id(block->id, &bare, &seal) == SOMA_SEAL_REASONING) {
+        block->id = bare;
         return SOMA_OK;
     }
 
-    if (mark + 1 < block->id.data + block->id.len
-        && mark[1] == SOMA_SEAL_BEFORE[1])
-    {
-        block->id.len = (size_t) (mark - block->id.data);
-        return SOMA_OK;
-    }
-
-    seal.data = mark + 1;
-    seal.len = block->id.len - (size_t) (seal.data - block->id.data);
-
-    switch (soma_seal_take(r->arena, seal, block)) {
-
-    case SOMA_OK:
-        block->id.len = (size_t) (mark - block->id.data);
-        return SOMA_OK;
-
-    case SOMA_DECLINED:
-        return SOMA_OK;
-
-    default:
-        return SOMA_ERROR;
-    }
+    return soma_seal_take_id(r->arena, block);
 }
 
 

@@ -18,16 +18,12 @@ static int soma_cohere_write_tools(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static int soma_cohere_write_tool(soma_pieces_t *out,
     const soma_inner_toolset_t *tool, soma_inner_loss_t *loss);
-static unsigned soma_cohere_write_allowed(
-    const soma_inner_request_t *request, const soma_inner_toolset_t *tool);
 static int soma_cohere_write_choice(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static int soma_cohere_write_format(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static void soma_cohere_write_think(soma_pieces_t *out,
     const soma_inner_request_t *request);
-static void soma_cohere_write_stop(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static int soma_cohere_write_rest(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 
@@ -87,7 +83,8 @@ soma_cohere_write(soma_pieces_t *out, const soma_inner_request_t *request,
     soma_cohere_write_think(out, request);
     soma_write_uncached(request, loss);
 
-    soma_cohere_write_stop(out, request, loss);
+    soma_write_stops(out, "stop_sequences", request, SOMA_COHERE_STOPS_MAX,
+                     loss);
 
     if (soma_cohere_write_rest(out, request, loss) != SOMA_OK) {
         return SOMA_DECLINED;
@@ -114,7 +111,10 @@ soma_cohere_write_tools(soma_pieces_t *out,
     for (i = 0; i < request->ntools; i++) {
         tool = &request->tools[i];
 
-        if (!soma_cohere_write_allowed(request, tool)) {
+        if ((request->choice == SOMA_INNER_CHOICE_SOME
+             || request->choice == SOMA_INNER_CHOICE_ONE)
+            && !soma_write_named(request, tool))
+        {
             continue;
         }
 
@@ -183,28 +183,6 @@ soma_cohere_write_tool(soma_pieces_t *out, const soma_inner_toolset_t *tool,
     soma_pieces_cstr(out, "}}");
 
     return SOMA_OK;
-}
-
-
-static unsigned
-soma_cohere_write_allowed(const soma_inner_request_t *request,
-    const soma_inner_toolset_t *tool)
-{
-    unsigned  i;
-
-    if (request->choice != SOMA_INNER_CHOICE_SOME
-        && request->choice != SOMA_INNER_CHOICE_ONE)
-    {
-        return 1;
-    }
-
-    for (i = 0; i < request->nnames; i++) {
-        if (soma_str_eq(request->names[i], tool->name)) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -305,29 +283,6 @@ soma_cohere_write_think(soma_pieces_t *out,
     }
 
     soma_pieces_char(out, '}');
-}
-
-
-static void
-soma_cohere_write_stop(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss)
-{
-    unsigned  i;
-
-    if (request->nstops == 0) {
-        return;
-    }
-
-    loss->stops = (request->nstops > SOMA_COHERE_STOPS_MAX);
-
-    soma_write_name(out, "stop_sequences");
-
-    for (i = 0; i < request->nstops && i < SOMA_COHERE_STOPS_MAX; i++) {
-        soma_pieces_char(out, i == 0 ? '[' : ',');
-        soma_pieces_text(out, request->stops[i]);
-    }
-
-    soma_pieces_char(out, ']');
 }
 
 

@@ -12,6 +12,19 @@
 #define SOMA_BYTES_ONE_TOKEN     64     /* that a short text may be */
 
 
+const soma_rate_names_t  soma_dialect_rate[SOMA_RATE_NAMES] = {
+    { soma_string("x-ratelimit-limit-requests"),
+      soma_string("x-ratelimit-remaining-requests"),
+      soma_string("x-ratelimit-reset-requests") },
+    { soma_string("x-ratelimit-limit-tokens"),
+      soma_string("x-ratelimit-remaining-tokens"),
+      soma_string("x-ratelimit-reset-tokens") },
+    { soma_string("x-ratelimit-limit-cost"),
+      soma_string("x-ratelimit-remaining-cost"),
+      soma_string("x-ratelimit-reset-cost") }
+};
+
+
 static const soma_dialect_t  *soma_dialects[] = {
     &soma_openai,
     &soma_openai_chat,

@@ -333,6 +333,10 @@ typedef struct {
 } soma_rate_names_t;
 
 
+/* OpenAI's, which most clients know, for dialects that have none */
+extern const soma_rate_names_t  soma_dialect_rate[SOMA_RATE_NAMES];
+
+
 /* a request as it goes to a provider, to be signed */
 typedef struct {
     soma_str_t           method;

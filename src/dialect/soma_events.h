@@ -141,6 +141,11 @@ int soma_events_end(soma_events_t *events);
  * can be one */
 void soma_events_count(soma_str_t object, const char *name, int64_t *n);
 
+/* a string of an object, decoded into the arena; empty: there is none.  SOMA_OK
+ * or SOMA_ERROR (no memory) */
+int soma_events_decoded(soma_events_t *events, soma_str_t object,
+    const char *name, soma_str_t *text);
+
 /* what stands between the quotes of a string of an object; empty: none */
 soma_str_t soma_events_inside(soma_str_t object, const char *name);
 

@@ -65,6 +65,24 @@ soma_events_count(soma_str_t object, const char *name, int64_t *n)
 }
 
 
+int
+soma_events_decoded(soma_events_t *events, soma_str_t object,
+    const char *name, soma_str_t *text)
+{
+    soma_json_value_t  value;
+
+    *text = (soma_str_t) soma_str_null;
+
+    if (soma_json_get(object, name, &value) != SOMA_OK
+        || value.type != SOMA_JSON_STRING)
+    {
+        return SOMA_OK;
+    }
+
+    return soma_json_text(events->arena, &value, text);
+}
+
+
 soma_str_t
 soma_events_inside(soma_str_t object, const char *name)
 {

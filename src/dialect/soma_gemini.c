@@ -20,20 +20,6 @@ static const soma_str_t  soma_gemini_stored_args[] = {
 };
 
 
-/* Google tells no limits in headers: these are the gateway's */
-static const soma_rate_names_t  soma_gemini_rate[SOMA_RATE_NAMES] = {
-    { soma_string("x-ratelimit-limit-requests"),
-      soma_string("x-ratelimit-remaining-requests"),
-      soma_string("x-ratelimit-reset-requests") },
-    { soma_string("x-ratelimit-limit-tokens"),
-      soma_string("x-ratelimit-remaining-tokens"),
-      soma_string("x-ratelimit-reset-tokens") },
-    { soma_string("x-ratelimit-limit-cost"),
-      soma_string("x-ratelimit-remaining-cost"),
-      soma_string("x-ratelimit-reset-cost") }
-};
-
-
 /* letters first; Google's reference of FunctionDeclaration */
 const soma_names_t  soma_gemini_tool_names = { "_-.:", 64, 1 };
 
@@ -64,7 +50,7 @@ const soma_dialect_t  soma_gemini = {
     .stream_type = soma_gemini_stream_type,
     .beat = soma_gemini_beat,
     .cut = soma_gemini_cut,
-    .rate = soma_gemini_rate,
+    .rate = soma_dialect_rate,
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 

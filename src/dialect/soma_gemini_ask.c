@@ -109,18 +109,7 @@ soma_gemini_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
         ask->stream = (ask->url->surface->stream == SOMA_STREAM_ALWAYS);
     }
 
-    ask->max_tokens = -1;
-    ask->n = 1;
-    ask->prompts = 1;
-    ask->usage_asked = 1;
-    ask->nhosted = 0;
-    ask->nids = 0;
-    ask->ids = NULL;
-    ask->before = 0;
-    ask->window = 0;
-    ask->unstored = 0;
-    ask->tier = SOMA_TIER_DEFAULT;
-    memset(&ask->work, 0, sizeof(soma_work_t));
+    soma_ask_begin(ask);
 
     if (soma_gemini_ask_twice(ask, SOMA_ASK_MAX_OUTPUT_TOKENS,
                               SOMA_ASK_MAX_TOKENS))

@@ -12,9 +12,9 @@
 #include "soma_gemini_embeddings.h"
 #include "soma_gemini_events.h"
 #include "soma_gemini_request.h"
+#include "soma_translate.h"
 
 
-static void *soma_gemini_translate_room(soma_arena_t *arena, size_t size);
 static int soma_gemini_translate_chat(soma_writer_t *writer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_gemini_translate_vectors(soma_writer_t *writer,
@@ -65,21 +65,6 @@ soma_gemini_write_event(soma_writer_t *writer, soma_pieces_t *out,
 }
 
 
-static void *
-soma_gemini_translate_room(soma_arena_t *arena, size_t size)
-{
-    void  *room;
-
-    room = arena->alloc(arena->data, size);
-
-    if (room != NULL) {
-        memset(room, 0, size);
-    }
-
-    return room;
-}
-
-
 static int
 soma_gemini_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
     const soma_inner_event_t *event)
@@ -87,23 +72,22 @@ soma_gemini_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
     int                    rc;
     soma_gemini_answer_t  *answer;
 
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_gemini_answer_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
     answer = writer->state;
 
-    if (answer == NULL) {
-        answer = soma_gemini_translate_room(writer->arena,
-                                            sizeof(soma_gemini_answer_t));
-        if (answer == NULL) {
-            return SOMA_ERROR;
-        }
-
+    if (rc == SOMA_OK) {
         answer->arena = writer->arena;
         answer->id = writer->id;
         answer->model = writer->model;
         answer->usage = writer->usage;
         answer->stream = writer->ask->stream;
         answer->sse = (soma_gemini_sse(writer->ask) != 0);
-
-        writer->state = answer;
     }
 
     answer->cost = writer->cost;
@@ -125,21 +109,20 @@ soma_gemini_translate_vectors(soma_writer_t *writer, soma_pieces_t *out,
     int                        rc;
     soma_gemini_embeddings_t  *answer;
 
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_gemini_embeddings_t));
+
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
     answer = writer->state;
 
-    if (answer == NULL) {
-        answer = soma_gemini_translate_room(writer->arena,
-                                           sizeof(soma_gemini_embeddings_t));
-        if (answer == NULL) {
-            return SOMA_ERROR;
-        }
-
+    if (rc == SOMA_OK) {
         answer->arena = writer->arena;
         answer->count = (writer->ask->api == SOMA_API_COUNT);
         answer->batch = (writer->ask->url->surface->form
                          == SOMA_GEMINI_BATCH);
-
-        writer->state = answer;
     }
 
     rc = soma_gemini_embeddings_write(answer, out, event);
@@ -167,24 +150,17 @@ soma_gemini_write_request(soma_pieces_t *out,
 static soma_gemini_events_t *
 soma_gemini_translate_decoder(soma_decoder_t *decoder)
 {
+    int                    rc;
     soma_gemini_events_t  *events;
+
+    rc = soma_translate_state(decoder->arena, &decoder->state,
+                              sizeof(soma_gemini_events_t));
 
     events = decoder->state;
 
-    if (events == NULL) {
-        events = soma_gemini_translate_room(decoder->arena,
-                                            sizeof(soma_gemini_events_t));
-        if (events == NULL) {
-            return NULL;
-        }
-
-        events->events.arena = decoder->arena;
-        events->events.sink = decoder->sink;
-        events->events.data = decoder->data;
-        events->events.seed = decoder->seed;
+    if (rc == SOMA_OK) {
+        soma_translate_events(&events->events, decoder);
         events->request = decoder->request;
-
-        decoder->state = events;
     }
 
     return events;

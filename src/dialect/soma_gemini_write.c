@@ -21,8 +21,6 @@ static void soma_gemini_write_level(soma_pieces_t *out,
     const soma_inner_request_t *request);
 static int soma_gemini_write_sampling(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
-static int soma_gemini_write_stops(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static void soma_gemini_write_labels(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 
@@ -103,9 +101,14 @@ soma_gemini_write_config(soma_pieces_t *out,
         soma_write_int(out, "maxOutputTokens", ask->bound);
     }
 
-    if (soma_gemini_write_sampling(out, request, loss) != SOMA_OK
-        || soma_gemini_write_stops(out, request, loss) != SOMA_OK
-        || soma_gemini_write_form(out, request, loss) != SOMA_OK
+    if (soma_gemini_write_sampling(out, request, loss) != SOMA_OK) {
+        return SOMA_DECLINED;
+    }
+
+    soma_write_stops(out, "stopSequences", request, SOMA_GEMINI_STOPS_MAX,
+                     loss);
+
+    if (soma_gemini_write_form(out, request, loss) != SOMA_OK
         || soma_gemini_write_thinking(out, request, loss) != SOMA_OK
         || soma_write_members(out, request, soma_gemini_write_members,
                               SOMA_GEMINI_WHY, loss)
@@ -153,35 +156,6 @@ soma_gemini_write_sampling(soma_pieces_t *out,
         {
             return SOMA_DECLINED;
         }
-    }
-
-    return SOMA_OK;
-}
-
-
-static int
-soma_gemini_write_stops(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss)
-{
-    unsigned  i;
-
-    for (i = 0; i < request->nstops; i++) {
-
-        if (i == SOMA_GEMINI_STOPS_MAX) {
-            loss->stops = 1;
-            break;
-        }
-
-        if (i == 0) {
-            soma_write_name(out, "stopSequences");
-        }
-
-        soma_pieces_char(out, i == 0 ? '[' : ',');
-        soma_pieces_text(out, request->stops[i]);
-    }
-
-    if (i != 0) {
-        soma_pieces_char(out, ']');
     }
 
     return SOMA_OK;

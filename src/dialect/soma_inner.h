@@ -367,8 +367,9 @@ typedef struct {
                                            dialects that must say one; 0: not
                                            known */
     unsigned              facts;        /* in: SOMA_FACT_... of the model */
-    unsigned              adaptive:1;   /* in: the model takes an effort, no
-                                           budget of reasoning tokens */
+    unsigned              adaptive:1;   /* the writer's own: the model takes
+                                           an effort, no budget of reasoning
+                                           tokens */
     unsigned              stops:1;      /* out: the target does not know them
                                            all: the answer is to go through
                                            soma_stops.h */

@@ -7,20 +7,6 @@
 #include "soma_ollama.h"
 
 
-/* Ollama has none; they are called as OpenAI's, which most clients know */
-static const soma_rate_names_t  soma_ollama_rate[SOMA_RATE_NAMES] = {
-    { soma_string("x-ratelimit-limit-requests"),
-      soma_string("x-ratelimit-remaining-requests"),
-      soma_string("x-ratelimit-reset-requests") },
-    { soma_string("x-ratelimit-limit-tokens"),
-      soma_string("x-ratelimit-remaining-tokens"),
-      soma_string("x-ratelimit-reset-tokens") },
-    { soma_string("x-ratelimit-limit-cost"),
-      soma_string("x-ratelimit-remaining-cost"),
-      soma_string("x-ratelimit-reset-cost") }
-};
-
-
 static const soma_str_t  soma_ollama_args[] = {
     soma_str_null
 };
@@ -45,7 +31,7 @@ const soma_dialect_t  soma_ollama = {
     .stream_type = soma_ollama_fault_type,
     .beat = soma_ollama_fault_beat,
     .cut = soma_ollama_cut,
-    .rate = soma_ollama_rate,
+    .rate = soma_dialect_rate,
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 

@@ -9,6 +9,7 @@
 
 #include "soma_ollama_answer.h"
 #include "soma_ollama_request.h"
+#include "soma_seal.h"
 #include "soma_write.h"
 
 
@@ -77,7 +78,7 @@ soma_ollama_answer_id(soma_ollama_answer_t *answer, soma_ollama_open_t *open,
     }
 
     soma_copy(p, open->id.data, open->id.len);
-    p[open->id.len] = SOMA_OLLAMA_SEAL;
+    p[open->id.len] = SOMA_SEAL_OWN[0];
     memcpy(p + open->id.len + 1, seal.data, seal.len);
 
     id->data = p;

@@ -101,19 +101,8 @@ soma_ollama_ask(soma_ask_t *ask, soma_arena_t *arena, soma_value_pt value,
         SOMA_ASK_CONTAINER
     };
 
-    ask->max_tokens = -1;
-    ask->n = 1;
-    ask->prompts = 1;
+    soma_ask_begin(ask);
     ask->stream = (ask->api == SOMA_API_CHAT);
-    ask->usage_asked = 1;
-    ask->nhosted = 0;
-    ask->nids = 0;
-    ask->ids = NULL;
-    ask->before = 0;
-    ask->window = 0;
-    ask->unstored = 0;
-    ask->tier = SOMA_TIER_DEFAULT;
-    memset(&ask->work, 0, sizeof(soma_work_t));
 
     for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 

@@ -25,8 +25,6 @@ static int soma_ollama_events_calls(soma_ollama_events_t *answer,
     soma_str_t message);
 static int soma_ollama_events_call(soma_ollama_events_t *answer,
     soma_str_t call);
-static int soma_ollama_events_name(soma_events_t *events, soma_str_t object,
-    const char *name, soma_str_t *text);
 static int soma_ollama_events_usage(soma_events_t *events, soma_str_t line);
 static int soma_ollama_events_done(soma_ollama_events_t *answer,
     soma_str_t line);
@@ -370,8 +368,8 @@ soma_ollama_events_call(soma_ollama_events_t *answer, soma_str_t call)
         return SOMA_OK;
     }
 
-    if (soma_ollama_events_name(events, call, "id", &id) != SOMA_OK
-        || soma_ollama_events_name(events, function.text, "name", &name)
+    if (soma_events_decoded(events, call, "id", &id) != SOMA_OK
+        || soma_events_decoded(events, function.text, "name", &name)
            != SOMA_OK
         || soma_ollama_events_pause(events) != SOMA_OK
         || soma_events_begin(events, 0, SOMA_INNER_CALL, SOMA_EVENTS_NO_KEY,
@@ -416,27 +414,6 @@ soma_ollama_events_call(soma_ollama_events_t *answer, soma_str_t call)
     }
 
     return soma_events_close(events, open);
-}
-
-
-/* decoded; empty where there is none */
-
-static int
-soma_ollama_events_name(soma_events_t *events, soma_str_t object,
-    const char *name, soma_str_t *text)
-{
-    soma_json_value_t  value;
-
-    text->len = 0;
-    text->data = NULL;
-
-    if (soma_json_get(object, name, &value) != SOMA_OK
-        || value.type != SOMA_JSON_STRING)
-    {
-        return SOMA_OK;
-    }
-
-    return soma_json_text(events->arena, &value, text);
 }
 
 

@@ -25,9 +25,6 @@
 /* calls without results that a result without an id may be of */
 #define SOMA_OLLAMA_PENDING_MAX  1024
 
-/* a call's id may carry its signature behind this byte (soma_seal.h) */
-#define SOMA_OLLAMA_SEAL  '~'
-
 
 /*
  * Reads a body, whole in memory, which must outlive the request.  SOMA_OK;

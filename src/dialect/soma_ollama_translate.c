@@ -11,14 +11,13 @@
 #include "soma_ollama_answer.h"
 #include "soma_ollama_events.h"
 #include "soma_ollama_request.h"
+#include "soma_translate.h"
 
 
 static int soma_ollama_translate_chat(soma_writer_t *writer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_ollama_translate_embed(soma_writer_t *writer,
     soma_pieces_t *out, const soma_inner_event_t *event);
-static int soma_ollama_translate_state(soma_arena_t *arena, void **state,
-    size_t size);
 static soma_ollama_events_t *soma_ollama_translate_decoder(
     soma_decoder_t *decoder);
 
@@ -63,8 +62,8 @@ soma_ollama_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
     int                    rc;
     soma_ollama_answer_t  *answer;
 
-    rc = soma_ollama_translate_state(writer->arena, &writer->state,
-                                     sizeof(soma_ollama_answer_t));
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_ollama_answer_t));
     if (rc == SOMA_ERROR) {
         return SOMA_ERROR;
     }
@@ -99,8 +98,8 @@ soma_ollama_translate_embed(soma_writer_t *writer, soma_pieces_t *out,
     int                   rc;
     soma_ollama_embed_t  *answer;
 
-    rc = soma_ollama_translate_state(writer->arena, &writer->state,
-                                     sizeof(soma_ollama_embed_t));
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_ollama_embed_t));
     if (rc == SOMA_ERROR) {
         return SOMA_ERROR;
     }
@@ -123,26 +122,6 @@ soma_ollama_translate_embed(soma_writer_t *writer, soma_pieces_t *out,
     }
 
     return rc;
-}
-
-
-/* SOMA_OK: zeroed, to be filled in; SOMA_DECLINED: it is there already */
-
-static int
-soma_ollama_translate_state(soma_arena_t *arena, void **state, size_t size)
-{
-    if (*state != NULL) {
-        return SOMA_DECLINED;
-    }
-
-    *state = arena->alloc(arena->data, size);
-    if (*state == NULL) {
-        return SOMA_ERROR;
-    }
-
-    memset(*state, 0, size);
-
-    return SOMA_OK;
 }
 
 
@@ -172,16 +151,13 @@ soma_ollama_translate_decoder(soma_decoder_t *decoder)
 {
     soma_ollama_events_t  *answer;
 
-    switch (soma_ollama_translate_state(decoder->arena, &decoder->state,
-                                        sizeof(soma_ollama_events_t)))
+    switch (soma_translate_state(decoder->arena, &decoder->state,
+                                 sizeof(soma_ollama_events_t)))
     {
     case SOMA_OK:
         answer = decoder->state;
         answer->request = decoder->request;
-        answer->events.arena = decoder->arena;
-        answer->events.sink = decoder->sink;
-        answer->events.data = decoder->data;
-        answer->events.seed = decoder->seed;
+        soma_translate_events(&answer->events, decoder);
         return answer;
 
     case SOMA_DECLINED:

@@ -47,7 +47,6 @@ static int soma_ollama_turns_call(soma_ollama_turns_t *t,
     soma_inner_block_t ***last, soma_str_t call);
 static int soma_ollama_turns_id(soma_ollama_turns_t *t,
     soma_inner_block_t *block, soma_str_t call);
-static int soma_ollama_turns_open(soma_fill_t *r, soma_inner_block_t *block);
 static int soma_ollama_turns_result(soma_ollama_turns_t *t,
     soma_str_t message);
 static int soma_ollama_turns_called(soma_ollama_turns_t *t,
@@ -423,7 +422,7 @@ soma_ollama_turns_id(soma_ollama_turns_t *t, soma_inner_block_t *block,
     if (soma_fill_name(r, call, "id", &block->id) == SOMA_OK
         && block->id.len != 0)
     {
-        if (soma_ollama_turns_open(r, block) != SOMA_OK) {
+        if (soma_seal_take_id(r->arena, block) != SOMA_OK) {
             return SOMA_ERROR;
         }
 
@@ -441,38 +440,6 @@ soma_ollama_turns_id(soma_ollama_turns_t *t, soma_inner_block_t *block,
     }
 
     return soma_fill_call(r, block);
-}
-
-
-/* an id that a signature came in */
-
-static int
-soma_ollama_turns_open(soma_fill_t *r, soma_inner_block_t *block)
-{
-    soma_str_t      seal;
-    unsigned char  *mark;
-
-    mark = memchr(block->id.data, SOMA_OLLAMA_SEAL, block->id.len);
-
-    if (mark == NULL) {
-        return SOMA_OK;
-    }
-
-    seal.data = mark + 1;
-    seal.len = block->id.len - (size_t) (seal.data - block->id.data);
-
-    switch (soma_seal_take(r->arena, seal, block)) {
-
-    case SOMA_OK:
-        block->id.len = (size_t) (mark - block->id.data);
-        return SOMA_OK;
-
-    case SOMA_DECLINED:
-        return SOMA_OK;
-
-    default:
-        return SOMA_ERROR;
-    }
 }
 
 
@@ -536,7 +503,7 @@ soma_ollama_turns_called(soma_ollama_turns_t *t, soma_inner_block_t *block,
     if (soma_fill_name(r, message, "tool_call_id", &block->id) == SOMA_OK
         && block->id.len != 0)
     {
-        if (soma_ollama_turns_open(r, block) != SOMA_OK) {
+        if (soma_seal_take_id(r->arena, block) != SOMA_OK) {
             return SOMA_ERROR;
         }
 

@@ -13,8 +13,6 @@
 
 static int soma_ollama_write_tool(soma_pieces_t *out,
     const soma_inner_toolset_t *tool, soma_inner_loss_t *loss);
-static unsigned soma_ollama_write_allowed(
-    const soma_inner_request_t *request, const soma_inner_toolset_t *tool);
 static int soma_ollama_write_choice(const soma_inner_request_t *request,
     soma_inner_loss_t *loss);
 
@@ -44,7 +42,9 @@ soma_ollama_write_tools(soma_pieces_t *out,
     for (i = 0; i < request->ntools; i++) {
         tool = &request->tools[i];
 
-        if (!soma_ollama_write_allowed(request, tool)) {
+        if (request->choice == SOMA_INNER_CHOICE_SOME
+            && !soma_write_named(request, tool))
+        {
             continue;
         }
 
@@ -124,26 +124,6 @@ soma_ollama_write_tool(soma_pieces_t *out, const soma_inner_toolset_t *tool,
     soma_pieces_cstr(out, "}}");
 
     return SOMA_OK;
-}
-
-
-static unsigned
-soma_ollama_write_allowed(const soma_inner_request_t *request,
-    const soma_inner_toolset_t *tool)
-{
-    unsigned  i;
-
-    if (request->choice != SOMA_INNER_CHOICE_SOME) {
-        return 1;
-    }
-
-    for (i = 0; i < request->nnames; i++) {
-        if (soma_str_eq(request->names[i], tool->name)) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -31,19 +31,6 @@ const soma_str_t  soma_openai_stored_args[] = {
 };
 
 
-static const soma_rate_names_t  soma_openai_rate[SOMA_RATE_NAMES] = {
-    { soma_string("x-ratelimit-limit-requests"),
-      soma_string("x-ratelimit-remaining-requests"),
-      soma_string("x-ratelimit-reset-requests") },
-    { soma_string("x-ratelimit-limit-tokens"),
-      soma_string("x-ratelimit-remaining-tokens"),
-      soma_string("x-ratelimit-reset-tokens") },
-    { soma_string("x-ratelimit-limit-cost"),
-      soma_string("x-ratelimit-remaining-cost"),
-      soma_string("x-ratelimit-reset-cost") }
-};
-
-
 static const soma_str_t  soma_openai_own[] = {
     soma_string("openai-"),
     soma_string("x-stainless-"),
@@ -71,7 +58,7 @@ const soma_dialect_t  soma_openai = {
     .fault_event = soma_openai_fault_event,
     .cut = soma_openai_cut,
     .count = soma_openai_count,
-    .rate = soma_openai_rate,
+    .rate = soma_dialect_rate,
     .rate_prefix = "x-ratelimit-",
     .reset = SOMA_RESET_DURATION,
 

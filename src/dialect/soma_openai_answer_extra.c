@@ -189,7 +189,7 @@ soma_openai_answer_id(soma_openai_answer_t *answer, soma_openai_open_t *open,
     soma_pieces_int(&made, open->index);
 
     if (open->sealed) {
-        soma_pieces_char(&made, '~');
+        soma_pieces_cstr(&made, SOMA_SEAL_OWN);
 
         if (soma_openai_answer_event(open, &event) != SOMA_OK) {
             out->failed = 1;

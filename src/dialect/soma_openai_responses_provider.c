@@ -13,6 +13,7 @@
 #include "soma_openai_responses_events.h"
 #include "soma_openai_responses_write.h"
 #include "soma_openai_shared.h"
+#include "soma_translate.h"
 
 
 #define SOMA_OPENAI_RESPONSES_ASKED                                           \
@@ -99,31 +100,18 @@ soma_openai_responses_said(soma_pieces_t *out,
 static soma_openai_responses_events_t *
 soma_openai_responses_decoder(soma_decoder_t *decoder)
 {
-    soma_arena_t                    *arena;
+    int                              rc;
     soma_openai_responses_events_t  *answer;
 
-    if (decoder->state != NULL) {
-        return decoder->state;
+    rc = soma_translate_state(decoder->arena, &decoder->state,
+                              sizeof(soma_openai_responses_events_t));
+    answer = decoder->state;
+
+    if (rc == SOMA_OK) {
+        soma_translate_events(&answer->events, decoder);
+        answer->events.request = decoder->request;
+        answer->events.names = &soma_openai_shared_names;
     }
-
-    arena = decoder->arena;
-
-    answer = arena->alloc(arena->data,
-                          sizeof(soma_openai_responses_events_t));
-    if (answer == NULL) {
-        return NULL;
-    }
-
-    memset(answer, 0, sizeof(soma_openai_responses_events_t));
-
-    answer->events.arena = arena;
-    answer->events.sink = decoder->sink;
-    answer->events.data = decoder->data;
-    answer->events.seed = decoder->seed;
-    answer->events.request = decoder->request;
-    answer->events.names = &soma_openai_shared_names;
-
-    decoder->state = answer;
 
     return answer;
 }

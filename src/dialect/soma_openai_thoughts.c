@@ -166,8 +166,7 @@ soma_openai_thoughts_call(soma_fill_t *r, soma_inner_block_t *block,
 {
     int                 rc;
     unsigned            n;
-    soma_str_t          name, seal, id;
-    unsigned char      *tilde;
+    soma_str_t          bare, name, seal, id;
     soma_json_iter_t    it;
     soma_json_value_t   extra, google, details, detail;
 
@@ -179,12 +178,7 @@ soma_openai_thoughts_call(soma_fill_t *r, soma_inner_block_t *block,
         return soma_openai_thoughts_seal(r, block, seal, "gemini", 0);
     }
 
-    tilde = block->id.len ? memchr(block->id.data, '~', block->id.len) : NULL;
-
-    if (tilde != NULL) {
-        seal.data = tilde + 1;
-        seal.len = (size_t) (block->id.data + block->id.len - seal.data);
-
+    if (soma_seal_in_id(block->id, &bare, &seal) == SOMA_SEAL_CALL) {
         rc = soma_seal_take(r->arena, seal, block);
 
         if (rc != SOMA_DECLINED) {
@@ -219,9 +213,7 @@ int
 soma_openai_thoughts_before(soma_fill_t *r, soma_inner_block_t ***last,
     soma_str_t message, soma_str_t call)
 {
-    size_t               len;
-    soma_str_t           id, seal;
-    unsigned char       *mark;
+    soma_str_t           id, bare, seal;
     soma_json_value_t    details;
     soma_inner_block_t  *block;
 
@@ -232,11 +224,8 @@ soma_openai_thoughts_before(soma_fill_t *r, soma_inner_block_t ***last,
         return SOMA_OK;
     }
 
-    len = sizeof(SOMA_SEAL_BEFORE) - 1;
-    mark = memchr(id.data, SOMA_SEAL_BEFORE[0], id.len);
-
-    if (mark == NULL || (size_t) (id.data + id.len - mark) <= len
-        || memcmp(mark, SOMA_SEAL_BEFORE, len) != 0)
+    if (soma_seal_in_id(id, &bare, &seal) != SOMA_SEAL_REASONING
+        || seal.len == 0)
     {
         return SOMA_OK;
     }
@@ -246,8 +235,6 @@ soma_openai_thoughts_before(soma_fill_t *r, soma_inner_block_t ***last,
         return SOMA_ERROR;
     }
 
-    seal.data = mark + len;
-    seal.len = (size_t) (id.data + id.len - seal.data);
     block->text = SOMA_STR("");
 
     return (soma_seal_take(r->arena, seal, block) == SOMA_ERROR) ? SOMA_ERROR

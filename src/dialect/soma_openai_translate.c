@@ -14,6 +14,7 @@
 #include "soma_openai_request.h"
 #include "soma_openai_responses.h"
 #include "soma_openai_shared.h"
+#include "soma_translate.h"
 
 
 static int soma_openai_translate_chat(soma_writer_t *writer,
@@ -22,7 +23,6 @@ static int soma_openai_translate_responses(soma_writer_t *writer,
     soma_pieces_t *out, const soma_inner_event_t *event);
 static int soma_openai_translate_embeddings(soma_writer_t *writer,
     soma_pieces_t *out, const soma_inner_event_t *event);
-static int soma_openai_translate_state(soma_writer_t *writer, size_t size);
 static int soma_openai_translate_id(soma_writer_t *writer,
     const char *prefix, soma_str_t *id);
 static soma_openai_events_t *soma_openai_translate_decoder(
@@ -95,7 +95,8 @@ soma_openai_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
     int                    rc;
     soma_openai_answer_t  *answer;
 
-    rc = soma_openai_translate_state(writer, sizeof(soma_openai_answer_t));
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_openai_answer_t));
 
     if (rc == SOMA_ERROR) {
         return SOMA_ERROR;
@@ -134,7 +135,8 @@ soma_openai_translate_responses(soma_writer_t *writer, soma_pieces_t *out,
     int                       rc;
     soma_openai_responses_t  *answer;
 
-    rc = soma_openai_translate_state(writer, sizeof(soma_openai_responses_t));
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_openai_responses_t));
 
     if (rc == SOMA_ERROR) {
         return SOMA_ERROR;
@@ -165,8 +167,8 @@ soma_openai_translate_embeddings(soma_writer_t *writer, soma_pieces_t *out,
     int                        rc;
     soma_openai_embeddings_t  *answer;
 
-    rc = soma_openai_translate_state(writer,
-                                     sizeof(soma_openai_embeddings_t));
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_openai_embeddings_t));
 
     if (rc == SOMA_ERROR) {
         return SOMA_ERROR;
@@ -180,26 +182,6 @@ soma_openai_translate_embeddings(soma_writer_t *writer, soma_pieces_t *out,
     }
 
     return soma_openai_embeddings_write(answer, out, event);
-}
-
-
-/* SOMA_OK: zeroed, to be filled in; SOMA_DECLINED: it is there already */
-
-static int
-soma_openai_translate_state(soma_writer_t *writer, size_t size)
-{
-    if (writer->state != NULL) {
-        return SOMA_DECLINED;
-    }
-
-    writer->state = writer->arena->alloc(writer->arena->data, size);
-    if (writer->state == NULL) {
-        return SOMA_ERROR;
-    }
-
-    memset(writer->state, 0, size);
-
-    return SOMA_OK;
 }
 
 
@@ -263,30 +245,18 @@ soma_openai_write_request(soma_pieces_t *out,
 static soma_openai_events_t *
 soma_openai_translate_decoder(soma_decoder_t *decoder)
 {
-    soma_arena_t          *arena;
+    int                    rc;
     soma_openai_events_t  *events;
 
-    if (decoder->state != NULL) {
-        return decoder->state;
+    rc = soma_translate_state(decoder->arena, &decoder->state,
+                              sizeof(soma_openai_events_t));
+    events = decoder->state;
+
+    if (rc == SOMA_OK) {
+        soma_translate_events(&events->events, decoder);
+        events->events.request = decoder->request;
+        events->events.names = &soma_openai_shared_names;
     }
-
-    arena = decoder->arena;
-
-    events = arena->alloc(arena->data, sizeof(soma_openai_events_t));
-    if (events == NULL) {
-        return NULL;
-    }
-
-    memset(events, 0, sizeof(soma_openai_events_t));
-
-    events->events.arena = arena;
-    events->events.sink = decoder->sink;
-    events->events.data = decoder->data;
-    events->events.seed = decoder->seed;
-    events->events.request = decoder->request;
-    events->events.names = &soma_openai_shared_names;
-
-    decoder->state = events;
 
     return events;
 }

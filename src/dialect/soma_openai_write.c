@@ -11,8 +11,6 @@
 #include "soma_write.h"
 
 
-static void soma_openai_write_stop(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static int soma_openai_write_format(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 
@@ -90,7 +88,7 @@ soma_openai_write(soma_pieces_t *out, const soma_inner_request_t *request,
                         soma_inner_effort_name(effort));
     }
 
-    soma_openai_write_stop(out, request, loss);
+    soma_write_stops(out, "stop", request, SOMA_OPENAI_STOPS_MAX, loss);
     soma_openai_shared_labels(out, request);
     soma_openai_shared_tier(out, request, loss);
     soma_write_uncached(request, loss);
@@ -105,29 +103,6 @@ soma_openai_write(soma_pieces_t *out, const soma_inner_request_t *request,
     soma_pieces_char(out, '}');
 
     return out->failed ? SOMA_ERROR : SOMA_OK;
-}
-
-
-static void
-soma_openai_write_stop(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss)
-{
-    unsigned  i;
-
-    if (request->nstops == 0) {
-        return;
-    }
-
-    loss->stops = (request->nstops > SOMA_OPENAI_STOPS_MAX);
-
-    soma_write_name(out, "stop");
-
-    for (i = 0; i < request->nstops && i < SOMA_OPENAI_STOPS_MAX; i++) {
-        soma_pieces_char(out, i == 0 ? '[' : ',');
-        soma_pieces_text(out, request->stops[i]);
-    }
-
-    soma_pieces_char(out, ']');
 }
 
 

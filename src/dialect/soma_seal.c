@@ -159,3 +159,55 @@ soma_seal_open(soma_arena_t *arena, soma_str_t text, soma_inner_block_t *block)
 
     return soma_inner_plain(arena, maker, &block->maker);
 }
+
+
+soma_seal_place_e
+soma_seal_in_id(soma_str_t id, soma_str_t *bare, soma_str_t *seal)
+{
+    unsigned char      *mark, *end;
+    soma_seal_place_e   place;
+
+    mark = id.len ? memchr(id.data, SOMA_SEAL_OWN[0], id.len) : NULL;
+
+    if (mark == NULL) {
+        return SOMA_SEAL_NONE;
+    }
+
+    end = id.data + id.len;
+
+    bare->data = id.data;
+    bare->len = (size_t) (mark - id.data);
+    mark++;
+
+    place = SOMA_SEAL_CALL;
+
+    if (mark < end && *mark == SOMA_SEAL_BEFORE[1]) {
+        place = SOMA_SEAL_REASONING;
+        mark++;
+    }
+
+    seal->data = mark;
+    seal->len = (size_t) (end - mark);
+
+    return place;
+}
+
+
+int
+soma_seal_take_id(soma_arena_t *arena, soma_inner_block_t *block)
+{
+    int         rc;
+    soma_str_t  bare, seal;
+
+    if (soma_seal_in_id(block->id, &bare, &seal) != SOMA_SEAL_CALL) {
+        return SOMA_OK;
+    }
+
+    rc = soma_seal_take(arena, seal, block);
+
+    if (rc == SOMA_OK) {
+        block->id = bare;
+    }
+
+    return (rc == SOMA_ERROR) ? SOMA_ERROR : SOMA_OK;
+}

@@ -24,9 +24,16 @@
 
 #define SOMA_SEAL  "soma1|"
 
-/* behind a call's id, and before the envelope in the alphabet of URLs: it is of
- * the reasoning that the call follows; "~" alone: it is the call's own */
+/* behind a call's id, and before the envelope in the alphabet of URLs: it is
+ * the call's own, or of the reasoning that the call follows */
+#define SOMA_SEAL_OWN     "~"
 #define SOMA_SEAL_BEFORE  "~."
+
+typedef enum {
+    SOMA_SEAL_NONE = 0,
+    SOMA_SEAL_CALL,                 /* behind SOMA_SEAL_OWN */
+    SOMA_SEAL_REASONING             /* behind SOMA_SEAL_BEFORE */
+} soma_seal_place_e;
 
 
 /* the envelope up to its bytes, which may come in pieces behind it */
@@ -49,6 +56,15 @@ void soma_seal_put_base64(soma_pieces_t *out, const soma_inner_event_t *event,
  */
 int soma_seal_take(soma_arena_t *arena, soma_str_t text,
     soma_inner_block_t *block);
+
+/* what a call's id has brought along: the envelope, and the id without it.
+ * SOMA_SEAL_NONE: both are untouched */
+soma_seal_place_e soma_seal_in_id(soma_str_t id, soma_str_t *bare,
+    soma_str_t *seal);
+
+/* the call's own signature out of its id, which is the bare one then, likewise:
+ * SOMA_OK, whether there was one or not, or SOMA_ERROR (no memory) */
+int soma_seal_take_id(soma_arena_t *arena, soma_inner_block_t *block);
 
 
 #endif /* SOMA_SEAL_H */

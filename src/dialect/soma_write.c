@@ -250,3 +250,78 @@ soma_write_default(soma_inner_member_e member, soma_str_t raw)
 
     return 0;
 }
+
+
+unsigned
+soma_write_named(const soma_inner_request_t *request,
+    const soma_inner_toolset_t *tool)
+{
+    unsigned  i;
+
+    for (i = 0; i < request->nnames; i++) {
+        if (soma_str_eq(request->names[i], tool->name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+soma_write_stops(soma_pieces_t *out, const char *name,
+    const soma_inner_request_t *request, unsigned max,
+    soma_inner_loss_t *loss)
+{
+    unsigned  i;
+
+    if (request->nstops == 0) {
+        return;
+    }
+
+    loss->stops = (request->nstops > max);
+
+    soma_write_name(out, name);
+
+    for (i = 0; i < request->nstops && i < max; i++) {
+        soma_pieces_char(out, i == 0 ? '[' : ',');
+        soma_pieces_text(out, request->stops[i]);
+    }
+
+    soma_pieces_char(out, ']');
+}
+
+
+soma_str_t
+soma_write_trim(soma_str_t text)
+{
+    size_t  n;
+
+    while (text.len != 0) {
+
+        if (text.data[text.len - 1] == ' ') {
+            text.len--;
+            continue;
+        }
+
+        if (strchr("nrt", text.data[text.len - 1]) == NULL) {
+            break;
+        }
+
+        /* an odd number of backslashes before it: the last one escapes */
+
+        for (n = 0; n < text.len - 1 && text.data[text.len - 2 - n] == '\\';
+             n++)
+        {
+            /* void */
+        }
+
+        if (n % 2 == 0) {
+            break;
+        }
+
+        text.len -= 2;
+    }
+
+    return text;
+}

@@ -74,6 +74,19 @@ int soma_write_default(soma_inner_member_e member, soma_str_t raw);
 int soma_write_facts(soma_inner_request_t *fit,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 
+/* whether a tool is one of those that the choice names */
+unsigned soma_write_named(const soma_inner_request_t *request,
+    const soma_inner_toolset_t *tool);
+
+/* the client's stop sequences as a member; what is beyond "max" of them is
+ * left to soma_stops.h */
+void soma_write_stops(soma_pieces_t *out, const char *name,
+    const soma_inner_request_t *request, unsigned max,
+    soma_inner_loss_t *loss);
+
+/* a text without the blanks at its end, escaped ones among them */
+soma_str_t soma_write_trim(soma_str_t text);
+
 /* names points of a prompt's cache as left out, where there are some and the
  * dialect has none */
 void soma_write_uncached(const soma_inner_request_t *request,
