@@ -315,6 +315,7 @@ clients:
 
 matrix: module
 	@SOMA_BUILD=$(BUILD) t/matrix/run $(MATRIX)
+	@SOMA_BUILD=$(BUILD) t/matrix/others
 
 style:
 	@tools/style

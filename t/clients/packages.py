@@ -7,7 +7,17 @@ import sys
 
 PYTHON = ('openai==3.57.0', 'anthropic==2.14.0', 'google-genai==3.6.1',
           'boto3==1.44.8', 'ollama==0.6.3', 'cohere==7.3.1')
-NODE = 'openai@>=4.80'
+LANGCHAIN = ('langchain-core==1.8.3', 'langchain-openai==1.7.4',
+             'langchain-anthropic==1.7.10', 'langchain-google-genai==4.4.3',
+             'langchain-aws==1.9.1', 'langchain-ollama==1.1.0',
+             'langchain-cohere==0.6.0')
+NODE = ('openai@7.59.0', '@anthropic-ai/sdk@1.15.0', '@google/genai@3.3.0',
+        '@aws-sdk/client-bedrock-runtime@3.1164.0',
+        '@smithy/node-http-handler', 'ollama@0.6.4', 'cohere-ai@8.1.0',
+        'ai@7.0.173', '@ai-sdk/openai@4.0.118', '@ai-sdk/anthropic@4.0.105',
+        '@ai-sdk/google@4.0.121', '@ai-sdk/amazon-bedrock@5.0.101',
+        'ai-sdk-ollama@4.3.0', '@ai-sdk/cohere@4.0.52',
+        '@ai-sdk/openai-compatible@3.0.92')
 
 
 def installed(command, log):
@@ -19,23 +29,27 @@ def installed(command, log):
             return False
 
 
-def python_of(top):
-    """A Python with all of them, or None: see the log in top."""
-    python = os.path.join(top, 'venv/bin/python')
-    ready = os.path.join(top, 'venv/ready')
-    want = '\n'.join(PYTHON)
+def read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def python_of(top, name='venv', wanted=PYTHON):
+    """A Python with all that is wanted, or None: see the log in top."""
+    python = os.path.join(top, name, 'bin/python')
+    ready = os.path.join(top, name, 'ready')
+    want = '\n'.join(wanted)
     os.makedirs(top, exist_ok=True)
 
-    try:
-        with open(ready) as f:
-            if f.read() == want:
-                return python
-    except OSError:
-        pass
+    if read(ready) == want:
+        return python
 
-    if not (installed([sys.executable, '-m', 'venv', top + '/venv'],
+    if not (installed([sys.executable, '-m', 'venv', os.path.join(top, name)],
                       top + '/log')
-            and installed([python, '-m', 'pip', 'install', '-q', *PYTHON],
+            and installed([python, '-m', 'pip', 'install', '-q', *wanted],
                           top + '/log')):
         return None
 
@@ -45,14 +59,26 @@ def python_of(top):
     return python
 
 
+def langchain_of(top):
+    """Its packages pin others than ours: a Python of its own."""
+    return python_of(top, 'langchain', LANGCHAIN)
+
+
 def modules_of(top):
+    """A folder of Node's modules with all of them, or None: see the log."""
     node = os.path.join(top, 'node')
+    ready = os.path.join(node, 'ready')
+    want = '\n'.join(NODE)
     os.makedirs(node, exist_ok=True)
 
-    if os.path.exists(node + '/node_modules/openai/package.json') \
-            or installed(['npm', 'install', '--silent', '--no-audit',
-                          '--no-fund', '--prefix', node, NODE],
-                         top + '/log'):
+    if read(ready) == want:
         return node
 
-    return None
+    if not installed(['npm', 'install', '--silent', '--no-audit', '--no-fund',
+                      '--prefix', node, *NODE], top + '/log'):
+        return None
+
+    with open(ready, 'w') as f:
+        f.write(want)
+
+    return node
