@@ -17,6 +17,7 @@
 #   make clients        real SDKs and replayed traffic
 #   make matrix         each client's package against each provider's dialect,
 #                       MATRIX="--only an:ge --rows tool" for a part of it
+#   make agents         Claude Code and Codex against each provider's dialect
 #   make style          the rules that a machine can check
 #   make check-clang    clang's warnings too
 #   make check-hiredis1 builds with hiredis 1.x and tests Redis with it, TLS too
@@ -89,7 +90,7 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
 	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
 	deps-source unit fuzz test test-nginx test-asan test-valgrind clients \
-	matrix style \
+	matrix agents style \
 	check-clang check-hiredis1 bench soak chaos storm run stop clean
 
 all: build
@@ -316,6 +317,9 @@ clients:
 matrix: module
 	@SOMA_BUILD=$(BUILD) t/matrix/run $(MATRIX)
 	@SOMA_BUILD=$(BUILD) t/matrix/others
+
+agents: module
+	@SOMA_BUILD=$(BUILD) t/matrix/agents
 
 style:
 	@tools/style

@@ -3,42 +3,67 @@
  * Copyright (C) The ngx_soma authors
  *
  * Tools that a request brings.  A function or a custom tool is the client's
- * own: the model writes what it is to be called with, and that is all.  Any
- * other one is run by the provider.
+ * own: the model writes what it is to be called with, and that is all.  So are
+ * those of a namespace, and a few that the API describes to the model and the
+ * client runs.  Any other one is run by the provider.
  */
 
 
 #include "soma_openai.h"
 
 
+/* what the API tells the model of one that it describes is not in the request:
+ * at most so many tokens */
+#define SOMA_OPENAI_TOOL_TOKENS  2048
+
+
 /* one tool as it stands */
 typedef struct {
-    soma_str_t  type;
-    soma_str_t  more[SOMA_ASK_HOSTED_MAX];  /* objects that no function has */
-    unsigned    nmore;
-    unsigned    function;
+    soma_str_t         type;
+    soma_json_value_t  tools;       /* of a namespace */
+    soma_str_t         more[SOMA_ASK_HOSTED_MAX];   /* objects that no
+                                                       function has */
+    unsigned           nmore;
+    unsigned           function;
 } soma_tool_t;
 
 
+static int soma_openai_tool_list(soma_ask_t *ask, soma_arena_t *arena,
+    soma_json_value_t *value, unsigned *n, unsigned depth,
+    const char **error);
 static int soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
-    soma_json_value_t *tool, const char **error);
+    soma_json_value_t *tool, unsigned *n, unsigned depth,
+    const char **error);
 static int soma_openai_tool_read(soma_tool_t *t, soma_arena_t *arena,
     soma_json_value_t *tool, const char **error);
-static int soma_openai_tool_object(soma_str_t name);
+static int soma_openai_tool_in(const soma_str_t *names, soma_str_t name);
 
 
 int
 soma_openai_ask_tools(soma_ask_t *ask, soma_arena_t *arena,
     soma_json_value_t *value, const char **error)
 {
+    unsigned  n;
+
+    n = 0;
+    ask->nhosted = 0;
+    *error = "\"tools\" must be an array of objects, or null";
+
+    return soma_openai_tool_list(ask, arena, value, &n, 0, error);
+}
+
+
+/* n counts those of namespaces too; depth is 1 within one */
+
+static int
+soma_openai_tool_list(soma_ask_t *ask, soma_arena_t *arena,
+    soma_json_value_t *value, unsigned *n, unsigned depth,
+    const char **error)
+{
     int                rc;
-    unsigned           n;
     soma_str_t         name;
     soma_json_iter_t   it;
     soma_json_value_t  tool;
-
-    ask->nhosted = 0;
-    *error = "\"tools\" must be an array of objects, or null";
 
     if (value->type != SOMA_JSON_ARRAY
         || soma_json_first(&it, value->text) != SOMA_OK)
@@ -46,7 +71,7 @@ soma_openai_ask_tools(soma_ask_t *ask, soma_arena_t *arena,
         return SOMA_ERROR;
     }
 
-    for (n = 0; ; n++) {
+    for ( ;; ) {
         rc = soma_json_next(&it, &name, &tool);
 
         if (rc == SOMA_DONE) {
@@ -58,16 +83,26 @@ soma_openai_ask_tools(soma_ask_t *ask, soma_arena_t *arena,
             return SOMA_ERROR;
         }
 
-        if (n == SOMA_ASK_TOOLS_MAX) {
+        if ((*n)++ == SOMA_ASK_TOOLS_MAX) {
             *error = "there are more than 1024 \"tools\"";
             return SOMA_ERROR;
         }
 
-        if (soma_openai_tool(ask, arena, &tool, error) != SOMA_OK) {
+        if (soma_openai_tool(ask, arena, &tool, n, depth, error) != SOMA_OK) {
             return SOMA_ERROR;
         }
     }
 }
+
+
+/* run by the client, after a description that the API has of them */
+static const soma_str_t  soma_openai_tool_described[] = {
+    soma_string("local_shell"),
+    soma_string("apply_patch"),
+    soma_string("computer_use_preview"),
+    soma_string("computer"),
+    soma_str_null
+};
 
 
 /* objects that a function may have; any other is a tool of its own to some
@@ -92,7 +127,8 @@ static const soma_str_t  soma_openai_tool_objects[] = {
 
 static int
 soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
-    soma_json_value_t *tool, const char **error)
+    soma_json_value_t *tool, unsigned *n, unsigned depth,
+    const char **error)
 {
     int          rc;
     unsigned     i;
@@ -107,8 +143,18 @@ soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
         return SOMA_ERROR;
     }
 
-    if (t.type.len != 0 && !soma_str_is(t.type, "function")
-        && !soma_str_is(t.type, "custom"))
+    if (soma_str_is(t.type, "namespace") && depth == 0) {
+        *error = "a namespace in \"tools\" needs one \"tools\", an array";
+
+        if (soma_openai_tool_list(ask, arena, &t.tools, n, 1, error) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+    } else if (soma_openai_tool_in(soma_openai_tool_described, t.type)) {
+        ask->before += SOMA_OPENAI_TOOL_TOKENS;
+
+    } else if (t.type.len != 0 && !soma_str_is(t.type, "function")
+               && !soma_str_is(t.type, "custom"))
     {
         return soma_ask_hosted(ask, t.type, error);
     }
@@ -165,13 +211,26 @@ soma_openai_tool_read(soma_tool_t *t, soma_arena_t *arena,
             continue;
         }
 
+        if (soma_str_case_is(name, "tools")) {
+
+            if (t->tools.type != SOMA_JSON_NONE
+                || !soma_str_is(name, "tools"))
+            {
+                *error = "a tool in \"tools\" has \"tools\" twice";
+                return SOMA_ERROR;
+            }
+
+            t->tools = v;
+            continue;
+        }
+
         if (v.type != SOMA_JSON_OBJECT) {
             continue;
         }
 
         t->function |= soma_str_is(name, "function");
 
-        if (soma_openai_tool_object(name)) {
+        if (soma_openai_tool_in(soma_openai_tool_objects, name)) {
             continue;
         }
 
@@ -183,12 +242,12 @@ soma_openai_tool_read(soma_tool_t *t, soma_arena_t *arena,
 
 
 static int
-soma_openai_tool_object(soma_str_t name)
+soma_openai_tool_in(const soma_str_t *names, soma_str_t name)
 {
     size_t  i;
 
-    for (i = 0; soma_openai_tool_objects[i].len != 0; i++) {
-        if (soma_str_eq(name, soma_openai_tool_objects[i])) {
+    for (i = 0; names[i].len != 0; i++) {
+        if (soma_str_eq(name, names[i])) {
             return 1;
         }
     }

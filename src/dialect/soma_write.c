@@ -13,11 +13,14 @@ static int soma_write_others(const soma_inner_request_t *request,
     const char *why, soma_inner_loss_t *loss);
 
 
-/* members that change nothing but speed, price or what is logged, whoever's
- * they are */
+/* members that change nothing but speed, price or what is logged, and what a
+ * provider that has them may leave unread of a long history: whoever's they
+ * are */
 static const soma_str_t  soma_write_hints[] = {
     soma_string("prompt_cache_retention"),
     soma_string("prompt_cache_options"),
+    soma_string("context_management"),
+    soma_string("client_metadata"),
     soma_string("keep_alive"),
     soma_string("inference_geo"),
     soma_string("speed"),

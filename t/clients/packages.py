@@ -18,6 +18,7 @@ NODE = ('openai@7.59.0', '@anthropic-ai/sdk@1.15.0', '@google/genai@3.3.0',
         '@ai-sdk/google@4.0.121', '@ai-sdk/amazon-bedrock@5.0.101',
         'ai-sdk-ollama@4.3.0', '@ai-sdk/cohere@4.0.52',
         '@ai-sdk/openai-compatible@3.0.92')
+AGENTS = ('@anthropic-ai/claude-code@2.1.332', '@openai/codex@0.171.0')
 
 
 def installed(command, log):
@@ -64,21 +65,26 @@ def langchain_of(top):
     return python_of(top, 'langchain', LANGCHAIN)
 
 
-def modules_of(top):
-    """A folder of Node's modules with all of them, or None: see the log."""
-    node = os.path.join(top, 'node')
+def modules_of(top, name='node', wanted=NODE):
+    """A folder of Node's modules with all that is wanted, or None: see the
+    log in top."""
+    node = os.path.join(top, name)
     ready = os.path.join(node, 'ready')
-    want = '\n'.join(NODE)
+    want = '\n'.join(wanted)
     os.makedirs(node, exist_ok=True)
 
     if read(ready) == want:
         return node
 
     if not installed(['npm', 'install', '--silent', '--no-audit', '--no-fund',
-                      '--prefix', node, *NODE], top + '/log'):
+                      '--prefix', node, *wanted], top + '/log'):
         return None
 
     with open(ready, 'w') as f:
         f.write(want)
 
     return node
+
+
+def agents_of(top):
+    return modules_of(top, 'agents', AGENTS)

@@ -28,6 +28,10 @@ CITIES = [json.dumps({'city': c}, ensure_ascii=False)
 
 RETRY_AFTER = 7
 
+# tools of coding agents, and the member that is the command
+SHELLS = (('Bash', 'command'), ('exec_command', 'cmd'),
+          ('shell_command', 'command'))
+
 ERRORS = {'e400': 400, 'e429': 429, 'e500': 500, 'e503': 503}
 
 
@@ -74,6 +78,24 @@ class Said:
         return self.usage['out'] + self.usage['think']
 
 
+def coder(number, step, view):
+    """What a coding agent is told to do: a command, two side by side, and one
+    more, in the words of whichever tool of its own runs commands. Each tells
+    whether the one before it was run."""
+    name, member = next((n, m) for n, m in SHELLS
+                        if n in [t[0] for t in view.tools])
+    commands = (['echo one-%s > made.txt && echo wrote' % number],
+                ['cat made.txt', 'wc -c < made.txt'],
+                ['tr a-z A-Z < made.txt > big.txt; cat big.txt'])[step]
+
+    return ([('think', thought(number, step), signature(number, step))]
+            * (view.think and step == 0)
+            + [('text', HALF)] * (step == 1)
+            + [('call', name, json.dumps(dict({member: c}, **(
+                {'description': 'A step'} if name == 'Bash' else {}))))
+               for c in commands])
+
+
 def said(scenario, number, step, view):
     """view: what was asked, for what is said only if it was."""
     if scenario == 'tool' and step == 0:
@@ -99,6 +121,9 @@ def said(scenario, number, step, view):
         return Said(number, step, [('think', thought(number, step),
                               signature(number, step))] * view.think
                     + [('call', name, arguments)], 'tool_calls')
+
+    if scenario == 'coder' and step < 3:
+        return Said(number, step, coder(number, step, view), 'tool_calls')
 
     if scenario == 'json':
         return Said(number, step, [('text', JSON)])

@@ -198,7 +198,23 @@ test_policy_tools(void)
           "web_search " },
         { "[{\"type\":\"mcp\",\"headers\":{}},{\"type\":\"mcp\"}]", "mcp " },
         { "[{\"type\":\"code_interpreter\",\"container\":{}},"
-          "{\"type\":\"local_shell\"}]", "code_interpreter local_shell " },
+          "{\"type\":\"shell\"}]", "code_interpreter shell " },
+        { "[{\"type\":\"local_shell\"},{\"type\":\"apply_patch\"},"
+          "{\"type\":\"computer\"}]", "" },
+        { "[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":"
+          "\"function\",\"name\":\"f\"},{\"type\":\"custom\","
+          "\"name\":\"c\"}]}]", "" },
+        { "[{\"type\":\"namespace\",\"tools\":[{\"type\":\"mcp\"},"
+          "{\"googleSearch\":{}}]}]", "mcp googleSearch " },
+        { "[{\"type\":\"namespace\",\"tools\":[],\"urlContext\":{}}]",
+          "urlContext " },
+        { "[{\"type\":\"namespace\",\"tools\":[{\"type\":\"namespace\","
+          "\"tools\":[]}]}]", "namespace " },
+        { "[{\"type\":\"namespace\"}]", NULL },
+        { "[{\"type\":\"namespace\",\"tools\":{\"type\":\"mcp\"}}]", NULL },
+        { "[{\"type\":\"namespace\",\"tools\":[],\"tools\":[]}]", NULL },
+        { "[{\"type\":\"namespace\",\"tools\":[],\"Tools\":[]}]", NULL },
+        { "[{\"type\":\"namespace\",\"tools\":[7]}]", NULL },
         { "[{\"typ\\u0065\":\"web_\\u0073earch\"}]", "web_search " },
         { "[{\"type\":\"Function\"}]", "Function " },
         { "[{\"googleSearch\":{}}]", "googleSearch " },

@@ -30,7 +30,8 @@ class Messages(Dialect):
         return super().credential(headers, key)
 
     def path(self, path):
-        need(path == '/v1/messages', 'the path %s', path)
+        need(path in ('/v1/messages', '/v1/messages?beta=true'),
+             'the path %s', path)
 
     # what is asked
 
