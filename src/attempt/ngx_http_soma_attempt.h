@@ -161,6 +161,7 @@ typedef struct {
                                                    client does not get */
     ngx_http_soma_drain_t          *left;       /* NULL: the client waits */
     int64_t                         retry_after_ms;
+    soma_usage_t                    told;       /* by the answer's header */
     soma_fail_e                     fail;
     const char                     *reason;     /* of a failure; constant */
     ngx_str_t                       said;       /* by a 4xx, or empty */

@@ -258,6 +258,7 @@ ngx_http_soma_process_header(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_soma_header_line(ngx_http_soma_attempt_t *a)
 {
+    soma_str_t                      name, value;
     ngx_table_elt_t                *h;
     ngx_http_request_t             *r;
     ngx_http_upstream_t            *u;
@@ -311,6 +312,15 @@ ngx_http_soma_header_line(ngx_http_soma_attempt_t *a)
     }
 
     ngx_http_soma_retry_after(a, h);
+
+    if (a->dialect->usage_header) {
+        name.len = h->key.len;
+        name.data = h->lowcase_key;
+        value.len = h->value.len;
+        value.data = h->value.data;
+
+        a->dialect->usage_header(&a->told, name, value);
+    }
 
     if (ngx_http_soma_header_is(h, "content-encoding")) {
         a->encoding = h;

@@ -95,13 +95,20 @@ static void
 ngx_http_soma_outcome_answer(ngx_http_soma_ctx_t *ctx,
     soma_outcome_t *outcome)
 {
-    ngx_uint_t      exact;
-    soma_answer_t  *answer;
+    ngx_uint_t                exact;
+    soma_answer_t            *answer;
+    ngx_http_soma_attempt_t  *a;
 
+    a = ctx->attempt;
     answer = &ctx->answer;
 
     outcome->status = ctx->answered ? (int) ctx->status : 0;
     outcome->usage = answer->usage;
+
+    if (!answer->usage.known && a != NULL && a->told.known) {
+        outcome->usage = a->told;
+    }
+
     outcome->text_len = answer->text_len;
     outcome->sent = ngx_http_soma_outcome_sent(ctx);
     outcome->stream = answer->stream;

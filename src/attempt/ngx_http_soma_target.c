@@ -47,6 +47,12 @@ ngx_http_soma_target_next(ngx_http_soma_attempt_t *a)
         a->provider = ctx->model->provider;
         a->dialect = ctx->model->dialect;
 
+        /* words of a client's own, that this target takes elsewhere */
+
+        if (ctx->client->kin == a->dialect) {
+            a->dialect = ctx->client;
+        }
+
         if (ctx->plan.probing) {
 
             if (!ngx_http_soma_health_probe(ctx, ctx->model)) {
@@ -302,6 +308,7 @@ ngx_http_soma_target_reset(ngx_http_soma_attempt_t *a)
     a->peeked = 0;
     a->skipped = 0;
     a->retry_after_ms = 0;
+    ngx_memzero(&a->told, sizeof(soma_usage_t));
     a->fail = SOMA_FAIL_NONE;
     a->reason = NULL;
     a->said.len = 0;

@@ -65,6 +65,7 @@ const soma_dialect_t  soma_bedrock = {
     .write_request = soma_bedrock_write_request,
     .framing = SOMA_FRAMING_AWS,
     .body = soma_bedrock_body,
+    .usage_header = soma_bedrock_usage_header,
     .event = soma_bedrock_event,
     .part = soma_bedrock_part,
     .verdict = soma_bedrock_verdict,

@@ -63,6 +63,8 @@ int soma_bedrock_event(soma_answer_t *answer, soma_ask_t *ask,
     soma_sse_event_t *event);
 int soma_bedrock_part(soma_answer_t *answer, soma_ask_t *ask,
     soma_reader_t *reader, soma_sse_event_t *event);
+void soma_bedrock_usage_header(soma_usage_t *usage, soma_str_t name,
+    soma_str_t value);
 int soma_bedrock_body(soma_answer_t *answer, soma_reader_t *reader,
     const unsigned char *p, size_t len);
 soma_verdict_e soma_bedrock_verdict(soma_look_t *look);

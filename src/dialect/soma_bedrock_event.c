@@ -18,7 +18,6 @@ static void soma_bedrock_event_name(soma_bedrock_read_t *w,
     soma_str_t name);
 static void soma_bedrock_event_chunk(soma_bedrock_read_t *w,
     soma_str_t data);
-static int soma_bedrock_event_end(soma_bedrock_read_t *w);
 static void soma_bedrock_event_block(soma_bedrock_read_t *w);
 
 
@@ -160,7 +159,7 @@ soma_bedrock_event_chunk(soma_bedrock_read_t *w, soma_str_t data)
 }
 
 
-static int
+int
 soma_bedrock_event_end(soma_bedrock_read_t *w)
 {
     soma_answer_t  *answer;

@@ -135,6 +135,9 @@ void soma_bedrock_read_init(soma_bedrock_read_t *w, soma_answer_t *answer);
 void soma_bedrock_read(soma_bedrock_read_t *w, const unsigned char *p,
     size_t len);
 
+/* soma_bedrock_event.c: what an event that was read comes to, SOMA_EVENT_* */
+int soma_bedrock_event_end(soma_bedrock_read_t *w);
+
 /* soma_bedrock_usage.c: which count a member is, SOMA_BS_COUNT or 0; a count;
  * what all of them come to */
 unsigned soma_bedrock_usage_slot(soma_bedrock_read_t *w, unsigned place,

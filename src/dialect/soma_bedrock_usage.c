@@ -225,3 +225,65 @@ done:
     w->metrics = 0;
     w->proper = 1;
 }
+
+
+/* InvokeModel's, for models whose answers do not tell: each comes once, and
+ * the input is what the cache has nothing to do with */
+
+void
+soma_bedrock_usage_header(soma_usage_t *usage, soma_str_t name,
+    soma_str_t value)
+{
+    size_t    i;
+    int64_t   n;
+    int64_t  *field;
+
+    static const struct {
+        soma_str_t  name;
+        size_t      field;
+    } counts[] = {
+        { soma_string("input"), offsetof(soma_usage_t, input_tokens) },
+        { soma_string("output"), offsetof(soma_usage_t, output_tokens) },
+        { soma_string("cache-read-input"),
+          offsetof(soma_usage_t, cached_tokens) },
+        { soma_string("cache-write-input"),
+          offsetof(soma_usage_t, cache_write_tokens) }
+    };
+
+    static const soma_str_t  before = soma_string("x-amzn-bedrock-");
+    static const soma_str_t  after = soma_string("-token-count");
+
+    if (name.len <= before.len + after.len
+        || memcmp(name.data, before.data, before.len) != 0
+        || memcmp(name.data + name.len - after.len, after.data, after.len)
+           != 0
+        || soma_number_int(value, &n) != SOMA_OK || n < 0
+        || n > SOMA_BEDROCK_TOKENS_MAX)
+    {
+        return;
+    }
+
+    name.data += before.len;
+    name.len -= before.len + after.len;
+
+    for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+
+        if (!soma_str_eq(name, counts[i].name)) {
+            continue;
+        }
+
+        field = (int64_t *) ((unsigned char *) usage + counts[i].field);
+
+        if (i == 0) {
+            n += usage->cached_tokens + usage->cache_write_tokens;
+
+        } else if (i > 1) {
+            usage->input_tokens += n - *field;
+        }
+
+        *field = n;
+        usage->known |= (i < 2);
+
+        return;
+    }
+}

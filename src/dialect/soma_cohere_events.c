@@ -88,7 +88,7 @@ soma_cohere_events_event(soma_cohere_events_t *answer, soma_str_t data)
     }
 
     if (soma_str_is(type, "tool-plan-delta")) {
-        return soma_cohere_events_words(events, SOMA_INNER_TEXT,
+        return soma_cohere_events_words(events, SOMA_INNER_REASONING,
                                         SOMA_EVENTS_NO_KEY,
                                         soma_events_inside(message,
                                                            "tool_plan"));
@@ -167,7 +167,8 @@ soma_cohere_events_error(soma_events_t *events, soma_str_t text)
 }
 
 
-/* the plan is what is said before the calls */
+/* the plan is what the model thinks before the calls: "chain-of-thought style",
+ * says Cohere's reference, and not for who asked */
 
 static int
 soma_cohere_events_message(soma_cohere_events_t *answer, soma_str_t message)
@@ -187,7 +188,8 @@ soma_cohere_events_message(soma_cohere_events_t *answer, soma_str_t message)
         return SOMA_ERROR;
     }
 
-    if (soma_cohere_events_words(events, SOMA_INNER_TEXT, SOMA_EVENTS_NO_KEY,
+    if (soma_cohere_events_words(events, SOMA_INNER_REASONING,
+                                 SOMA_EVENTS_NO_KEY,
                                  soma_events_inside(message, "tool_plan"))
         != SOMA_OK)
     {

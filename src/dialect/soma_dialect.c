@@ -32,6 +32,7 @@ static const soma_dialect_t  *soma_dialects[] = {
     &soma_anthropic,
     &soma_ollama,
     &soma_gemini,
+    &soma_gemini_raw,
     &soma_bedrock,
     &soma_cohere,
     &soma_echo
@@ -180,7 +181,8 @@ soma_dialect_same(const soma_dialect_t *client, const soma_dialect_t *target,
     soma_api_e api)
 {
     return client == target
-           || (target->kin == client && target->kin_apis >> api & 1);
+           || (target->kin == client && target->kin_apis >> api & 1)
+           || (client->kin == target && client->kin_apis >> api & 1);
 }
 
 

@@ -372,8 +372,9 @@ typedef struct soma_dialect_s  soma_dialect_t;
 struct soma_dialect_s {
     soma_str_t                name;
 
-    /* the dialect whose clients it passes the bytes of too, where they come to
-     * one of those APIs (bits 1 << soma_api_e); NULL: itself alone */
+    /* the dialect whose clients a target passes the bytes of too, where they
+     * come to one of those APIs (bits 1 << soma_api_e), or, of a client's half
+     * alone, whose targets pass its bytes; NULL: itself alone */
     const soma_dialect_t     *kin;
     unsigned                  kin_apis;
 
@@ -566,6 +567,11 @@ struct soma_dialect_s {
                                 soma_reader_t *reader,
                                 const unsigned char *p, size_t len);
 
+    /* a header line of the answer, its name in small letters, that may tell
+     * what holds where the body says nothing; NULL: none does */
+    void                    (*usage_header)(soma_usage_t *usage,
+                                soma_str_t name, soma_str_t value);
+
     /* one streamed event that lies whole: SOMA_EVENT_* */
     int                     (*event)(soma_answer_t *answer, soma_ask_t *ask,
                                 soma_sse_event_t *event);
@@ -614,6 +620,7 @@ extern const soma_dialect_t  soma_openai_responses;
 extern const soma_dialect_t  soma_anthropic;
 extern const soma_dialect_t  soma_ollama;
 extern const soma_dialect_t  soma_gemini;
+extern const soma_dialect_t  soma_gemini_raw;
 extern const soma_dialect_t  soma_bedrock;
 extern const soma_dialect_t  soma_cohere;
 extern const soma_dialect_t  soma_echo;

@@ -487,7 +487,9 @@ soma_events_emit(soma_events_t *events, soma_inner_event_t *event)
         return SOMA_OK;
     }
 
-    if ((!events->started && soma_events_start(events) != SOMA_OK)
+    if ((event->raw.len != 0
+         && soma_inner_flat(events->arena, &event->raw) != SOMA_OK)
+        || (!events->started && soma_events_start(events) != SOMA_OK)
         || events->sink(events->data, event) != SOMA_OK)
     {
         events->over = 1;

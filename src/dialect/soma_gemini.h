@@ -54,6 +54,10 @@ void soma_gemini_count(soma_out_t *out, const soma_ask_t *ask,
     int64_t tokens);
 
 int soma_gemini_surface(soma_url_t *url, soma_arena_t *arena);
+
+/* the same of a list that ends with an empty path */
+int soma_gemini_surface_of(soma_url_t *url, soma_arena_t *arena,
+    const soma_surface_t *surface);
 soma_str_t soma_gemini_path(soma_arena_t *arena,
     const soma_inner_request_t *request);
 soma_str_t soma_gemini_splice_path(soma_arena_t *arena,

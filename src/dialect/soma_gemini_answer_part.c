@@ -219,6 +219,10 @@ soma_gemini_answer_call(soma_gemini_answer_t *answer,
         return SOMA_DECLINED;
     }
 
+    if (soma_inner_flat(answer->arena, &text) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
     soma_pieces_cstr(parts, ",\"args\":");
     soma_pieces_put(parts, text.data, text.len);
     soma_pieces_char(parts, '}');

@@ -31,7 +31,7 @@ soma_gemini_splice(soma_ask_t *ask, soma_str_t model, soma_arena_t *arena,
     int64_t     n;
     soma_str_t  named;
 
-    if (ask->scan == NULL || ask->api == SOMA_API_INVOKE) {
+    if (ask->scan == NULL) {
         return SOMA_OK;
     }
 

@@ -7,7 +7,7 @@
  *
  *     /v1beta/models/MODEL:generateContent
  *     /v1beta/tunedModels/MODEL:streamGenerateContent
- *     /v1/projects/P/locations/L/publishers/google/models/MODEL:rawPredict
+ *     /v1/projects/P/locations/L/publishers/google/models/MODEL:countTokens
  */
 
 
@@ -30,10 +30,7 @@ static const soma_surface_t  soma_gemini_surfaces[] = {
       SOMA_BODY_JSON, SOMA_STREAM_NEVER, SOMA_GEMINI_ONE },
     { soma_string(":batchEmbedContents"), SOMA_POST, SOMA_API_EMBEDDINGS,
       SOMA_BODY_JSON, SOMA_STREAM_NEVER, SOMA_GEMINI_BATCH },
-    { soma_string(":rawPredict"), SOMA_POST, SOMA_API_INVOKE,
-      SOMA_BODY_JSON, SOMA_STREAM_NEVER, 0 },
-    { soma_string(":streamRawPredict"), SOMA_POST, SOMA_API_INVOKE,
-      SOMA_BODY_JSON, SOMA_STREAM_ALWAYS, 0 }
+    { soma_str_null, 0, 0, 0, 0, 0 }
 };
 
 
@@ -45,10 +42,16 @@ static soma_str_t soma_gemini_surface_name(soma_arena_t *arena,
 int
 soma_gemini_surface(soma_url_t *url, soma_arena_t *arena)
 {
-    int                    rc;
-    size_t                 i, n;
-    soma_str_t             below, rest;
-    const soma_surface_t  *surface;
+    return soma_gemini_surface_of(url, arena, soma_gemini_surfaces);
+}
+
+
+int
+soma_gemini_surface_of(soma_url_t *url, soma_arena_t *arena,
+    const soma_surface_t *surface)
+{
+    int         rc;
+    soma_str_t  below, rest;
 
     below = soma_dialect_below(url->path, "/models/");
 
@@ -64,10 +67,8 @@ soma_gemini_surface(soma_url_t *url, soma_arena_t *arena)
 
     below.data++;
     below.len--;
-    n = sizeof(soma_gemini_surfaces) / sizeof(soma_surface_t);
 
-    for (i = 0; i < n; i++) {
-        surface = &soma_gemini_surfaces[i];
+    for ( /* void */ ; surface->path.len != 0; surface++) {
 
         if (below.len <= surface->path.len) {
             continue;

@@ -338,6 +338,34 @@ soma_inner_effort_name(soma_inner_effort_e effort)
 
 
 int
+soma_inner_flat(soma_arena_t *arena, soma_str_t *raw)
+{
+    size_t          i;
+    unsigned char  *p;
+
+    if (memchr(raw->data, '\n', raw->len) == NULL
+        && memchr(raw->data, '\r', raw->len) == NULL)
+    {
+        return SOMA_OK;
+    }
+
+    p = arena->alloc(arena->data, raw->len);
+    if (p == NULL) {
+        return SOMA_ERROR;
+    }
+
+    for (i = 0; i < raw->len; i++) {
+        p[i] = (raw->data[i] == '\n' || raw->data[i] == '\r')
+               ? ' ' : raw->data[i];
+    }
+
+    raw->data = p;
+
+    return SOMA_OK;
+}
+
+
+int
 soma_inner_object(soma_str_t text)
 {
     int          object;

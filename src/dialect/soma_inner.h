@@ -504,6 +504,10 @@ int soma_inner_is_text(soma_str_t text);
  * call come as texts, which nobody has checked */
 int soma_inner_object(soma_str_t text);
 
+/* JSON without line ends, which would end a line of a stream too; in a string
+ * of JSON there is none.  It is copied if it has one: SOMA_OK, or SOMA_ERROR */
+int soma_inner_flat(soma_arena_t *arena, soma_str_t *raw);
+
 /* whether a text has nothing but blanks in it, escaped ones among them */
 int soma_inner_blank(soma_str_t text);
 

@@ -17,8 +17,6 @@ static int soma_ollama_answer_id(soma_ollama_answer_t *answer,
     soma_ollama_open_t *open, soma_str_t *id);
 static int soma_ollama_answer_arguments(soma_ollama_answer_t *answer,
     soma_ollama_open_t *open, soma_str_t *raw);
-static int soma_ollama_answer_flat(soma_ollama_answer_t *answer,
-    soma_str_t *raw);
 
 
 int
@@ -124,36 +122,6 @@ soma_ollama_answer_arguments(soma_ollama_answer_t *answer,
         return SOMA_DECLINED;
     }
 
-    /* what is laid out over several lines would be several lines of a stream;
-     * in a string there is no such byte */
-
-    if (memchr(raw->data, '\n', raw->len) != NULL
-        || memchr(raw->data, '\r', raw->len) != NULL)
-    {
-        return soma_ollama_answer_flat(answer, raw);
-    }
-
-    return SOMA_OK;
+    return soma_inner_flat(answer->arena, raw);
 }
 
-
-static int
-soma_ollama_answer_flat(soma_ollama_answer_t *answer, soma_str_t *raw)
-{
-    size_t          i;
-    unsigned char  *p;
-
-    p = answer->arena->alloc(answer->arena->data, raw->len);
-    if (p == NULL) {
-        return SOMA_ERROR;
-    }
-
-    for (i = 0; i < raw->len; i++) {
-        p[i] = (raw->data[i] == '\n' || raw->data[i] == '\r')
-               ? ' ' : raw->data[i];
-    }
-
-    raw->data = p;
-
-    return SOMA_OK;
-}

@@ -146,7 +146,9 @@ soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
     if (soma_str_is(t.type, "namespace") && depth == 0) {
         *error = "a namespace in \"tools\" needs one \"tools\", an array";
 
-        if (soma_openai_tool_list(ask, arena, &t.tools, n, 1, error) != SOMA_OK) {
+        rc = soma_openai_tool_list(ask, arena, &t.tools, n, 1, error);
+
+        if (rc != SOMA_OK) {
             return SOMA_ERROR;
         }
 

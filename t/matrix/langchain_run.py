@@ -11,6 +11,8 @@ import traceback
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+from dialects.base import stable
+
 MODEL_TIMEOUT = 20      # seconds
 AT_ONCE = 3             # conversations
 BUDGET = 2048           # tokens of reasoning
@@ -218,6 +220,7 @@ def agent(c):
     same('text', c.ask().text, w['said']['text'])
     got = c.notes()
     same('requests', len(got), 3)
+    stable([n['body'] for n in got])
 
     for name in ('get_weather', 'get_time'):
         need('RESULT 0 of ' + name in got[2]['body'], 'a result is not in',

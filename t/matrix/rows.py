@@ -5,6 +5,7 @@ import json
 
 from clients import Failed
 from dialects import DIALECTS, PDF, PNG, reread
+from dialects.base import stable
 from said import (ARGUMENTS, CITIES, ERRORS, HALF, JSON, REFUSAL,
                   RETRY_AFTER, STOP, TEXT, TOLD, said, thought)
 
@@ -226,6 +227,7 @@ def reason(c):
         c.client.results([(r.calls[0], 'RESULT %d' % step)])
 
     answered(c, c.ask(), level, 2)
+    stable([n['body'] for n in c.notes()])
 
 
 def stop(c):

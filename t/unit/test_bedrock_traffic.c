@@ -8,6 +8,8 @@
  */
 
 
+#include <ctype.h>
+
 #include <yyjson.h>
 
 #include "soma_base64.h"
@@ -15,7 +17,7 @@
 
 
 static soma_arena_t  *arena;
-static int            usages, words, thoughts, calls;
+static int            usages, words, thoughts, calls, headers;
 
 
 static soma_str_t
@@ -366,6 +368,57 @@ asked(const char *id, yyjson_val *root)
 }
 
 
+/* counts that stand in the header: of models whose answers have none, and the
+ * same ones where they have them */
+
+static void
+headed(const char *id, yyjson_val *root, soma_answer_t *answer)
+{
+    size_t         i, n, k;
+    soma_str_t     name;
+    yyjson_val    *pair;
+    soma_usage_t   told;
+    unsigned char  small[128];
+
+    memset(&told, 0, sizeof(told));
+
+    yyjson_arr_foreach(yyjson_ptr_get(root, "/response/headers"), i, n, pair) {
+        name = string(yyjson_arr_get_first(pair));
+
+        if (!soma_ok(name.len <= sizeof(small), "%s: a name", id)) {
+            return;
+        }
+
+        for (k = 0; k < name.len; k++) {
+            small[k] = (unsigned char) tolower(name.data[k]);
+        }
+
+        name.data = small;
+        soma_bedrock.usage_header(&told, name,
+                                  string(yyjson_arr_get_last(pair)));
+    }
+
+    if (!told.known) {
+        return;
+    }
+
+    if (!answer->usage.known) {
+        headers++;
+        soma_ok(told.input_tokens > 0 && told.output_tokens >= 0,
+                "%s: its header alone tells", id);
+        return;
+    }
+
+    soma_is_int(told.input_tokens, answer->usage.input_tokens,
+                "%s: its header tells the same input", id);
+
+    if (answer->usage.output_tokens != 0) {
+        soma_is_int(told.output_tokens, answer->usage.output_tokens,
+                    "%s: and the same output", id);
+    }
+}
+
+
 static void
 test_exchange(yyjson_val *root)
 {
@@ -412,6 +465,8 @@ test_exchange(yyjson_val *root)
 
     metered(body, stream, &ask, body.len, &one);
     check(id, root, stream, &one);
+
+    headed(id, root, &one);
 
     metered(body, stream, &ask, 1, &two);
     soma_ok(same(&one, &two), "%s: the same in pieces", id);
@@ -525,6 +580,7 @@ main(void)
     soma_ok(lines("t/traffic/bedrock.jsonl", test_exchange) >= 90,
             "traffic was read");
     soma_ok(usages >= 60, "%d usages", usages);
+    soma_is_int(headers, 5, "usages of headers alone");
     soma_ok(words > 60 && thoughts > 10 && calls > 8,
             "%d texts, %d thoughts, %d calls", words, thoughts, calls);
     soma_ok(lines("t/traffic/bedrock_requests.jsonl", test_request) >= 20,

@@ -194,9 +194,9 @@ test_streams(void)
               "\"content\":{\"thinking\":\"hm\"}}}")
         EVENT("content-end", ",\"index\":0")
         EVENT("content-start", ",\"index\":1,\"delta\":{\"message\":{"
-              "\"content\":{\"type\":\"text\",\"text\":\"\"}}}")
+              "\"content\":{\"type\":\"thinking\",\"thinking\":\"\"}}}")
         EVENT("content-delta", ",\"index\":1,\"delta\":{\"message\":{"
-              "\"content\":{\"text\":\"I \\ud83e\\udd8a\"}}}")
+              "\"content\":{\"thinking\":\"I \\ud83e\\udd8a\"}}}")
         EVENT("content-end", ",\"index\":1")
         EVENT("tool-call-start", ",\"index\":0,\"delta\":{\"message\":{"
               "\"tool_calls\":{\"id\":\"c\",\"type\":\"function\","

@@ -89,7 +89,9 @@ test_surface(void)
             continue;
         }
 
-        soma_ok(soma_dialect_client(&url, arena) == &soma_gemini,
+        soma_ok(soma_dialect_client(&url, arena)
+                == (cases[i].api == SOMA_API_INVOKE ? &soma_gemini_raw
+                                                    : &soma_gemini),
                 "Google's: %s", cases[i].path);
         soma_is_int(url.surface->api, cases[i].api, "its API");
         soma_is_int(url.surface->stream, cases[i].stream, "its stream");

@@ -578,5 +578,8 @@ main(void)
     soma_ok(test_file("t/traffic/ollama.jsonl", "ollama/chat", &soma_ollama)
             > 1, "Ollama's chats");
 
+    soma_ok(test_file("t/traffic/cohere.jsonl", "v2/chat", &soma_cohere)
+            > 15, "and Cohere's");
+
     return soma_done();
 }

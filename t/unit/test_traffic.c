@@ -685,6 +685,9 @@ main(void)
     test_traffic("t/traffic/anthropic.jsonl", &soma_anthropic);
     soma_ok(tally.exchanges > 50 && tally.dropped == 0, "and Anthropic's");
 
+    test_traffic("t/traffic/cohere.jsonl", &soma_cohere);
+    soma_ok(tally.exchanges == 30 && tally.dropped == 0, "and Cohere's");
+
     test_traffic("t/traffic/gemini.jsonl", &soma_gemini);
     soma_ok(tally.exchanges > 80 && tally.dropped == 0, "and Google's");
 

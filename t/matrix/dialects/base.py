@@ -252,3 +252,27 @@ def without(value, names):
         return [without(v, names) for v in value]
 
     return value
+
+
+def stable(bodies):
+    """A provider's prompt cache goes by the bytes of what is before: what was
+    asked is asked again, and something after it."""
+    before = None
+
+    for body in map(json.loads, bodies):
+        turns, rest = [], []
+
+        for name, value in body.items():
+            if name in ('messages', 'input', 'contents'):
+                turns = [json.dumps(t) for t in value]
+            elif name in ('system', 'systemInstruction', 'instructions',
+                          'tools', 'toolConfig'):
+                rest.append((name, json.dumps(value)))
+
+        if before is not None:
+            assert rest == before[1], 'what precedes the turns has changed'
+            assert turns[:len(before[0])] == before[0], (
+                'the turns have changed: %s, then %s' % (
+                    before[0], turns))[:900]
+
+        before = turns, rest

@@ -79,6 +79,24 @@ function conversation(c, scenario, number, more) {
 }
 
 
+// a provider's prompt cache goes by the bytes: what was asked is asked again
+function stable(bodies) {
+    bodies.map((b) => JSON.parse(b)).reduce((before, b) => {
+        const turns = (x) => x.messages || x.input || x.contents;
+        const rest = (x) => JSON.stringify([x.system || x.systemInstruction
+                                            || x.instructions,
+                                            x.tools || x.toolConfig]);
+
+        need(JSON.stringify(turns(b).slice(0, turns(before).length))
+             === JSON.stringify(turns(before)), 'its turns have changed:',
+             turns(before), turns(b));
+        need(rest(b) === rest(before), 'what precedes them has changed');
+
+        return b;
+    });
+}
+
+
 const rows = {
 
     async image(c, number, stream) {
@@ -116,6 +134,7 @@ const rows = {
 
         const got = await notes(number);
         same('requests', got.length, 3);
+        stable(got.map((x) => x.body));
 
         for (const name of ['get_weather', 'get_time']) {
             need(got[2].body.includes(`RESULT of ${name}`),
