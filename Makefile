@@ -317,6 +317,7 @@ clients:
 matrix: module
 	@SOMA_BUILD=$(BUILD) t/matrix/run $(MATRIX)
 	@SOMA_BUILD=$(BUILD) t/matrix/others
+	@SOMA_BUILD=$(BUILD) t/matrix/recorded
 
 agents: module
 	@SOMA_BUILD=$(BUILD) t/matrix/agents

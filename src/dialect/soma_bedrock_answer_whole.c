@@ -121,23 +121,25 @@ soma_bedrock_answer_thought(soma_pieces_t *out, soma_bedrock_open_t *open)
 }
 
 
+/* a client that did not ask for citations looks for words where they always
+ * are: what they cite follows them */
+
 static void
 soma_bedrock_answer_words(soma_pieces_t *out, soma_bedrock_open_t *open)
 {
     soma_str_t  cites;
 
+    soma_pieces_char(out, '{');
+    soma_bedrock_answer_quoted(out, "text", &open->text);
+    soma_pieces_char(out, '}');
+
     if (open->cites.len == 0
         || soma_pieces_whole(&open->cites, &cites) != SOMA_OK)
     {
-        soma_pieces_char(out, '{');
-        soma_bedrock_answer_quoted(out, "text", &open->text);
-        soma_pieces_char(out, '}');
         return;
     }
 
-    soma_pieces_cstr(out, "{\"citationsContent\":{\"content\":[{");
-    soma_bedrock_answer_quoted(out, "text", &open->text);
-    soma_pieces_cstr(out, "}],\"citations\":[");
+    soma_pieces_cstr(out, ",{\"citationsContent\":{\"citations\":[");
     soma_pieces_put(out, cites.data + 1, cites.len - 1);
     soma_pieces_cstr(out, "]}}");
 }

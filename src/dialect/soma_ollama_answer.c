@@ -21,8 +21,6 @@ static soma_ollama_open_t *soma_ollama_answer_open(
     soma_ollama_answer_t *answer, const soma_inner_event_t *event);
 static int soma_ollama_answer_delta(soma_ollama_answer_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
-static void soma_ollama_answer_media(soma_ollama_answer_t *answer,
-    soma_pieces_t *out, const soma_inner_event_t *event);
 static void soma_ollama_answer_signed(soma_ollama_answer_t *answer,
     const soma_inner_event_t *event);
 static void soma_ollama_answer_probs(soma_ollama_answer_t *answer,
@@ -70,7 +68,6 @@ soma_ollama_answer_write(soma_ollama_answer_t *answer, soma_pieces_t *out,
         answer->ready = 1;
         soma_pieces_init(&answer->content, answer->arena);
         soma_pieces_init(&answer->thinking, answer->arena);
-        soma_pieces_init(&answer->images, answer->arena);
         soma_pieces_init(&answer->list, answer->arena);
         soma_pieces_init(&answer->probs, answer->arena);
     }
@@ -93,10 +90,6 @@ soma_ollama_answer_write(soma_ollama_answer_t *answer, soma_pieces_t *out,
 
     case SOMA_INNER_SIGNATURE:
         soma_ollama_answer_signed(answer, event);
-        break;
-
-    case SOMA_INNER_MEDIA:
-        soma_ollama_answer_media(answer, out, event);
         break;
 
     case SOMA_INNER_PROBS:
@@ -277,31 +270,6 @@ soma_ollama_answer_delta(soma_ollama_answer_t *answer, soma_pieces_t *out,
     }
 
     return SOMA_OK;
-}
-
-
-static void
-soma_ollama_answer_media(soma_ollama_answer_t *answer, soma_pieces_t *out,
-    const soma_inner_event_t *event)
-{
-    soma_ollama_open_t  *open;
-
-    open = soma_ollama_answer_open(answer, event);
-
-    if (open == NULL || open->kind != SOMA_INNER_IMAGE
-        || event->text.len == 0)
-    {
-        return;
-    }
-
-    soma_pieces_cstr(&answer->images, answer->images.len != 0 ? ",\"" : "\"");
-    soma_pieces_put(&answer->images, event->text.data, event->text.len);
-    soma_pieces_char(&answer->images, '"');
-
-    if (answer->stream) {
-        soma_ollama_answer_line(answer, out);
-        soma_ollama_answer_line_end(out);
-    }
 }
 
 
@@ -523,7 +491,6 @@ soma_ollama_answer_line(soma_ollama_answer_t *answer, soma_pieces_t *out)
 
     soma_pieces_reset(&answer->content);
     soma_pieces_reset(&answer->thinking);
-    soma_pieces_reset(&answer->images);
     soma_pieces_reset(&answer->list);
     soma_pieces_reset(&answer->probs);
 }
@@ -542,12 +509,6 @@ soma_ollama_answer_message(soma_ollama_answer_t *answer, soma_pieces_t *out)
     soma_pieces_cstr(out, ",\"message\":{\"role\":\"assistant\"");
     soma_ollama_answer_words(out, "content", &answer->content, 1);
     soma_ollama_answer_words(out, "thinking", &answer->thinking, 0);
-
-    if (answer->images.len != 0) {
-        soma_pieces_cstr(out, ",\"images\":[");
-        soma_pieces_join(out, &answer->images);
-        soma_pieces_char(out, ']');
-    }
 
     if (answer->list.len != 0) {
         soma_pieces_cstr(out, ",\"tool_calls\":[");

@@ -62,7 +62,6 @@ typedef struct {
     int64_t               began;        /* ns, when the model began */
     soma_pieces_t         content;      /* of a whole answer */
     soma_pieces_t         thinking;
-    soma_pieces_t         images;
     soma_pieces_t         list;         /* of its calls */
     soma_pieces_t         probs;
     soma_usage_t          usage;

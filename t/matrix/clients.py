@@ -182,6 +182,8 @@ class Chat(Client):
         r.refusal = m.refusal or ''
         r.think = getattr(m, 'reasoning_content', None) or ''
         r.calls = [(c.id, c.function.name, c.function.arguments)
+                   if c.type == 'function'
+                   else (c.id, c.custom.name, c.custom.input)
                    for c in m.tool_calls or []]
 
     def whole(self, r):
@@ -677,8 +679,9 @@ class Converse(Client):
         for e in self.c.converse_stream(**self.request())['stream']:
             if 'contentBlockStart' in e:
                 s = e['contentBlockStart']
-                blocks[s['contentBlockIndex']] = {'toolUse': dict(
-                    s['start']['toolUse'], input='')}
+                if 'toolUse' in s['start']:
+                    blocks[s['contentBlockIndex']] = {'toolUse': dict(
+                        s['start']['toolUse'], input='')}
             elif 'contentBlockDelta' in e:
                 d = e['contentBlockDelta']
                 r.text += d['delta'].get('text', '')
@@ -705,9 +708,9 @@ class Converse(Client):
             blocks.setdefault(i, {'text': ''})['text'] += d['text']
         elif 'toolUse' in d:
             blocks[i]['toolUse']['input'] += d['toolUse']['input']
-        elif 'redactedContent' in d['reasoningContent']:
+        elif 'redactedContent' in d.get('reasoningContent', ()):
             blocks[i] = {'reasoningContent': d['reasoningContent']}
-        else:
+        elif 'reasoningContent' in d:
             text = blocks.setdefault(i, {'reasoningContent': {
                 'reasoningText': {'text': ''}}})['reasoningContent'][
                     'reasoningText']

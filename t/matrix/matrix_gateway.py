@@ -123,10 +123,10 @@ def free_port():
 
 class Gateway:
     """ways: names of the clients, each of which has targets of its own to
-    see fail; tls: HTTP/2 too, at tls_port."""
+    see fail; tls: HTTP/2 too, at tls_port; more: lines of configuration."""
 
     def __init__(self, targets, mock, asan=False, ways=NAMES, tls=False,
-                 name='nginx'):
+                 name='nginx', more=()):
         self.port, self.tls_port = free_port(), free_port()
         self.dir = os.path.join(ROOT, name)
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -144,7 +144,8 @@ class Gateway:
                 'build': BUILD + '/asan' * asan,
                 'user': 'user root;' if os.getuid() == 0 else '',
                 'providers': '\n    '.join(
-                    provider(t, mock, ways) for t in targets),
+                    [provider(t, mock, ways) for t in targets]
+                    + list(more)),
                 'digest': hashlib.sha256(KEY.encode()).hexdigest(),
                 'tls': TLS % self.tls_port if tls else '',
                 'port': self.port})
