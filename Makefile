@@ -318,6 +318,7 @@ matrix: module
 	@SOMA_BUILD=$(BUILD) t/matrix/run $(MATRIX)
 	@SOMA_BUILD=$(BUILD) t/matrix/others
 	@SOMA_BUILD=$(BUILD) t/matrix/recorded
+	@SOMA_BUILD=$(BUILD) t/matrix/big
 
 agents: module
 	@SOMA_BUILD=$(BUILD) t/matrix/agents
