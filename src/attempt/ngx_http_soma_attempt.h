@@ -271,6 +271,10 @@ ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
  * _request(): its body, and the path below its endpoint.  NGX_DECLINED: it
  * cannot be said there, ctx->error says why if no other target is left.
  */
+/* what keeps signatures for this client, for the request's life */
+ngx_int_t ngx_http_soma_seals_store(ngx_http_soma_ctx_t *ctx,
+    const soma_seal_store_t **store);
+
 ngx_int_t ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a);
 
 /* ngx_http_soma_translate_loss.c: NGX_OK or NGX_ERROR; the others are always

@@ -242,6 +242,10 @@ ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx, const char **error)
         return NGX_ERROR;
     }
 
+    if (ngx_http_soma_seals_store(ctx, &inner->seals) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     rc = ctx->client->read_request(inner, &ctx->ask, &ctx->arena, ctx->body,
                                    error);
 

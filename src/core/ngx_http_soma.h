@@ -246,6 +246,7 @@ typedef struct {
     void                           *usage;
     void                           *jwt;
     void                           *locks;      /* of training */
+    void                           *seals;      /* NULL: none was kept yet */
 } ngx_http_soma_zone_t;
 
 

@@ -32,6 +32,8 @@ static void soma_cohere_answer_message(soma_cohere_answer_t *answer,
     soma_pieces_t *out);
 static void soma_cohere_answer_carry(soma_cohere_answer_t *answer,
     soma_cohere_open_t *open);
+static int soma_cohere_answer_id(soma_cohere_answer_t *answer,
+    soma_cohere_open_t *open, soma_str_t *id);
 static void soma_cohere_answer_call(soma_cohere_answer_t *answer,
     soma_pieces_t *out, soma_cohere_open_t *open);
 static void soma_cohere_answer_finish(soma_cohere_answer_t *answer,
@@ -267,10 +269,9 @@ soma_cohere_answer_keep(soma_cohere_open_t *open,
         if ((open->kind == SOMA_INNER_CALL
              || open->kind == SOMA_INNER_REASONING)
             && open->seal.len == 0
-            && (event->text.len + event->opaque.len) * 4 / 3
-               + event->maker.len + open->id.len < SOMA_COHERE_SEAL_MAX)
+            && event->text.len + event->opaque.len < SOMA_COHERE_SEAL_MAX)
         {
-            soma_seal_put_base64(&open->seal, event, 1);
+            soma_seal_put(&open->seal, event);
         }
 
         break;
@@ -403,35 +404,66 @@ soma_cohere_answer_carry(soma_cohere_answer_t *answer,
 }
 
 
+/* with its own signature, or with that of the reasoning before it */
+
+static int
+soma_cohere_answer_id(soma_cohere_answer_t *answer, soma_cohere_open_t *open,
+    soma_str_t *id)
+{
+    soma_str_t     envelope;
+    const char    *mark;
+    soma_pieces_t  whole;
+
+    *id = open->id;
+
+    if (open->seal.len == 0 && answer->carried.len == 0) {
+        return SOMA_OK;
+    }
+
+    mark = SOMA_SEAL_BEFORE;
+    envelope = answer->carried;
+
+    if (open->seal.len != 0) {
+        mark = SOMA_SEAL_OWN;
+
+        if (soma_pieces_whole(&open->seal, &envelope) != SOMA_OK) {
+            return SOMA_ERROR;
+        }
+
+    } else {
+        answer->carried = (soma_str_t) soma_str_null;
+    }
+
+    if (open->id.len + SOMA_COHERE_ID_ROOM >= SOMA_INNER_ID_MAX) {
+        return SOMA_OK;
+    }
+
+    soma_pieces_init(&whole, answer->arena);
+    soma_pieces_put(&whole, open->id.data, open->id.len);
+    soma_pieces_cstr(&whole, mark);
+
+    if (soma_seal_put_id(&whole, envelope, answer->seals, SOMA_INNER_ID_MAX
+                         - SOMA_COHERE_ID_ROOM - open->id.len)
+        != SOMA_OK)
+    {
+        return SOMA_OK;
+    }
+
+    return soma_pieces_whole(&whole, id);
+}
+
+
 /* up to its arguments */
 
 static void
 soma_cohere_answer_call(soma_cohere_answer_t *answer, soma_pieces_t *out,
     soma_cohere_open_t *open)
 {
-    soma_str_t     id;
-    soma_pieces_t  whole;
+    soma_str_t  id;
 
-    id = open->id;
-
-    if (open->seal.len != 0 || answer->carried.len != 0) {
-        soma_pieces_init(&whole, out->arena);
-        soma_pieces_put(&whole, id.data, id.len);
-
-        if (open->seal.len != 0) {
-            soma_pieces_cstr(&whole, SOMA_SEAL_OWN);
-            soma_pieces_join(&whole, &open->seal);
-
-        } else {
-            soma_pieces_cstr(&whole, SOMA_SEAL_BEFORE);
-            soma_pieces_str(&whole, answer->carried);
-            answer->carried = (soma_str_t) soma_str_null;
-        }
-
-        if (soma_pieces_whole(&whole, &id) != SOMA_OK) {
-            out->failed = 1;
-            return;
-        }
+    if (soma_cohere_answer_id(answer, open, &id) != SOMA_OK) {
+        out->failed = 1;
+        return;
     }
 
     soma_pieces_char(out, '{');

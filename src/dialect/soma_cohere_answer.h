@@ -19,8 +19,9 @@
  * dialect has one block at a time */
 #define SOMA_COHERE_HELD_MAX  (4 * 1024 * 1024)
 
-/* bytes of a signature that goes into a call's id; a longer one is lost */
-#define SOMA_COHERE_SEAL_MAX  (SOMA_INNER_ID_MAX - 128)
+/* a longer signature is lost */
+#define SOMA_COHERE_SEAL_MAX  (64 * 1024)
+#define SOMA_COHERE_ID_ROOM   128           /* of an id, beside its envelope */
 
 
 typedef struct soma_cohere_open_s  soma_cohere_open_t;
@@ -41,6 +42,7 @@ struct soma_cohere_open_s {
 /* zeroed and filled in by the caller: what it says of the request */
 typedef struct {
     soma_arena_t            *arena;
+    const soma_seal_store_t  *seals;    /* NULL: none */
     soma_str_t               id;        /* name: where the provider has none */
     soma_usage_t             usage;     /* of the prompt, as it was counted
                                            here */

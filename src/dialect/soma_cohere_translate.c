@@ -47,6 +47,7 @@ soma_cohere_write_event(soma_writer_t *writer, soma_pieces_t *out,
     if (rc == SOMA_OK) {
         answer->arena = writer->arena;
         answer->id = writer->id;
+        answer->seals = writer->request ? writer->request->seals : NULL;
         answer->usage = writer->usage;
         answer->stream = writer->ask->stream;
     }

@@ -406,7 +406,8 @@ soma_cohere_turns_before(soma_fill_t *r, soma_inner_turn_t *turn,
     soma_str_t           bare, seal;
     soma_inner_block_t  *block, *thought;
 
-    if (soma_seal_in_id(id, &bare, &seal) != SOMA_SEAL_REASONING
+    if (soma_seal_in_id(id, r->arena, r->request->seals, &bare, &seal)
+        != SOMA_SEAL_REASONING
         || seal.len == 0)
     {
         return SOMA_OK;
@@ -443,12 +444,13 @@ soma_cohere_turns_open(soma_fill_t *r, soma_inner_block_t *block)
 {
     soma_str_t  bare, seal;
 
-    if (soma_seal_in_id(block->id, &bare, &seal) == SOMA_SEAL_REASONING) {
+    if (soma_seal_in_id(block->id, r->arena, r->request->seals, &bare, &seal)
+        == SOMA_SEAL_REASONING) {
         block->id = bare;
         return SOMA_OK;
     }
 
-    return soma_seal_take_id(r->arena, block);
+    return soma_seal_take_id(r->arena, r->request->seals, block);
 }
 
 

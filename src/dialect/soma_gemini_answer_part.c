@@ -34,7 +34,7 @@ soma_gemini_answer_seal(soma_pieces_t *out, const soma_inner_event_t *event)
         return;
     }
 
-    soma_seal_put_base64(out, event, 0);
+    soma_seal_put_base64(out, event);
 }
 
 

@@ -38,8 +38,13 @@ static void *soma_inner_nothing(void *data, size_t size);
 void
 soma_inner_request_init(soma_inner_request_t *request)
 {
+    const soma_seal_store_t  *seals;
+
+    seals = request->seals;
+
     memset(request, 0, sizeof(soma_inner_request_t));
 
+    request->seals = seals;
     request->budget = -1;
 }
 

@@ -283,8 +283,24 @@ typedef enum {
 } soma_inner_task_e;
 
 
+/*
+ * Keeps what a client has no room for, and gives it back for as long as it
+ * has it itself.  put: SOMA_OK, and the letters that an id may have in the
+ * place of the bytes, or SOMA_DECLINED; get: SOMA_OK, and a copy in the arena,
+ * SOMA_DECLINED, or SOMA_ERROR (no memory).
+ */
+typedef struct {
+    int                 (*put)(void *data, soma_str_t bytes,
+                              unsigned char *key);
+    int                 (*get)(void *data, soma_arena_t *arena,
+                              soma_str_t key, soma_str_t *bytes);
+    void                 *data;
+} soma_seal_store_t;
+
+
 typedef struct {
     soma_str_t            model;    /* name: the target's, for a writer */
+    const soma_seal_store_t  *seals;    /* in, for a reader too; NULL: none */
     soma_inner_task_e     task;
     unsigned              stream:1;
     unsigned              base64:1; /* INPUTS: vectors as base64 */

@@ -285,7 +285,7 @@ soma_ollama_answer_signed(soma_ollama_answer_t *answer,
 
     if (open != NULL && open->kind == SOMA_INNER_CALL && open->seal.len == 0)
     {
-        soma_seal_put_base64(&open->seal, event, 1);
+        soma_seal_put(&open->seal, event);
     }
 }
 

@@ -42,6 +42,7 @@ struct soma_ollama_open_s {
 /* zeroed and filled in by the caller: what it says of the request */
 typedef struct {
     soma_arena_t         *arena;
+    const soma_seal_store_t  *seals;    /* NULL: none */
     soma_ollama_form_e    form;
     soma_str_t            model;        /* name: where the provider has none */
     int64_t               created;      /* s UTC, likewise */

@@ -58,31 +58,31 @@ static int
 soma_ollama_answer_id(soma_ollama_answer_t *answer, soma_ollama_open_t *open,
     soma_str_t *id)
 {
-    soma_str_t      seal;
-    unsigned char  *p;
+    soma_str_t     seal;
+    soma_pieces_t  whole;
 
     *id = open->id;
 
-    if (open->seal.len == 0
-        || open->id.len + 1 + open->seal.len > SOMA_INNER_ID_MAX)
-    {
+    if (open->seal.len == 0 || open->id.len + 1 >= SOMA_INNER_ID_MAX) {
         return open->seal.failed ? SOMA_ERROR : SOMA_OK;
     }
 
-    p = answer->arena->alloc(answer->arena->data, SOMA_INNER_ID_MAX);
+    soma_pieces_init(&whole, answer->arena);
+    soma_pieces_put(&whole, open->id.data, open->id.len);
+    soma_pieces_cstr(&whole, SOMA_SEAL_OWN);
 
-    if (p == NULL || soma_pieces_whole(&open->seal, &seal) != SOMA_OK) {
+    if (soma_pieces_whole(&open->seal, &seal) != SOMA_OK) {
         return SOMA_ERROR;
     }
 
-    soma_copy(p, open->id.data, open->id.len);
-    p[open->id.len] = SOMA_SEAL_OWN[0];
-    memcpy(p + open->id.len + 1, seal.data, seal.len);
+    if (soma_seal_put_id(&whole, seal, answer->seals,
+                         SOMA_INNER_ID_MAX - 1 - open->id.len)
+        != SOMA_OK)
+    {
+        return SOMA_OK;
+    }
 
-    id->data = p;
-    id->len = open->id.len + 1 + seal.len;
-
-    return SOMA_OK;
+    return soma_pieces_whole(&whole, id);
 }
 
 

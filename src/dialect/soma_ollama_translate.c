@@ -73,6 +73,7 @@ soma_ollama_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
     if (rc == SOMA_OK) {
         answer->arena = writer->arena;
         answer->form = soma_ollama_surface_form(writer->ask);
+        answer->seals = writer->request ? writer->request->seals : NULL;
         answer->model = writer->model;
         answer->created = writer->created;
         answer->stream = writer->ask->stream;

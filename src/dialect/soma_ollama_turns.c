@@ -422,7 +422,7 @@ soma_ollama_turns_id(soma_ollama_turns_t *t, soma_inner_block_t *block,
     if (soma_fill_name(r, call, "id", &block->id) == SOMA_OK
         && block->id.len != 0)
     {
-        if (soma_seal_take_id(r->arena, block) != SOMA_OK) {
+        if (soma_seal_take_id(r->arena, r->request->seals, block) != SOMA_OK) {
             return SOMA_ERROR;
         }
 
@@ -503,7 +503,7 @@ soma_ollama_turns_called(soma_ollama_turns_t *t, soma_inner_block_t *block,
     if (soma_fill_name(r, message, "tool_call_id", &block->id) == SOMA_OK
         && block->id.len != 0)
     {
-        if (soma_seal_take_id(r->arena, block) != SOMA_OK) {
+        if (soma_seal_take_id(r->arena, r->request->seals, block) != SOMA_OK) {
             return SOMA_ERROR;
         }
 

@@ -58,6 +58,7 @@ typedef struct {
     int64_t               created;      /* s UTC, likewise */
     int64_t               cost;         /* nano-USD, in a stream's usage; -1:
                                            not told */
+    const soma_seal_store_t  *seals;    /* NULL: none */
     unsigned              stream:1;
     unsigned              usage_asked:1;
     unsigned              completions:1;    /* of that API */

@@ -158,11 +158,9 @@ soma_openai_answer_carry(soma_openai_answer_t *answer,
         return;
     }
 
-    soma_seal_put_base64(&made, &event, 1);
+    soma_seal_put(&made, &event);
 
-    if (soma_pieces_whole(&made, &answer->carried) != SOMA_OK
-        || answer->carried.len > SOMA_OPENAI_CARRIED_MAX)
-    {
+    if (soma_pieces_whole(&made, &answer->carried) != SOMA_OK) {
         answer->carried = (soma_str_t) soma_str_null;
     }
 }
@@ -175,8 +173,8 @@ void
 soma_openai_answer_id(soma_openai_answer_t *answer, soma_openai_open_t *open,
     soma_pieces_t *out)
 {
-    soma_str_t          id;
-    soma_pieces_t       made;
+    soma_str_t          id, envelope;
+    soma_pieces_t       made, own;
     soma_inner_event_t  event;
 
     if (!open->sealed && (answer->carried.len == 0 || open->choice != 0)) {
@@ -189,22 +187,36 @@ soma_openai_answer_id(soma_openai_answer_t *answer, soma_openai_open_t *open,
     soma_pieces_int(&made, open->index);
 
     if (open->sealed) {
-        soma_pieces_cstr(&made, SOMA_SEAL_OWN);
+        soma_pieces_init(&own, out->arena);
 
         if (soma_openai_answer_event(open, &event) != SOMA_OK) {
             out->failed = 1;
             return;
         }
 
-        soma_seal_put_base64(&made, &event, 1);
+        soma_seal_put(&own, &event);
+        soma_pieces_cstr(&made, SOMA_SEAL_OWN);
+
+        if (soma_pieces_whole(&own, &envelope) != SOMA_OK) {
+            out->failed = 1;
+            return;
+        }
 
     } else {
 
         /* calls of several turns have one number, and one reasoning each */
 
         soma_pieces_cstr(&made, SOMA_SEAL_BEFORE);
-        soma_pieces_str(&made, answer->carried);
+        envelope = answer->carried;
         answer->carried = (soma_str_t) soma_str_null;
+    }
+
+    if (soma_seal_put_id(&made, envelope, answer->seals,
+                         SOMA_OPENAI_CARRIED_MAX)
+        != SOMA_OK)
+    {
+        soma_write_raw(out, "id", open->id);
+        return;
     }
 
     soma_pieces_char(&made, '"');
@@ -214,7 +226,7 @@ soma_openai_answer_id(soma_openai_answer_t *answer, soma_openai_open_t *open,
         return;
     }
 
-    soma_write_raw(out, "id", id.len <= SOMA_OPENAI_ID_MAX ? id : open->id);
+    soma_write_raw(out, "id", id);
 }
 
 

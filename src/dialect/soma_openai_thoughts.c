@@ -178,7 +178,8 @@ soma_openai_thoughts_call(soma_fill_t *r, soma_inner_block_t *block,
         return soma_openai_thoughts_seal(r, block, seal, "gemini", 0);
     }
 
-    if (soma_seal_in_id(block->id, &bare, &seal) == SOMA_SEAL_CALL) {
+    if (soma_seal_in_id(block->id, r->arena, r->request->seals, &bare, &seal)
+        == SOMA_SEAL_CALL) {
         rc = soma_seal_take(r->arena, seal, block);
 
         if (rc != SOMA_DECLINED) {
@@ -224,7 +225,8 @@ soma_openai_thoughts_before(soma_fill_t *r, soma_inner_block_t ***last,
         return SOMA_OK;
     }
 
-    if (soma_seal_in_id(id, &bare, &seal) != SOMA_SEAL_REASONING
+    if (soma_seal_in_id(id, r->arena, r->request->seals, &bare, &seal)
+        != SOMA_SEAL_REASONING
         || seal.len == 0)
     {
         return SOMA_OK;

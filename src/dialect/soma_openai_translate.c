@@ -110,6 +110,7 @@ soma_openai_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
         answer->created = writer->created;
         answer->stream = writer->ask->stream;
         answer->usage_asked = writer->ask->usage_asked;
+        answer->seals = writer->request ? writer->request->seals : NULL;
         answer->completions = (writer->ask->api == SOMA_API_COMPLETIONS);
         answer->old = (soma_openai_toolset_old(writer->request) & 1);
 

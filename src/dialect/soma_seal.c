@@ -14,6 +14,8 @@
 
 static int soma_seal_open(soma_arena_t *arena, soma_str_t text,
     soma_inner_block_t *block);
+static void soma_seal_fetch(soma_arena_t *arena,
+    const soma_seal_store_t *store, soma_str_t *seal);
 
 
 void
@@ -53,10 +55,8 @@ soma_seal_put(soma_pieces_t *out, const soma_inner_event_t *event)
 
 
 void
-soma_seal_put_base64(soma_pieces_t *out, const soma_inner_event_t *event,
-    unsigned url)
+soma_seal_put_base64(soma_pieces_t *out, const soma_inner_event_t *event)
 {
-    size_t          len;
     soma_str_t      text;
     soma_arena_t   *arena;
     soma_pieces_t   seal;
@@ -79,9 +79,40 @@ soma_seal_put_base64(soma_pieces_t *out, const soma_inner_event_t *event,
         return;
     }
 
-    len = url ? soma_base64_encode_url(p, text) : soma_base64_encode(p, text);
+    soma_pieces_put(out, p, soma_base64_encode(p, text));
+}
 
-    soma_pieces_put(out, p, len);
+
+int
+soma_seal_put_id(soma_pieces_t *out, soma_str_t envelope,
+    const soma_seal_store_t *store, size_t max)
+{
+    unsigned char  *p, key[SOMA_SEAL_KEY_LEN];
+
+    if (soma_base64_encoded_len(envelope.len) <= max) {
+
+        p = out->arena->alloc(out->arena->data,
+                              soma_base64_encoded_len(envelope.len));
+        if (p == NULL) {
+            out->failed = 1;
+            return SOMA_OK;
+        }
+
+        soma_pieces_put(out, p, soma_base64_encode_url(p, envelope));
+
+        return SOMA_OK;
+    }
+
+    if (store == NULL || max < sizeof(SOMA_SEAL_KEPT) - 1 + SOMA_SEAL_KEY_LEN
+        || store->put(store->data, envelope, key) != SOMA_OK)
+    {
+        return SOMA_DECLINED;
+    }
+
+    soma_pieces_cstr(out, SOMA_SEAL_KEPT);
+    soma_pieces_put(out, key, SOMA_SEAL_KEY_LEN);
+
+    return SOMA_OK;
 }
 
 
@@ -162,7 +193,8 @@ soma_seal_open(soma_arena_t *arena, soma_str_t text, soma_inner_block_t *block)
 
 
 soma_seal_place_e
-soma_seal_in_id(soma_str_t id, soma_str_t *bare, soma_str_t *seal)
+soma_seal_in_id(soma_str_t id, soma_arena_t *arena,
+    const soma_seal_store_t *store, soma_str_t *bare, soma_str_t *seal)
 {
     unsigned char      *mark, *end;
     soma_seal_place_e   place;
@@ -189,23 +221,60 @@ soma_seal_in_id(soma_str_t id, soma_str_t *bare, soma_str_t *seal)
     seal->data = mark;
     seal->len = (size_t) (end - mark);
 
+    soma_seal_fetch(arena, store, seal);
+
     return place;
 }
 
 
-int
-soma_seal_take_id(soma_arena_t *arena, soma_inner_block_t *block)
-{
-    int         rc;
-    soma_str_t  bare, seal;
+/* a key becomes what it stands for */
 
-    if (soma_seal_in_id(block->id, &bare, &seal) != SOMA_SEAL_CALL) {
+static void
+soma_seal_fetch(soma_arena_t *arena, const soma_seal_store_t *store,
+    soma_str_t *seal)
+{
+    size_t      len;
+    soma_str_t  key;
+
+    len = sizeof(SOMA_SEAL_KEPT) - 1;
+
+    if (seal->len != len + SOMA_SEAL_KEY_LEN
+        || memcmp(seal->data, SOMA_SEAL_KEPT, len) != 0)
+    {
+        return;
+    }
+
+    key.data = seal->data + len;
+    key.len = SOMA_SEAL_KEY_LEN;
+
+    if (store == NULL
+        || store->get(store->data, arena, key, seal) != SOMA_OK)
+    {
+        seal->len = 0;
+    }
+}
+
+
+int
+soma_seal_take_id(soma_arena_t *arena, const soma_seal_store_t *store,
+    soma_inner_block_t *block)
+{
+    int                rc;
+    soma_str_t         bare, seal;
+    soma_seal_place_e  place;
+
+    place = soma_seal_in_id(block->id, arena, store, &bare, &seal);
+
+    if (place != SOMA_SEAL_CALL) {
         return SOMA_OK;
     }
 
-    rc = soma_seal_take(arena, seal, block);
+    /* of what is kept no more, the id is left */
 
-    if (rc == SOMA_OK) {
+    rc = (seal.len != 0 || store != NULL)
+         ? soma_seal_take(arena, seal, block) : SOMA_DECLINED;
+
+    if (rc == SOMA_OK || (rc == SOMA_DECLINED && seal.len == 0)) {
         block->id = bare;
     }
 

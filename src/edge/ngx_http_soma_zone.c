@@ -19,7 +19,7 @@
 
 
 /* to be raised with every change of what lies in the zone */
-#define NGX_HTTP_SOMA_ZONE_LAYOUT  10
+#define NGX_HTTP_SOMA_ZONE_LAYOUT  11
 
 
 static ngx_http_soma_zone_t *ngx_http_soma_zone_new(ngx_shm_zone_t *shm_zone,

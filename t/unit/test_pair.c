@@ -85,7 +85,7 @@ test_seal(void)
         soma_pieces_init(&out, arena);
 
         if (n & 2) {
-            soma_seal_put_base64(&out, &event, n & 1);
+            soma_seal_put_base64(&out, &event);
 
         } else {
             soma_seal_put(&out, &event);
@@ -109,6 +109,91 @@ test_seal(void)
 
     soma_is_int(soma_seal_take(arena, SOMA_STR("EqQBCkgIARABGAI"), &block),
                 SOMA_DECLINED, "a provider's own is none");
+}
+
+
+/* a store of one */
+
+static soma_str_t  kept;
+
+
+static int
+keep(void *data, soma_str_t bytes, unsigned char *key)
+{
+    (void) data;
+
+    kept = soma_str_dup(arena, bytes);
+    memset(key, 'K', SOMA_SEAL_KEY_LEN);
+
+    return SOMA_OK;
+}
+
+
+static int
+fetch(void *data, soma_arena_t *to, soma_str_t key, soma_str_t *bytes)
+{
+    (void) data;
+    (void) to;
+
+    if (kept.len == 0 || key.len != SOMA_SEAL_KEY_LEN || key.data[0] != 'K') {
+        return SOMA_DECLINED;
+    }
+
+    *bytes = kept;
+
+    return SOMA_OK;
+}
+
+
+/* what is too long for an id is kept, and a key goes with it */
+
+static void
+test_kept(void)
+{
+    soma_str_t          id, bare, seal;
+    soma_pieces_t       out;
+    soma_inner_block_t  block;
+
+    static const soma_seal_store_t  store = { keep, fetch, NULL };
+
+    soma_pieces_init(&out, arena);
+    soma_pieces_cstr(&out, "call_1~");
+    soma_is_int(soma_seal_put_id(&out, SOMA_STR("soma1|s|m|abc"), &store, 64),
+                SOMA_OK, "a short one");
+    (void) soma_pieces_whole(&out, &id);
+    soma_is_str(id.data, id.len, "call_1~c29tYTF8c3xtfGFiYw", "is in the id");
+    soma_is_int((int) kept.len, 0, "and nothing is kept");
+
+    soma_is_int(soma_seal_put_id(&out, SOMA_STR("soma1|s|m|abc"), NULL, 16),
+                SOMA_DECLINED, "a long one without a store");
+
+    soma_pieces_init(&out, arena);
+    soma_pieces_cstr(&out, "call_1~");
+    soma_is_int(soma_seal_put_id(&out, SOMA_STR("soma1|s|m|longer than it may "
+                                                "be"), &store, 30),
+                SOMA_OK, "with one");
+    (void) soma_pieces_whole(&out, &id);
+    soma_is_str(id.data, id.len, "call_1~key-KKKKKKKKKKKKKKKKKKKKKK",
+                "has a key");
+
+    memset(&block, 0, sizeof(block));
+    block.id = id;
+    soma_is_int(soma_seal_take_id(arena, &store, &block), SOMA_OK, "taken");
+    soma_is_str(block.id.data, block.id.len, "call_1", "the id");
+    soma_is_str(block.signature.data, block.signature.len,
+                "longer than it may be", "the signature");
+
+    kept.len = 0;
+    memset(&block, 0, sizeof(block));
+    block.id = id;
+    soma_is_int(soma_seal_take_id(arena, &store, &block), SOMA_OK,
+                "kept no more");
+    soma_is_str(block.id.data, block.id.len, "call_1", "the id");
+    soma_ok(block.signature.len == 0 && block.maker.len == 0, "and nothing");
+
+    soma_is_int(soma_seal_in_id(SOMA_STR("a~.key-short"), arena, &store, &bare,
+                                &seal), SOMA_SEAL_REASONING, "no key");
+    soma_is_str(seal.data, seal.len, "key-short", "is as it stands");
 }
 
 
@@ -306,6 +391,7 @@ main(void)
 
     test_base64();
     test_seal();
+    test_kept();
     test_names();
     test_frames();
     test_paths();
