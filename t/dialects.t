@@ -50,6 +50,19 @@ my $chat = soma_to_json({
                   message => { role => 'assistant', content => 'Seen.' } }],
     usage => { prompt_tokens => 11, completion_tokens => 7,
                total_tokens => 18 } });
+# a call that is signed with more than an id has room for
+my $signature = 'SIG' x 1500;
+my $signed = soma_to_json({ candidates => [{ index => 0, finishReason => 'STOP',
+    content => { role => 'model', parts => [{
+        functionCall => { name => 'f', args => {} },
+        thoughtSignature => $signature }] } }],
+    usageMetadata => { promptTokenCount => 1, candidatesTokenCount => 1,
+                       totalTokenCount => 2 } });
+my $converse = soma_to_json({
+    output => { message => { role => 'assistant',
+                             content => [{ text => 'Seen.' }] } },
+    stopReason => 'end_turn', usage => { inputTokens => 11, outputTokens => 7,
+                                         totalTokens => 18 } });
 my $whole = soma_to_json(said('Seen.', done => \1, done_reason => 'stop',
                               prompt_eval_count => 11, eval_count => 7));
 
@@ -68,6 +81,8 @@ my %says = (
     whole => sub { soma_response(200, $whole) },
     chat => sub { soma_response(200, $chat) },
     google => sub { soma_response(200, google('Seen.', 'STOP')) },
+    signed => sub { soma_response(200, $signed) },
+    converse => sub { soma_response(200, $converse) },
     token => sub { soma_response(200, soma_to_json({
         access_token => 'ya29.secret', expires_in => 3600 })) },
     denied => sub { soma_response(400, '{"error":"invalid_grant"}') },
@@ -151,6 +166,20 @@ $providers
         endpoint http://127.0.0.1:$port/chat/v1;
         api_key azure-key header=api-key;
     }
+    soma_provider signed {
+        dialect gemini;
+        endpoint http://127.0.0.1:$port/signed/v1beta;
+        api_key g-key;
+    }
+    soma_provider converse {
+        dialect bedrock;
+        endpoint http://127.0.0.1:$port/converse;
+        api_key b-key;
+    }
+    soma_model signed provider=signed input=1 output=1;
+    soma_model claude provider=converse name=anthropic.claude-sonnet-4-5
+               input=1 output=1;
+    soma_model nova provider=converse name=amazon.nova-pro input=1 output=1;
     soma_provider e { dialect echo; }
     soma_model array provider=array input=1 output=1;
     soma_model google provider=google input=1 output=1;
@@ -166,6 +195,8 @@ $providers
     soma_route rescue { model denied; model google; }
     soma_tenant acme { }
     soma_key sha256:@{[soma_sha256('sk-alice')]} tenant=acme user=alice;
+    soma_tenant other { }
+    soma_key sha256:@{[soma_sha256('sk-other')]} tenant=other;
     soma_key sha256:@{[soma_sha256('sk-few')]} tenant=acme "models=whole";
 END
     location / { soma_pass; }
@@ -304,6 +335,70 @@ sub look {
     is $r->{status}, 200, 'a hint is no reason to refuse';
     like $r->{headers}{'x-soma-dropped'}, qr/prompt_cache_key/,
          'and is named';
+}
+
+# what a client has no room for
+
+sub signed {
+    my ($key, $id) = @_;
+
+    $n->post('/v1/chat/completions', soma_to_json({
+        model => 'signed', messages => [
+            { role => 'user', content => 'Hi' },
+            { role => 'assistant', content => undef, tool_calls => [{
+                id => $id, type => 'function',
+                function => { name => 'f', arguments => '{}' } }] },
+            { role => 'tool', tool_call_id => $id, content => 'done' }],
+        tools => [{ type => 'function', function => { name => 'f' } }] }),
+        Authorization => "Bearer $key");
+
+    my ($got) = grep { $_->{uri} =~ m{^/signed/} } reverse $up->requests;
+
+    return soma_json($got->{body})->{contents}[1]{parts}[0]{thoughtSignature};
+}
+
+{
+    my $r = chat('signed', tools => [{ type => 'function', function => {
+        name => 'f' } }]);
+    my $id = soma_json($r->{body})->{choices}[0]{message}{tool_calls}[0]{id};
+
+    like $id, qr/^call_0~\.?key-[\w-]{22}$/, 'a long signature has a key';
+    is signed('sk-alice', $id), $signature, 'and is what its provider signed';
+
+    my $zone = $id =~ s/(.)$/$1 eq 'A' ? 'Q' : 'A'/er;
+
+    isnt signed('sk-alice', $zone), $signature, 'another key is nothing';
+    isnt signed('sk-other', $id), $signature,
+         "nor is it to another tenant's key";
+    is signed('sk-alice', $id), $signature, 'it is there while there is room';
+
+    $n->reload;
+    is signed('sk-alice', $id), $signature, 'a reload forgets nothing';
+}
+
+# what Anthropic has on trial
+
+for my $case (
+    [claude => ['interleaved-thinking-2025-05-14, made-up-1'],
+     ['interleaved-thinking-2025-05-14']],
+    [claude => ['made-up-1', 'context-1m-2025-08-07,effort-2025-11-24'],
+     ['context-1m-2025-08-07', 'effort-2025-11-24']],
+    [claude => ['made-up-1'], undef],
+    [nova => ['context-1m-2025-08-07'], undef])
+{
+    my ($model, $betas, $want) = @$case;
+    my $r = $n->post('/v1/messages', soma_to_json({
+        model => $model, max_tokens => 9,
+        messages => [{ role => 'user', content => 'Hi' }] }), @key,
+        map { ('anthropic-beta' => $_) } @$betas);
+
+    is $r->{status}, 200, "@$betas: $model answers";
+
+    my ($got) = grep { $_->{uri} =~ m{^/converse/} } reverse $up->requests;
+
+    is_deeply soma_json($got->{body})->{additionalModelRequestFields}
+              {anthropic_beta}, $want, 'and is told what Bedrock knows';
+    is $got->{headers}{'anthropic-beta'}, undef, 'in no header';
 }
 
 # credentials

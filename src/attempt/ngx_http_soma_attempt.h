@@ -271,6 +271,9 @@ ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
  * _request(): its body, and the path below its endpoint.  NGX_DECLINED: it
  * cannot be said there, ctx->error says why if no other target is left.
  */
+/* its name, in small letters */
+ngx_uint_t ngx_http_soma_header_is(ngx_table_elt_t *h, const char *name);
+
 /* what keeps signatures for this client, for the request's life */
 ngx_int_t ngx_http_soma_seals_store(ngx_http_soma_ctx_t *ctx,
     const soma_seal_store_t **store);

@@ -15,8 +15,6 @@ static ngx_int_t ngx_http_soma_status_line(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_header_line(ngx_http_soma_attempt_t *a);
 static ngx_uint_t ngx_http_soma_header_ours(ngx_table_elt_t *h);
 static void ngx_http_soma_header_hops(ngx_http_soma_attempt_t *a);
-static ngx_uint_t ngx_http_soma_header_is(ngx_table_elt_t *h,
-    const char *name);
 static void ngx_http_soma_retry_after(ngx_http_soma_attempt_t *a,
     ngx_table_elt_t *h);
 static ngx_int_t ngx_http_soma_header_done(ngx_http_soma_attempt_t *a);
@@ -428,7 +426,7 @@ ngx_http_soma_header_hop(ngx_list_part_t *part, u_char *name, size_t len)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_soma_header_is(ngx_table_elt_t *h, const char *name)
 {
     return h->key.len == ngx_strlen(name)

@@ -42,6 +42,8 @@ struct ngx_http_soma_translate_s {
 static ngx_int_t ngx_http_soma_translate_stops(ngx_http_soma_attempt_t *a);
 static ngx_str_t ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a);
+static ngx_int_t ngx_http_soma_translate_betas(ngx_http_soma_ctx_t *ctx,
+    soma_inner_request_t *inner);
 static ngx_int_t ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
 static ngx_int_t ngx_http_soma_translate_chain(ngx_http_soma_attempt_t *a,
@@ -253,10 +255,58 @@ ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx, const char **error)
         inner->stream = ctx->ask.stream;
         ctx->inner = inner;
 
-        return NGX_OK;
+        return ngx_http_soma_translate_betas(ctx, inner);
     }
 
     return (rc == SOMA_DECLINED || *error != NULL) ? NGX_DECLINED : NGX_ERROR;
+}
+
+
+/* a header that may stand more than once */
+static ngx_int_t
+ngx_http_soma_translate_betas(ngx_http_soma_ctx_t *ctx,
+    soma_inner_request_t *inner)
+{
+    u_char           *p;
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &ctx->request->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+
+            if (part->next == NULL) {
+                return NGX_OK;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (!ngx_http_soma_header_is(&h[i], "anthropic-beta")) {
+            continue;
+        }
+
+        len = inner->betas.len + 1 + h[i].value.len;
+
+        p = ngx_pnalloc(ctx->request->pool, len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        soma_copy(p, inner->betas.data, inner->betas.len);
+        p[inner->betas.len] = ',';
+        soma_copy(p + inner->betas.len + 1, h[i].value.data, h[i].value.len);
+
+        inner->betas.data = p;
+        inner->betas.len = len;
+    }
 }
 
 

@@ -31,6 +31,7 @@ static void soma_bedrock_write_budget(soma_bedrock_write_t *w);
 static void soma_bedrock_write_shown(soma_bedrock_write_t *w);
 static int soma_bedrock_write_top_k(soma_bedrock_write_t *w);
 static int soma_bedrock_write_alone(soma_bedrock_write_t *w);
+static void soma_bedrock_write_betas(soma_bedrock_write_t *w);
 static int soma_bedrock_write_output(soma_bedrock_write_t *w,
     soma_inner_effort_e effort);
 
@@ -58,6 +59,8 @@ soma_bedrock_write_fields(soma_bedrock_write_t *w)
     {
         return SOMA_DECLINED;
     }
+
+    soma_bedrock_write_betas(w);
 
     w->out = out;
 
@@ -451,4 +454,72 @@ soma_bedrock_write_output(soma_bedrock_write_t *w, soma_inner_effort_e effort)
     soma_pieces_char(w->out, '}');
 
     return SOMA_OK;
+}
+
+
+/* what Anthropic has on trial, in so far as Bedrock knows it too: it refuses
+ * what it does not.  Source: AWS's user guide, "Anthropic Claude Messages
+ * API" */
+
+static const soma_str_t  soma_bedrock_betas[] = {
+    soma_string("computer-use-2025-01-24"),
+    soma_string("token-efficient-tools-2025-02-19"),
+    soma_string("output-128k-2025-02-19"),
+    soma_string("interleaved-thinking-2025-05-14"),
+    soma_string("dev-full-thinking-2025-05-14"),
+    soma_string("context-1m-2025-08-07"),
+    soma_string("context-management-2025-06-27"),
+    soma_string("tool-search-tool-2025-10-19"),
+    soma_string("tool-examples-2025-10-29"),
+    soma_string("effort-2025-11-24")
+};
+
+
+static void
+soma_bedrock_write_betas(soma_bedrock_write_t *w)
+{
+    size_t          i, n;
+    unsigned        some;
+    soma_str_t      rest, beta;
+    unsigned char  *comma;
+
+    rest = w->request->betas;
+    n = sizeof(soma_bedrock_betas) / sizeof(soma_bedrock_betas[0]);
+
+    if (w->family != SOMA_BEDROCK_CLAUDE) {
+        return;
+    }
+
+    for (some = 0; rest.len != 0; /* void */ ) {
+        comma = memchr(rest.data, ',', rest.len);
+
+        beta.data = rest.data;
+        beta.len = comma ? (size_t) (comma - rest.data) : rest.len;
+
+        rest.len -= beta.len + (comma != NULL);
+        rest.data += beta.len + (comma != NULL);
+
+        beta = soma_str_trim(beta);
+
+        for (i = 0; i < n && !soma_str_eq(beta, soma_bedrock_betas[i]); i++) {
+            /* void */
+        }
+
+        if (i == n) {
+            continue;
+        }
+
+        if (!some) {
+            soma_write_name(w->out, "anthropic_beta");
+        }
+
+        soma_pieces_cstr(w->out, some ? ",\"" : "[\"");
+        soma_pieces_put(w->out, beta.data, beta.len);
+        soma_pieces_char(w->out, '"');
+        some = 1;
+    }
+
+    if (some) {
+        soma_pieces_char(w->out, ']');
+    }
 }

@@ -301,6 +301,9 @@ typedef struct {
 typedef struct {
     soma_str_t            model;    /* name: the target's, for a writer */
     const soma_seal_store_t  *seals;    /* in, for a reader too; NULL: none */
+    soma_str_t            betas;    /* in, for a writer: what Anthropic has on
+                                       trial and the client's headers ask
+                                       for, with commas between */
     soma_inner_task_e     task;
     unsigned              stream:1;
     unsigned              base64:1; /* INPUTS: vectors as base64 */
