@@ -89,8 +89,19 @@ my %says = (
     vectors => sub { soma_response(200, $_[0]{uri} =~ /rerank$/
         ? '{"id":"r","results":[{"index":0,"relevance_score":0.5}],'
           . '"meta":{"billed_units":{"search_units":1}}}'
+        : $_[0]{body} =~ /base64/
+        ? '{"id":"r","embeddings":{"base64":["AACAPg=="]},"texts":["a"],'
+          . '"meta":{"billed_units":{"input_tokens":1000000}}}'
         : '{"id":"r","embeddings":{"float":[[0.25]]},"texts":["a"],'
           . '"meta":{"billed_units":{"input_tokens":1000000}}}') },
+    embeds => sub { soma_response(200, $_[0]{uri} =~ /batchEmbedContents$/
+        ? '{"embeddings":[{"values":[0.25]}],"usageMetadata":'
+          . '{"promptTokenCount":1000000}}'
+        : $_[0]{uri} =~ m{/api/embed$}
+        ? '{"model":"e","embeddings":[[0.25]],"prompt_eval_count":1000000}'
+        : '{"object":"list","data":[{"object":"embedding","index":0,'
+          . '"embedding":[0.25]}],"model":"e","usage":{"prompt_tokens":'
+          . '1000000,"total_tokens":1000000}}') },
     media => sub {
         my ($r) = @_;
 
@@ -191,6 +202,22 @@ $providers
         api_key co-key;
     }
     soma_model vectors provider=vectors name=embed-v4 input=1 output=1;
+    soma_provider o_embeds {
+        dialect openai;
+        endpoint http://127.0.0.1:$port/embeds/v1;
+    }
+    soma_provider g_embeds {
+        dialect gemini;
+        endpoint http://127.0.0.1:$port/embeds/v1beta;
+        api_key g-key;
+    }
+    soma_provider l_embeds {
+        dialect ollama;
+        endpoint http://127.0.0.1:$port/embeds;
+    }
+    soma_model o_embeds provider=o_embeds name=e input=1 output=1;
+    soma_model g_embeds provider=g_embeds name=e input=1 output=1;
+    soma_model l_embeds provider=l_embeds name=e input=1 output=1;
     soma_model echo provider=e input=1 output=1;
     soma_route rescue { model denied; model google; }
     soma_tenant acme { }
@@ -471,7 +498,7 @@ for my $case (
     like $r->{body}, qr/"version"/, 'and what it speaks';
 }
 
-# what passes to Cohere alone
+# what passes to Cohere, and ranks to nobody else
 
 for (['embed', '{"model":"vectors","texts":["a"],"input_type":"x"}', '1'],
      ['rerank', '{"model":"vectors","query":"q","documents":["a"]}', '0'])
@@ -483,12 +510,84 @@ for (['embed', '{"model":"vectors","texts":["a"],"input_type":"x"}', '1'],
     is $r->{status}, 200, "$path passes";
     is $got->{uri}, "/vectors/v2/$path", 'to its endpoint';
     is $got->{headers}{authorization}, 'Bearer co-key', 'with its key';
-    like $got->{body}, qr/"model":"embed-v4"/, 'and its model';
+    is $got->{body}, $body =~ s/vectors/embed-v4/r, 'and its model';
     like $r->{headers}{'x-soma-cost'}, qr/^$cost\b/, 'and is metered';
+}
 
-    $r = $n->post("/v2/$path", $body =~ s/vectors/whole/r, @key);
-    is $r->{status}, 400, 'not to another one';
+{
+    my $r = $n->post('/v2/rerank',
+                     '{"model":"whole","query":"q","documents":["a"]}', @key);
+
+    is $r->{status}, 400, 'ranks do not pass to another one';
     like $r->{body}, qr/^\{"message":"/, 'in its words';
+}
+
+# vectors of others for Cohere's clients
+
+for (['o_embeds', '/embeds/v1/embeddings', '{"model":"e","input":["a"]}'],
+     ['g_embeds', '/embeds/v1beta/models/e:batchEmbedContents',
+      '{"requests":[{"model":"models/e","content":{"parts":[{"text":"a"}]},'
+      . '"taskType":"RETRIEVAL_QUERY"}]}'],
+     ['l_embeds', '/embeds/api/embed', '{"model":"e","input":["a"]}'])
+{
+    my ($model, $uri, $body) = @$_;
+    my $r = $n->post('/v2/embed', qq({"model":"$model","texts":["a"],)
+                     . '"input_type":"search_query","embedding_types":'
+                     . '["float"]}', @key);
+    my ($got) = reverse grep { $_->{uri} =~ m{^/embeds/} } $up->requests;
+
+    is $r->{status}, 200, "$model: vectors for a client of Cohere's";
+    is $got->{uri}, $uri, 'of its endpoint';
+    is $got->{body}, $body, 'by its words';
+    like $r->{headers}{'x-soma-cost'}, qr/^1\b/, 'metered';
+    like $r->{body}, qr/^\{"id":"\w[\w-]+","embeddings":\{"float":\[\[0\.25\]\]\},
+                        "texts":\["a"\],"meta":\{"api_version":
+                        \{"version":"2"\},"billed_units":
+                        \{"input_tokens":1000000\}\},"response_type":
+                        "embeddings_by_type"\}$/x, 'in the client\'s';
+
+    $r = $n->post('/v2/embed', qq({"model":"$model","texts":["a"],)
+                  . '"embedding_types":["int8"]}', @key);
+    is $r->{status}, 400, "$model: types that it has not";
+    like $r->{body}, qr/^\{"message":".*embedding_types/, 'by their name';
+}
+
+# Cohere's for the others' clients
+
+for (['/v1/embeddings', '{"model":"vectors","input":"a"}', 'float',
+      '/data/0/embedding', [0.25]],
+     ['/v1/embeddings', '{"model":"vectors","input":["a"],'
+      . '"encoding_format":"base64"}', 'base64', '/data/0/embedding',
+      'AACAPg=='],
+     ['/v1beta/models/vectors:embedContent',
+      '{"content":{"parts":[{"text":"a"}]}}', 'float', '/embedding/values',
+      [0.25]],
+     ['/api/embed', '{"model":"vectors","input":"a"}', 'float',
+      '/embeddings/0', [0.25]])
+{
+    my ($path, $body, $type, $at, $want) = @$_;
+    my $r = $n->post($path, $body, @key);
+    my ($got) = reverse grep { $_->{uri} =~ m{^/vectors/} } $up->requests;
+    my $v = soma_json($r->{body});
+
+    $v = ref $v eq 'ARRAY' ? $v->[$_] : $v->{$_}
+        for grep { length } split m{/}, $at;
+
+    is $r->{status}, 200, "$path: vectors of Cohere's";
+    is $got->{uri}, '/vectors/v2/embed', 'of its endpoint';
+    is $got->{body}, '{"model":"embed-v4","texts":["a"],"embedding_types":'
+                     . qq(["$type"],"input_type":"search_document"}),
+       'by its words';
+    is_deeply $v, $want, 'in the client\'s';
+    like $r->{headers}{'x-soma-cost'}, qr/^1\b/, 'metered';
+}
+
+{
+    my $r = $n->post('/v1/embeddings', '{"model":"vectors","input":[1,2]}',
+                     @key);
+
+    is $r->{status}, 400, 'tokens of another model';
+    like soma_json($r->{body})->{error}{message}, qr/input/, 'are refused';
 }
 
 # counts

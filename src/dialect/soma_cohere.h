@@ -6,8 +6,9 @@
  * soma_cohere_ask.c reads what is asked and edits it, soma_cohere_read.c and
  * soma_cohere_event.c tell the books what an answer is, soma_cohere_fault.c
  * writes errors and ends what is cut, soma_cohere_translate.c knows the inner
- * form.  Sources: the types of Cohere's official client (MIT), version 7.3.1,
- * and its API reference, "Chat", v2.
+ * form, and soma_cohere_embed*.c vectors in it.  Sources: the types of
+ * Cohere's official client (MIT), version 7.3.1, and its API reference,
+ * "Chat" and "Embed", v2.
  */
 
 

@@ -21,7 +21,7 @@ static int soma_cohere_ask_bound(soma_ask_t *ask, soma_json_value_t *value,
     const char **error);
 
 
-/* vectors and ranks pass to a provider of this dialect alone */
+/* ranks pass to a provider of this dialect alone */
 static const soma_surface_t  soma_cohere_surfaces[] = {
     { soma_string("/chat"), SOMA_POST, SOMA_API_CHAT, SOMA_BODY_JSON,
       SOMA_STREAM_ASKED, 0 },
@@ -134,9 +134,8 @@ soma_cohere_surface_path(soma_arena_t *arena, const soma_ask_t *ask,
 soma_api_e
 soma_cohere_surface_answers(soma_api_e api)
 {
-    (void) api;
-
-    return SOMA_API_CHAT;
+    return (api == SOMA_API_EMBEDDINGS) ? SOMA_API_EMBEDDINGS
+                                        : SOMA_API_CHAT;
 }
 
 

@@ -27,7 +27,6 @@ static int soma_cohere_events_close(soma_events_t *events, unsigned kinds,
     uint32_t key);
 static int soma_cohere_events_done(soma_cohere_events_t *answer,
     soma_str_t end);
-static int soma_cohere_events_usage(soma_events_t *events, soma_str_t end);
 static soma_inner_finish_e soma_cohere_events_finish(soma_str_t reason);
 
 
@@ -126,16 +125,13 @@ soma_cohere_events_whole(soma_cohere_events_t *answer, soma_str_t body)
     events = &answer->events;
     body = soma_str_trim(body);
 
-    if (soma_json_get(body, "message", &message) != SOMA_OK) {
-        message.type = SOMA_JSON_NONE;
+    if (soma_cohere_events_refused(events, body) != SOMA_OK) {
+        return SOMA_ERROR;
     }
 
-    if (message.type == SOMA_JSON_STRING) {
-        return soma_cohere_events_error(events,
-                                        soma_events_inside(body, "message"));
-    }
-
-    if (message.type != SOMA_JSON_OBJECT) {
+    if (soma_json_get(body, "message", &message) != SOMA_OK
+        || message.type != SOMA_JSON_OBJECT)
+    {
         text = SOMA_STR("the provider's answer has no message");
         return soma_cohere_events_error(events, text);
     }
@@ -147,6 +143,21 @@ soma_cohere_events_whole(soma_cohere_events_t *answer, soma_str_t body)
     }
 
     return soma_cohere_events_done(answer, body);
+}
+
+
+/* one string is all of an error */
+
+int
+soma_cohere_events_refused(soma_events_t *events, soma_str_t body)
+{
+    soma_json_value_t  message;
+
+    return (soma_json_get(body, "message", &message) == SOMA_OK
+            && message.type == SOMA_JSON_STRING)
+           ? soma_cohere_events_error(events,
+                                      soma_events_inside(body, "message"))
+           : SOMA_OK;
 }
 
 
@@ -393,7 +404,7 @@ soma_cohere_events_done(soma_cohere_events_t *answer, soma_str_t end)
     error = soma_events_inside(end, "error");
     reason = soma_events_inside(end, "finish_reason");
 
-    if (soma_cohere_events_usage(events, end) != SOMA_OK) {
+    if (soma_cohere_events_usage(events, end, "usage") != SOMA_OK) {
         return SOMA_ERROR;
     }
 
@@ -459,13 +470,14 @@ soma_cohere_events_finish(soma_str_t reason)
 
 /* what is billed stands in for it where a server says no more */
 
-static int
-soma_cohere_events_usage(soma_events_t *events, soma_str_t end)
+int
+soma_cohere_events_usage(soma_events_t *events, soma_str_t end,
+    const char *name)
 {
     int64_t            input, output;
     soma_json_value_t  usage, tokens;
 
-    if (soma_json_get(end, "usage", &usage) != SOMA_OK
+    if (soma_json_get(end, name, &usage) != SOMA_OK
         || usage.type != SOMA_JSON_OBJECT)
     {
         return SOMA_OK;

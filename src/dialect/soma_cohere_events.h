@@ -33,5 +33,11 @@ int soma_cohere_events_event(soma_cohere_events_t *answer, soma_str_t data);
  * has the connection says so; SOMA_ERROR as above */
 int soma_cohere_events_end(soma_cohere_events_t *answer);
 
+/* for soma_cohere_embed_provider.c: FAILED where an answer is an error; the
+ * counts of an answer, in the object that it calls so */
+int soma_cohere_events_refused(soma_events_t *events, soma_str_t body);
+int soma_cohere_events_usage(soma_events_t *events, soma_str_t end,
+    const char *name);
+
 
 #endif /* SOMA_COHERE_EVENTS_H */

@@ -29,8 +29,6 @@ static int soma_cohere_request_citations(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
 static int soma_cohere_request_safety(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
-static int soma_cohere_request_priority(soma_fill_t *r,
-    const soma_fill_member_t *member, soma_json_value_t *value);
 
 
 /* model and stream are the plan's: they were read before; documents go to the
@@ -388,7 +386,7 @@ soma_cohere_request_safety(soma_fill_t *r, const soma_fill_member_t *member,
 /* 0 is the highest, and said by nobody who means nothing: what may wait is
  * another provider's flex */
 
-static int
+int
 soma_cohere_request_priority(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value)
 {

@@ -33,7 +33,10 @@ int soma_cohere_write(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 
 
-/* soma_cohere_turns.c: for the table of members */
+/* for tables of members: how soon it is to be answered, and in
+ * soma_cohere_turns.c what was said */
+int soma_cohere_request_priority(soma_fill_t *r,
+    const soma_fill_member_t *member, soma_json_value_t *value);
 int soma_cohere_turns(soma_fill_t *r, const soma_fill_member_t *member,
     soma_json_value_t *value);
 

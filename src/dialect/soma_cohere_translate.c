@@ -9,11 +9,16 @@
 
 #include "soma_cohere.h"
 #include "soma_cohere_answer.h"
+#include "soma_cohere_embed.h"
 #include "soma_cohere_events.h"
 #include "soma_cohere_request.h"
 #include "soma_translate.h"
 
 
+static int soma_cohere_translate_chat(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
+static int soma_cohere_translate_embed(soma_writer_t *writer,
+    soma_pieces_t *out, const soma_inner_event_t *event);
 static soma_cohere_events_t *soma_cohere_translate_decoder(
     soma_decoder_t *decoder);
 
@@ -23,14 +28,41 @@ soma_cohere_read_request(soma_inner_request_t *request,
     const soma_ask_t *ask, soma_arena_t *arena, soma_str_t body,
     const char **error)
 {
-    return (ask->api == SOMA_API_CHAT)
-           ? soma_cohere_request_read(request, arena, body, error)
-           : SOMA_DECLINED;
+    switch (ask->api) {
+
+    case SOMA_API_CHAT:
+        return soma_cohere_request_read(request, arena, body, error);
+
+    case SOMA_API_EMBEDDINGS:
+        return soma_cohere_embed_read(request, arena, body, error);
+
+    default:
+        return SOMA_DECLINED;
+    }
 }
 
 
 int
 soma_cohere_write_event(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    switch (writer->ask->api) {
+
+    case SOMA_API_CHAT:
+        return soma_cohere_translate_chat(writer, out, event);
+
+    case SOMA_API_EMBEDDINGS:
+        return soma_cohere_translate_embed(writer, out, event);
+
+    default:
+        writer->error = "this API has no answer of another provider";
+        return SOMA_DECLINED;
+    }
+}
+
+
+static int
+soma_cohere_translate_chat(soma_writer_t *writer, soma_pieces_t *out,
     const soma_inner_event_t *event)
 {
     int                    rc;
@@ -64,13 +96,44 @@ soma_cohere_write_event(soma_writer_t *writer, soma_pieces_t *out,
 }
 
 
+static int
+soma_cohere_translate_embed(soma_writer_t *writer, soma_pieces_t *out,
+    const soma_inner_event_t *event)
+{
+    int                   rc;
+    soma_cohere_embed_t  *answer;
+
+    rc = soma_translate_state(writer->arena, &writer->state,
+                              sizeof(soma_cohere_embed_t));
+    if (rc == SOMA_ERROR) {
+        return SOMA_ERROR;
+    }
+
+    answer = writer->state;
+
+    if (rc == SOMA_OK) {
+        answer->arena = writer->arena;
+        answer->request = writer->request;
+        answer->id = writer->id;
+    }
+
+    rc = soma_cohere_embed_write(answer, out, event);
+
+    if (rc == SOMA_DECLINED) {
+        writer->error = answer->error;
+    }
+
+    return rc;
+}
+
+
 soma_str_t
 soma_cohere_path(soma_arena_t *arena, const soma_inner_request_t *request)
 {
     (void) arena;
-    (void) request;
 
-    return SOMA_STR("/chat");
+    return (request->task == SOMA_INNER_INPUTS) ? SOMA_STR("/embed")
+                                                : SOMA_STR("/chat");
 }
 
 
@@ -81,7 +144,9 @@ soma_cohere_write_request(soma_pieces_t *out,
 {
     (void) ask;
 
-    return soma_cohere_write(out, request, loss);
+    return (request->task == SOMA_INNER_INPUTS)
+           ? soma_cohere_embed_request(out, request, loss)
+           : soma_cohere_write(out, request, loss);
 }
 
 
@@ -115,7 +180,13 @@ soma_cohere_read_whole(soma_decoder_t *decoder, soma_str_t body)
 
     answer = soma_cohere_translate_decoder(decoder);
 
-    return answer ? soma_cohere_events_whole(answer, body) : SOMA_ERROR;
+    if (answer == NULL) {
+        return SOMA_ERROR;
+    }
+
+    return (decoder->api == SOMA_API_EMBEDDINGS)
+           ? soma_cohere_embed_events(&answer->events, body)
+           : soma_cohere_events_whole(answer, body);
 }
 
 

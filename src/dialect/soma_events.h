@@ -136,6 +136,14 @@ int soma_events_failed(soma_events_t *events, int status, soma_str_t type,
 /* the provider's proper end */
 int soma_events_end(soma_events_t *events);
 
+/* soma_events_vector.c: the vector of an input, an array of numbers or a
+ * string of base64; the end of an answer of them, which has no finish; and a
+ * FAILED where there are none */
+int soma_events_vector(soma_events_t *events, unsigned index,
+    soma_json_value_t *value);
+int soma_events_vectors_end(soma_events_t *events);
+int soma_events_vectors_none(soma_events_t *events);
+
 
 /* a count of tokens of an object; *n is untouched where there is none that
  * can be one */

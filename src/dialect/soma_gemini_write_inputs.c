@@ -14,6 +14,7 @@ static int soma_gemini_write_input(soma_pieces_t *out,
     const soma_inner_turn_t *turn, soma_inner_loss_t *loss);
 static int soma_gemini_write_size(const soma_inner_request_t *request,
     soma_str_t *size, soma_str_t *type, soma_inner_loss_t *loss);
+static int soma_gemini_write_type(soma_str_t word, soma_str_t *type);
 
 
 int
@@ -109,14 +110,20 @@ soma_gemini_write_size(const soma_inner_request_t *request,
     for (i = 0; i < request->nothers; i++) {
         name = request->other[i].name;
 
-        if (soma_str_is(name, "dimensions")
-            || soma_str_is(name, "output_dimension")
-            || soma_gemini_is(name, "outputDimensionality"))
-        {
+        if (soma_write_dimensions(name)) {
             *size = request->other[i].raw;
 
         } else if (soma_gemini_is(name, "taskType")) {
             *type = request->other[i].raw;
+
+        } else if (soma_str_is(name, "input_type")
+                   && soma_gemini_write_type(request->other[i].raw, type)
+                      == SOMA_OK)
+        {
+            continue;
+
+        } else if (soma_write_hint(name)) {
+            soma_inner_drop(loss, name);
 
         } else if (soma_inner_lose(loss, name, SOMA_GEMINI_WHY) != SOMA_OK) {
             return SOMA_DECLINED;
@@ -141,4 +148,32 @@ soma_gemini_write_size(const soma_inner_request_t *request,
     }
 
     return SOMA_OK;
+}
+
+
+/* what Cohere's word for what a vector is good for is called here */
+
+static int
+soma_gemini_write_type(soma_str_t word, soma_str_t *type)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *word;
+        soma_str_t   type;
+    } types[] = {
+        { "\"search_document\"", soma_string("\"RETRIEVAL_DOCUMENT\"") },
+        { "\"search_query\"", soma_string("\"RETRIEVAL_QUERY\"") },
+        { "\"classification\"", soma_string("\"CLASSIFICATION\"") },
+        { "\"clustering\"", soma_string("\"CLUSTERING\"") }
+    };
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (soma_str_is(word, types[i].word)) {
+            *type = types[i].type;
+            return SOMA_OK;
+        }
+    }
+
+    return SOMA_DECLINED;
 }

@@ -46,30 +46,6 @@ static const soma_write_member_t  soma_ollama_write_members[] = {
 };
 
 
-/* in that order too: of inputs, what bounds or draws an answer means nothing */
-static const soma_write_member_t  soma_ollama_write_embed[] = {
-    { SOMA_WRITE_HINT,    NULL },                   /* max_tokens */
-    { SOMA_WRITE_HINT,    NULL },                   /* temperature */
-    { SOMA_WRITE_HINT,    NULL },                   /* top_p */
-    { SOMA_WRITE_HINT,    NULL },                   /* top_k */
-    { SOMA_WRITE_HINT,    NULL },                   /* frequency_penalty */
-    { SOMA_WRITE_HINT,    NULL },                   /* presence_penalty */
-    { SOMA_WRITE_HINT,    NULL },                   /* seed */
-    { SOMA_WRITE_REFUSED, NULL },                   /* n */
-    { SOMA_WRITE_REFUSED, NULL },                   /* logprobs */
-    { SOMA_WRITE_REFUSED, NULL },                   /* top_logprobs */
-    { SOMA_WRITE_REFUSED, NULL },                   /* logit_bias */
-    { SOMA_WRITE_HINT,    NULL },                   /* min_p */
-    { SOMA_WRITE_HINT,    NULL },                   /* prediction */
-    { SOMA_WRITE_HINT,    NULL },                   /* verbosity */
-    { SOMA_WRITE_OWN,     NULL },                   /* truncation */
-    { SOMA_WRITE_HINT,    NULL },                   /* user */
-    { SOMA_WRITE_HINT,    NULL },                   /* tier */
-    { SOMA_WRITE_HINT,    NULL },                   /* store */
-    { SOMA_WRITE_HINT,    NULL }                    /* cache key */
-};
-
-
 /* who says nothing of a stream gets one */
 
 int
@@ -292,7 +268,7 @@ soma_ollama_write_inputs(soma_pieces_t *out,
 
     for (i = 0; i < request->nothers; i++) {
 
-        if (soma_str_is(request->other[i].name, "dimensions")) {
+        if (soma_write_dimensions(request->other[i].name)) {
             soma_write_raw(out, "dimensions", request->other[i].raw);
 
         } else {
@@ -300,7 +276,7 @@ soma_ollama_write_inputs(soma_pieces_t *out,
         }
     }
 
-    if (soma_write_members(out, &rest, soma_ollama_write_embed,
+    if (soma_write_members(out, &rest, soma_write_inputs,
                            SOMA_OLLAMA_WHY, loss)
         != SOMA_OK)
     {

@@ -13,6 +13,7 @@
 
 
 #include "soma_fill.h"
+#include "soma_openai_events.h"
 #include "soma_pieces.h"
 
 
@@ -38,6 +39,14 @@ int soma_openai_embeddings_read(soma_inner_request_t *request,
     soma_arena_t *arena, soma_str_t body, const char **error);
 int soma_openai_embeddings_write(soma_openai_embeddings_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event);
+
+
+/* soma_openai_embeddings_provider.c: the request for a provider, and its
+ * whole answer */
+int soma_openai_embeddings_request(soma_pieces_t *out,
+    const soma_inner_request_t *request, soma_inner_loss_t *loss);
+int soma_openai_embeddings_events(soma_openai_events_t *answer,
+    soma_str_t body);
 
 
 #endif /* SOMA_OPENAI_EMBEDDINGS_H */

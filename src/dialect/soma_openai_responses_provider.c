@@ -4,7 +4,8 @@
  *
  * A provider of OpenAI's that is asked by its Responses API whoever asks.
  * Clients of OpenAI's own dialect have their bytes passed to all of its
- * endpoints but those of chats and completions.
+ * endpoints but those of chats and completions; embeddings are asked for where
+ * they are, by the other ones too.
  */
 
 
@@ -47,7 +48,7 @@ const soma_dialect_t  soma_openai_responses = {
     .credential = soma_string("Authorization: Bearer "),
     .args = soma_openai_args,
     .stored_args = soma_openai_stored_args,
-    .apis = SOMA_OPENAI_RESPONSES_ASKED,
+    .apis = SOMA_OPENAI_RESPONSES_ASKED | 1u << SOMA_API_EMBEDDINGS,
     .path = soma_openai_responses_path,
     .answers = soma_openai_responses_answers,
     .splice_path = soma_openai_splice_path,
@@ -79,10 +80,8 @@ static soma_str_t
 soma_openai_responses_path(soma_arena_t *arena,
     const soma_inner_request_t *request)
 {
-    (void) arena;
-    (void) request;
-
-    return SOMA_STR("/responses");
+    return (request->task == SOMA_INNER_INPUTS)
+           ? soma_openai_path(arena, request) : SOMA_STR("/responses");
 }
 
 
@@ -91,9 +90,9 @@ soma_openai_responses_said(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_ask_t *ask,
     soma_inner_loss_t *loss)
 {
-    (void) ask;
-
-    return soma_openai_responses_write_request(out, request, loss);
+    return (request->task == SOMA_INNER_INPUTS)
+           ? soma_openai_write_request(out, request, ask, loss)
+           : soma_openai_responses_write_request(out, request, loss);
 }
 
 
@@ -121,6 +120,10 @@ static int
 soma_openai_responses_read_whole(soma_decoder_t *decoder, soma_str_t body)
 {
     soma_openai_responses_events_t  *answer;
+
+    if (decoder->api == SOMA_API_EMBEDDINGS) {
+        return soma_openai_read_whole(decoder, body);
+    }
 
     answer = soma_openai_responses_decoder(decoder);
 

@@ -219,9 +219,9 @@ soma_str_t
 soma_openai_path(soma_arena_t *arena, const soma_inner_request_t *request)
 {
     (void) arena;
-    (void) request;
 
-    return SOMA_STR("/chat/completions");
+    return (request->task == SOMA_INNER_INPUTS)
+           ? SOMA_STR("/embeddings") : SOMA_STR("/chat/completions");
 }
 
 
@@ -231,6 +231,10 @@ soma_openai_write_request(soma_pieces_t *out,
     soma_inner_loss_t *loss)
 {
     soma_str_t  bound;
+
+    if (request->task == SOMA_INNER_INPUTS) {
+        return soma_openai_embeddings_request(out, request, loss);
+    }
 
     bound = SOMA_STR("max_tokens");
 
@@ -270,7 +274,13 @@ soma_openai_read_whole(soma_decoder_t *decoder, soma_str_t body)
 
     events = soma_openai_translate_decoder(decoder);
 
-    return events ? soma_openai_events_whole(events, body) : SOMA_ERROR;
+    if (events == NULL) {
+        return SOMA_ERROR;
+    }
+
+    return (decoder->api == SOMA_API_EMBEDDINGS)
+           ? soma_openai_embeddings_events(events, body)
+           : soma_openai_events_whole(events, body);
 }
 
 

@@ -13,15 +13,19 @@ static int soma_write_others(const soma_inner_request_t *request,
     const char *why, soma_inner_loss_t *loss);
 
 
-/* members that change nothing but speed, price or what is logged, and what a
- * provider that has them may leave unread of a long history: whoever's they
- * are */
+/* members that change nothing but speed, price or what is logged, what a
+ * provider that has them may leave unread of a long history or input, and what
+ * its vectors are to be good for: whoever's they are */
 static const soma_str_t  soma_write_hints[] = {
     soma_string("prompt_cache_retention"),
     soma_string("prompt_cache_options"),
     soma_string("context_management"),
     soma_string("client_metadata"),
     soma_string("keep_alive"),
+    soma_string("input_type"),
+    soma_string("taskType"),
+    soma_string("task_type"),
+    soma_string("truncate"),
     soma_string("inference_geo"),
     soma_string("speed"),
     soma_string("include_obfuscation"),
@@ -36,6 +40,29 @@ static const soma_str_t  soma_write_hints[] = {
     soma_string("performanceConfig"),
     soma_string("additionalModelResponseFieldPaths"),
     soma_string("additionalModelRequestFields.anthropic_beta")
+};
+
+
+const soma_write_member_t  soma_write_inputs[SOMA_INNER_MEMBERS] = {
+    { SOMA_WRITE_HINT,    NULL },                   /* max_tokens */
+    { SOMA_WRITE_HINT,    NULL },                   /* temperature */
+    { SOMA_WRITE_HINT,    NULL },                   /* top_p */
+    { SOMA_WRITE_HINT,    NULL },                   /* top_k */
+    { SOMA_WRITE_HINT,    NULL },                   /* frequency_penalty */
+    { SOMA_WRITE_HINT,    NULL },                   /* presence_penalty */
+    { SOMA_WRITE_HINT,    NULL },                   /* seed */
+    { SOMA_WRITE_REFUSED, NULL },                   /* n */
+    { SOMA_WRITE_REFUSED, NULL },                   /* logprobs */
+    { SOMA_WRITE_REFUSED, NULL },                   /* top_logprobs */
+    { SOMA_WRITE_REFUSED, NULL },                   /* logit_bias */
+    { SOMA_WRITE_HINT,    NULL },                   /* min_p */
+    { SOMA_WRITE_HINT,    NULL },                   /* prediction */
+    { SOMA_WRITE_HINT,    NULL },                   /* verbosity */
+    { SOMA_WRITE_OWN,     NULL },                   /* truncation */
+    { SOMA_WRITE_HINT,    NULL },                   /* user */
+    { SOMA_WRITE_HINT,    NULL },                   /* tier */
+    { SOMA_WRITE_HINT,    NULL },                   /* store */
+    { SOMA_WRITE_HINT,    NULL }                    /* cache key */
 };
 
 
@@ -191,18 +218,11 @@ static int
 soma_write_others(const soma_inner_request_t *request, const char *why,
     soma_inner_loss_t *loss)
 {
-    size_t    k;
     unsigned  i;
 
     for (i = 0; i < request->nothers; i++) {
 
-        for (k = 0; k < sizeof(soma_write_hints) / sizeof(soma_str_t); k++) {
-            if (soma_str_eq(request->other[i].name, soma_write_hints[k])) {
-                break;
-            }
-        }
-
-        if (k < sizeof(soma_write_hints) / sizeof(soma_str_t)) {
+        if (soma_write_hint(request->other[i].name)) {
             soma_inner_drop(loss, request->other[i].name);
             continue;
         }
@@ -213,6 +233,31 @@ soma_write_others(const soma_inner_request_t *request, const char *why,
     }
 
     return SOMA_OK;
+}
+
+
+int
+soma_write_hint(soma_str_t name)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(soma_write_hints) / sizeof(soma_str_t); i++) {
+        if (soma_str_eq(name, soma_write_hints[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+soma_write_dimensions(soma_str_t name)
+{
+    return soma_str_is(name, "dimensions")
+           || soma_str_is(name, "output_dimension")
+           || soma_str_is(name, "outputDimensionality")
+           || soma_str_is(name, "output_dimensionality");
 }
 
 

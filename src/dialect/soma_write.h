@@ -60,6 +60,15 @@ int soma_write_members(soma_pieces_t *out,
     const soma_inner_request_t *request, const soma_write_member_t *table,
     const char *why, soma_inner_loss_t *loss);
 
+/* a table for inputs that become vectors: what bounds or draws an answer means
+ * nothing; how a long one is truncated is the dialect's own to say */
+extern const soma_write_member_t  soma_write_inputs[SOMA_INNER_MEMBERS];
+
+/* 1: a member of request->other by that name is a hint; says how many numbers
+ * a vector is to have */
+int soma_write_hint(soma_str_t name);
+int soma_write_dimensions(soma_str_t name);
+
 /* 1: the value says what is so where nothing is said */
 int soma_write_default(soma_inner_member_e member, soma_str_t raw);
 

@@ -4,8 +4,9 @@
  *
  * Cohere's dialect through its table.  The first byte says what the rest is:
  * r a client's request, s a provider's stream, w a provider's whole answer,
- * o a stream of OpenAI's for a client of Cohere's.  The second one says how
- * it is cut.  Whatever the bytes, nothing is read beyond them; the books are
+ * o a stream of OpenAI's for a client of Cohere's, v vectors of a provider,
+ * e vectors of OpenAI's for whoever asks.  The second one says how it is cut,
+ * or who asks.  Whatever the bytes, nothing is read beyond them; the books are
  * told the same however they come; and what is written is JSON where what was
  * read is.
  */
@@ -27,11 +28,13 @@ fuzz_request(soma_arena_t *arena, soma_str_t body, unsigned how)
     const soma_dialect_t  *target;
 
     static const char *const  paths[] = {
-        "/v2/chat", "/v2/chat", "/v2/chat", "/v2/chat",
-        "/v1/chat/completions", "/v1/messages", "/v1/chat/completions",
+        "/v2/chat", "/v2/chat", "/v2/embed", "/v2/embed",
+        "/v1/chat/completions", "/v1/messages", "/v1/embeddings",
         "/v1/responses"
     };
-    static const char *const  names[] = { "openai", "anthropic", "cohere" };
+    static const char *const  names[] = {
+        "openai", "anthropic", "cohere", "gemini", "ollama"
+    };
 
     if (pair_ask(&pair, arena, paths[how % 8], body) != SOMA_OK
         || pair_read(&pair) != SOMA_OK)
@@ -39,7 +42,7 @@ fuzz_request(soma_arena_t *arena, soma_str_t body, unsigned how)
         return;
     }
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         target = soma_dialect_find((soma_str_t) { strlen(names[i]),
                                    (unsigned char *) names[i] }, NULL);
 
@@ -119,6 +122,46 @@ fuzz_client(soma_arena_t *arena, soma_str_t bytes, unsigned how)
 }
 
 
+/* vectors, to who wants numbers and who wants base64 */
+
+static void
+fuzz_vectors(soma_arena_t *arena, const soma_dialect_t *from,
+    soma_str_t bytes, unsigned how)
+{
+    pair_t      pair;
+    soma_str_t  got;
+
+    static const struct {
+        const char  *path;
+        soma_str_t   body;
+    } asks[] = {
+        { "/v2/embed", soma_string("{\"model\":\"m\",\"texts\":[\"a\"]}") },
+        { "/v2/embed", soma_string("{\"model\":\"m\",\"texts\":[\"a\"],"
+                                   "\"embedding_types\":[\"base64\"]}") },
+        { "/v1/embeddings", soma_string("{\"model\":\"m\",\"input\":\"a\"}") },
+        { "/v1/embeddings", soma_string("{\"model\":\"m\",\"input\":\"a\","
+                                    "\"encoding_format\":\"base64\"}") },
+        { "/api/embed", soma_string("{\"model\":\"m\",\"input\":\"a\"}") },
+        { "/v1beta/models/m:embedContent",
+          soma_string("{\"content\":{\"parts\":[{\"text\":\"a\"}]}}") }
+    };
+
+    how %= sizeof(asks) / sizeof(asks[0]);
+
+    if (pair_ask(&pair, arena, asks[how].path, asks[how].body) != SOMA_OK
+        || pair_read(&pair) != SOMA_OK)
+    {
+        return;
+    }
+
+    got = pair_answer(&pair, from, bytes, 0);
+
+    if (got.len != 0 && got.data[0] == '{' && is_json(bytes)) {
+        CHECK(is_json(got));
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -153,6 +196,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case 'o':
         fuzz_client(arena, bytes, how);
+        break;
+
+    case 'v':
+        fuzz_vectors(arena, &soma_cohere, bytes, how);
+        break;
+
+    case 'e':
+        fuzz_vectors(arena, &soma_openai, bytes, how);
         break;
     }
 
