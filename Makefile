@@ -3,7 +3,7 @@
 #   make run            install what is missing, build, start a gateway on
 #                       127.0.0.1:8080, and send it two requests
 #   make stop           stop it
-#   make build          build/modules/ngx_http_soma_module.so, build/soma-ledger
+#   make build          build/modules/ngx_http_soma_module.so, soma-ledger, soma-route
 #   make test           every suite; ends with "N passed, N failed"
 #   make bench          bare proxy_pass and the module side by side
 #   make storm          every way of passing a budget, and the provider's bill
@@ -17,6 +17,7 @@
 #   make clients        real SDKs and replayed traffic
 #   make matrix         each client's package against each provider's dialect,
 #                       MATRIX="--only an:ge --rows tool" for a part of it
+#   make router-eval    the router's quality and cost on recorded outcomes
 #   make agents         Claude Code and Codex against each provider's dialect
 #   make style          the rules that a machine can check
 #   make check-clang    clang's warnings too
@@ -47,6 +48,7 @@ INCS := $(foreach d,$(DIRS),-Isrc/$(d)) -isystem $(YYJSON)
 
 PLAIN := $(wildcard src/*/soma_*.c)
 LEDGER := $(wildcard tools/ledger/*.c)
+ROUTE := $(wildcard tools/route/*.c)
 GLUE := ngx_soma_module.c $(wildcard src/*/ngx_http_soma_*.c)
 HEADERS := $(wildcard src/*/*.h)
 LUA := $(wildcard src/*/*.lua)
@@ -88,9 +90,9 @@ ASAN_CC := -g -O1 -fno-omit-frame-pointer -fPIC -DNGX_DEBUG_PALLOC=1 \
 .DELETE_ON_ERROR:
 
 .PHONY: all build build-asan build-unit build-unit-asan build-fuzz \
-	keep-open ledger ledger-asan module module-asan vocabulary deps deps-test \
+	keep-open ledger ledger-asan route route-asan module module-asan vocabulary deps deps-test \
 	deps-source unit fuzz test test-nginx test-asan test-valgrind clients \
-	matrix agents style \
+	matrix agents router-eval style \
 	check-clang check-hiredis1 bench soak chaos storm run stop clean
 
 all: build
@@ -108,10 +110,10 @@ deps-source:
 	@tools/deps source
 
 build: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) module ledger vocabulary
+	@$(MAKE) --no-print-directory -j$(JOBS) module ledger route vocabulary
 
 build-asan: deps-test deps-source
-	@$(MAKE) --no-print-directory -j$(JOBS) module-asan ledger-asan
+	@$(MAKE) --no-print-directory -j$(JOBS) module-asan ledger-asan route-asan
 
 # in the place of the older one, not over it: nginx may run with that
 
@@ -243,6 +245,27 @@ endef
 
 $(foreach f,plain asan,$(eval $(call ledger,$(f))))
 
+define route
+$(BUILD)/$(1)/route/%.o: tools/route/%.c
+	@mkdir -p $$(@D)
+	$(CC_$(1)) $(CFLAGS_$(1)) $(INCS) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$(1)/soma-route: $(ROUTE:tools/route/%.c=$(BUILD)/$(1)/route/%.o) \
+		$(BUILD)/$(1)/libsoma.a
+	$(CC_$(1)) $(CFLAGS_$(1)) $$^ $(LIBS) -o $$@
+
+-include $(ROUTE:tools/route/%.c=$(BUILD)/$(1)/route/%.d)
+endef
+
+$(foreach f,plain asan,$(eval $(call route,$(f))))
+
+route: $(BUILD)/soma-route
+
+$(BUILD)/soma-route: $(BUILD)/plain/soma-route
+	@cp -u $< $@
+
+route-asan: $(BUILD)/asan/soma-route
+
 ledger: $(BUILD)/soma-ledger
 
 $(BUILD)/soma-ledger: $(BUILD)/plain/soma-ledger
@@ -313,6 +336,9 @@ test-valgrind:
 
 clients:
 	@tools/test clients
+
+router-eval: route
+	@bench/router-eval $(ROUTER_DATA)
 
 matrix: module
 	@SOMA_BUILD=$(BUILD) t/matrix/run $(MATRIX)
