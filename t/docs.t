@@ -21,6 +21,8 @@ my $COMMON = <<"END";
     soma_model gpt-4o-mini provider=common input=1 output=1;
     soma_model gpt provider=common input=1 output=1;
     soma_model llama-3-8b provider=common input=1 output=1;
+    soma_model small provider=common input=1 output=1;
+    soma_model large provider=common input=1 output=1;
 END
 
 my $dir = soma_dir('docs');
@@ -114,6 +116,7 @@ sub try {
     $text =~ s{(soma_prices\s+)\S+?(?=[\s;])}{$1$Soma::TOP/conf/prices.json};
     $text =~ s{^(\s*(?:pid|error_log|access_log)\s+)\S+?(?=[\s;])}
               {$1$dir/file}gm;
+    $text =~ s{\bweights=\K\S+(?=[\s;])}{$Soma::TOP/conf/router.weights};
     $text =~ s{\bfile:[^\s;]+}{file:$dir/secret}g;
     $text =~ s{^\s*soma_vocabulary\s[^;]*;}{}gm;     # fetched, or not there
     $text =~ s{_temp_path\s+\K[^;]+}{$dir/temp}g;

@@ -19,6 +19,7 @@
 
 #include "ngx_http_soma.h"
 #include "ngx_http_soma_body.h"
+#include "ngx_http_soma_inner.h"
 #include "soma_dialect.h"
 
 
@@ -271,13 +272,6 @@ ngx_int_t ngx_http_soma_request_create(ngx_http_soma_attempt_t *a);
  * _request(): its body, and the path below its endpoint.  NGX_DECLINED: it
  * cannot be said there, ctx->error says why if no other target is left.
  */
-/* its name, in small letters */
-ngx_uint_t ngx_http_soma_header_is(ngx_table_elt_t *h, const char *name);
-
-/* what keeps signatures for this client, for the request's life */
-ngx_int_t ngx_http_soma_seals_store(ngx_http_soma_ctx_t *ctx,
-    const soma_seal_store_t **store);
-
 ngx_int_t ngx_http_soma_translate_begin(ngx_http_soma_attempt_t *a);
 
 /* ngx_http_soma_translate_loss.c: NGX_OK or NGX_ERROR; the others are always
@@ -288,11 +282,6 @@ ngx_int_t ngx_http_soma_translate_loss_unsaid(ngx_http_soma_attempt_t *a,
     const char *code, const char *why);
 ngx_int_t ngx_http_soma_translate_loss_lost(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
-
-/* the client's request in the inner form, in ctx->inner, read once.  NGX_OK;
- * NGX_DECLINED: *error says why it has none; NGX_ERROR */
-ngx_int_t ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx,
-    const char **error);
 
 /* what the client named by URL, for targets of the plan that take bytes
  * alone: NGX_OK, NGX_AGAIN while it is fetched, or a status */

@@ -9,6 +9,8 @@
 #include "ngx_http_soma_attempt.h"
 
 
+static ngx_uint_t ngx_http_soma_header_is(ngx_table_elt_t *h,
+    const char *name);
 static ngx_int_t ngx_http_soma_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_interim_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_soma_status_line(ngx_http_soma_attempt_t *a);
@@ -426,7 +428,7 @@ ngx_http_soma_header_hop(ngx_list_part_t *part, u_char *name, size_t len)
 }
 
 
-ngx_uint_t
+static ngx_uint_t
 ngx_http_soma_header_is(ngx_table_elt_t *h, const char *name)
 {
     return h->key.len == ngx_strlen(name)

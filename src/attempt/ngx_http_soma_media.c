@@ -76,7 +76,7 @@ ngx_http_soma_media(ngx_http_soma_ctx_t *ctx)
         return NGX_OK;
     }
 
-    rc = ngx_http_soma_translate_inner(ctx, &error);
+    rc = ngx_http_soma_inner(ctx, &error);
 
     if (rc != NGX_OK) {
 

@@ -42,8 +42,6 @@ struct ngx_http_soma_translate_s {
 static ngx_int_t ngx_http_soma_translate_stops(ngx_http_soma_attempt_t *a);
 static ngx_str_t ngx_http_soma_translate_path(ngx_http_soma_attempt_t *a);
 static ngx_int_t ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a);
-static ngx_int_t ngx_http_soma_translate_betas(ngx_http_soma_ctx_t *ctx,
-    soma_inner_request_t *inner);
 static ngx_int_t ngx_http_soma_translate_bound(ngx_http_soma_attempt_t *a,
     soma_inner_loss_t *loss);
 static ngx_int_t ngx_http_soma_translate_chain(ngx_http_soma_attempt_t *a,
@@ -213,100 +211,11 @@ ngx_http_soma_translate_read(ngx_http_soma_attempt_t *a)
                                               "endpoint");
     }
 
-    rc = ngx_http_soma_translate_inner(a->ctx, &error);
+    rc = ngx_http_soma_inner(a->ctx, &error);
 
     return (rc == NGX_DECLINED)
            ? ngx_http_soma_translate_loss_unsaid(a, "invalid_request", error)
            : rc;
-}
-
-
-/* once a request, whatever targets it comes to */
-ngx_int_t
-ngx_http_soma_translate_inner(ngx_http_soma_ctx_t *ctx, const char **error)
-{
-    int                    rc;
-    soma_inner_request_t  *inner;
-
-    if (ctx->inner != NULL) {
-        return NGX_OK;
-    }
-
-    *error = "this endpoint is not translated for its provider";
-
-    if (ctx->client->read_request == NULL || ctx->ask.scan == NULL) {
-        return NGX_DECLINED;
-    }
-
-    inner = ngx_pcalloc(ctx->request->pool, sizeof(soma_inner_request_t));
-
-    if (inner == NULL || ngx_http_soma_body_whole(ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_soma_seals_store(ctx, &inner->seals) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = ctx->client->read_request(inner, &ctx->ask, &ctx->arena, ctx->body,
-                                   error);
-
-    if (rc == SOMA_OK) {
-        inner->stream = ctx->ask.stream;
-        ctx->inner = inner;
-
-        return ngx_http_soma_translate_betas(ctx, inner);
-    }
-
-    return (rc == SOMA_DECLINED || *error != NULL) ? NGX_DECLINED : NGX_ERROR;
-}
-
-
-/* a header that may stand more than once */
-static ngx_int_t
-ngx_http_soma_translate_betas(ngx_http_soma_ctx_t *ctx,
-    soma_inner_request_t *inner)
-{
-    u_char           *p;
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &ctx->request->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-
-            if (part->next == NULL) {
-                return NGX_OK;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (!ngx_http_soma_header_is(&h[i], "anthropic-beta")) {
-            continue;
-        }
-
-        len = inner->betas.len + 1 + h[i].value.len;
-
-        p = ngx_pnalloc(ctx->request->pool, len);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        soma_copy(p, inner->betas.data, inner->betas.len);
-        p[inner->betas.len] = ',';
-        soma_copy(p + inner->betas.len + 1, h[i].value.data, h[i].value.len);
-
-        inner->betas.data = p;
-        inner->betas.len = len;
-    }
 }
 
 

@@ -50,6 +50,7 @@
 typedef struct ngx_http_soma_provider_s   ngx_http_soma_provider_t;
 typedef struct ngx_http_soma_model_s      ngx_http_soma_model_t;
 typedef struct ngx_http_soma_route_s      ngx_http_soma_route_t;
+typedef struct ngx_http_soma_complexity_s  ngx_http_soma_complexity_t;
 typedef struct ngx_http_soma_tenant_s     ngx_http_soma_tenant_t;
 typedef struct ngx_http_soma_jwt_s        ngx_http_soma_jwt_t;
 typedef struct ngx_http_soma_hold_s       ngx_http_soma_hold_t;
@@ -154,6 +155,7 @@ typedef struct {
 struct ngx_http_soma_route_s {
     ngx_str_t                       name;
     soma_strategy_e                 strategy;
+    ngx_http_soma_complexity_t     *complexity; /* of that strategy */
     soma_retry_t                    retry;
     ngx_array_t                     targets;    /* ngx_http_soma_target_t */
     ngx_array_t                     tools;      /* soma_str_t, allowed beside

@@ -71,6 +71,8 @@ typedef struct {
     unsigned                        order[SOMA_TARGETS_MAX];
     ngx_uint_t                      n;
     ngx_uint_t                      next;       /* index in order */
+    ngx_str_t                       reason;     /* why the first one is, or
+                                                   empty */
     unsigned                        probing:1;  /* all targets are closed */
 } ngx_http_soma_ctx_plan_t;
 

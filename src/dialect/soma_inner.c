@@ -343,6 +343,52 @@ soma_inner_effort_name(soma_inner_effort_e effort)
 
 
 int
+soma_inner_words(soma_arena_t *arena, const soma_inner_request_t *request,
+    soma_str_t *words)
+{
+    soma_str_t           text;
+    soma_pieces_t        out;
+    soma_inner_turn_t   *turn, *last;
+    soma_inner_block_t  *block;
+
+    last = NULL;
+
+    for (turn = request->turns; turn; turn = turn->next) {
+
+        for (block = turn->blocks; block; block = block->next) {
+            if (turn->role == SOMA_INNER_USER && block->kind == SOMA_INNER_TEXT
+                && block->text.len != 0)
+            {
+                last = turn;
+                break;
+            }
+        }
+    }
+
+    soma_pieces_init(&out, arena);
+
+    for (block = last ? last->blocks : NULL; block; block = block->next) {
+
+        if (block->kind != SOMA_INNER_TEXT) {
+            continue;
+        }
+
+        if (out.len != 0) {
+            soma_pieces_char(&out, ' ');
+        }
+
+        soma_pieces_put(&out, block->text.data, block->text.len);
+    }
+
+    if (soma_pieces_whole(&out, &text) != SOMA_OK) {
+        return SOMA_ERROR;
+    }
+
+    return soma_inner_plain(arena, text, words);
+}
+
+
+int
 soma_inner_flat(soma_arena_t *arena, soma_str_t *raw)
 {
     size_t          i;

@@ -523,6 +523,11 @@ int soma_inner_is_text(soma_str_t text);
  * call come as texts, which nobody has checked */
 int soma_inner_object(soma_str_t text);
 
+/* the texts of the user's last turn that has some, decoded and joined by
+ * blanks; empty: there is none.  SOMA_OK or SOMA_ERROR */
+int soma_inner_words(soma_arena_t *arena, const soma_inner_request_t *request,
+    soma_str_t *words);
+
 /* JSON without line ends, which would end a line of a stream too; in a string
  * of JSON there is none.  It is copied if it has one: SOMA_OK, or SOMA_ERROR */
 int soma_inner_flat(soma_arena_t *arena, soma_str_t *raw);

@@ -99,6 +99,7 @@ ngx_http_soma_cors_header_filter(ngx_http_request_t *r)
     static const ngx_str_t  vary = ngx_string("Origin");
     static const ngx_str_t  expose = ngx_string(
         "x-request-id, x-soma-model, x-soma-provider, x-soma-attempts, "
+        "x-soma-route-reason, "
         "x-soma-cost, x-ratelimit-limit-requests, "
         "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
         "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "

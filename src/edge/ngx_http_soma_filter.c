@@ -54,6 +54,7 @@ enum {
     NGX_HTTP_SOMA_H_PROVIDER,
     NGX_HTTP_SOMA_H_COST,
     NGX_HTTP_SOMA_H_DROPPED,
+    NGX_HTTP_SOMA_H_REASON,
     NGX_HTTP_SOMA_H_BEARER,
     NGX_HTTP_SOMA_H_RETRY_AFTER,
     NGX_HTTP_SOMA_H_RETRY,
@@ -68,6 +69,7 @@ static const ngx_str_t  ngx_http_soma_names[] = {
     ngx_string("x-soma-provider"),
     ngx_string("x-soma-cost"),
     ngx_string("x-soma-dropped"),
+    ngx_string("x-soma-route-reason"),
     ngx_string("WWW-Authenticate"),
     ngx_string("Retry-After"),
     ngx_string("x-should-retry"),
@@ -423,6 +425,15 @@ ngx_http_soma_headers(ngx_http_request_t *r, ngx_http_soma_ctx_t *ctx)
     if (ctx->dropped.len
         && ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_DROPPED],
                                     ctx->dropped.data, ctx->dropped.len)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->plan.reason.len
+        && ngx_http_soma_add_header(r, &name[NGX_HTTP_SOMA_H_REASON],
+                                    ctx->plan.reason.data,
+                                    ctx->plan.reason.len)
            != NGX_OK)
     {
         return NGX_ERROR;

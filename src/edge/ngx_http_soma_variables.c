@@ -23,7 +23,8 @@ typedef enum {
     NGX_HTTP_SOMA_VAR_FIRST_TOKEN,
     NGX_HTTP_SOMA_VAR_ATTEMPTS,
     NGX_HTTP_SOMA_VAR_CACHE,
-    NGX_HTTP_SOMA_VAR_ERROR
+    NGX_HTTP_SOMA_VAR_ERROR,
+    NGX_HTTP_SOMA_VAR_REASON
 } ngx_http_soma_var_e;
 
 
@@ -76,6 +77,9 @@ static ngx_http_variable_t  ngx_http_soma_vars[] = {
 
     { ngx_string("soma_error"), NULL, ngx_http_soma_variable,
       NGX_HTTP_SOMA_VAR_ERROR, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("soma_route_reason"), NULL, ngx_http_soma_variable,
+      NGX_HTTP_SOMA_VAR_REASON, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -184,6 +188,10 @@ ngx_http_soma_variable_text(ngx_http_soma_ctx_t *ctx, uintptr_t which,
 
     case NGX_HTTP_SOMA_VAR_MODEL:
         soma_put_str(out, ngx_http_soma_str(ctx->model->name));
+        return;
+
+    case NGX_HTTP_SOMA_VAR_REASON:
+        soma_put_str(out, ngx_http_soma_str(ctx->plan.reason));
         return;
 
     case NGX_HTTP_SOMA_VAR_INPUT:

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_soma_plan.h"
+#include "ngx_http_soma_complexity.h"
 #include "ngx_http_soma_trace.h"
 
 
@@ -48,7 +49,8 @@ ngx_int_t
 ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
 {
     int64_t                  now;
-    ngx_uint_t               i, n, closed;
+    ngx_int_t                rc;
+    ngx_uint_t               i, n, closed, first;
     soma_candidate_t         candidate[SOMA_TARGETS_MAX];
     ngx_http_soma_target_t  *target;
 
@@ -56,6 +58,17 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
     target = ctx->route->targets.elts;
     n = ctx->route->targets.nelts;
     closed = 0;
+    first = 0;
+
+    ngx_str_null(&ctx->plan.reason);
+
+    if (ctx->route->strategy == SOMA_COMPLEXITY) {
+        rc = ngx_http_soma_complexity(ctx, &first);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     for (i = 0; i < n; i++) {
         candidate[i].weight = (uint32_t) target[i].weight;
@@ -77,6 +90,11 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
                                    n > 1 ? ngx_http_soma_trace_random() : 0,
                                    ctx->plan.order);
     ctx->plan.next = 0;
+
+    if (first) {
+        soma_route_from(ctx->plan.order, (unsigned) ctx->plan.n,
+                        (unsigned) first);
+    }
 
     if (ctx->plan.n) {
         return NGX_OK;

@@ -9,6 +9,7 @@
 
 #include "ngx_http_soma_plan.h"
 #include "ngx_http_soma_block.h"
+#include "ngx_http_soma_complexity.h"
 #include "ngx_http_soma_model.h"
 
 
@@ -25,6 +26,9 @@ typedef struct {
 } ngx_http_soma_route_conf_t;
 
 
+static char *ngx_http_soma_route_strategy(ngx_conf_t *cf,
+    ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
+    ngx_str_t *value);
 static char *ngx_http_soma_route_model(ngx_conf_t *cf,
     ngx_http_soma_block_t *block, const ngx_http_soma_block_word_t *word,
     ngx_str_t *value);
@@ -44,14 +48,16 @@ static ngx_int_t ngx_http_soma_route_name(ngx_http_soma_main_conf_t *smcf,
 static const ngx_conf_enum_t  ngx_http_soma_route_strategies[] = {
     { ngx_string("order"), SOMA_ORDER },
     { ngx_string("weighted"), SOMA_WEIGHTED },
+    { ngx_string("complexity"), SOMA_COMPLEXITY },
     { ngx_null_string, 0 }
 };
 
 
 static const ngx_http_soma_block_word_t  ngx_http_soma_route_words[] = {
 
-    { "strategy", 1, 1, 0,
-      ngx_http_soma_block_enum, offsetof(ngx_http_soma_route_conf_t, strategy),
+    { "strategy", 1, NGX_HTTP_SOMA_BLOCK_MANY, 0,
+      ngx_http_soma_route_strategy,
+      offsetof(ngx_http_soma_route_conf_t, strategy),
       ngx_http_soma_route_strategies },
 
     { "model", 1, 2, NGX_HTTP_SOMA_BLOCK_AGAIN,
@@ -121,6 +127,37 @@ ngx_http_soma_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rcf->route.strategy = (soma_strategy_e) rcf->strategy;
 
     return rv;
+}
+
+
+static char *
+ngx_http_soma_route_strategy(ngx_conf_t *cf, ngx_http_soma_block_t *block,
+    const ngx_http_soma_block_word_t *word, ngx_str_t *value)
+{
+    char                        *rv;
+    ngx_http_soma_route_conf_t  *rcf;
+
+    rcf = block->conf;
+    rv = ngx_http_soma_block_enum(cf, block, word, value);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (rcf->strategy == SOMA_COMPLEXITY) {
+        rcf->route.complexity = ngx_http_soma_complexity_conf(cf, block);
+
+        return rcf->route.complexity ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts > 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "nothing is expected behind \"strategy %V\" of "
+                           "soma_route \"%V\"", value, block->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -332,6 +369,12 @@ ngx_http_soma_route_init(ngx_conf_t *cf, ngx_http_soma_main_conf_t *smcf,
                           rcf->file, rcf->line, &name[i]);
             return NGX_ERROR;
         }
+    }
+
+    if (rcf->route.complexity
+        && ngx_http_soma_complexity_init(cf, &rcf->route) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return ngx_http_soma_route_name(smcf, &rcf->route);

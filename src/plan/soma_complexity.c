@@ -5,6 +5,7 @@
 
 
 #include <math.h>
+#include <stdio.h>
 
 #include "soma_complexity.h"
 #include "soma_xxh3.h"
@@ -522,4 +523,55 @@ soma_complexity_keep(const soma_complexity_pair_t *pair, float share)
     }
 
     return best->cut;
+}
+
+
+void
+soma_complexity_cut(const soma_complexity_t *c, soma_complexity_step_t *step,
+    unsigned pair, unsigned keep, unsigned share)
+{
+    const soma_complexity_pair_t  *p;
+
+    p = &c->file->pair[pair];
+
+    step->pair = pair;
+    step->cut = keep ? soma_complexity_keep(p, (float) share / 1000)
+                     : soma_complexity_save(p, (float) share / 1000);
+}
+
+
+unsigned
+soma_complexity_steps(const soma_complexity_t *c,
+    const soma_complexity_step_t *step, unsigned nsteps, soma_str_t message,
+    unsigned tools, char *told, size_t size, size_t *len)
+{
+    int                      n;
+    float                    rank;
+    unsigned                 i;
+    soma_complexity_text_t   text;
+    soma_complexity_score_t  score[SOMA_COMPLEXITY_PAIRS_MAX];
+
+    soma_complexity_read(&text, message, tools);
+    soma_complexity_score(c, &text, score);
+
+    *len = 0;
+
+    for (i = 0; i < nsteps; i++) {
+        rank = soma_complexity_rank(&score[step[i].pair],
+                                    (float) text.len / 4,
+                                    SOMA_COMPLEXITY_RATIO);
+
+        n = snprintf(told + *len, size - *len, "%s%s %.3g %s %.3g",
+                     i != 0 ? ", " : "", c->file->pair[step[i].pair].name,
+                     (double) rank, rank >= step[i].cut ? ">=" : "<",
+                     (double) step[i].cut);
+
+        *len += (n > 0 && (size_t) n < size - *len) ? (size_t) n : 0;
+
+        if (rank < step[i].cut) {
+            break;
+        }
+    }
+
+    return i;
 }

@@ -126,6 +126,26 @@ float soma_complexity_save(const soma_complexity_pair_t *pair, float share);
 float soma_complexity_keep(const soma_complexity_pair_t *pair, float share);
 
 
+/* from a weaker model to the next stronger one of a route */
+typedef struct {
+    unsigned        pair;
+    float           cut;
+} soma_complexity_step_t;
+
+
+/* "share" is thousandths: of the cost that is to be saved, or of the quality
+ * that is to be kept */
+void soma_complexity_cut(const soma_complexity_t *c,
+    soma_complexity_step_t *step, unsigned pair, unsigned keep,
+    unsigned share);
+
+/* how many of the steps a message needs, one after the other; "told" gets why,
+ * at most "size" bytes with the zero byte, *len of them */
+unsigned soma_complexity_steps(const soma_complexity_t *c,
+    const soma_complexity_step_t *step, unsigned nsteps, soma_str_t message,
+    unsigned tools, char *told, size_t size, size_t *len);
+
+
 /* the same features as they are found, for who explains: start and len in the
  * message as it was read, of a stat len is 0 and start its number */
 typedef void (*soma_complexity_each_pt)(void *data, uint16_t bucket,

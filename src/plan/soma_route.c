@@ -108,3 +108,22 @@ soma_route_order(soma_strategy_e strategy, const soma_candidate_t *candidate,
 
     return count;
 }
+
+
+void
+soma_route_from(unsigned *order, unsigned n, unsigned first)
+{
+    unsigned  i, k, weaker, copy[SOMA_TARGETS_MAX];
+
+    for (weaker = 0; weaker < n && order[weaker] < first; weaker++) {
+        copy[weaker] = order[weaker];
+    }
+
+    for (i = weaker, k = 0; i < n; i++) {
+        order[k++] = order[i];
+    }
+
+    while (weaker > 0) {
+        order[k++] = copy[--weaker];
+    }
+}

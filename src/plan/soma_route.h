@@ -19,7 +19,8 @@
 
 typedef enum {
     SOMA_ORDER = 0,
-    SOMA_WEIGHTED
+    SOMA_WEIGHTED,
+    SOMA_COMPLEXITY             /* in order, from the one that will do */
 } soma_strategy_e;
 
 
@@ -37,6 +38,10 @@ typedef struct {
 unsigned soma_route_order(soma_strategy_e strategy,
     const soma_candidate_t *candidate, unsigned n, uint64_t random,
     unsigned *order);
+
+/* targets from weak to strong, of which the one numbered "first" will do: it,
+ * then the stronger ones, then the weaker ones, the strongest of them first */
+void soma_route_from(unsigned *order, unsigned n, unsigned first);
 
 
 #endif /* SOMA_ROUTE_H */

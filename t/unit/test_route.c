@@ -128,9 +128,42 @@ test_weighted(void)
 }
 
 
+/* what will do is first, a stronger one takes its place, a weaker one last */
+
+static void
+test_from(void)
+{
+    size_t    i;
+    unsigned  k, order[SOMA_TARGETS_MAX];
+
+    static const struct {
+        unsigned  n, order[4], first, want[4];
+    } cases[] = {
+        { 4, { 0, 1, 2, 3 }, 0, { 0, 1, 2, 3 } },
+        { 4, { 0, 1, 2, 3 }, 2, { 2, 3, 1, 0 } },
+        { 4, { 0, 1, 2, 3 }, 3, { 3, 2, 1, 0 } },
+        { 3, { 0, 1, 3 }, 2, { 3, 1, 0 } },
+        { 2, { 0, 1 }, 3, { 1, 0 } },
+        { 1, { 2 }, 0, { 2 } },
+        { 0, { 0 }, 1, { 0 } }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memcpy(order, cases[i].order, sizeof(cases[i].order));
+        soma_route_from(order, cases[i].n, cases[i].first);
+
+        for (k = 0; k < cases[i].n; k++) {
+            soma_is_int(order[k], cases[i].want[k], "case %zu, place %u", i,
+                        k);
+        }
+    }
+}
+
+
 int
 main(void)
 {
+    test_from();
     test_order();
     test_weighted();
 

@@ -57,8 +57,13 @@ typedef struct {
     double                 *gain;       /* what the tables are to say */
     double                 *out;
     unsigned               *fold;       /* for the curve */
-    size_t                  n;
+    size_t                  nrecords;
+    size_t                  n;          /* with the small talk behind them */
 } route_set_t;
+
+
+/* the last one is NULL */
+extern const char *const  route_talk[];
 
 
 int route_train(int argc, char **argv);

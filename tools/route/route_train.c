@@ -22,6 +22,9 @@
 #define ROUTE_GAIN_LAMBDA  25.0
 #define ROUTE_OUT_LAMBDA   4.0
 #define ROUTE_ALL_WEIGHT   1500.0   /* of a pair among all of them, records */
+#define ROUTE_TALK_WEIGHT  0.1      /* of small talk beside the records */
+#define ROUTE_TALK_GAIN    -0.1     /* there is none, and it is not free */
+#define ROUTE_TALK_OUT     32.0     /* tokens of an answer */
 #define ROUTE_FOLDS        4
 #define ROUTE_RECORDS_MIN  50       /* of a pair */
 #define ROUTE_SIZE         (SOMA_COMPLEXITY_BUCKETS + 1)
@@ -34,6 +37,8 @@ typedef struct {
     const char      *data;
     route_record_t  *record;
     size_t           n;
+    route_record_t  *talk;
+    size_t           ntalk;
     route_pair_t     pair[SOMA_COMPLEXITY_PAIRS_MAX];
     route_set_t      set[SOMA_COMPLEXITY_PAIRS_MAX];
     unsigned         npairs;
@@ -55,6 +60,10 @@ static unsigned route_train_names(yyjson_val *list, const char **to,
     unsigned max);
 static void route_train_data(route_training_t *t);
 static unsigned route_train_record(route_record_t *r, yyjson_doc *doc);
+static void route_train_look(route_record_t *r, soma_str_t message,
+    unsigned tools);
+static void route_train_talk(route_training_t *t);
+static void route_train_talk_in(const route_training_t *t, route_set_t *set);
 static void route_train_set(const route_training_t *t,
     const route_pair_t *pair, route_set_t *set);
 static yyjson_val *route_train_outcome(const route_record_t *r,
@@ -89,6 +98,7 @@ route_train(int argc, char **argv)
     route_train_options(&t, argc, argv);
     route_train_pairs(&t);
     route_train_data(&t);
+    route_train_talk(&t);
 
     to = route_alloc(soma_complexity_size(t.npairs));
     memset(to, 0, soma_complexity_size(t.npairs));
@@ -108,9 +118,9 @@ route_train(int argc, char **argv)
 
     for (i = 0; i < t.npairs; i++) {
 
-        if (t.set[i].n < ROUTE_RECORDS_MIN) {
+        if (t.set[i].nrecords < ROUTE_RECORDS_MIN) {
             fprintf(stderr, "soma-route: %s: left out, it has %zu records\n",
-                    t.pair[i].name, t.set[i].n);
+                    t.pair[i].name, t.set[i].nrecords);
             continue;
         }
 
@@ -301,10 +311,8 @@ route_train_data(route_training_t *t)
 static unsigned
 route_train_record(route_record_t *r, yyjson_doc *doc)
 {
-    unsigned                 tools;
-    soma_str_t               message;
-
-    static soma_complexity_text_t  text;
+    unsigned    tools;
+    soma_str_t  message;
 
     memset(r, 0, sizeof(route_record_t));
 
@@ -322,6 +330,17 @@ route_train_record(route_record_t *r, yyjson_doc *doc)
     }
 
     message = route_message(r->root, &tools);
+    route_train_look(r, message, tools);
+
+    return 1;
+}
+
+
+static void
+route_train_look(route_record_t *r, soma_str_t message, unsigned tools)
+{
+    static soma_complexity_text_t  text;
+
     soma_complexity_read(&text, message, tools);
 
     r->n = text.n;
@@ -331,8 +350,48 @@ route_train_record(route_record_t *r, yyjson_doc *doc)
 
     memcpy(r->feature, text.stat, r->nstats * sizeof(uint16_t));
     memcpy(r->feature + r->nstats, text.bucket, r->n * sizeof(uint16_t));
+}
 
-    return 1;
+
+static void
+route_train_talk(route_training_t *t)
+{
+    size_t      i;
+    soma_str_t  message;
+
+    while (route_talk[t->ntalk] != NULL) {
+        t->ntalk++;
+    }
+
+    t->talk = route_alloc(t->ntalk * sizeof(route_record_t));
+    memset(t->talk, 0, t->ntalk * sizeof(route_record_t));
+
+    for (i = 0; i < t->ntalk; i++) {
+        message.data = (unsigned char *) (uintptr_t) route_talk[i];
+        message.len = strlen(route_talk[i]);
+        route_train_look(&t->talk[i], message, 0);
+    }
+}
+
+
+/* behind the records of a pair; of the curve it is none */
+
+static void
+route_train_talk_in(const route_training_t *t, route_set_t *set)
+{
+    size_t  i, k;
+
+    set->nrecords = set->n;
+
+    for (i = 0; i < t->ntalk && set->nrecords != 0; i++) {
+        k = set->n++;
+        set->record[k] = &t->talk[i];
+        set->weight[k] = ROUTE_TALK_WEIGHT * (double) set->nrecords
+                         / (double) t->ntalk;
+        set->gain[k] = ROUTE_TALK_GAIN;
+        set->out[k] = log(ROUTE_TALK_OUT);
+        set->fold[k] = ROUTE_FOLDS;
+    }
 }
 
 
@@ -347,7 +406,7 @@ route_train_set(const route_training_t *t, const route_pair_t *pair,
     yyjson_val            *cheap, *strong;
     const route_record_t  *r;
 
-    route_train_room(set, t->n);
+    route_train_room(set, t->n + t->ntalk);
 
     for (i = 0; i < t->n; i++) {
         r = &t->record[i];
@@ -380,6 +439,7 @@ route_train_set(const route_training_t *t, const route_pair_t *pair,
     }
 
     route_train_weigh(pair, set);
+    route_train_talk_in(t, set);
 }
 
 
@@ -419,14 +479,14 @@ route_train_all(route_training_t *t)
     for (k = 0; k < t->npairs; k++) {
         set = &t->set[k];
 
-        for (i = 0, mean = 0; i < set->n; i++) {
-            mean += set->weight[i] * set->gain[i] / (double) set->n;
+        for (i = 0, mean = 0; i < set->nrecords; i++) {
+            mean += set->weight[i] * set->gain[i] / (double) set->nrecords;
         }
 
         for (i = 0; i < set->n; i++) {
             all.record[all.n] = set->record[i];
             all.weight[all.n] = set->weight[i] * ROUTE_ALL_WEIGHT
-                                / (double) set->n;
+                                / (double) set->nrecords;
             all.gain[all.n] = set->gain[i] - mean;
             all.fold[all.n] = set->fold[i];
             all.n++;
@@ -574,7 +634,7 @@ route_train_pair(const route_training_t *t, unsigned i,
 
     fprintf(stderr, "soma-route: %s: %zu records, half of the calls to the "
             "stronger one keep %.3f of its quality and save %.3f of its "
-            "cost\n", to->name, set->n, (double) to->curve[32].kept,
+            "cost\n", to->name, set->nrecords, (double) to->curve[32].kept,
             (double) to->curve[32].saved);
 
     free(fit);
@@ -616,14 +676,14 @@ route_train_curve(const route_training_t *t, const route_set_t *set,
 
     gain = route_alloc(ROUTE_SIZE * sizeof(double));
     out = route_alloc(ROUTE_SIZE * sizeof(double));
-    place = route_alloc(set->n * sizeof(route_place_t));
-    of = route_alloc(set->n * sizeof(*of));
+    place = route_alloc(set->nrecords * sizeof(route_place_t));
+    of = route_alloc(set->nrecords * sizeof(*of));
 
     for (fold = 0; fold < ROUTE_FOLDS; fold++) {
         route_train_gain(set, t->all[fold], (int) fold, gain);
         route_fit(set, set->out, ROUTE_OUT_LAMBDA, (int) fold, out);
 
-        for (i = 0; i < set->n; i++) {
+        for (i = 0; i < set->nrecords; i++) {
             if (set->fold[i] == fold) {
                 place[i].rank = route_rank(gain, out, set->record[i]);
             }
@@ -632,8 +692,8 @@ route_train_curve(const route_training_t *t, const route_set_t *set,
 
     quality = cost = all = spent = 0;
 
-    for (i = 0; i < set->n; i++) {
-        of[i][0] = set->weight[i] / (double) set->n;
+    for (i = 0; i < set->nrecords; i++) {
+        of[i][0] = set->weight[i] / (double) set->nrecords;
         of[i][1] = set->cheap[i];
         of[i][2] = set->strong[i];
         of[i][3] = set->cheap_usd[i];
@@ -646,11 +706,11 @@ route_train_curve(const route_training_t *t, const route_set_t *set,
         spent += of[i][0] * of[i][4];
     }
 
-    qsort(place, set->n, sizeof(route_place_t), route_train_higher);
+    qsort(place, set->nrecords, sizeof(route_place_t), route_train_higher);
 
     for (i = 0, k = 0, sum = 0; k < SOMA_COMPLEXITY_POINTS; k++) {
 
-        while (i < set->n
+        while (i < set->nrecords
                && sum < (double) k / (SOMA_COMPLEXITY_POINTS - 1) - 1e-9)
         {
             sum += place[i].of[0];

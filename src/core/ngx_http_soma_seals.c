@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_soma_attempt.h"
+#include "ngx_http_soma_inner.h"
 #include "soma_base64.h"
 #include "soma_seal.h"
 #include "soma_seals.h"
