@@ -10,6 +10,11 @@
 
 
 #define NGX_HTTP_SOMA_RETRY_MS  1000    /* of a client, when one asks */
+#define NGX_HTTP_SOMA_OUTPUT    512     /* tokens of an answer, as a rule */
+
+
+static int64_t ngx_http_soma_plan_cost(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model);
 
 
 ngx_http_soma_route_t *
@@ -72,6 +77,9 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
 
     for (i = 0; i < n; i++) {
         candidate[i].weight = (uint32_t) target[i].weight;
+        candidate[i].cost = (ctx->route->strategy == SOMA_CHEAPEST)
+                            ? ngx_http_soma_plan_cost(ctx, target[i].model)
+                            : 0;
         candidate[i].usable = 0;
 
         if (target[i].model->provider->missing.len) {
@@ -115,6 +123,36 @@ ngx_http_soma_plan(ngx_http_soma_ctx_t *ctx)
                                    ctx->plan.order);
 
     return NGX_OK;
+}
+
+
+/* what this request is likely to cost there, -1: nobody knows */
+static int64_t
+ngx_http_soma_plan_cost(ngx_http_soma_ctx_t *ctx,
+    ngx_http_soma_model_t *model)
+{
+    int64_t       output;
+    soma_cost_t   cost;
+    soma_usage_t  usage;
+
+    if (!model->price->known) {
+        return -1;
+    }
+
+    output = ctx->ask.max_tokens;
+
+    ngx_memzero(&usage, sizeof(soma_usage_t));
+
+    usage.known = 1;
+    usage.tier = ctx->ask.tier;
+    usage.input_tokens = soma_dialect_estimate_tokens(
+                             (int64_t) ctx->ask.body_len);
+    usage.output_tokens = (output > 0 && output < NGX_HTTP_SOMA_OUTPUT)
+                          ? output : NGX_HTTP_SOMA_OUTPUT;
+
+    soma_price_cost(model->price, &usage, &cost);
+
+    return cost.total;
 }
 
 

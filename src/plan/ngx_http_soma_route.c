@@ -48,6 +48,7 @@ static ngx_int_t ngx_http_soma_route_name(ngx_http_soma_main_conf_t *smcf,
 static const ngx_conf_enum_t  ngx_http_soma_route_strategies[] = {
     { ngx_string("order"), SOMA_ORDER },
     { ngx_string("weighted"), SOMA_WEIGHTED },
+    { ngx_string("cost"), SOMA_CHEAPEST },
     { ngx_string("complexity"), SOMA_COMPLEXITY },
     { ngx_null_string, 0 }
 };

@@ -12,6 +12,8 @@
 __extension__ typedef unsigned __int128  soma_uwide_t;
 
 
+static void soma_route_sort(const soma_candidate_t *candidate,
+    unsigned *order, unsigned n);
 static uint64_t soma_random_next(uint64_t *state);
 static uint32_t soma_weight(const soma_candidate_t *candidate);
 static void soma_route_shuffle(const soma_candidate_t *candidate,
@@ -88,6 +90,30 @@ soma_route_shuffle(const soma_candidate_t *candidate, unsigned *order,
 }
 
 
+/* the cheapest first; equals as they stand, and last what has no price */
+
+static void
+soma_route_sort(const soma_candidate_t *candidate, unsigned *order,
+    unsigned n)
+{
+    unsigned  i, k, taken;
+    uint64_t  cost;
+
+    for (i = 1; i < n; i++) {
+        taken = order[i];
+        cost = (uint64_t) candidate[taken].cost;
+
+        for (k = i; k > 0 && (uint64_t) candidate[order[k - 1]].cost > cost;
+             k--)
+        {
+            order[k] = order[k - 1];
+        }
+
+        order[k] = taken;
+    }
+}
+
+
 unsigned
 soma_route_order(soma_strategy_e strategy, const soma_candidate_t *candidate,
     unsigned n, uint64_t random, unsigned *order)
@@ -104,6 +130,9 @@ soma_route_order(soma_strategy_e strategy, const soma_candidate_t *candidate,
 
     if (strategy == SOMA_WEIGHTED) {
         soma_route_shuffle(candidate, order, count, random);
+
+    } else if (strategy == SOMA_CHEAPEST) {
+        soma_route_sort(candidate, order, count);
     }
 
     return count;

@@ -20,11 +20,13 @@
 typedef enum {
     SOMA_ORDER = 0,
     SOMA_WEIGHTED,
+    SOMA_CHEAPEST,              /* by what this request is likely to cost */
     SOMA_COMPLEXITY             /* in order, from the one that will do */
 } soma_strategy_e;
 
 
 typedef struct {
+    int64_t   cost;             /* nano-USD; -1: not known.  SOMA_CHEAPEST */
     uint32_t  weight;           /* 1..SOMA_WEIGHT_MAX */
     unsigned  usable:1;         /* configured whole and healthy */
 } soma_candidate_t;

@@ -1,5 +1,5 @@
-# strategy complexity: which model a prompt gets, why, and what a configuration
-# may not say. That the scores are good ones is bench/router-eval.
+# Strategies: which model a prompt gets, why, and what a configuration may not
+# say. That the scores of complexity are good ones is bench/router-eval.
 
 use strict;
 use warnings;
@@ -76,6 +76,12 @@ __DATA__
                  "pair=llama-8b > llama-70b";
         model small; model away;
     }
+    soma_model reader provider=e input=0.1 output=5;
+    soma_model writer provider=e input=10 output=0.1;
+    soma_model unpriced provider=e;
+    soma_model off provider=p input=0 output=0;
+    soma_route cheap { strategy cost; model unpriced; model reader; model writer; }
+    soma_route away-first { strategy cost; model reader; model off; }
     soma_tenant acme { }
     soma_key $TEST_NGINX_ALICE tenant=acme user=alice;
 --- config
@@ -134,7 +140,22 @@ POST /v1/embeddings
 --- response_headers_like
 x-soma-model: small
 
-=== TEST 8: weights that are not there
+=== TEST 8: the cheapest one, for a long answer and for a long prompt
+--- request eval
+[main::chat('cheap', 'Hi'), main::chat('cheap', 'word ' x 2000),
+ main::chat('cheap', 'Hi') =~ s/"model"/"max_tokens":1,"model"/r]
+--- response_headers_like eval
+[map { "x-soma-model: $_" } qw(writer reader reader)]
+
+=== TEST 9: the next cheapest, when it fails
+--- upstream eval
+main::soma_response(500, '{"error":{"message":"no"}}')
+--- request eval: main::chat('away-first', 'Hi')
+--- response_headers_like
+x-soma-model: reader
+x-soma-attempts: 2
+
+=== TEST 10: weights that are not there
 --- http_config
     soma_zone 1m;
     soma_provider e { dialect echo; }
@@ -146,7 +167,7 @@ x-soma-model: small
 --- error_log
 weights "/nowhere" could not be opened
 
-=== TEST 9: a file that is none
+=== TEST 11: a file that is none
 --- http_config
     soma_zone 1m;
     soma_provider e { dialect echo; }
@@ -158,7 +179,7 @@ weights "/nowhere" could not be opened
 --- error_log
 weights "/etc/passwd": it is no file of weights that soma-route has made
 
-=== TEST 10: no pair of these models
+=== TEST 12: no pair of these models
 --- http_config
     soma_zone 1m;
     soma_provider e { dialect echo; }
@@ -171,7 +192,7 @@ weights "/etc/passwd": it is no file of weights that soma-route has made
 --- error_log
 goes from "a" to "b", and weights
 
-=== TEST 11: too few pairs, and a share that is none
+=== TEST 13: too few pairs, and a share that is none
 --- http_config
     soma_zone 1m;
     soma_provider e { dialect echo; }
@@ -185,7 +206,7 @@ goes from "a" to "b", and weights
 --- error_log
 has 3 models and 1 "pair=": one is needed for each step
 
-=== TEST 12: a share beyond all of it
+=== TEST 14: a share beyond all of it
 --- http_config
     soma_zone 1m;
     soma_provider e { dialect echo; }
@@ -197,7 +218,7 @@ has 3 models and 1 "pair=": one is needed for each step
 --- error_log
 invalid "save=130%" behind "strategy complexity" of soma_route "r"
 
-=== TEST 13: words behind another strategy
+=== TEST 15: words behind another strategy
 --- http_config
     soma_zone 1m;
     soma_provider e { dialect echo; }

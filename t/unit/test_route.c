@@ -160,9 +160,35 @@ test_from(void)
 }
 
 
+static void
+test_cheapest(void)
+{
+    unsigned          i, n, order[SOMA_TARGETS_MAX];
+    soma_candidate_t  c[6];
+
+    static const int64_t   cost[6] = { 30, -1, 10, 10, 0, 5 };
+    static const unsigned  want[5] = { 4, 2, 3, 0, 1 };
+
+    memset(c, 0, sizeof(c));
+
+    for (i = 0; i < 6; i++) {
+        c[i].cost = cost[i];
+        c[i].usable = (i != 5);
+    }
+
+    n = soma_route_order(SOMA_CHEAPEST, c, 6, soma_rnd(), order);
+    soma_is_int(n, 5, "the usable ones");
+
+    for (i = 0; i < n; i++) {
+        soma_is_int(order[i], want[i], "by cost, place %u", i);
+    }
+}
+
+
 int
 main(void)
 {
+    test_cheapest();
     test_from();
     test_order();
     test_weighted();
