@@ -4,17 +4,12 @@
  *
  * Tools that a request brings.  A function or a custom tool is the client's
  * own: the model writes what it is to be called with, and that is all.  So are
- * those of a namespace, and a few that the API describes to the model and the
- * client runs.  Any other one is run by the provider.
+ * those of a namespace.  Any other one is run by the provider, or described by
+ * it, which takes words of the prompt that nobody here has seen.
  */
 
 
 #include "soma_openai.h"
-
-
-/* what the API tells the model of one that it describes is not in the request:
- * at most so many tokens */
-#define SOMA_OPENAI_TOOL_TOKENS  2048
 
 
 /* one tool as it stands */
@@ -95,16 +90,6 @@ soma_openai_tool_list(soma_ask_t *ask, soma_arena_t *arena,
 }
 
 
-/* run by the client, after a description that the API has of them */
-static const soma_str_t  soma_openai_tool_described[] = {
-    soma_string("local_shell"),
-    soma_string("apply_patch"),
-    soma_string("computer_use_preview"),
-    soma_string("computer"),
-    soma_str_null
-};
-
-
 /* objects that a function may have; any other is a tool of its own to some
  * provider, like {"googleSearch":{}} */
 static const soma_str_t  soma_openai_tool_objects[] = {
@@ -151,9 +136,6 @@ soma_openai_tool(soma_ask_t *ask, soma_arena_t *arena,
         if (rc != SOMA_OK) {
             return SOMA_ERROR;
         }
-
-    } else if (soma_openai_tool_in(soma_openai_tool_described, t.type)) {
-        ask->before += SOMA_OPENAI_TOOL_TOKENS;
 
     } else if (t.type.len != 0 && !soma_str_is(t.type, "function")
                && !soma_str_is(t.type, "custom"))

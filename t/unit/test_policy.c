@@ -198,9 +198,7 @@ test_policy_tools(void)
           "web_search " },
         { "[{\"type\":\"mcp\",\"headers\":{}},{\"type\":\"mcp\"}]", "mcp " },
         { "[{\"type\":\"code_interpreter\",\"container\":{}},"
-          "{\"type\":\"shell\"}]", "code_interpreter shell " },
-        { "[{\"type\":\"local_shell\"},{\"type\":\"apply_patch\"},"
-          "{\"type\":\"computer\"}]", "" },
+          "{\"type\":\"local_shell\"}]", "code_interpreter local_shell " },
         { "[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":"
           "\"function\",\"name\":\"f\"},{\"type\":\"custom\","
           "\"name\":\"c\"}]}]", "" },
