@@ -30,7 +30,8 @@ typedef enum {
     SOMA_API_COMPACT,           /* /responses/compact */
     SOMA_API_COUNT,             /* /responses/input_tokens and its like */
     SOMA_API_STORED,            /* a response by its id */
-    SOMA_API_INVOKE             /* a model's own body, passed and metered */
+    SOMA_API_INVOKE,            /* a model's own body, passed and metered */
+    SOMA_APIS
 } soma_api_e;
 
 

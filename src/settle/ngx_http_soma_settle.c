@@ -14,7 +14,7 @@ static void ngx_http_soma_settle_record(ngx_http_soma_ctx_t *ctx,
     const soma_outcome_t *outcome);
 
 
-static const soma_str_t  ngx_http_soma_api_names[] = {
+static const soma_str_t  ngx_http_soma_api_names[SOMA_APIS] = {
     soma_string("access"),
     soma_string("chat"),
     soma_string("completions"),
@@ -29,7 +29,8 @@ static const soma_str_t  ngx_http_soma_api_names[] = {
     soma_string("rerank"),
     soma_string("compact"),
     soma_string("input_tokens"),
-    soma_string("stored")
+    soma_string("stored"),
+    soma_string("invoke")
 };
 
 

@@ -109,6 +109,7 @@ main::plain($::SAID, main::told(Input => 30, Output => 29))
 ^POST /model/ai21\.mid/invoke 
 "max_tokens":100
 --- record
+api invoke
 input_tokens 30
 output_tokens 29
 cost_nano 88000
