@@ -29,9 +29,10 @@ static int soma_cohere_embed_truncate(soma_fill_t *r,
 static int soma_cohere_embed_other(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
 
-static int soma_cohere_embed_vector(soma_cohere_embed_t *answer,
+static int soma_cohere_embed_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event);
-static void soma_cohere_embed_end(soma_cohere_embed_t *answer,
+static unsigned soma_cohere_embed_base64(const soma_vectors_t *vectors);
+static void soma_cohere_embed_end(soma_vectors_t *vectors,
     soma_pieces_t *out);
 static void soma_cohere_embed_said(soma_cohere_embed_t *answer,
     soma_pieces_t *out);
@@ -311,133 +312,88 @@ int
 soma_cohere_embed_write(soma_cohere_embed_t *answer, soma_pieces_t *out,
     const soma_inner_event_t *event)
 {
-    int  rc;
-
-    if (answer->done) {
-        return SOMA_OK;
-    }
-
-    rc = SOMA_OK;
-
-    switch (event->event) {
-
-    case SOMA_INNER_START:
-        if (event->id.len != 0) {
-            answer->id = soma_str_dup(answer->arena, event->id);
-
-            if (answer->id.data == NULL) {
-                return SOMA_ERROR;
-            }
-        }
-
-        break;
-
-    case SOMA_INNER_VECTOR:
-        rc = soma_cohere_embed_vector(answer, event);
-        break;
-
-    case SOMA_INNER_USAGE:
-        answer->usage = *event->usage;
-        break;
-
-    case SOMA_INNER_FAILED:
-        answer->done = 1;
-        break;
-
-    case SOMA_INNER_END:
-        answer->done = 1;
-        soma_cohere_embed_end(answer, out);
-        break;
-
-    default:
-        break;
-    }
-
-    if (rc == SOMA_DECLINED) {
-        answer->error = "the answer has more in it than is taken, or no "
-                        "vector that can be read";
-    }
-
-    return (rc == SOMA_OK && out->failed) ? SOMA_ERROR : rc;
+    return soma_vectors_write(&answer->v, out, event,
+                              soma_cohere_embed_vector,
+                              soma_cohere_embed_end);
 }
 
 
 /* as it was asked for, whatever form the provider has */
 
 static int
-soma_cohere_embed_vector(soma_cohere_embed_t *answer,
+soma_cohere_embed_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event)
 {
     int             rc;
     unsigned        base64;
     soma_str_t      vector;
-    soma_pieces_t  *vectors;
+    soma_pieces_t  *list;
 
-    vectors = &answer->vectors;
-
-    if (vectors->arena == NULL) {
-        soma_pieces_init(vectors, answer->arena);
-    }
-
-    base64 = (answer->request != NULL && answer->request->base64);
+    list = &vectors->list;
+    base64 = soma_cohere_embed_base64(vectors);
     vector = base64 ? event->text : event->raw;
 
     if (vector.data == NULL) {
-        rc = base64 ? soma_vector_base64(answer->arena, event->raw, &vector)
-                    : soma_vector_raw(answer->arena, event->text, &vector);
+        rc = base64 ? soma_vector_base64(vectors->arena, event->raw, &vector)
+                    : soma_vector_raw(vectors->arena, event->text, &vector);
 
         if (rc != SOMA_OK) {
             return rc;
         }
     }
 
-    if (vectors->len + vector.len > SOMA_COHERE_EMBED_MAX) {
+    if (list->len + vector.len > SOMA_COHERE_EMBED_MAX) {
         return SOMA_DECLINED;
     }
 
-    if (vectors->len != 0) {
-        soma_pieces_char(vectors, ',');
+    if (vectors->n++ != 0) {
+        soma_pieces_char(list, ',');
     }
 
     if (base64) {
-        soma_pieces_char(vectors, '"');
+        soma_pieces_char(list, '"');
     }
 
-    soma_pieces_put(vectors, vector.data, vector.len);
+    soma_pieces_put(list, vector.data, vector.len);
 
     if (base64) {
-        soma_pieces_char(vectors, '"');
+        soma_pieces_char(list, '"');
     }
 
-    return vectors->failed ? SOMA_ERROR : SOMA_OK;
+    return list->failed ? SOMA_ERROR : SOMA_OK;
+}
+
+
+static unsigned
+soma_cohere_embed_base64(const soma_vectors_t *vectors)
+{
+    const soma_inner_request_t  *request;
+
+    request = ((const soma_cohere_embed_t *) (const void *) vectors)->request;
+
+    return request != NULL && request->base64;
 }
 
 
 static void
-soma_cohere_embed_end(soma_cohere_embed_t *answer, soma_pieces_t *out)
+soma_cohere_embed_end(soma_vectors_t *vectors, soma_pieces_t *out)
 {
-    unsigned  base64;
-
-    base64 = (answer->request != NULL && answer->request->base64);
-
     soma_pieces_char(out, '{');
-    soma_write_quoted(out, "id", answer->id);
+    soma_write_quoted(out, "id", vectors->id);
     soma_write_name(out, "embeddings");
     soma_pieces_char(out, '{');
-    soma_write_name(out, base64 ? "base64" : "float");
+    soma_write_name(out, soma_cohere_embed_base64(vectors) ? "base64"
+                                                           : "float");
     soma_pieces_char(out, '[');
 
-    if (answer->vectors.len != 0) {
-        soma_pieces_join(out, &answer->vectors);
-    }
-
+    soma_pieces_join(out, &vectors->list);
     soma_pieces_cstr(out, "]}");
-    soma_cohere_embed_said(answer, out);
+    soma_cohere_embed_said((soma_cohere_embed_t *) (void *) vectors, out);
     soma_pieces_cstr(out, ",\"meta\":{\"api_version\":{\"version\":\"2\"}");
 
-    if (answer->usage.known) {
+    if (vectors->usage.known) {
         soma_pieces_cstr(out, ",\"billed_units\":{");
-        soma_write_int(out, "input_tokens", answer->usage.input_tokens);
+        soma_write_int(out, "input_tokens", vectors->usage.input_tokens);
         soma_pieces_char(out, '}');
     }
 

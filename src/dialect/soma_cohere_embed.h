@@ -15,6 +15,7 @@
 #include "soma_events.h"
 #include "soma_fill.h"
 #include "soma_pieces.h"
+#include "soma_vectors.h"
 
 
 #define SOMA_COHERE_EMBED_MAX        (64 * 1024 * 1024)     /* bytes of the
@@ -24,19 +25,9 @@
 
 /* zeroed and filled in by the caller */
 typedef struct {
-    soma_arena_t                *arena;
+    soma_vectors_t               v;
     const soma_inner_request_t  *request;   /* that is answered; NULL: it was
                                                not read */
-    soma_str_t                   id;        /* name: where the provider has
-                                               none */
-
-    /* out, at SOMA_DECLINED: a constant sentence */
-    const char                  *error;
-
-    /* private */
-    soma_pieces_t                vectors;
-    soma_usage_t                 usage;
-    unsigned                     done:1;
 } soma_cohere_embed_t;
 
 

@@ -46,15 +46,12 @@ soma_cohere_embed_request(soma_pieces_t *out,
 }
 
 
-/* of each turn its one text; numbers of tokens are another model's own */
+/* numbers of tokens are another model's own */
 
 static int
 soma_cohere_embed_list(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
-    const soma_inner_turn_t   *turn;
-    const soma_inner_block_t  *block;
-
     if (request->nturns > SOMA_COHERE_EMBED_TEXTS_MAX) {
         loss->refused = SOMA_STR("input");
         loss->why = "has more texts than the 96 that a request of Cohere's "
@@ -62,30 +59,9 @@ soma_cohere_embed_list(soma_pieces_t *out,
         return SOMA_DECLINED;
     }
 
-    soma_write_name(out, "texts");
-    soma_pieces_char(out, '[');
-
-    for (turn = request->turns; turn; turn = turn->next) {
-        block = turn->blocks;
-
-        if (block == NULL || block->kind != SOMA_INNER_TEXT
-            || block->next != NULL)
-        {
-            loss->refused = SOMA_STR("input");
-            loss->why = "must be one text each in a request of Cohere's API";
-            return SOMA_DECLINED;
-        }
-
-        if (turn != request->turns) {
-            soma_pieces_char(out, ',');
-        }
-
-        soma_pieces_text(out, block->text);
-    }
-
-    soma_pieces_char(out, ']');
-
-    return SOMA_OK;
+    return soma_write_texts(out, "texts", request, 0,
+                            "must be one text each in a request of Cohere's "
+                            "API", loss);
 }
 
 
@@ -96,30 +72,26 @@ static int
 soma_cohere_embed_rest(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
-    unsigned              i;
-    soma_str_t            type, word, name;
+    unsigned              i, n;
+    soma_str_t            type, word;
     soma_inner_request_t  rest;
 
     type = SOMA_STR("\"search_document\"");
 
-    rest = *request;
-    rest.task = SOMA_INNER_CONVERSATION;
-    rest.nothers = 0;
+    soma_write_sized(out, "output_dimension", request, &rest);
 
-    for (i = 0; i < request->nothers; i++) {
-        name = request->other[i].name;
-        word = soma_cohere_embed_type(name, request->other[i].raw);
+    for (i = 0, n = 0; i < rest.nothers; i++) {
+        word = soma_cohere_embed_type(rest.other[i].name, rest.other[i].raw);
 
         if (word.data != NULL) {
             type = word;
 
-        } else if (soma_write_dimensions(name)) {
-            soma_write_raw(out, "output_dimension", request->other[i].raw);
-
         } else {
-            rest.other[rest.nothers++] = request->other[i];
+            rest.other[n++] = rest.other[i];
         }
     }
+
+    rest.nothers = n;
 
     soma_write_raw(out, "input_type", type);
 

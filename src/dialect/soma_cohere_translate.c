@@ -112,15 +112,16 @@ soma_cohere_translate_embed(soma_writer_t *writer, soma_pieces_t *out,
     answer = writer->state;
 
     if (rc == SOMA_OK) {
-        answer->arena = writer->arena;
+        answer->v.arena = writer->arena;
         answer->request = writer->request;
-        answer->id = writer->id;
+        answer->v.id = writer->id;
     }
 
     rc = soma_cohere_embed_write(answer, out, event);
 
     if (rc == SOMA_DECLINED) {
-        writer->error = answer->error;
+        writer->error = "the answer has more in it than is taken, or no "
+                        "vector that can be read";
     }
 
     return rc;

@@ -14,11 +14,11 @@
 #define SOMA_GEMINI_FLOAT_MAX  32       /* bytes of one, written out */
 
 
-static int soma_gemini_embeddings_vector(soma_gemini_embeddings_t *answer,
+static int soma_gemini_embeddings_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event);
-static int soma_gemini_embeddings_floats(soma_gemini_embeddings_t *answer,
+static int soma_gemini_embeddings_floats(soma_vectors_t *vectors,
     soma_str_t base64);
-static void soma_gemini_embeddings_end(soma_gemini_embeddings_t *answer,
+static void soma_gemini_embeddings_end(soma_vectors_t *vectors,
     soma_pieces_t *out);
 
 
@@ -26,88 +26,57 @@ int
 soma_gemini_embeddings_write(soma_gemini_embeddings_t *answer,
     soma_pieces_t *out, const soma_inner_event_t *event)
 {
-    int  rc;
-
-    if (answer->done) {
-        return SOMA_OK;
-    }
-
-    if (answer->vectors.arena == NULL) {
-        soma_pieces_init(&answer->vectors, answer->arena);
-    }
-
-    rc = SOMA_OK;
-
-    switch (event->event) {
-
-    case SOMA_INNER_VECTOR:
-        rc = soma_gemini_embeddings_vector(answer, event);
-        break;
-
-    case SOMA_INNER_USAGE:
-        answer->usage = *event->usage;
-        break;
-
-    case SOMA_INNER_FAILED:
-        answer->done = 1;
-        break;
-
-    case SOMA_INNER_END:
-        answer->done = 1;
-        soma_gemini_embeddings_end(answer, out);
-        break;
-
-    default:
-        break;
-    }
-
-    return (rc == SOMA_OK && out->failed) ? SOMA_ERROR : rc;
+    return soma_vectors_write(&answer->v, out, event,
+                              soma_gemini_embeddings_vector,
+                              soma_gemini_embeddings_end);
 }
 
 
 static int
-soma_gemini_embeddings_vector(soma_gemini_embeddings_t *answer,
+soma_gemini_embeddings_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event)
 {
-    int             rc;
-    soma_pieces_t  *vectors;
+    int                        rc;
+    soma_pieces_t             *list;
+    soma_gemini_embeddings_t  *answer;
 
-    vectors = &answer->vectors;
+    list = &vectors->list;
+    answer = (soma_gemini_embeddings_t *) (void *) vectors;
 
-    if (answer->some && !answer->batch) {
+    if (vectors->n != 0 && !answer->batch) {
         return SOMA_OK;
     }
 
-    if (vectors->len + event->raw.len + 3 * event->text.len
+    if (list->len + event->raw.len + 3 * event->text.len
         > SOMA_GEMINI_VECTORS_MAX)
     {
         return SOMA_DECLINED;
     }
 
-    soma_pieces_cstr(vectors, answer->some ? ",{\"values\":" : "{\"values\":");
-    answer->some = 1;
+    soma_pieces_cstr(list, vectors->n++ != 0 ? ",{\"values\":"
+                                             : "{\"values\":");
 
     if (event->raw.data != NULL) {
-        soma_pieces_put(vectors, event->raw.data, event->raw.len);
+        soma_pieces_put(list, event->raw.data, event->raw.len);
 
     } else {
-        rc = soma_gemini_embeddings_floats(answer, event->text);
+        rc = soma_gemini_embeddings_floats(vectors, event->text);
 
         if (rc != SOMA_OK) {
             return rc;
         }
     }
 
-    soma_pieces_char(vectors, '}');
+    soma_pieces_char(list, '}');
 
-    return vectors->failed ? SOMA_ERROR : SOMA_OK;
+    return list->failed ? SOMA_ERROR : SOMA_OK;
 }
 
 
 /* base64 of little-endian numbers of 32 bits, as numbers */
 
 static int
-soma_gemini_embeddings_floats(soma_gemini_embeddings_t *answer,
+soma_gemini_embeddings_floats(soma_vectors_t *vectors,
     soma_str_t base64)
 {
     int             n;
@@ -117,8 +86,8 @@ soma_gemini_embeddings_floats(soma_gemini_embeddings_t *answer,
     uint32_t        bits;
     unsigned char  *p;
 
-    p = answer->arena->alloc(answer->arena->data,
-                             soma_base64_decoded_len(base64.len) + 1);
+    p = vectors->arena->alloc(vectors->arena->data,
+                              soma_base64_decoded_len(base64.len) + 1);
     if (p == NULL) {
         return SOMA_ERROR;
     }
@@ -127,7 +96,7 @@ soma_gemini_embeddings_floats(soma_gemini_embeddings_t *answer,
         return SOMA_DECLINED;
     }
 
-    soma_pieces_char(&answer->vectors, '[');
+    soma_pieces_char(&vectors->list, '[');
 
     for (i = 0; i < len; i += 4) {
         bits = (uint32_t) p[i] | (uint32_t) p[i + 1] << 8
@@ -141,27 +110,30 @@ soma_gemini_embeddings_floats(soma_gemini_embeddings_t *answer,
         n = snprintf(text, sizeof(text), "%s%.9g", i != 0 ? "," : "",
                      (double) f);
 
-        soma_pieces_put(&answer->vectors, text, (size_t) n);
+        soma_pieces_put(&vectors->list, text, (size_t) n);
     }
 
-    soma_pieces_char(&answer->vectors, ']');
+    soma_pieces_char(&vectors->list, ']');
 
     return SOMA_OK;
 }
 
 
 static void
-soma_gemini_embeddings_end(soma_gemini_embeddings_t *answer,
-    soma_pieces_t *out)
+soma_gemini_embeddings_end(soma_vectors_t *vectors, soma_pieces_t *out)
 {
+    soma_gemini_embeddings_t  *answer;
+
+    answer = (soma_gemini_embeddings_t *) (void *) vectors;
+
     soma_pieces_char(out, '{');
 
     if (answer->count) {
-        soma_write_int(out, "totalTokens", answer->usage.input_tokens);
+        soma_write_int(out, "totalTokens", vectors->usage.input_tokens);
 
-        if (answer->usage.cached_tokens != 0) {
+        if (vectors->usage.cached_tokens != 0) {
             soma_write_int(out, "cachedContentTokenCount",
-                           answer->usage.cached_tokens);
+                           vectors->usage.cached_tokens);
         }
 
         soma_pieces_char(out, '}');
@@ -170,24 +142,24 @@ soma_gemini_embeddings_end(soma_gemini_embeddings_t *answer,
 
     if (answer->batch) {
         soma_pieces_cstr(out, "\"embeddings\":[");
-        soma_pieces_join(out, &answer->vectors);
+        soma_pieces_join(out, &vectors->list);
         soma_pieces_char(out, ']');
 
     } else {
         soma_pieces_cstr(out, "\"embedding\":");
 
-        if (answer->some) {
-            soma_pieces_join(out, &answer->vectors);
+        if (vectors->n != 0) {
+            soma_pieces_join(out, &vectors->list);
 
         } else {
             soma_pieces_cstr(out, "{\"values\":[]}");
         }
     }
 
-    if (answer->usage.known) {
+    if (vectors->usage.known) {
         soma_pieces_cstr(out, ",\"usageMetadata\":{");
-        soma_write_int(out, "promptTokenCount", answer->usage.input_tokens);
-        soma_write_int(out, "totalTokenCount", answer->usage.input_tokens);
+        soma_write_int(out, "promptTokenCount", vectors->usage.input_tokens);
+        soma_write_int(out, "totalTokenCount", vectors->usage.input_tokens);
         soma_pieces_char(out, '}');
     }
 

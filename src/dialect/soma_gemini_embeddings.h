@@ -13,6 +13,7 @@
 
 #include "soma_inner.h"
 #include "soma_pieces.h"
+#include "soma_vectors.h"
 
 
 #define SOMA_GEMINI_VECTORS_MAX  (64 * 1024 * 1024)     /* bytes of them */
@@ -20,16 +21,10 @@
 
 /* zeroed and filled in by the caller */
 typedef struct {
-    soma_arena_t   *arena;
+    soma_vectors_t  v;
     unsigned        batch:1;        /* a list of them is asked for */
     unsigned        count:1;        /* no vector at all, but the prompt's
                                        tokens */
-
-    /* private */
-    soma_pieces_t   vectors;
-    soma_usage_t    usage;
-    unsigned        some:1;
-    unsigned        done:1;
 } soma_gemini_embeddings_t;
 
 

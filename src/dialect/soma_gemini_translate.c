@@ -119,7 +119,7 @@ soma_gemini_translate_vectors(soma_writer_t *writer, soma_pieces_t *out,
     answer = writer->state;
 
     if (rc == SOMA_OK) {
-        answer->arena = writer->arena;
+        answer->v.arena = writer->arena;
         answer->count = (writer->ask->api == SOMA_API_COUNT);
         answer->batch = (writer->ask->url->surface->form
                          == SOMA_GEMINI_BATCH);

@@ -17,6 +17,7 @@
 #include "soma_inner.h"
 #include "soma_ollama.h"
 #include "soma_pieces.h"
+#include "soma_vectors.h"
 
 
 #define SOMA_OLLAMA_CALL_MAX  (4 * 1024 * 1024)     /* bytes of a call's
@@ -91,16 +92,9 @@ void soma_ollama_probs_write(soma_pieces_t *out, soma_str_t raw);
 
 /* vectors; zeroed and filled in by the caller */
 typedef struct {
-    soma_arena_t         *arena;
+    soma_vectors_t        v;
     soma_ollama_form_e    form;
-    soma_str_t            model;        /* name: where the provider has none */
     int64_t               elapsed;
-
-    /* private */
-    soma_pieces_t         vectors;
-    soma_usage_t          usage;
-    unsigned              n;
-    unsigned              done:1;
 } soma_ollama_embed_t;
 
 #define SOMA_OLLAMA_EMBED_MAX  (64 * 1024 * 1024)   /* bytes of all of them */

@@ -11,9 +11,9 @@
 #include "soma_write.h"
 
 
-static int soma_ollama_embed_vector(soma_ollama_embed_t *answer,
+static int soma_ollama_embed_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event);
-static void soma_ollama_embed_end(soma_ollama_embed_t *answer,
+static void soma_ollama_embed_end(soma_vectors_t *vectors,
     soma_pieces_t *out);
 
 
@@ -21,104 +21,64 @@ int
 soma_ollama_embed_write(soma_ollama_embed_t *answer, soma_pieces_t *out,
     const soma_inner_event_t *event)
 {
-    int  rc;
-
-    if (answer->done) {
-        return SOMA_OK;
-    }
-
-    rc = SOMA_OK;
-
-    switch (event->event) {
-
-    case SOMA_INNER_START:
-        if (event->name.len != 0) {
-            answer->model = soma_str_dup(answer->arena, event->name);
-
-            if (answer->model.data == NULL) {
-                return SOMA_ERROR;
-            }
-        }
-
-        break;
-
-    case SOMA_INNER_VECTOR:
-        rc = soma_ollama_embed_vector(answer, event);
-        break;
-
-    case SOMA_INNER_USAGE:
-        answer->usage = *event->usage;
-        break;
-
-    case SOMA_INNER_FAILED:
-        answer->done = 1;
-        break;
-
-    case SOMA_INNER_END:
-        answer->done = 1;
-        soma_ollama_embed_end(answer, out);
-        break;
-
-    default:
-        break;
-    }
-
-    return (rc == SOMA_OK && out->failed) ? SOMA_ERROR : rc;
+    return soma_vectors_write(&answer->v, out, event,
+                              soma_ollama_embed_vector,
+                              soma_ollama_embed_end);
 }
 
 
 static int
-soma_ollama_embed_vector(soma_ollama_embed_t *answer,
+soma_ollama_embed_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event)
 {
-    int             rc;
-    soma_str_t      raw;
-    soma_pieces_t  *vectors;
+    int                   rc;
+    soma_str_t            raw;
+    soma_ollama_embed_t  *answer;
 
-    vectors = &answer->vectors;
+    answer = (soma_ollama_embed_t *) (void *) vectors;
 
-    if (vectors->arena == NULL) {
-        soma_pieces_init(vectors, answer->arena);
-    }
-
-    if (answer->form == SOMA_OLLAMA_EMBEDDINGS && answer->n != 0) {
+    if (answer->form == SOMA_OLLAMA_EMBEDDINGS && vectors->n != 0) {
         return SOMA_OK;
     }
 
     raw = event->raw;
 
     if (raw.data == NULL) {
-        rc = soma_vector_raw(answer->arena, event->text, &raw);
+        rc = soma_vector_raw(vectors->arena, event->text, &raw);
 
         if (rc != SOMA_OK) {
             return rc;
         }
     }
 
-    if (vectors->len + raw.len > SOMA_OLLAMA_EMBED_MAX) {
+    if (vectors->list.len + raw.len > SOMA_OLLAMA_EMBED_MAX) {
         return SOMA_DECLINED;
     }
 
-    if (answer->n++ != 0) {
-        soma_pieces_char(vectors, ',');
+    if (vectors->n++ != 0) {
+        soma_pieces_char(&vectors->list, ',');
     }
 
-    soma_pieces_put(vectors, raw.data, raw.len);
+    soma_pieces_put(&vectors->list, raw.data, raw.len);
 
-    return vectors->failed ? SOMA_ERROR : SOMA_OK;
+    return vectors->list.failed ? SOMA_ERROR : SOMA_OK;
 }
 
 
 static void
-soma_ollama_embed_end(soma_ollama_embed_t *answer, soma_pieces_t *out)
+soma_ollama_embed_end(soma_vectors_t *vectors, soma_pieces_t *out)
 {
+    soma_ollama_embed_t  *answer;
+
+    answer = (soma_ollama_embed_t *) (void *) vectors;
+
     soma_pieces_char(out, '{');
 
     if (answer->form == SOMA_OLLAMA_EMBEDDINGS) {
         soma_write_name(out, "embedding");
 
-        if (answer->n != 0) {
-            soma_pieces_join(out, &answer->vectors);
+        if (vectors->n != 0) {
+            soma_pieces_join(out, &vectors->list);
 
         } else {
             soma_pieces_cstr(out, "[]");
@@ -128,18 +88,15 @@ soma_ollama_embed_end(soma_ollama_embed_t *answer, soma_pieces_t *out)
         return;
     }
 
-    soma_write_quoted(out, "model", answer->model);
+    soma_write_quoted(out, "model", vectors->model);
     soma_write_name(out, "embeddings");
     soma_pieces_char(out, '[');
 
-    if (answer->n != 0) {
-        soma_pieces_join(out, &answer->vectors);
-    }
-
+    soma_pieces_join(out, &vectors->list);
     soma_pieces_char(out, ']');
     soma_write_int(out, "total_duration",
                    answer->elapsed > 0 ? answer->elapsed : 1);
     soma_write_int(out, "load_duration", 0);
-    soma_write_int(out, "prompt_eval_count", answer->usage.input_tokens);
+    soma_write_int(out, "prompt_eval_count", vectors->usage.input_tokens);
     soma_pieces_char(out, '}');
 }

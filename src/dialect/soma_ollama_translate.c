@@ -108,9 +108,9 @@ soma_ollama_translate_embed(soma_writer_t *writer, soma_pieces_t *out,
     answer = writer->state;
 
     if (rc == SOMA_OK) {
-        answer->arena = writer->arena;
+        answer->v.arena = writer->arena;
         answer->form = soma_ollama_surface_form(writer->ask);
-        answer->model = writer->model;
+        answer->v.model = writer->model;
     }
 
     answer->elapsed = writer->elapsed;

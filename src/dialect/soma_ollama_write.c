@@ -228,53 +228,24 @@ static int
 soma_ollama_write_inputs(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
-    unsigned                   i;
-    soma_inner_request_t       rest;
-    const soma_inner_turn_t   *turn;
-    const soma_inner_block_t  *block;
+    soma_inner_request_t  rest;
 
     soma_pieces_char(out, '{');
     soma_write_quoted(out, "model", request->model);
-    soma_write_name(out, "input");
-    soma_pieces_char(out, '[');
 
-    for (turn = request->turns; turn; turn = turn->next) {
-        block = turn->blocks;
-
-        if (block == NULL || block->kind != SOMA_INNER_TEXT
-            || block->next != NULL)
-        {
-            loss->refused = SOMA_STR("input");
-            loss->why = "must be one text each in a request of Ollama's API";
-            return SOMA_DECLINED;
-        }
-
-        if (turn != request->turns) {
-            soma_pieces_char(out, ',');
-        }
-
-        soma_pieces_text(out, block->text);
+    if (soma_write_texts(out, "input", request, 0,
+                         "must be one text each in a request of Ollama's API",
+                         loss)
+        != SOMA_OK)
+    {
+        return SOMA_DECLINED;
     }
-
-    soma_pieces_char(out, ']');
 
     if (soma_ollama_write_truncation(out, request, loss) != SOMA_OK) {
         return SOMA_DECLINED;
     }
 
-    rest = *request;
-    rest.task = SOMA_INNER_CONVERSATION;
-    rest.nothers = 0;
-
-    for (i = 0; i < request->nothers; i++) {
-
-        if (soma_write_dimensions(request->other[i].name)) {
-            soma_write_raw(out, "dimensions", request->other[i].raw);
-
-        } else {
-            rest.other[rest.nothers++] = request->other[i];
-        }
-    }
+    soma_write_sized(out, "dimensions", request, &rest);
 
     if (soma_write_members(out, &rest, soma_write_inputs,
                            SOMA_OLLAMA_WHY, loss)

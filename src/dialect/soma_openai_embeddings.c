@@ -11,9 +11,9 @@
 
 static int soma_openai_embeddings_encoding(soma_fill_t *r,
     const soma_fill_member_t *member, soma_json_value_t *value);
-static int soma_openai_embeddings_vector(soma_openai_embeddings_t *answer,
+static int soma_openai_embeddings_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event);
-static void soma_openai_embeddings_end(soma_openai_embeddings_t *answer,
+static void soma_openai_embeddings_end(soma_vectors_t *vectors,
     soma_pieces_t *out);
 
 
@@ -68,108 +68,59 @@ soma_openai_embeddings_encoding(soma_fill_t *r,
 
 
 int
-soma_openai_embeddings_write(soma_openai_embeddings_t *answer,
-    soma_pieces_t *out, const soma_inner_event_t *event)
+soma_openai_embeddings_write(soma_vectors_t *vectors, soma_pieces_t *out,
+    const soma_inner_event_t *event)
 {
-    int  rc;
-
-    if (answer->done) {
-        return SOMA_OK;
-    }
-
-    rc = SOMA_OK;
-
-    switch (event->event) {
-
-    case SOMA_INNER_START:
-        if (event->name.len != 0) {
-            answer->model = soma_str_dup(answer->arena, event->name);
-
-            if (answer->model.data == NULL) {
-                return SOMA_ERROR;
-            }
-        }
-
-        break;
-
-    case SOMA_INNER_VECTOR:
-        rc = soma_openai_embeddings_vector(answer, event);
-        break;
-
-    case SOMA_INNER_USAGE:
-        answer->usage = *event->usage;
-        break;
-
-    case SOMA_INNER_FAILED:
-        answer->done = 1;
-        break;
-
-    case SOMA_INNER_END:
-        answer->done = 1;
-        soma_openai_embeddings_end(answer, out);
-        break;
-
-    default:
-        break;
-    }
-
-    return (rc == SOMA_OK && out->failed) ? SOMA_ERROR : rc;
+    return soma_vectors_write(vectors, out, event,
+                              soma_openai_embeddings_vector,
+                              soma_openai_embeddings_end);
 }
 
 
 static int
-soma_openai_embeddings_vector(soma_openai_embeddings_t *answer,
+soma_openai_embeddings_vector(soma_vectors_t *vectors,
     const soma_inner_event_t *event)
 {
-    soma_pieces_t  *vectors;
+    soma_pieces_t  *list;
 
-    vectors = &answer->vectors;
+    list = &vectors->list;
 
-    if (vectors->arena == NULL) {
-        soma_pieces_init(vectors, answer->arena);
-    }
-
-    if (vectors->len + event->raw.len + event->text.len
+    if (list->len + event->raw.len + event->text.len
         > SOMA_OPENAI_EMBEDDINGS_MAX)
     {
         return SOMA_DECLINED;
     }
 
-    soma_pieces_cstr(vectors, answer->some ? ",{" : "{");
-    answer->some = 1;
+    soma_pieces_cstr(list, vectors->n++ != 0 ? ",{" : "{");
 
-    soma_write_word(vectors, "object", "embedding");
-    soma_write_int(vectors, "index", event->block);
+    soma_write_word(list, "object", "embedding");
+    soma_write_int(list, "index", event->block);
 
     if (event->raw.data != NULL) {
-        soma_write_name(vectors, "embedding");
-        soma_pieces_put(vectors, event->raw.data, event->raw.len);
+        soma_write_name(list, "embedding");
+        soma_pieces_put(list, event->raw.data, event->raw.len);
 
     } else {
-        soma_write_copy(vectors, "embedding", event->text);
+        soma_write_copy(list, "embedding", event->text);
     }
 
-    soma_pieces_char(vectors, '}');
+    soma_pieces_char(list, '}');
 
-    return vectors->failed ? SOMA_ERROR : SOMA_OK;
+    return list->failed ? SOMA_ERROR : SOMA_OK;
 }
 
 
 static void
-soma_openai_embeddings_end(soma_openai_embeddings_t *answer,
-    soma_pieces_t *out)
+soma_openai_embeddings_end(soma_vectors_t *vectors, soma_pieces_t *out)
 {
     soma_pieces_cstr(out, "{\"object\":\"list\",\"data\":[");
 
-    if (answer->some) {
-        soma_pieces_join(out, &answer->vectors);
-    }
-
+    soma_pieces_join(out, &vectors->list);
     soma_pieces_char(out, ']');
-    soma_write_quoted(out, "model", answer->model);
+    soma_write_quoted(out, "model", vectors->model);
     soma_pieces_cstr(out, ",\"usage\":{");
-    soma_write_int(out, "prompt_tokens", answer->usage.input_tokens);
-    soma_write_int(out, "total_tokens", answer->usage.input_tokens
-                                        + answer->usage.output_tokens);
+    soma_write_int(out, "prompt_tokens", vectors->usage.input_tokens);
+    soma_write_int(out, "total_tokens", vectors->usage.input_tokens
+                                        + vectors->usage.output_tokens);
     soma_pieces_cstr(out, "}}");
 }

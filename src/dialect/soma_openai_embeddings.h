@@ -15,29 +15,17 @@
 #include "soma_fill.h"
 #include "soma_openai_events.h"
 #include "soma_pieces.h"
+#include "soma_vectors.h"
 
 
 #define SOMA_OPENAI_EMBEDDINGS_MAX  (128 * 1024 * 1024)     /* bytes of an
                                                                answer */
 
 
-/* zeroed and filled in by the caller */
-typedef struct {
-    soma_arena_t   *arena;
-    soma_str_t      model;          /* name: where the provider has none */
-
-    /* private */
-    soma_pieces_t   vectors;
-    soma_usage_t    usage;
-    unsigned        some:1;
-    unsigned        done:1;
-} soma_openai_embeddings_t;
-
-
 /* as soma_dialect_t has them */
 int soma_openai_embeddings_read(soma_inner_request_t *request,
     soma_arena_t *arena, soma_str_t body, const char **error);
-int soma_openai_embeddings_write(soma_openai_embeddings_t *answer,
+int soma_openai_embeddings_write(soma_vectors_t *vectors,
     soma_pieces_t *out, const soma_inner_event_t *event);
 
 

@@ -15,8 +15,6 @@
     "has no place in an embeddings request of OpenAI's API"
 
 
-static int soma_openai_embeddings_inputs(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static int soma_openai_embeddings_rest(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss);
 static unsigned soma_openai_embeddings_count(soma_str_t list);
@@ -31,7 +29,11 @@ soma_openai_embeddings_request(soma_pieces_t *out,
     soma_pieces_char(out, '{');
     soma_write_quoted(out, "model", request->model);
 
-    if (soma_openai_embeddings_inputs(out, request, loss) != SOMA_OK) {
+    if (soma_write_texts(out, "input", request, 1,
+                         "must be one text each in an embeddings request of "
+                         "OpenAI's API", loss)
+        != SOMA_OK)
+    {
         return SOMA_DECLINED;
     }
 
@@ -50,68 +52,13 @@ soma_openai_embeddings_request(soma_pieces_t *out,
 
 
 static int
-soma_openai_embeddings_inputs(soma_pieces_t *out,
-    const soma_inner_request_t *request, soma_inner_loss_t *loss)
-{
-    const soma_inner_turn_t   *turn;
-    const soma_inner_block_t  *block;
-
-    soma_write_name(out, "input");
-    soma_pieces_char(out, '[');
-
-    for (turn = request->turns; turn; turn = turn->next) {
-        block = turn->blocks;
-
-        if (turn != request->turns) {
-            soma_pieces_char(out, ',');
-        }
-
-        if (block != NULL && block->next == NULL
-            && block->kind == SOMA_INNER_TEXT)
-        {
-            soma_pieces_text(out, block->text);
-
-        } else if (block != NULL && block->next == NULL
-                   && block->kind == SOMA_INNER_OPAQUE
-                   && soma_str_is(block->type, "tokens"))
-        {
-            soma_pieces_str(out, block->raw);
-
-        } else {
-            loss->refused = SOMA_STR("input");
-            loss->why = "must be one text each in an embeddings request of "
-                        "OpenAI's API";
-            return SOMA_DECLINED;
-        }
-    }
-
-    soma_pieces_char(out, ']');
-
-    return SOMA_OK;
-}
-
-
-static int
 soma_openai_embeddings_rest(soma_pieces_t *out,
     const soma_inner_request_t *request, soma_inner_loss_t *loss)
 {
-    unsigned              i;
-    soma_inner_value_t   *user;
-    soma_inner_request_t  rest;
+    soma_inner_value_t    *user;
+    soma_inner_request_t   rest;
 
-    rest = *request;
-    rest.task = SOMA_INNER_CONVERSATION;
-    rest.nothers = 0;
-
-    for (i = 0; i < request->nothers; i++) {
-
-        if (soma_write_dimensions(request->other[i].name)) {
-            soma_write_raw(out, "dimensions", request->other[i].raw);
-
-        } else {
-            rest.other[rest.nothers++] = request->other[i];
-        }
-    }
+    soma_write_sized(out, "dimensions", request, &rest);
 
     user = &rest.member[SOMA_INNER_USER_ID];
     soma_write_raw(out, "user", user->raw);

@@ -165,11 +165,11 @@ static int
 soma_openai_translate_embeddings(soma_writer_t *writer, soma_pieces_t *out,
     const soma_inner_event_t *event)
 {
-    int                        rc;
-    soma_openai_embeddings_t  *answer;
+    int              rc;
+    soma_vectors_t  *answer;
 
     rc = soma_translate_state(writer->arena, &writer->state,
-                              sizeof(soma_openai_embeddings_t));
+                              sizeof(soma_vectors_t));
 
     if (rc == SOMA_ERROR) {
         return SOMA_ERROR;

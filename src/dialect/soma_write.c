@@ -262,6 +262,70 @@ soma_write_dimensions(soma_str_t name)
 
 
 int
+soma_write_texts(soma_pieces_t *out, const char *name,
+    const soma_inner_request_t *request, unsigned tokens, const char *why,
+    soma_inner_loss_t *loss)
+{
+    const soma_inner_turn_t   *turn;
+    const soma_inner_block_t  *block;
+
+    soma_write_name(out, name);
+    soma_pieces_char(out, '[');
+
+    for (turn = request->turns; turn; turn = turn->next) {
+        block = turn->blocks;
+
+        if (turn != request->turns) {
+            soma_pieces_char(out, ',');
+        }
+
+        if (block != NULL && block->next == NULL
+            && block->kind == SOMA_INNER_TEXT)
+        {
+            soma_pieces_text(out, block->text);
+
+        } else if (tokens && block != NULL && block->next == NULL
+                   && block->kind == SOMA_INNER_OPAQUE
+                   && soma_str_is(block->type, "tokens"))
+        {
+            soma_pieces_str(out, block->raw);
+
+        } else {
+            loss->refused = SOMA_STR("input");
+            loss->why = why;
+            return SOMA_DECLINED;
+        }
+    }
+
+    soma_pieces_char(out, ']');
+
+    return SOMA_OK;
+}
+
+
+void
+soma_write_sized(soma_pieces_t *out, const char *name,
+    const soma_inner_request_t *request, soma_inner_request_t *rest)
+{
+    unsigned  i;
+
+    *rest = *request;
+    rest->task = SOMA_INNER_CONVERSATION;
+    rest->nothers = 0;
+
+    for (i = 0; i < request->nothers; i++) {
+
+        if (soma_write_dimensions(request->other[i].name)) {
+            soma_write_raw(out, name, request->other[i].raw);
+
+        } else {
+            rest->other[rest->nothers++] = request->other[i];
+        }
+    }
+}
+
+
+int
 soma_write_default(soma_inner_member_e member, soma_str_t raw)
 {
     size_t  i;

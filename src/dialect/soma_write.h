@@ -69,6 +69,18 @@ extern const soma_write_member_t  soma_write_inputs[SOMA_INNER_MEMBERS];
 int soma_write_hint(soma_str_t name);
 int soma_write_dimensions(soma_str_t name);
 
+/*
+ * A list of inputs, one text each; "tokens": or one list of token numbers.
+ * SOMA_DECLINED: loss says that one of them is something else, and why.
+ */
+int soma_write_texts(soma_pieces_t *out, const char *name,
+    const soma_inner_request_t *request, unsigned tokens, const char *why,
+    soma_inner_loss_t *loss);
+
+/* how many numbers, by that name, and what is left to soma_write_members() */
+void soma_write_sized(soma_pieces_t *out, const char *name,
+    const soma_inner_request_t *request, soma_inner_request_t *rest);
+
 /* 1: the value says what is so where nothing is said */
 int soma_write_default(soma_inner_member_e member, soma_str_t raw);
 
