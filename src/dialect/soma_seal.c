@@ -269,10 +269,9 @@ soma_seal_take_id(soma_arena_t *arena, const soma_seal_store_t *store,
         return SOMA_OK;
     }
 
-    /* of what is kept no more, the id is left */
+    rc = soma_seal_take(arena, seal, block);
 
-    rc = (seal.len != 0 || store != NULL)
-         ? soma_seal_take(arena, seal, block) : SOMA_DECLINED;
+    /* of what is kept no more, the id is left */
 
     if (rc == SOMA_OK || (rc == SOMA_DECLINED && seal.len == 0)) {
         block->id = bare;

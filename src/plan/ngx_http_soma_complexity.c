@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_soma_complexity.h"
+#include "ngx_http_soma_file.h"
 #include "ngx_http_soma_inner.h"
 
 
@@ -16,7 +17,7 @@ static ngx_int_t ngx_http_soma_complexity_read(ngx_conf_t *cf,
 static ngx_int_t ngx_http_soma_complexity_share(ngx_http_soma_complexity_t *c,
     ngx_str_t *value);
 static int ngx_http_soma_complexity_pair(ngx_http_soma_complexity_t *c,
-    ngx_str_t *said, ngx_str_t *weak, ngx_str_t *strong, ngx_str_t *name);
+    ngx_str_t *said, ngx_str_t *weak, ngx_str_t *strong);
 static void ngx_http_soma_complexity_names(ngx_http_soma_complexity_t *c,
     u_char *p, u_char *last, ngx_str_t *names);
 
@@ -130,59 +131,39 @@ ngx_http_soma_complexity_share(ngx_http_soma_complexity_t *c,
 static ngx_int_t
 ngx_http_soma_complexity_read(ngx_conf_t *cf, ngx_http_soma_complexity_t *c)
 {
-    off_t        size;
-    ssize_t      n;
-    ngx_fd_t     fd;
-    ngx_int_t    rc;
+    ngx_str_t    text;
     soma_str_t   bytes;
     const char  *error;
 
-    fd = ngx_open_file(c->path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "weights \"%V\" could not be opened", &c->path);
+    if (ngx_http_soma_file_read(cf, &c->path,
+                                NGX_HTTP_SOMA_COMPLEXITY_FILE_MAX,
+                                NGX_HTTP_SOMA_FILE_PLAIN, &text)
+        != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "weights \"%V\" could not be opened or read",
+                           &c->path);
         return NGX_ERROR;
     }
 
-    rc = NGX_ERROR;
-    size = lseek(fd, 0, SEEK_END);
+    /* aligned, and for as long as the configuration lives */
 
-    if (size < 0 || size > NGX_HTTP_SOMA_COMPLEXITY_FILE_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "weights \"%V\" are no file of at most %d bytes",
-                           &c->path, NGX_HTTP_SOMA_COMPLEXITY_FILE_MAX);
-        goto done;
-    }
-
-    bytes.len = (size_t) size;
-    bytes.data = ngx_palloc(cf->pool, bytes.len + sizeof(uint64_t));
+    bytes.len = text.len;
+    bytes.data = ngx_palloc(cf->pool, text.len + sizeof(uint64_t));
 
     if (bytes.data == NULL) {
-        goto done;
+        return NGX_ERROR;
     }
 
-    n = pread(fd, bytes.data, bytes.len, 0);
-
-    if (n != (ssize_t) bytes.len) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "weights \"%V\" could not be read", &c->path);
-        goto done;
-    }
+    ngx_memcpy(bytes.data, text.data, text.len);
 
     if (soma_complexity_load(&c->weights, bytes, &error) != SOMA_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "weights \"%V\": %s",
                            &c->path, error);
-        goto done;
+        return NGX_ERROR;
     }
 
-    rc = NGX_OK;
-
-done:
-
-    (void) ngx_close_file(fd);
-
-    return rc;
+    return NGX_OK;
 }
 
 
@@ -191,7 +172,7 @@ ngx_http_soma_complexity_init(ngx_conf_t *cf, ngx_http_soma_route_t *route)
 {
     int                          pair;
     u_char                       buf[NGX_HTTP_SOMA_BLOCK_SAID];
-    ngx_str_t                    name, names;
+    ngx_str_t                    names;
     ngx_uint_t                   i;
     ngx_http_soma_target_t      *target;
     ngx_http_soma_complexity_t  *c;
@@ -212,8 +193,7 @@ ngx_http_soma_complexity_init(ngx_conf_t *cf, ngx_http_soma_route_t *route)
 
         pair = ngx_http_soma_complexity_pair(c, c->npairs ? &c->pair[i] : NULL,
                                              &target[i].model->name,
-                                             &target[i + 1].model->name,
-                                             &name);
+                                             &target[i + 1].model->name);
 
         if (pair >= 0) {
             soma_complexity_cut(&c->weights, &c->step[i], (unsigned) pair,
@@ -239,21 +219,19 @@ ngx_http_soma_complexity_init(ngx_conf_t *cf, ngx_http_soma_route_t *route)
 /* the one that was said, else "WEAK > STRONG", else the only one */
 static int
 ngx_http_soma_complexity_pair(ngx_http_soma_complexity_t *c, ngx_str_t *said,
-    ngx_str_t *weak, ngx_str_t *strong, ngx_str_t *name)
+    ngx_str_t *weak, ngx_str_t *strong)
 {
     int         pair;
     u_char      buf[SOMA_COMPLEXITY_NAME_MAX];
-    soma_str_t  s;
+    soma_str_t  name;
 
     if (said != NULL) {
-        *name = *said;
         return soma_complexity_find(&c->weights, ngx_http_soma_str(*said));
     }
 
-    name->data = buf;
-    name->len = ngx_snprintf(buf, sizeof(buf), "%V > %V", weak, strong) - buf;
-    s = ngx_http_soma_str(*name);
-    pair = soma_complexity_find(&c->weights, s);
+    name.data = buf;
+    name.len = ngx_snprintf(buf, sizeof(buf), "%V > %V", weak, strong) - buf;
+    pair = soma_complexity_find(&c->weights, name);
 
     return (pair < 0 && c->weights.file->npairs == 1) ? 0 : pair;
 }

@@ -43,16 +43,15 @@ static void soma_complexity_plain(soma_complexity_plain_t *plain,
     soma_str_t message, unsigned char *buf);
 static size_t soma_complexity_squeeze(unsigned char *to,
     const unsigned char *p, const unsigned char *end);
-static void soma_complexity_words(soma_complexity_plain_t *plain,
-    soma_complexity_each_pt each, void *data);
+static inline void soma_complexity_walk(soma_complexity_plain_t *plain,
+    soma_complexity_each_pt each, void *data)
+    __attribute__((always_inline));
 static size_t soma_complexity_word(const unsigned char *p, size_t n);
 static unsigned soma_complexity_stats(const soma_complexity_plain_t *plain,
     unsigned tools, uint16_t *stat);
 static uint16_t soma_complexity_bucket(uint32_t h);
 static void soma_complexity_sum(const soma_complexity_t *c,
     const uint16_t *bucket, unsigned n, int32_t *sum);
-static inline void soma_complexity_put(soma_complexity_once_t *once,
-    uint16_t bucket);
 static void soma_complexity_add(void *data, uint16_t bucket,
     const unsigned char *p, size_t len);
 
@@ -128,8 +127,6 @@ void
 soma_complexity_read(soma_complexity_text_t *text, soma_str_t message,
     unsigned tools)
 {
-    size_t                   i;
-    uint32_t                 h;
     unsigned char            buf[2 * SOMA_COMPLEXITY_WINDOW + 1];
     soma_complexity_once_t   once;
     soma_complexity_plain_t  plain;
@@ -140,12 +137,7 @@ soma_complexity_read(soma_complexity_text_t *text, soma_str_t message,
 
     soma_complexity_plain(&plain, message, buf);
 
-    for (i = 0; i + SOMA_COMPLEXITY_RUN <= plain.n; i++) {
-        memcpy(&h, plain.p + i, sizeof(h));
-        soma_complexity_put(&once, soma_complexity_bucket(h));
-    }
-
-    soma_complexity_words(&plain, soma_complexity_add, &once);
+    soma_complexity_walk(&plain, soma_complexity_add, &once);
 
     text->nstats = soma_complexity_stats(&plain, tools, text->stat);
     text->n = once.n;
@@ -156,27 +148,22 @@ soma_complexity_read(soma_complexity_text_t *text, soma_str_t message,
 /* a bucket counts once, however often it is met: there are no more of them
  * than it has room for, and one that was met is overwritten by the next */
 
-static inline void
-soma_complexity_put(soma_complexity_once_t *once, uint16_t bucket)
+static void
+soma_complexity_add(void *data, uint16_t bucket, const unsigned char *p,
+    size_t len)
 {
     uint64_t  seen;
+
+    soma_complexity_once_t *once = data;
+
+    (void) p;
+    (void) len;
 
     seen = once->seen[bucket >> 6];
 
     once->bucket[once->n] = bucket;
     once->n += !(seen >> (bucket & 63) & 1);
     once->seen[bucket >> 6] = seen | (uint64_t) 1 << (bucket & 63);
-}
-
-
-static void
-soma_complexity_add(void *data, uint16_t bucket, const unsigned char *p,
-    size_t len)
-{
-    (void) p;
-    (void) len;
-
-    soma_complexity_put(data, bucket);
 }
 
 
@@ -191,15 +178,7 @@ soma_complexity_each(soma_str_t message, unsigned tools,
 
     soma_complexity_plain(&plain, message, buf);
 
-    for (i = 0; i + SOMA_COMPLEXITY_RUN <= plain.n; i++) {
-        uint32_t  h;
-
-        memcpy(&h, plain.p + i, sizeof(h));
-        each(data, soma_complexity_bucket(h), plain.p + i,
-             SOMA_COMPLEXITY_RUN);
-    }
-
-    soma_complexity_words(&plain, each, data);
+    soma_complexity_walk(&plain, each, data);
 
     n = soma_complexity_stats(&plain, tools, stat);
 
@@ -270,16 +249,23 @@ soma_complexity_squeeze(unsigned char *to, const unsigned char *p,
 }
 
 
-/* letters together, digits one by one, what is beyond ASCII together, and any
- * other mark by itself */
+/* all runs; and letters together, digits one by one, what is beyond ASCII
+ * together, and any other mark by itself.  Inline, for what is done with each
+ * is less than a call */
 
-static void
-soma_complexity_words(soma_complexity_plain_t *plain,
+static inline void
+soma_complexity_walk(soma_complexity_plain_t *plain,
     soma_complexity_each_pt each, void *data)
 {
     size_t          i, j, len;
     uint32_t        h;
     unsigned char   c;
+
+    for (i = 0; i + SOMA_COMPLEXITY_RUN <= plain->n; i++) {
+        memcpy(&h, plain->p + i, sizeof(h));
+        each(data, soma_complexity_bucket(h), plain->p + i,
+             SOMA_COMPLEXITY_RUN);
+    }
 
     for (i = 0; i < plain->n; i += len) {
         c = plain->p[i];
