@@ -38,6 +38,15 @@ def read(path):
         return None
 
 
+def there(found, top):
+    """What was found, or the end of a program that cannot do without."""
+    if found is None:
+        raise SystemExit('Bail out! the packages are not to be had, see %s/'
+                         'log' % top)
+
+    return found
+
+
 def python_of(top, name='venv', wanted=PYTHON):
     """A Python with all that is wanted, or None: see the log in top."""
     python = os.path.join(top, name, 'bin/python')

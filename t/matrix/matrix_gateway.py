@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
 from dialects import MODEL, NAMES
@@ -68,6 +69,21 @@ def provider(code, mock, ways):
                   for name in names]
 
     return '\n    '.join(lines)
+
+
+class Mock:
+    """The strict provider of mock.py, in a process of its own."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(
+                os.path.abspath(__file__)), 'mock.py')],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline())
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(10)
 
 
 def pair():

@@ -70,10 +70,7 @@ class Chat extends Package {
 
         return {
             model: this.model, messages: this.history,
-            ...(tools && { tools: tools.map((t) => ({
-                type: 'function', function: {
-                    name: t.name, description: t.about,
-                    parameters: t.schema } })) }),
+            ...(tools && { tools: functions(tools) }),
             ...(effort && { reasoning_effort: 'medium' }),
         };
     }
@@ -538,10 +535,7 @@ class Ollama extends Package {
 
         return {
             model: this.model, messages: this.history,
-            ...(tools && { tools: tools.map((t) => ({
-                type: 'function', function: {
-                    name: t.name, description: t.about,
-                    parameters: t.schema || NOTHING } })) }),
+            ...(tools && { tools: functions(tools, NOTHING) }),
             ...(effort && { think: 'medium' }),
         };
     }
@@ -618,10 +612,7 @@ class Cohere extends Package {
 
         return {
             model: this.model, messages: this.history,
-            ...(tools && { tools: tools.map((t) => ({
-                type: 'function', function: {
-                    name: t.name, description: t.about,
-                    parameters: t.schema || NOTHING } })) }),
+            ...(tools && { tools: functions(tools, NOTHING) }),
             ...(effort && { thinking: { type: 'enabled',
                                         tokenBudget: BUDGET } }),
         };
@@ -716,6 +707,13 @@ class Cohere extends Package {
 
 
 const NOTHING = { type: 'object', properties: {} };
+
+
+// as OpenAI has them, and others since; none: what a tool without a schema has
+function functions(tools, none) {
+    return tools.map((t) => ({ type: 'function', function: {
+        name: t.name, description: t.about, parameters: t.schema || none } }));
+}
 
 
 function dataUrl(image) {
